@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+# berth — `make help` lists what can be made.
+
+VERSION := $(shell cat VERSION)
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+BINDIR := $(PREFIX)/bin
+SBINDIR := $(PREFIX)/sbin
+LIBEXECDIR := $(PREFIX)/libexec/berth
+DATADIR := $(PREFIX)/share/berth
+MANDIR := $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+
+# SANITIZE=1 builds with ASan and UBSan, FAULTS=1 compiles the fault injection of proc/op in (tests only).
+BUILD ?= build$(if $(SANITIZE),/asan)$(if $(FAULTS),/faults)
+CC ?= cc
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings \
+	-Wundef -Wformat=2 -Wvla -Wno-unused-parameter
+PKGS := libuv libcjson libmicrohttpd nettle inih smartcols yaml-0.1 libzstd liblzma zlib
+ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -fno-common -fstack-protector-strong -Isrc \
+	-D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' -DBERTH_LIBEXECDIR='"$(LIBEXECDIR)"' \
+	-DBERTH_DATADIR='"$(DATADIR)"' -DBERTH_SYSCONFDIR='"$(SYSCONFDIR)"' \
+	$(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2) \
+	$(if $(FAULTS),-DBERTH_FAULTS) $(shell pkg-config --cflags $(PKGS))
+, := ,
+ALL_LDFLAGS = $(LDFLAGS) -Wl,--as-needed $(if $(SANITIZE),-fsanitize=address$(,)undefined,-Wl$(,)-z$(,)relro$(,)-z$(,)now)
+
+ROOMS := base proc lxc model host instance image api cli helper
+SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/berth.c
+OBJ := $(SRC:%.c=$(BUILD)/%.o)
+PROGRAMS := berthd berth berth-rootfs berth-unpack
+
+# room archives: a program links the objects it needs and no others
+lib = $(BUILD)/lib$(1).a
+LIBS_DAEMON := $(foreach r,api instance image host model lxc proc base,$(call lib,$(r)))
+LIBS_CLI := $(foreach r,cli base,$(call lib,$(r)))
+
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) ## build the programs
+
+define room_rule
+$(call lib,$(1)): $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/helper/berth-%.c,$(wildcard src/$(1)/*.c)))
+	@rm -f $$@; $(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+link = @echo "  LD  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1)
+
+$(BUILD)/berthd: $(BUILD)/src/berthd.o $(LIBS_DAEMON)
+	$(call link,-luv -lcjson -lmicrohttpd -lwslay -lnettle -linih)
+$(BUILD)/berth: $(BUILD)/src/berth.o $(LIBS_CLI)
+	$(call link,-lcjson -lhttp_parser -lsmartcols -lyaml -lwslay -lnettle)
+$(BUILD)/berth-rootfs: $(BUILD)/src/helper/berth-rootfs.o $(call lib,helper) $(call lib,base)
+	$(call link,-lcjson -lnettle)
+$(BUILD)/berth-unpack: $(BUILD)/src/helper/berth-unpack.o $(call lib,helper) $(call lib,image) $(call lib,base)
+	$(call link,-ltar -lz -lzstd -llzma -lyaml -lcjson -lnettle)
+
+# ---- unit tests: tests/unit/test_X.c, cmocka, one program each
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+$(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))
+	@mkdir -p $(@D)
+	@echo "  LD  $@"; $(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		-lcmocka -luv -lcjson -lmicrohttpd -lwslay -lnettle -linih -lhttp_parser -lsmartcols -lyaml -ltar -lz -lzstd -llzma
+unit-build: $(UNIT)
+unit: $(UNIT) ## run the unit tests
+	@set -e; for t in $(UNIT); do echo "# $$t"; $$t; done
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: all unit unit-build clean help
+-include $(OBJ:.o=.d) $(UNIT:=.d)

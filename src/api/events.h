@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GET /1.0/events: operation, lifecycle and logging events to every websocket
+ * that asked for their type. A subscriber that does not read is dropped when
+ * 1 MiB waits for it.
+ */
+#ifndef BERTH_API_EVENTS_H
+#define BERTH_API_EVENTS_H
+
+#include <cjson/cJSON.h>
+
+#include "berthd.h"
+#include "proc/op.h"
+
+struct events *events_new(struct berthd *b); /* hooks itself to op_queue_on_change and the log sink */
+void events_free(struct events *e);
+/* action "instance-started", source "/1.0/instances/c1"; context taken, may be NULL. */
+void events_lifecycle(struct events *e, const char *action, const char *source, cJSON *context_taken);
+
+#endif

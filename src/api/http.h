@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP/1.1 by libmicrohttpd in external epoll mode on the libuv loop: its epoll
+ * fd is a uv_poll, its timeout a uv_timer armed in a prepare handle. A request
+ * whose answer comes later is suspended and resumed.
+ */
+#ifndef BERTH_API_HTTP_H
+#define BERTH_API_HTTP_H
+
+#include "base/error.h"
+#include "berthd.h"
+
+/* Listens on the unix socket (0660, group `berth` when it exists); refuses when another daemon answers there. */
+struct http *http_listen(struct berthd *b, const char *socket_path, struct error *err);
+void http_free(struct http *h); /* closes all connections, unlinks the socket */
+
+/* After a websocket upgrade (101 with Sec-WebSocket-Accept) the connection is ours: frames by wslay. */
+struct websocket;
+struct websocket_handler {
+	void (*on_open)(struct websocket *ws, void *data);
+	void (*on_message)(struct websocket *ws, int opcode, const void *msg, size_t len, void *data); /* whole messages, <= 1 MiB */
+	void (*on_close)(struct websocket *ws, void *data); /* exactly once; ws is gone afterwards */
+};
+struct request;
+/* Replies 101 (or 400 when it is no websocket request). */
+void reply_websocket(struct request *r, const struct websocket_handler *handler, void *data);
+int websocket_send_text(struct websocket *ws, const char *text, size_t len); /* queued; -1 when closing */
+int websocket_send_binary(struct websocket *ws, const void *data, size_t len);
+size_t websocket_queued(const struct websocket *ws); /* bytes not yet written */
+void websocket_close(struct websocket *ws, unsigned code); /* on_close follows from the loop */
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Routes: one table per resource file, {method, pattern, handler}. A pattern is
+ * a path whose "{name}" segments match one non-empty, percent-decoded segment
+ * (never with '/', control characters or "." / "..").  GET /1.0/containers… is
+ * answered by the same rows as /1.0/instances….
+ *
+ * A handler answers through exactly one reply_*() call, at once or later
+ * (keep the request; it stays valid until replied to, or until on_gone fires
+ * because the client left). Bodies are read and parsed before the handler
+ * runs, unless the row has `upload`.
+ */
+#ifndef BERTH_API_ROUTER_H
+#define BERTH_API_ROUTER_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "berthd.h"
+#include "proc/op.h"
+
+struct request;
+
+typedef void (*route_fn)(struct request *r);
+
+/* For bodies that are not JSON (images): chunks are handed on as they arrive. */
+struct route_upload {
+	/* NULL with err: the request is refused. Runs when the headers are there. May return (void *)-1 for
+	 * "this body is JSON after all" (Content-Type), then the row behaves as without upload. */
+	void *(*begin)(struct request *r, struct error *err);
+	int (*data)(void *state, const void *data, size_t len, struct error *err);
+	/* multipart/form-data only: a part of this field name starts. May be NULL: multipart is refused. */
+	int (*part)(void *state, const char *name, const char *filename, struct error *err);
+	void (*end)(struct request *r, void *state);  /* whole body arrived: must reply */
+	void (*abort)(void *state);                   /* client left, or refused half-way; end will not come */
+};
+
+struct route {
+	const char *method;
+	const char *pattern; /* "/1.0/instances/{name}/state" */
+	route_fn handler;
+	const struct route_upload *upload; /* may be NULL */
+};
+
+/* Each resource file exports its table, ended by method == NULL; router.c lists them all. */
+extern const struct route server_routes[], operation_routes[], event_routes[], image_routes[],
+	profile_routes[], instance_routes[];
+
+struct berthd *request_berthd(const struct request *r);
+const char *request_param(const struct request *r, const char *name); /* "{name}" of the pattern; never NULL for those it has */
+const char *request_query(const struct request *r, const char *name); /* decoded; NULL when absent */
+const char *request_header(const struct request *r, const char *name); /* or NULL */
+const cJSON *request_body(const struct request *r); /* parsed JSON body; NULL when there was none */
+const char *request_method(const struct request *r);
+const char *request_path(const struct request *r); /* without the query */
+/* "/1.0/containers" or "/1.0/instances", as this client asked: for URL lists. */
+const char *request_instances_prefix(const struct request *r);
+int request_recursion(const struct request *r); /* 0, 1, 2; junk is 0 as in LXD */
+void *request_data(const struct request *r); /* a place for the handler while it waits */
+void request_set_data(struct request *r, void *data);
+void request_on_gone(struct request *r, void (*cb)(struct request *r));
+/* "/1.0/profiles" checks If-Match against etag: false and 412 replied when it does not hold. */
+bool request_etag_ok(struct request *r, const char *etag);
+
+void reply_sync(struct request *r, cJSON *metadata_taken);               /* 200; NULL -> {} */
+void reply_sync_etag(struct request *r, cJSON *metadata_taken, const char *etag);
+void reply_sync_text(struct request *r, const char *metadata_json, size_t len); /* already serialised: lists */
+void reply_created(struct request *r, const char *location);             /* 201 */
+void reply_operation(struct request *r, struct op *op);                  /* 202 */
+void reply_error(struct request *r, const struct error *err);
+void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Streams an open file (taken) as octet-stream; name for Content-Disposition, may be NULL. */
+void reply_file(struct request *r, int fd_taken, const char *name);
+
+/* SHA-256 over the sorted compact JSON: quoted by the reply. */
+void etag_of(const cJSON *v, char out[65]);
+
+/* LXD's filter= (lxd/filter): clauses joined by and/or, not, eq/ne, on dotted fields. "Invalid filter: clause has no operator" */
+struct filter;
+struct filter *filter_parse(const char *text, struct error *err);
+bool filter_match(const struct filter *f, const cJSON *object);
+void filter_free(struct filter *f);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rooms share at run time. Built by main, passed as the context of operations and routes. */
+#ifndef BERTH_BERTHD_H
+#define BERTH_BERTHD_H
+
+#include <uv.h>
+
+struct settings;
+struct probe;
+struct op_queue;
+struct registry;
+struct image_store;
+struct profile_store;
+struct events;
+struct http;
+struct server_config;
+
+struct berthd {
+	uv_loop_t *loop;
+	struct settings *settings;
+	struct probe *probe;
+	struct op_queue *ops;
+	struct profile_store *profiles;
+	struct image_store *images;
+	struct registry *registry;
+	struct events *events;
+	struct http *http;
+	struct server_config *server; /* PUT/PATCH /1.0 */
+};
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands are a tree of tables; one file per command (or small family), each
+ * exporting its `struct command`. cli.c finds the command, prints --help, and
+ * turns errors into "Error: …" on stderr and exit 1; wrong usage exits 2.
+ */
+#ifndef BERTH_CLI_CLI_H
+#define BERTH_CLI_CLI_H
+
+#include <cjson/cJSON.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/argv.h"
+#include "base/error.h"
+#include "cli/client.h"
+
+struct cli {
+	const char *socket;   /* --socket, BERTH_SOCKET, /run/berth/berth.sock */
+	struct client *client; /* connects at first use */
+	bool quiet;           /* -q: no progress */
+	bool debug;           /* --debug: requests on stderr */
+	const struct command *command; /* the one that runs */
+};
+
+#define CLI_USAGE 2
+
+struct command {
+	const char *name;     /* NULL ends a table */
+	const char *args;     /* "[<image>] [<name>] [flags]" */
+	const char *summary;  /* one line */
+	const char *options;  /* option help, aligned, or NULL */
+	const char *examples; /* or NULL */
+	int (*run)(struct cli *cli, int argc, char **argv, struct error *err); /* argv[0] is the command; exit status, or -1 with err */
+	const struct command *sub; /* or NULL */
+	const char *const *aliases; /* NULL-terminated, or NULL */
+	const char *complete; /* what its arguments are, for completion: "instance", "image", "profile", "file", … or NULL */
+};
+
+extern const struct command cli_root[];
+/* Each file exports one. */
+extern const struct command cmd_info, cmd_list, cmd_init, cmd_launch, cmd_start, cmd_stop, cmd_restart,
+	cmd_pause, cmd_resume, cmd_kill, cmd_delete, cmd_rename, cmd_copy, cmd_exec, cmd_shell, cmd_console,
+	cmd_image, cmd_config, cmd_profile, cmd_monitor, cmd_operation, cmd_query, cmd_version, cmd_completion;
+
+int cli_main(int argc, char **argv);
+/* "berth start: …" + hint to --help on stderr; returns CLI_USAGE. */
+int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* getopt_long with messages of ours; -h/--help handled by cli_main before run. Returns the option, -1 at the end, '?' after cli_usage was printed. */
+int cli_getopt(const struct cli *cli, int argc, char **argv, const char *short_options, const struct option *long_options);
+
+/* --format of every list: table, compact, json, csv, yaml. */
+enum format { FORMAT_TABLE, FORMAT_COMPACT, FORMAT_JSON, FORMAT_CSV, FORMAT_YAML };
+int format_parse(const char *s, enum format *ret, struct error *err);
+
+/* Rows of strings by libsmartcols; \n in a cell makes lines. json/yaml print `objects` instead. Borrows all. */
+struct table;
+struct table *table_new(const char *const *headers, size_t n);
+void table_row(struct table *t, const char *const *cells);
+int table_print(const struct table *t, enum format format, const cJSON *objects, struct error *err);
+void table_free(struct table *t);
+
+/* YAML by libyaml, both ways; strings that look like other types are quoted. */
+int yaml_print(const cJSON *v, FILE *out, struct error *err);
+cJSON *yaml_parse(const char *text, size_t len, struct error *err);
+/* Opens $VISUAL/$EDITOR/vi on text; on bad YAML or a refusal of `apply`, offers to edit again. stdin not a terminal: reads it instead. */
+int edit_yaml(const char *text, int (*apply)(const cJSON *v, void *data, struct error *err), void *data, struct error *err);
+
+/* Progress on stderr when it is a terminal. text NULL erases. */
+void progress_show(const char *text, int percent);
+bool stdin_is_tty(void);
+bool stdout_is_tty(void);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP/1.1 client of the unix socket: blocking, keep-alive, answers parsed by
+ * http-parser. (libcurl costs 12 ms to load, more than a whole `berth list` may take.)
+ */
+#ifndef BERTH_CLI_CLIENT_H
+#define BERTH_CLI_CLIENT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct client;
+
+struct response {
+	int status;
+	cJSON *envelope; /* NULL when the body is no JSON */
+	char *etag;
+	char *location;
+	char *raw;       /* the body as text */
+	size_t raw_len;
+};
+void response_clear(struct response *r);
+
+struct client *client_new(const char *socket_path);
+void client_free(struct client *c);
+
+/*
+ * -1 when the exchange itself failed ("cannot connect to berthd at '…': …; is it
+ * running? try: systemctl start berthd") or, through client_call, when the
+ * server answered with an error (its text, code from the status).
+ */
+int client_request(struct client *c, const char *method, const char *path, const cJSON *body,
+		   const char *if_match, struct response *ret, struct error *err);
+/* The metadata of a sync answer (owned by the caller; may be a JSON null). etag may be NULL. */
+cJSON *client_get(struct client *c, const char *path, char **ret_etag, struct error *err);
+/* Any change; an async answer is waited for (progress on a terminal unless quiet), its final operation object is returned. */
+cJSON *client_change(struct client *c, const char *method, const char *path, const cJSON *body,
+		     const char *if_match, struct error *err);
+/* The same in two parts, for several operations at once: returns the operation's id (caller frees) or NULL for sync answers. */
+char *client_begin(struct client *c, const char *method, const char *path, const cJSON *body,
+		   const char *if_match, struct error *err);
+cJSON *client_wait(struct client *c, const char *operation_id, struct error *err);
+/* POST of a file as octet-stream, chunked; headers is NULL-terminated "Name: value". Waits for the operation as client_change. */
+cJSON *client_upload(struct client *c, const char *path, int fd, const char *const *headers, struct error *err);
+/* GET to a file descriptor, *ret_name from Content-Disposition (caller frees). */
+int client_download(struct client *c, const char *path, int fd, char **ret_name, struct error *err);
+/* websocket GET: on_text per message until it returns false or the server closes. */
+int client_websocket(struct client *c, const char *path, bool (*on_text)(const char *text, size_t len, void *data),
+		     void *data, struct error *err);
+
+char *client_escape(const char *segment); /* percent-encodes a path segment or query value; caller frees */
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Images: <images_path>/FINGERPRINT/ holds image.json (LXD's image object
+ * without aliases), the file(s) as uploaded, and rootfs/, unpacked once with
+ * the container's own ids (so the store is 0700 root). Fingerprint: SHA-256 of
+ * the file as uploaded (of metadata then rootfs for a split image), as LXD
+ * counts it. Aliases: <images_path>/aliases.json.
+ *
+ * An image that instances still lie on keeps its rootfs when it is deleted
+ * (the folder stays without image.json) until image_release() drops the last one.
+ */
+#ifndef BERTH_IMAGE_STORE_H
+#define BERTH_IMAGE_STORE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "proc/op.h"
+
+struct berthd;
+struct image_store;
+
+/* Sweeps staging folders that no journal entry owns. in_use: do instances lie on this tree? */
+struct image_store *image_store_open(struct berthd *b, bool (*in_use)(const char *fingerprint, void *data),
+				     void *data, struct error *err);
+void image_store_free(struct image_store *s);
+
+const char **image_fingerprints(const struct image_store *s); /* sorted; free the array */
+const cJSON *image_get(const struct image_store *s, const char *fingerprint); /* exact; borrowed or NULL */
+/* Alias, fingerprint, or unique fingerprint prefix (>= 4 digits). "Image not found", "… is ambiguous". */
+const char *image_resolve(const struct image_store *s, const char *ref, struct error *err);
+char *image_rootfs(const struct image_store *s, const char *fingerprint); /* absolute path; caller frees */
+void image_release(struct image_store *s, const char *fingerprint); /* an instance left it; may drop a deleted image's tree */
+cJSON *image_json(const struct image_store *s, const char *fingerprint); /* with aliases, new object */
+
+int image_put(struct image_store *s, const char *fingerprint, const cJSON *changes, struct error *err); /* public, properties, auto_update, profiles, expires_at */
+
+const cJSON *image_aliases(const struct image_store *s); /* {"name": {"target","description","type"}} */
+int image_alias_create(struct image_store *s, const char *name, const char *target, const char *description, struct error *err);
+int image_alias_put(struct image_store *s, const char *name, const char *target_or_null, const char *description_or_null, struct error *err);
+int image_alias_rename(struct image_store *s, const char *name, const char *new_name, struct error *err);
+int image_alias_delete(struct image_store *s, const char *name, struct error *err);
+
+/* An upload in progress, fed by the HTTP layer in chunks; written below <images_path>/.staging/UUID/. */
+struct image_upload;
+struct image_upload *image_upload_new(struct image_store *s, struct error *err);
+int image_upload_part(struct image_upload *u, const char *part); /* "unified", "metadata", "rootfs": what follows */
+int image_upload_write(struct image_upload *u, const void *data, size_t len, struct error *err);
+void image_upload_abort(struct image_upload *u); /* removes what was written */
+/* Starts the import operation (unpack, verify, describe, commit); takes the upload in any case.
+ * options: {"filename","public","properties","fingerprint" (expected),"aliases":[{name,description}]}. */
+struct op *image_import(struct image_upload *u, const cJSON *options, struct error *err);
+struct op *image_delete(struct image_store *s, const char *fingerprint, struct error *err);
+/* Registers the op kinds "image-import", "image-delete" for recovery. */
+void image_register(struct op_queue *q);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth.conf (doc/berth.conf.5): `key = value` lines read with inih. Every key
+ * is a row of one table in settings.c (name, type, default, range, what it does).
+ */
+#ifndef BERTH_MODEL_SETTINGS_H
+#define BERTH_MODEL_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct settings {
+	/* folders; all absolute, made of [A-Za-z0-9._/+-] only (they go into LXC configs and hook lines) */
+	char *system_path; /* lxcpath */
+	char *images_path;
+	char *backup_path;
+	char *extern_path;
+	char *run_path;   /* socket, locks */
+	char *state_path; /* journal, profiles, server config */
+	char *hooks_path;
+	char *socket;     /* run_path/berth.sock unless --socket */
+	char *server_name;
+	char *network_pub;
+	char *network_nat;
+	char *log_level;
+	char *filter_name; /* scan prefix, "" = all */
+	char *storage_driver; /* "auto", "overlay", "dir" */
+	int64_t operations_parallel; /* 0: 2 x cores */
+	int64_t image_max_bytes;   /* unpacked */
+	int64_t image_max_entries;
+	int64_t http_max_body;     /* JSON bodies */
+	int64_t shutdown_grace_s;
+	/* compiled in, overridden by BERTH_LIBEXEC_DIR and BERTH_TEMPLATE_DIR (running from the build tree) */
+	char *libexec_dir;
+	char *template_dir;
+};
+
+struct settings_source {
+	const char *config_file; /* NULL: /etc/berth/berth.conf, or root/berth.conf, if there */
+	const char *root;        /* NULL: the machine's own paths; else all paths lie below it */
+	const char *socket;      /* NULL: default */
+	const char *log_level;   /* NULL: from the file */
+};
+
+struct settings *settings_load(const struct settings_source *src, struct error *err);
+void settings_free(struct settings *s);
+
+#endif
