@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+
+enum {
+	PROC_OUTPUT_MAX = 256 * 1024,
+	PROC_LINE_MAX = 64 * 1024,
+	PROC_DRAIN_MS = 2000,
+	PROC_TERM_MS = 5000,
+};
+
+#define PROC_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct stream {
+	uv_pipe_t pipe;
+	struct proc *proc;
+	bool reading; /* opened, and neither EOF nor closed yet */
+	bool truncated;
+	struct strbuf buf; /* captured output, or the unfinished line */
+};
+
+struct proc {
+	uv_process_t process;
+	uv_timer_t timer; /* timeout, then SIGKILL, then the drain grace */
+	struct stream out, errs;
+	size_t output_max;
+	proc_line_cb on_line;
+	proc_exit_cb on_exit; /* NULL: abandoned, or never started */
+	void *data;
+	pid_t pid;
+	int handles; /* not yet closed */
+	bool is_handle; /* process: uv_spawn makes it one even when it fails */
+	bool reaped, closing;
+	struct proc_result result;
+};
+
+/* The child's ends of its first four descriptors; `mine` are closed after the spawn. */
+struct plumbing {
+	int fd[4];
+	bool mine[4];
+};
+
+static void proc_free(struct proc *p)
+{
+	strbuf_clear(&p->out.buf);
+	strbuf_clear(&p->errs.buf);
+	free(p);
+}
+
+static void stream_result(struct stream *s, size_t max, const char **ret, size_t *ret_len)
+{
+	if (s->buf.len > max) {
+		strbuf_drop_front(&s->buf, s->buf.len - max);
+		s->truncated = true;
+	}
+	*ret = s->buf.buf;
+	*ret_len = s->buf.len;
+}
+
+static void proc_closed_cb(uv_handle_t *handle)
+{
+	struct proc *p = handle->data;
+
+	if (--p->handles > 0)
+		return;
+	if (p->on_exit) {
+		proc_exit_cb on_exit = p->on_exit;
+
+		stream_result(&p->out, p->output_max, &p->result.out, &p->result.out_len);
+		stream_result(&p->errs, p->output_max, &p->result.errs, &p->result.errs_len);
+		p->result.truncated = p->out.truncated || p->errs.truncated;
+		p->on_exit = NULL;
+		on_exit(&p->result, p->data);
+	}
+	proc_free(p);
+}
+
+static void stream_close(struct stream *s)
+{
+	s->reading = false;
+	if (!uv_is_closing((uv_handle_t *)&s->pipe))
+		uv_close((uv_handle_t *)&s->pipe, proc_closed_cb);
+}
+
+static void proc_close(struct proc *p)
+{
+	if (p->closing)
+		return;
+	p->closing = true;
+	stream_close(&p->out);
+	stream_close(&p->errs);
+	uv_close((uv_handle_t *)&p->timer, proc_closed_cb);
+	if (p->is_handle)
+		uv_close((uv_handle_t *)&p->process, proc_closed_cb);
+}
+
+static void proc_close_if_over(struct proc *p)
+{
+	if (p->reaped && !p->out.reading && !p->errs.reading)
+		proc_close(p);
+}
+
+static void timer_set(struct proc *p, uv_timer_cb cb, unsigned ms)
+{
+	uv_update_time(p->timer.loop); /* the loop's clock is as old as its current callback */
+	uv_timer_start(&p->timer, cb, ms, 0);
+}
+
+static void drain_over_cb(uv_timer_t *timer)
+{
+	proc_close(timer->data);
+}
+
+static void term_over_cb(uv_timer_t *timer)
+{
+	struct proc *p = timer->data;
+
+	proc_kill(p, SIGKILL);
+}
+
+static void timeout_cb(uv_timer_t *timer)
+{
+	struct proc *p = timer->data;
+
+	p->result.timed_out = true;
+	proc_kill(p, SIGTERM);
+	proc_kill(p, SIGCONT); /* a stopped child would not notice */
+	timer_set(p, term_over_cb, PROC_TERM_MS);
+}
+
+static void reaped_cb(uv_process_t *process, int64_t status, int signum)
+{
+	struct proc *p = process->data;
+
+	p->reaped = true;
+	p->result.signal = signum;
+	p->result.exit_code = signum ? -1 : (int)status;
+	/* What is left of a group that was to end. Its number cannot be another's yet: the leader was reaped just now. */
+	if (p->result.timed_out || !p->on_exit)
+		kill(-p->pid, SIGKILL);
+	timer_set(p, drain_over_cb, PROC_DRAIN_MS);
+	proc_close_if_over(p);
+}
+
+/* One for all children: libuv calls alloc and read in pairs, on the loop's thread. */
+static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
+	static char buffer[64 * 1024];
+
+	*ret_buf = uv_buf_init(buffer, sizeof(buffer));
+}
+
+static void line_emit(struct proc *p)
+{
+	struct strbuf *line = &p->out.buf;
+
+	if (line->len > 0 && line->buf[line->len - 1] == '\r')
+		strbuf_truncate(line, line->len - 1);
+	p->on_line(line->buf, p->data);
+	strbuf_reset(line);
+}
+
+/* A line is cut at PROC_LINE_MAX: its rest is read and dropped. */
+static void lines_feed(struct proc *p, const char *data, size_t len)
+{
+	struct strbuf *line = &p->out.buf;
+
+	while (len > 0 && p->on_exit) {
+		const char *end = memchr(data, '\n', len);
+		size_t part = end ? (size_t)(end - data) : len;
+		size_t room = PROC_LINE_MAX - line->len;
+
+		strbuf_add(line, data, part < room ? part : room);
+		if (end) {
+			line_emit(p);
+			part++;
+		}
+		data += part;
+		len -= part;
+	}
+}
+
+/* Keeps the tail: up to twice the limit is held, so that each byte is moved at most once. */
+static void capture_feed(struct stream *s, const char *data, size_t len)
+{
+	size_t max = s->proc->output_max;
+
+	strbuf_add(&s->buf, data, len);
+	if (s->buf.len <= 2 * max)
+		return;
+	strbuf_drop_front(&s->buf, s->buf.len - max);
+	s->truncated = true;
+}
+
+static void read_cb(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
+{
+	struct stream *s = (struct stream *)handle;
+	struct proc *p = s->proc;
+	bool by_lines = s == &p->out && p->on_line;
+
+	if (n > 0 && by_lines)
+		lines_feed(p, buf->base, (size_t)n);
+	else if (n > 0)
+		capture_feed(s, buf->base, (size_t)n);
+	if (n >= 0)
+		return;
+	/* UV_EOF; EIO is how a pty's master says it */
+	if (by_lines && s->buf.len > 0 && p->on_exit)
+		line_emit(p);
+	stream_close(s);
+	proc_close_if_over(p);
+}
+
+static int memory_fd(const void *data, size_t len)
+{
+	int fd = memfd_create("stdin", MFD_CLOEXEC);
+	size_t done = 0;
+
+	while (fd >= 0 && done < len) {
+		ssize_t n = write(fd, (const char *)data + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int saved = errno;
+
+			close(fd);
+			errno = saved;
+			return -1;
+		}
+		done += (size_t)n;
+	}
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+/* fds[0]: ours, nonblocking; fds[1]: the child's. A raw pty: no echo, no "\r\n". */
+static int pty_open(int fds[2])
+{
+	struct termios t;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	int slave = -1;
+
+	if (master < 0)
+		return -errno;
+	if (grantpt(master) == 0 && unlockpt(master) == 0)
+		slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0) {
+		int saved = errno;
+
+		close(master);
+		return -saved;
+	}
+	if (tcgetattr(slave, &t) == 0) {
+		cfmakeraw(&t);
+		tcsetattr(slave, TCSANOW, &t);
+	}
+	fds[0] = master;
+	fds[1] = slave;
+	return 0;
+}
+
+/* Real pipes, not libuv's socket pairs: a script's `echo >/dev/stderr` cannot open a socket. */
+static int stream_open(struct stream *s, bool tty, int *ret_child_fd)
+{
+	int fds[2];
+	int rc = tty ? pty_open(fds) : uv_pipe(fds, UV_NONBLOCK_PIPE, 0);
+
+	if (rc < 0)
+		return rc;
+	rc = uv_pipe_open(&s->pipe, fds[0]);
+	if (rc < 0) {
+		close(fds[0]);
+		close(fds[1]);
+		return rc;
+	}
+	s->reading = true;
+	*ret_child_fd = fds[1];
+	return 0;
+}
+
+static int plumbing_open(struct plumbing *pl, struct proc *p, const struct proc_spec *spec)
+{
+	int rc = 0;
+
+	pl->mine[0] = !spec->use_stdin_fd;
+	pl->mine[1] = !spec->use_stdout_fd;
+	pl->mine[2] = true;
+	if (spec->use_stdin_fd)
+		pl->fd[0] = spec->stdin_fd;
+	else if (spec->input)
+		pl->fd[0] = memory_fd(spec->input, spec->input_len);
+	else
+		pl->fd[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (pl->fd[0] < 0)
+		return spec->use_stdin_fd ? -EBADF : -errno;
+	if (spec->use_stdout_fd)
+		pl->fd[1] = spec->stdout_fd;
+	else
+		rc = stream_open(&p->out, spec->tty_stdout, &pl->fd[1]);
+	if (rc == 0)
+		rc = stream_open(&p->errs, false, &pl->fd[2]);
+	if (spec->use_extra_fd)
+		pl->fd[3] = spec->extra_fd;
+	return rc;
+}
+
+static void plumbing_close(struct plumbing *pl)
+{
+	for (int i = 0; i < 3; i++)
+		if (pl->mine[i] && pl->fd[i] >= 0)
+			close(pl->fd[i]);
+}
+
+static int proc_spawn(struct proc *p, uv_loop_t *loop, const struct proc_spec *spec, struct plumbing *pl)
+{
+	const char *path = getenv("PATH");
+	char *path_var = mem_printf("PATH=%s", path && *path ? path : PROC_PATH);
+	char home[] = "HOME=/root", locale[] = "LC_ALL=C";
+	char *plain_env[] = { path_var, home, locale, NULL };
+	uv_stdio_container_t stdio[4];
+	uv_process_options_t options = {
+		.exit_cb = reaped_cb,
+		.file = spec->argv[0],
+		.args = (char **)(uintptr_t)spec->argv,
+		.env = spec->env ? (char **)(uintptr_t)spec->env : plain_env,
+		.cwd = spec->cwd ? spec->cwd : "/",
+		.flags = UV_PROCESS_DETACHED,
+		.stdio_count = spec->use_extra_fd ? 4 : 3,
+		.stdio = stdio,
+	};
+	int rc;
+
+	for (int i = 0; i < options.stdio_count; i++) {
+		stdio[i].flags = UV_INHERIT_FD;
+		stdio[i].data.fd = pl->fd[i];
+	}
+	if (spec->use_ids) {
+		options.flags |= UV_PROCESS_SETUID | UV_PROCESS_SETGID;
+		options.uid = spec->uid;
+		options.gid = spec->gid;
+	}
+	p->is_handle = true;
+	p->handles++;
+	rc = uv_spawn(loop, &p->process, &options);
+	free(path_var);
+	return rc;
+}
+
+static struct proc *proc_new(uv_loop_t *loop, const struct proc_spec *spec)
+{
+	struct proc *p = mem_alloc(sizeof(*p));
+
+	p->output_max = spec->output_max ? spec->output_max : PROC_OUTPUT_MAX;
+	p->on_line = spec->on_line;
+	p->data = spec->data;
+	strbuf_init(&p->out.buf);
+	strbuf_init(&p->errs.buf);
+	p->out.proc = p->errs.proc = p;
+	uv_timer_init(loop, &p->timer);
+	uv_pipe_init(loop, &p->out.pipe, 0);
+	uv_pipe_init(loop, &p->errs.pipe, 0);
+	p->timer.data = p->out.pipe.data = p->errs.pipe.data = p->process.data = p;
+	p->handles = 3;
+	return p;
+}
+
+struct proc *proc_start(uv_loop_t *loop, const struct proc_spec *spec, struct error *err)
+{
+	struct plumbing pl = { .fd = { -1, -1, -1, -1 } };
+	struct proc *p = proc_new(loop, spec);
+	int rc = plumbing_open(&pl, p, spec);
+
+	if (rc == 0)
+		rc = proc_spawn(p, loop, spec, &pl);
+	plumbing_close(&pl);
+	if (rc < 0) {
+		error_set(err, ERROR_TOOL, "cannot run '%s': %s", spec->argv[0], strerror(-rc));
+		err->sys = -rc;
+		proc_close(p); /* frees it: on_exit is not set yet */
+		return NULL;
+	}
+	p->pid = p->process.pid;
+	p->on_exit = spec->on_exit;
+	if (p->out.reading)
+		uv_read_start((uv_stream_t *)&p->out.pipe, alloc_cb, read_cb);
+	uv_read_start((uv_stream_t *)&p->errs.pipe, alloc_cb, read_cb);
+	if (spec->timeout_ms)
+		timer_set(p, timeout_cb, spec->timeout_ms);
+	return p;
+}
+
+pid_t proc_pid(const struct proc *p)
+{
+	return p->pid;
+}
+
+void proc_kill(struct proc *p, int signum)
+{
+	if (!p->reaped)
+		kill(-p->pid, signum);
+}
+
+void proc_abandon(struct proc *p)
+{
+	if (!p->on_exit)
+		return;
+	p->on_exit = NULL;
+	if (p->closing)
+		return;
+	proc_kill(p, SIGKILL);
+	stream_close(&p->out);
+	stream_close(&p->errs);
+	proc_close_if_over(p);
+}
+
+/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 when there is none. */
+static size_t utf8_sequence(const char *s, size_t len)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t need = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
+
+	if (need > len)
+		return 0;
+	for (size_t i = 1; i < need; i++)
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
+	    (u[0] == 0xf4 && u[1] > 0x8f))
+		return 0;
+	return need;
+}
+
+void proc_clean_text(const char *text, size_t len, char *buf, size_t size)
+{
+	size_t n = 0, step;
+
+	for (const char *end = text + len; text < end; text += step ? step : 1) {
+		step = utf8_sequence(text, (size_t)(end - text));
+		if (n + (step ? step : 1) >= size)
+			break;
+		if (step > 1)
+			memcpy(buf + n, text, step);
+		else
+			buf[n] = !step ? '?' : (unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text;
+		n += step ? step : 1;
+	}
+	buf[n] = '\0';
+}
+
+/* The last line that is not blank. */
+static void last_line(const char *text, size_t len, char *buf, size_t size)
+{
+	const char *start;
+
+	while (len > 0 && (unsigned char)text[len - 1] <= ' ')
+		len--;
+	start = memrchr(text, '\n', len);
+	start = start ? start + 1 : text;
+	proc_clean_text(start, (size_t)(text + len - start), buf, size);
+}
+
+int proc_check(const char *name, const struct proc_result *result, struct error *err)
+{
+	char line[600] = "";
+	const char *sep = ": ";
+
+	if (result->exit_code == 0 && !result->signal && !result->timed_out)
+		return 0;
+	last_line(result->errs, result->errs_len, line, sizeof(line));
+	if (!*line)
+		last_line(result->out, result->out_len, line, sizeof(line));
+	if (!*line)
+		sep = "";
+	if (result->timed_out)
+		return error_set(err, ERROR_TIMEOUT, "'%s' timed out%s%s", name, sep, line);
+	if (result->signal)
+		return error_set(err, ERROR_TOOL, "'%s' was killed by signal %d%s%s", name, result->signal, sep, line);
+	return error_set(err, ERROR_TOOL, "'%s' exited with %d%s%s", name, result->exit_code, sep, line);
+}
