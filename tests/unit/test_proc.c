@@ -49,6 +49,8 @@ static void exit_cb(const struct proc_result *result, void *data)
 	struct error err = ERROR_INIT;
 
 	run->exits++;
+	free(run->out);
+	free(run->errs);
 	run->result = *result;
 	run->out = mem_strndup(result->out, result->out_len);
 	run->errs = mem_strndup(result->errs, result->errs_len);
@@ -462,11 +464,7 @@ static void test_many_leave_nothing(void **state)
 			spec.tty_stdout = i % 4 == 0;
 			assert_non_null(proc_start(&run->loop, &spec, &err));
 		}
-		while (run->exits < 40 && uv_run(&run->loop, UV_RUN_ONCE)) {
-			free(run->out);
-			free(run->errs);
-			run->out = run->errs = NULL;
-		}
+		uv_run(&run->loop, UV_RUN_DEFAULT);
 		assert_int_equal(run->exits, 40);
 		run_forget(run);
 	}
