@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/ident.h"
+
+#include <errno.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/mem.h"
+
+struct digest {
+	struct sha256_ctx ctx;
+};
+
+static const char hex_digits[] = "0123456789abcdef";
+
+static void to_hex(const unsigned char *bytes, size_t n, char *out)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		*out++ = hex_digits[bytes[i] >> 4];
+		*out++ = hex_digits[bytes[i] & 15];
+	}
+	*out = 0;
+}
+
+/* Without random numbers nothing that is secret or unique can be made: that ends the program. */
+static void random_bytes(unsigned char *out, size_t n)
+{
+	while (n) {
+		ssize_t got = getrandom(out, n, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			perror("berth: getrandom");
+			abort();
+		}
+		out += got;
+		n -= (size_t)got;
+	}
+}
+
+void ident_uuid(char out[UUID_TEXT_SIZE])
+{
+	unsigned char b[16];
+	char hex[33];
+
+	random_bytes(b, sizeof(b));
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	to_hex(b, sizeof(b), hex);
+	snprintf(out, UUID_TEXT_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+void ident_random_hex(char *out, size_t bytes)
+{
+	unsigned char b[64];
+
+	*out = 0;
+	while (bytes) {
+		size_t n = bytes < sizeof(b) ? bytes : sizeof(b);
+
+		random_bytes(b, n);
+		to_hex(b, n, out);
+		out += 2 * n;
+		bytes -= n;
+	}
+	explicit_bzero(b, sizeof(b));
+}
+
+void time_rfc3339(struct timespec ts, char out[TIME_TEXT_SIZE])
+{
+	struct tm tm;
+	size_t n;
+
+	if (!gmtime_r(&ts.tv_sec, &tm) || tm.tm_year > 9999 - 1900 || tm.tm_year < 1 - 1900) {
+		snprintf(out, TIME_TEXT_SIZE, "%s", TIME_UNSET);
+		return;
+	}
+	n = (size_t)snprintf(out, TIME_TEXT_SIZE, "%04d-", tm.tm_year + 1900);
+	n += strftime(out + n, TIME_TEXT_SIZE - n, "%m-%dT%H:%M:%S", &tm);
+	snprintf(out + n, TIME_TEXT_SIZE - n, ".%09ldZ", ts.tv_nsec % 1000000000L);
+}
+
+void time_now(char out[TIME_TEXT_SIZE])
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	time_rfc3339(ts, out);
+}
+
+struct digest *digest_new(void)
+{
+	struct digest *d = mem_alloc(sizeof(*d));
+
+	sha256_init(&d->ctx);
+	return d;
+}
+
+void digest_update(struct digest *d, const void *data, size_t len)
+{
+	sha256_update(&d->ctx, len, data);
+}
+
+void digest_finish(struct digest *d, char out[SHA256_TEXT_SIZE])
+{
+	unsigned char sum[SHA256_DIGEST_SIZE];
+
+	sha256_digest(&d->ctx, sizeof(sum), sum);
+	to_hex(sum, sizeof(sum), out);
+	free(d);
+}
+
+void digest_drop(struct digest *d)
+{
+	free(d);
+}
