@@ -27,7 +27,8 @@ void strbuf_addstr(struct strbuf *sb, const char *s);
 void strbuf_addch(struct strbuf *sb, char c);
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list ap);
+void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 void strbuf_truncate(struct strbuf *sb, size_t len);
 void strbuf_drop_front(struct strbuf *sb, size_t len);
 char *strbuf_detach(struct strbuf *sb); /* caller frees; sb is empty again */

@@ -90,7 +90,8 @@ static void count_lines(struct parser *p, size_t start, size_t end)
 
 static bool key_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("_.-/", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("_.-/", c));
 }
 
 static bool blank(char c)
@@ -140,7 +141,8 @@ static int parse_tag(struct parser *p, struct tag *tag)
 }
 
 /* A tag that is alone on its line takes the line with it: *ret_start and *ret_end cover what goes. */
-static void widen_standalone(const struct parser *p, const struct tag *tag, size_t *ret_start, size_t *ret_end)
+static void widen_standalone(const struct parser *p, const struct tag *tag,
+			     size_t *ret_start, size_t *ret_end)
 {
 	const char *text = p->t->text;
 	size_t start = tag->start, end = tag->end;
