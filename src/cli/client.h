@@ -8,6 +8,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -23,28 +24,44 @@ struct response {
 };
 void response_clear(struct response *r);
 
-struct client *client_new(const char *socket_path);
+struct client *client_new(const char *socket_path); /* connects at the first request */
 void client_free(struct client *c);
+struct client *client_clone(const struct client *c); /* same server and flags, a connection of its own */
+void client_set_quiet(struct client *c, bool quiet); /* no progress */
+void client_set_debug(struct client *c, bool debug); /* requests and answers on stderr */
+const char *client_socket(const struct client *c);
 
 /*
  * -1 when the exchange itself failed ("cannot connect to berthd at '…': …; is it
- * running? try: systemctl start berthd") or, through client_call, when the
- * server answered with an error (its text, code from the status).
+ * running? try: systemctl start berthd"); an error answer is 0 here. The others
+ * below also fail when the server answers with an error (its text, code from the status).
  */
 int client_request(struct client *c, const char *method, const char *path, const cJSON *body,
 		   const char *if_match, struct response *ret, struct error *err);
-/* The metadata of a sync answer (owned by the caller; may be a JSON null). etag may be NULL. */
+/* The metadata of a sync answer (owned by the caller; may be a JSON null). ret_etag may be NULL. */
 cJSON *client_get(struct client *c, const char *path, char **ret_etag, struct error *err);
-/* Any change; an async answer is waited for (progress on a terminal unless quiet), its final operation object is returned. */
+/*
+ * Any change; an async answer is waited for (progress on a terminal unless quiet) and its final
+ * operation object is returned, of a sync answer the metadata. body and if_match may be NULL.
+ */
 cJSON *client_change(struct client *c, const char *method, const char *path, const cJSON *body,
 		     const char *if_match, struct error *err);
-/* The same in two parts, for several operations at once: returns the operation's id (caller frees) or NULL for sync answers. */
+/*
+ * The same in two parts, for several operations at once: returns the operation's id (caller
+ * frees), or NULL: on failure with err->code set, for sync answers with ERROR_NONE.
+ */
 char *client_begin(struct client *c, const char *method, const char *path, const cJSON *body,
 		   const char *if_match, struct error *err);
 cJSON *client_wait(struct client *c, const char *operation_id, struct error *err);
-/* POST of a file as octet-stream, chunked; headers is NULL-terminated "Name: value". Waits for the operation as client_change. */
+/*
+ * client_wait in two parts: operations are forgotten by the server some seconds after their end,
+ * so whoever waits for several asks for all of them first, each on a client_clone.
+ */
+int client_wait_send(struct client *c, const char *operation_id, struct error *err);
+cJSON *client_wait_receive(struct client *c, struct error *err);
+/* POST of a file as octet-stream, chunked; headers is NULL-terminated "Name: value" or NULL. Waits as client_change. */
 cJSON *client_upload(struct client *c, const char *path, int fd, const char *const *headers, struct error *err);
-/* GET to a file descriptor, *ret_name from Content-Disposition (caller frees). */
+/* GET to a file descriptor, *ret_name from Content-Disposition (caller frees; NULL when there is none; a bare file name). */
 int client_download(struct client *c, const char *path, int fd, char **ret_name, struct error *err);
 /* websocket GET: on_text per message until it returns false or the server closes. */
 int client_websocket(struct client *c, const char *path, bool (*on_text)(const char *text, size_t len, void *data),
