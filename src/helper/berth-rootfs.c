@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth-rootfs: the mounts of an instance. Run by LXC as a hook, also while berthd is not running, and by berthd for
+ * live disk devices. Errors go to stderr in one line: LXC puts them into its log.
+ */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "helper/rootfs_attach.h"
+#include "helper/rootfs_copy.h"
+#include "helper/rootfs_idmap.h"
+#include "helper/rootfs_mount.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct args {
+	const char *lower;
+	const char *source;
+	const char *target;
+	const char *create;
+	bool readonly;
+	pid_t pid;
+	struct idmap map;
+	char **operand; /* NULL-terminated */
+	int operands;
+};
+
+static const struct option long_options[] = {
+	{ "lower", required_argument, NULL, 'l' },  { "idmap", required_argument, NULL, 'i' },
+	{ "pid", required_argument, NULL, 'p' },    { "source", required_argument, NULL, 's' },
+	{ "target", required_argument, NULL, 't' }, { "create", required_argument, NULL, 'c' },
+	{ "readonly", no_argument, NULL, 'r' },	    { "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static const char usage_text[] =
+	"Usage: berth-rootfs COMMAND [OPTION]... [FOLDER]\n"
+	"\n"
+	"  mount --lower=TREE --idmap=BASE:SIZE|none INSTANCE_DIR\n"
+	"      mounts INSTANCE_DIR/rootfs: an overlay of INSTANCE_DIR/upper on TREE, its ids shifted\n"
+	"      (container id 0 is host id BASE). lxc.hook.pre-start; already mounted is fine\n"
+	"  umount INSTANCE_DIR\n"
+	"      unmounts it again. lxc.hook.post-stop; as a hook it never fails\n"
+	"  attach --pid=PID --source=PATH --target=PATH [--readonly] [--idmap=BASE:SIZE] [--create=dir|file]\n"
+	"      mounts the host's PATH at the target in the running container whose init is PID\n"
+	"  detach --pid=PID --target=PATH\n"
+	"      unmounts the target in that container\n"
+	"  idmap-copy --lower=TREE --idmap=BASE:SIZE|none DST\n"
+	"      copies TREE to the new folder DST with shifted owners (hosts without idmapped mounts)\n"
+	"  probe DIR\n"
+	"      prints \"idmapped=0|1 overlay=0|1\": what works on DIR's file system\n"
+	"  --help, --version\n";
+
+static int parse_pid(const char *text, pid_t *ret, struct error *err)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*end || end == text || n < 1 || n > 4194304)
+		return error_set(err, ERROR_INVALID, "invalid pid '%s'", text);
+	*ret = (pid_t)n;
+	return 0;
+}
+
+static int parse_option(struct args *a, int c, struct error *err)
+{
+	switch (c) {
+	case 'l':
+		a->lower = optarg;
+		return 0;
+	case 'i':
+		return idmap_parse(optarg, &a->map, err);
+	case 'p':
+		return parse_pid(optarg, &a->pid, err);
+	case 's':
+		a->source = optarg;
+		return 0;
+	case 't':
+		a->target = optarg;
+		return 0;
+	case 'c':
+		a->create = optarg;
+		if (strcmp(optarg, "dir") && strcmp(optarg, "file"))
+			return error_set(err, ERROR_INVALID, "invalid --create '%s': must be 'dir' or 'file'", optarg);
+		return 0;
+	case 'r':
+		a->readonly = true;
+		return 0;
+	default:
+		return error_set(err, ERROR_INVALID, "unknown or incomplete option, see 'berth-rootfs --help'");
+	}
+}
+
+/* With lxc.hook.version = 0 LXC appends "NAME SECTION HOOK …" to the arguments of a hook. */
+static int hook_operands(char **operand, int n)
+{
+	const char *type = getenv("LXC_HOOK_TYPE");
+	const char *name = getenv("LXC_NAME");
+
+	if (type && name && n > 3 && !strcmp(operand[1], name) && !strcmp(operand[3], type))
+		return 1;
+	return n;
+}
+
+static int parse_args(struct args *a, int argc, char **argv, struct error *err)
+{
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (parse_option(a, c, err))
+			return -1;
+	}
+	a->operand = argv + optind;
+	a->operands = hook_operands(a->operand, argc - optind);
+	return 0;
+}
+
+static int need(bool given, const char *what, struct error *err)
+{
+	if (given)
+		return 0;
+	return error_set(err, ERROR_INVALID, "%s is missing, see 'berth-rootfs --help'", what);
+}
+
+static int run_mount(const struct args *a, struct error *err)
+{
+	if (need(a->lower, "--lower", err))
+		return -1;
+	return rootfs_mount(a->operand[0], a->lower, &a->map, err);
+}
+
+static int run_umount(const struct args *a, struct error *err)
+{
+	int rc = rootfs_umount(a->operand[0], err);
+
+	if (rc == 0 || !getenv("LXC_HOOK_TYPE"))
+		return rc;
+	/* LXC does not reboot a container whose post-stop hook fails; the next mount repairs what is left */
+	fprintf(stderr, "berth-rootfs: %s\n", err->msg);
+	return 0;
+}
+
+static int run_probe(const struct args *a, struct error *err)
+{
+	struct rootfs_probe probe;
+
+	if (rootfs_probe(a->operand[0], &probe, err))
+		return -1;
+	printf("idmapped=%d overlay=%d\n", probe.idmapped, probe.overlay);
+	return 0;
+}
+
+static int run_attach(const struct args *a, struct error *err)
+{
+	struct rootfs_attach attach = {
+		.pid = a->pid, .source = a->source, .target = a->target, .readonly = a->readonly, .map = a->map,
+		.create = !a->create ? ROOTFS_CREATE_NONE : !strcmp(a->create, "dir") ? ROOTFS_CREATE_DIR : ROOTFS_CREATE_FILE,
+	};
+
+	if (need(a->pid, "--pid", err) || need(a->source, "--source", err) || need(a->target, "--target", err))
+		return -1;
+	return rootfs_attach(&attach, err);
+}
+
+static int run_detach(const struct args *a, struct error *err)
+{
+	if (need(a->pid, "--pid", err) || need(a->target, "--target", err))
+		return -1;
+	return rootfs_detach(a->pid, a->target, err);
+}
+
+static int run_copy(const struct args *a, struct error *err)
+{
+	if (need(a->lower, "--lower", err))
+		return -1;
+	return rootfs_copy(a->lower, a->operand[0], &a->map, err);
+}
+
+static const struct {
+	const char *name;
+	int operands;
+	int (*run)(const struct args *a, struct error *err);
+} commands[] = {
+	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "probe", 1, run_probe },
+	{ "attach", 0, run_attach }, { "detach", 0, run_detach }, { "idmap-copy", 1, run_copy },
+};
+
+static int run(int argc, char **argv, struct error *err)
+{
+	struct args args = { 0 };
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, argv[1]))
+			continue;
+		if (parse_args(&args, argc - 1, argv + 1, err))
+			return -1;
+		if (args.operands != commands[i].operands)
+			return error_set(err, ERROR_INVALID, "'%s' takes %d folder, not %d, see 'berth-rootfs --help'",
+					 argv[1], commands[i].operands, args.operands);
+		return commands[i].run(&args, err);
+	}
+	return error_set(err, ERROR_INVALID, "unknown command '%s', see 'berth-rootfs --help'", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+
+	if (argc < 2) {
+		fputs(usage_text, stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		fputs(usage_text, stdout);
+		return EXIT_SUCCESS;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("berth-rootfs " BERTH_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (run(argc, argv, &err) == 0)
+		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	fprintf(stderr, "berth-rootfs: %s\n", err.msg);
+	return err.code == ERROR_INVALID ? EXIT_USAGE : EXIT_FAILURE;
+}

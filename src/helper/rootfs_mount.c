@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/rootfs_mount.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "helper/rootfs_sys.h"
+
+#define SOURCE_PATH_MAX 180 /* fsconfig() takes strings of up to 255 bytes */
+#define BUSY_TRIES 25
+#define BUSY_NAP_NS 8000000 /* 25 naps: 200 ms */
+
+/*
+ * Fixed rather than left to the kernel's defaults, so that an upper layer means the same on every host. index=off:
+ * an upper layer that a dying mount namespace still holds must not block the next start.
+ */
+static const char *const overlay_options[][2] = {
+	{ "lowerdir", "lower" }, { "upperdir", "upper" }, { "workdir", "work" },
+	{ "redirect_dir", "on" }, { "index", "off" },	  { "metacopy", "off" },
+};
+
+/* Locks the folder; everything after works on names relative to it, so no path is too long or too odd. */
+static int enter(const char *dir, struct error *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open the instance's folder '%s'", dir);
+	if (flock(fd, LOCK_EX) < 0 || fchdir(fd) < 0) {
+		error_sys(err, errno, "cannot enter the instance's folder '%s'", dir);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool is_mounted(const char *name)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_INO, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* The source field: the map and the (end of the) path; or as mountinfo prints it, with blanks and such in octal. */
+static char *source_text(const char *lower, const struct idmap *map, bool escaped)
+{
+	struct strbuf sb = STRBUF_INIT;
+	size_t len = strlen(lower);
+
+	strbuf_addf(&sb, "berth:%u:%u:", map->base, map->size);
+	for (const char *p = lower + (len > SOURCE_PATH_MAX ? len - SOURCE_PATH_MAX : 0); *p; p++) {
+		if (escaped && strchr(" \t\n\\#", *p))
+			strbuf_addf(&sb, "\\%03o", (unsigned)*p);
+		else
+			strbuf_addch(&sb, *p);
+	}
+	return strbuf_detach(&sb);
+}
+
+/* A mountinfo line: "ID PARENT MAJ:MIN ROOT POINT OPTIONS … - TYPE SOURCE SUPER". */
+static bool line_is(const char *line, unsigned long long id, const char *source)
+{
+	const char *p;
+	size_t len = strlen(source);
+
+	if (strtoull(line, NULL, 10) != id)
+		return false;
+	p = strstr(line, " - overlay ");
+	return p && !strncmp(p + 11, source, len) && p[11 + len] == ' ';
+}
+
+/* Is what is mounted at rootfs/ what we would mount? */
+static bool mounted_from(const char *lower, const struct idmap *map)
+{
+	AUTO_FREE char *source = source_text(lower, map, true);
+	AUTO_FREE char *line = NULL;
+	struct statx st;
+	size_t cap = 0;
+	bool found = false;
+	FILE *f;
+
+	if (statx(AT_FDCWD, "rootfs", AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID))
+		return false;
+	f = fopen("/proc/self/mountinfo", "re");
+	if (!f)
+		return false;
+	while (!found && getline(&line, &cap, f) > 0)
+		found = line_is(line, st.stx_mnt_id, source);
+	fclose(f);
+	return found;
+}
+
+static int unmount_one(const char *dir, const char *name, struct error *err)
+{
+	const struct timespec nap = { .tv_nsec = BUSY_NAP_NS };
+
+	for (int i = 0; i < BUSY_TRIES; i++) {
+		if (umount2(name, UMOUNT_NOFOLLOW) == 0)
+			return 0;
+		if (errno != EBUSY)
+			return error_sys(err, errno, "cannot unmount '%s/%s'", dir, name);
+		nanosleep(&nap, NULL);
+	}
+	if (umount2(name, UMOUNT_NOFOLLOW | MNT_DETACH) < 0)
+		return error_sys(err, errno, "cannot detach '%s/%s'", dir, name);
+	fprintf(stderr, "berth-rootfs: '%s/%s' is in use: detached, it goes away with its last user\n", dir, name);
+	return 0;
+}
+
+static int unmount_all(const char *dir, const char *name, struct error *err)
+{
+	while (is_mounted(name)) {
+		if (unmount_one(dir, name, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int make_folder(const char *dir, const char *name, mode_t mode, struct error *err)
+{
+	if (mkdir(name, mode) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s/%s'", dir, name);
+	return 0;
+}
+
+/* The root folder of the overlay is upper's: owner and mode are those of the image's root, shifted. */
+static int make_upper(const char *dir, const char *lower, const struct idmap *map, struct error *err)
+{
+	struct stat st;
+	uint32_t uid, gid;
+
+	if (mkdir("upper", 0700) < 0) {
+		if (errno == EEXIST)
+			return 0;
+		return error_sys(err, errno, "cannot make '%s/upper'", dir);
+	}
+	if (stat(lower, &st) < 0)
+		return error_sys(err, errno, "cannot read '%s'", lower);
+	if (idmap_shift(map, st.st_uid, &uid) || idmap_shift(map, st.st_gid, &gid))
+		return error_set(err, ERROR_INVALID, "the owner %u:%u of '%s' lies outside the %u ids of the instance",
+				 st.st_uid, st.st_gid, lower, map->size);
+	if (chown("upper", uid, gid) < 0 || chmod("upper", st.st_mode & 07777) < 0)
+		return error_sys(err, errno, "cannot give '%s/upper' to %u:%u", dir, uid, gid);
+	return 0;
+}
+
+static int make_folders(const char *dir, const char *lower, const struct idmap *map, struct error *err)
+{
+	if (make_folder(dir, "lower", 0755, err) || make_folder(dir, "work", 0755, err) ||
+	    make_folder(dir, "rootfs", 0755, err))
+		return -1;
+	return make_upper(dir, lower, map, err);
+}
+
+/* What the kernel says about a refused option or mount: lines "e overlay: …". */
+static int overlay_error(int fs, const char *what, struct error *err)
+{
+	char msg[256];
+	int sys = errno;
+	ssize_t n = read(fs, msg, sizeof(msg) - 1);
+
+	if (n <= 2)
+		return error_sys(err, sys, "cannot mount overlay: %s", what);
+	msg[n] = '\0';
+	msg[strcspn(msg, "\n")] = '\0';
+	return error_sys(err, sys, "cannot mount overlay: %s (%s)", what, msg + 2);
+}
+
+static int configure_overlay(int fs, const char *source, struct error *err)
+{
+	if (sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+		return overlay_error(fs, "the source was refused", err);
+	for (size_t i = 0; i < sizeof(overlay_options) / sizeof(overlay_options[0]); i++) {
+		if (sys_fsconfig(fs, FSCONFIG_SET_STRING, overlay_options[i][0], overlay_options[i][1], 0) < 0)
+			return overlay_error(fs, overlay_options[i][0], err);
+	}
+	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return overlay_error(fs, "the layers were refused", err);
+	return 0;
+}
+
+/* No device nodes in an instance with mapped ids: no device rule of a cgroup need stand between it and the host's disks. */
+static int mount_overlay(const char *lower, const struct idmap *map, struct error *err)
+{
+	AUTO_FREE char *source = source_text(lower, map, false);
+	struct sys_mount_attr private = { .propagation = MS_PRIVATE };
+	AUTO_CLOSE int fs = -1;
+	AUTO_CLOSE int tree = -1;
+
+	fs = sys_fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return error_sys(err, errno, "cannot open the file system 'overlay'");
+	if (configure_overlay(fs, source, err))
+		return -1;
+	tree = sys_fsmount(fs, FSMOUNT_CLOEXEC, map->size ? MOUNT_ATTR_NODEV : 0);
+	if (tree < 0)
+		return overlay_error(fs, "fsmount failed", err);
+	if (sys_move_mount(tree, "", AT_FDCWD, "rootfs", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_sys(err, errno, "cannot mount the overlay");
+	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &private) < 0)
+		return error_sys(err, errno, "cannot make the overlay private");
+	return 0;
+}
+
+static int mount_lower(const char *lower, const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int tree = idmap_open_tree(lower, map, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+
+	if (tree < 0)
+		return -1;
+	if (sys_move_mount(tree, "", AT_FDCWD, "lower", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_sys(err, errno, "cannot mount '%s'", lower);
+	return 0;
+}
+
+static int mount_both(const char *dir, const char *lower, const struct idmap *map, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+
+	if (mount_lower(lower, map, err))
+		return -1;
+	if (mount_overlay(lower, map, err)) {
+		unmount_all(dir, "rootfs", &ignored);
+		unmount_all(dir, "lower", &ignored);
+		return error_wrap(err, "'%s/rootfs'", dir);
+	}
+	return unmount_all(dir, "lower", err);
+}
+
+int rootfs_mount(const char *dir, const char *lower, const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int lock = enter(dir, err);
+
+	if (lock < 0)
+		return -1;
+	if (is_mounted("rootfs")) {
+		if (mounted_from(lower, map))
+			return unmount_all(dir, "lower", err);
+		if (unmount_all(dir, "rootfs", err))
+			return -1;
+	}
+	if (unmount_all(dir, "lower", err) || make_folders(dir, lower, map, err))
+		return -1;
+	return mount_both(dir, lower, map, err);
+}
+
+int rootfs_umount(const char *dir, struct error *err)
+{
+	AUTO_CLOSE int lock = -1;
+
+	if (access(dir, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	lock = enter(dir, err);
+	if (lock < 0 || unmount_all(dir, "rootfs", err) || unmount_all(dir, "lower", err))
+		return -1;
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The root file system of a stopped instance on the overlay driver: INSTANCE_DIR/rootfs is an overlay of
+ * INSTANCE_DIR/upper (work: INSTANCE_DIR/work) on the image's tree, whose ids are shifted by an idmapped mount.
+ *
+ * That mount sits at INSTANCE_DIR/lower only until the overlay has its own copy, so a mounted instance costs one
+ * entry of the host's mount table. What was mounted from where is written in the overlay's source field
+ * ("berth:BASE:SIZE:LOWER"), which findmnt shows and a second mount compares.
+ *
+ * Both calls take a lock on INSTANCE_DIR, are idempotent and repair what a killed predecessor left.
+ */
+#ifndef BERTH_HELPER_ROOTFS_MOUNT_H
+#define BERTH_HELPER_ROOTFS_MOUNT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "helper/rootfs_idmap.h"
+
+/* lower: absolute path of the image's tree. Already mounted from there with this map: success. */
+int rootfs_mount(const char *instance_dir, const char *lower, const struct idmap *map, struct error *err);
+
+/*
+ * Waits a moment while the mount is busy, then detaches it lazily and says so on stderr. A missing folder or
+ * nothing mounted is success.
+ */
+int rootfs_umount(const char *instance_dir, struct error *err);
+
+/* What works on the file system of dir, really tried in a folder below it (removed again). */
+struct rootfs_probe {
+	bool idmapped;
+	bool overlay; /* with an idmapped lower layer */
+};
+int rootfs_probe(const char *dir, struct rootfs_probe *ret, struct error *err);
+
+#endif
