@@ -7,6 +7,7 @@
 #define BERTH_MODEL_SETTINGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -22,6 +23,8 @@ struct settings {
 	char *hooks_path;
 	char *socket;     /* run_path/berth.sock unless --socket */
 	char *server_name;
+	char *server_type; /* "Containers" */
+	char *public_addr; /* what terminal URLs name; "" = the address asked for */
 	char *network_pub;
 	char *network_nat;
 	char *log_level;
@@ -32,6 +35,9 @@ struct settings {
 	int64_t image_max_entries;
 	int64_t http_max_body;     /* JSON bodies */
 	int64_t shutdown_grace_s;
+	int64_t remote_port; /* web terminal */
+	int64_t ports_start; /* range of automatic port forwards, both ends included; 0, 0: none */
+	int64_t ports_close;
 	/* compiled in, overridden by BERTH_LIBEXEC_DIR and BERTH_TEMPLATE_DIR (running from the build tree) */
 	char *libexec_dir;
 	char *template_dir;
@@ -44,6 +50,21 @@ struct settings_source {
 	const char *log_level;   /* NULL: from the file */
 };
 
+/* The table, ends with name == NULL; etc/berth.conf and the manual show every row. */
+struct settings_key {
+	const char *name;
+	const char *type; /* "path", "interface", "name", "address", "choice", "integer", "size", "duration" */
+	const char *def;  /* text; of a path: without --root. NULL: found out at start */
+	const char *below_root; /* paths: with --root */
+	const char *choices; /* "a|b|c" */
+	int64_t min, max;
+	size_t offset; /* in struct settings: char * or int64_t */
+	const char *doc;
+};
+extern const struct settings_key settings_keys[];
+
+/* Errors of the file name it and the line: "FILE:3: unknown key 'x' (did you mean 'y'?)". Every path is normalised:
+ * absolute, no "//", "." or trailing "/"; with a root, every path must lie below it. */
 struct settings *settings_load(const struct settings_source *src, struct error *err);
 void settings_free(struct settings *s);
 

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/settings.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/similar.h"
+#include "base/units.h"
+
+#define FILE_MAX (1u << 20)
+#define PATH_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+-"
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+#define AT(field) .offset = offsetof(struct settings, field)
+
+const struct settings_key settings_keys[] = {
+	{ "server_name", "name", NULL, .min = 1, .max = 253, AT(server_name),
+	  .doc = "Name of this host in answers; the host name unless set." },
+	{ "server_type", "choice", "Containers", .choices = "Containers", AT(server_type),
+	  .doc = "Kind of host module; berth knows containers only." },
+	{ "system_path", "path", "/var/lib/lxc", "lxc", AT(system_path),
+	  .doc = "The lxcpath: one folder per instance, shared with the lxc-* tools." },
+	{ "images_path", "path", "/var/lib/lxc/templates", "images", AT(images_path),
+	  .doc = "Image store, and template archives to be imported by name." },
+	{ "backup_path", "path", "/var/lib/lxc/backups", "backups", AT(backup_path), .doc = "Backups of instances." },
+	{ "extern_path", "path", "/var/lib/lxc/volumes", "volumes", AT(extern_path),
+	  .doc = "Volumes: data that outlives the instance it is attached to." },
+	{ "run_path", "path", "/run/berth", "run", AT(run_path), .doc = "Socket and locks; gone after a reboot." },
+	{ "state_path", "path", "/var/lib/berth", "state", AT(state_path),
+	  .doc = "Operation journal, profiles, server configuration." },
+	{ "hooks_path", "path", "/etc/berth/hooks.d", "hooks.d", AT(hooks_path),
+	  .doc = "Lifecycle hooks: one folder per event." },
+	{ "network_pub", "interface", "lxcbr0", .max = 15, AT(network_pub),
+	  .doc = "Bridge of NICs of the type pub; the default profile's bridge." },
+	{ "network_nat", "interface", "lxcbr1", .max = 15, AT(network_nat), .doc = "Bridge of NICs of the type nat." },
+	{ "remote_port", "integer", "7681", .min = 1, .max = 65535, AT(remote_port), .doc = "TCP port of the web terminal." },
+	{ "public_addr", "address", "", .max = 253, AT(public_addr),
+	  .doc = "Host name or address in terminal URLs; the address a client asked for unless set." },
+	{ "ports_start", "integer", "0", .min = 0, .max = 65535, AT(ports_start),
+	  .doc = "First port of the range for automatic port forwards; 0 with ports_close 0: none." },
+	{ "ports_close", "integer", "0", .min = 0, .max = 65535, AT(ports_close), .doc = "Last port of that range." },
+	{ "filter_name", "name", "", .max = 63, AT(filter_name),
+	  .doc = "Only containers whose names start so are managed; empty: all." },
+	{ "storage_driver", "choice", "auto", .choices = "auto|overlay|dir", AT(storage_driver),
+	  .doc = "How instances get their root: overlay on the image, or a copy; auto: overlay where the host can." },
+	{ "operations_parallel", "integer", "0", .min = 0, .max = 1024, AT(operations_parallel),
+	  .doc = "Operations that run at once; 0: two per core." },
+	{ "image_max_bytes", "size", "64GiB", .min = 1 << 20, .max = 1ll << 50, AT(image_max_bytes),
+	  .doc = "Largest image accepted, unpacked." },
+	{ "image_max_entries", "integer", "5000000", .min = 1, .max = 1000000000, AT(image_max_entries),
+	  .doc = "Most files accepted in an image." },
+	{ "http_max_body", "size", "1MiB", .min = 4096, .max = 64 << 20, AT(http_max_body),
+	  .doc = "Largest JSON request body." },
+	{ "shutdown_grace_s", "duration", "10s", .min = 0, .max = 3600, AT(shutdown_grace_s),
+	  .doc = "How long berthd, told to end, lets running operations finish before it undoes them." },
+	{ "log_level", "choice", "info", .choices = "error|warning|info|debug", AT(log_level),
+	  .doc = "What is logged; --log-level wins." },
+	{ .name = NULL },
+};
+
+#define KEYS (sizeof(settings_keys) / sizeof(settings_keys[0]) - 1)
+
+struct loader {
+	struct settings *s;
+	const char *root; /* normalised, or NULL */
+	const char *file;
+	const char *text, *pos, *end;
+	unsigned line;
+	unsigned lines[KEYS]; /* where a key was set, 0: nowhere */
+	unsigned bad_line; /* of the first error, which err holds */
+	struct error *err;
+};
+
+/* ---- values */
+
+static bool below(const char *path, const char *root)
+{
+	size_t n = strlen(root);
+
+	return strncmp(path, root, n) == 0 && (path[n] == '/' || path[n] == 0 || strcmp(root, "/") == 0);
+}
+
+/* "/a//b/./c/" -> "/a/b/c" */
+static char *normalise_path(const char *key, const char *path, struct error *err)
+{
+	size_t bad = strspn(path, PATH_CHARS);
+	AUTO_FREE char *copy = mem_strdup(path);
+	char *save = NULL, *part;
+	struct strbuf out = STRBUF_INIT;
+
+	if (*path != '/')
+		error_set(err, ERROR_INVALID, "%s: '%.200s' is not an absolute path", key, path);
+	else if (path[bad])
+		error_set(err, ERROR_INVALID, "%s: '%.200s': a path may only have letters, digits and . _ / + -", key, path);
+	else if (strlen(path) >= PATH_MAX / 4)
+		error_set(err, ERROR_INVALID, "%s: the path is longer than %d characters", key, PATH_MAX / 4 - 1);
+	if (*path != '/' || path[bad] || strlen(path) >= PATH_MAX / 4)
+		return NULL;
+	for (part = strtok_r(copy, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
+		if (strcmp(part, "..") == 0) {
+			error_set(err, ERROR_INVALID, "%s: '%.200s' must not have '..' in it", key, path);
+			strbuf_clear(&out);
+			return NULL;
+		}
+		if (strcmp(part, ".") != 0)
+			strbuf_addf(&out, "/%s", part);
+	}
+	if (!out.len)
+		strbuf_addch(&out, '/');
+	return strbuf_detach(&out);
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+	size_t n = strlen(value);
+	const char *p = choices;
+
+	while (p) {
+		if (strncmp(p, value, n) == 0 && (p[n] == '|' || p[n] == 0))
+			return true;
+		p = strchr(p, '|');
+		p = p ? p + 1 : NULL;
+	}
+	return false;
+}
+
+static int check_text(const struct settings_key *k, const char *value, struct error *err)
+{
+	const char *chars = strcmp(k->type, "address") == 0 ? NAME_CHARS ":" : NAME_CHARS;
+	size_t n = strlen(value);
+
+	if (strcmp(k->type, "choice") == 0) {
+		if (!is_choice(k->choices, value))
+			return error_set(err, ERROR_INVALID, "%s: '%.64s' is not one of %s", k->name, value, k->choices);
+		return 0;
+	}
+	if (value[strspn(value, chars)])
+		return error_set(err, ERROR_INVALID, "%s: '%.64s' may only have the characters A-Z a-z 0-9 %s", k->name,
+				 value, chars + 62);
+	if (n < (size_t)k->min || n > (size_t)k->max)
+		return error_set(err, ERROR_INVALID, "%s: '%.64s' must have from %d to %d characters", k->name, value,
+				 (int)k->min, (int)k->max);
+	if (strcmp(k->type, "interface") == 0 && (!n || strcmp(value, ".") == 0 || strcmp(value, "..") == 0))
+		return error_set(err, ERROR_INVALID, "%s: '%s' is no name of a network interface", k->name, value);
+	return 0;
+}
+
+static int parse_number(const struct settings_key *k, const char *value, int64_t *ret, struct error *err)
+{
+	uint64_t v = 0;
+	int rc;
+
+	if (strcmp(k->type, "integer") == 0)
+		return units_parse_int(value, k->min, k->max, ret, err) < 0 ? error_wrap(err, "%s", k->name) : 0;
+	rc = strcmp(k->type, "size") == 0 ? units_parse_size(value, &v, err) : units_parse_duration(value, &v, err);
+	if (rc < 0)
+		return error_wrap(err, "%s", k->name);
+	if ((int64_t)v < k->min || (int64_t)v > k->max)
+		return error_set(err, ERROR_INVALID, "%s: %.64s is out of range: it must be from %lld to %lld %s", k->name,
+				 value, (long long)k->min, (long long)k->max,
+				 strcmp(k->type, "size") == 0 ? "bytes" : "seconds");
+	*ret = (int64_t)v;
+	return 0;
+}
+
+static bool is_number(const struct settings_key *k)
+{
+	return strcmp(k->type, "integer") == 0 || strcmp(k->type, "size") == 0 || strcmp(k->type, "duration") == 0;
+}
+
+static int set_value(struct loader *l, const struct settings_key *k, const char *value, struct error *err)
+{
+	char *field = (char *)l->s + k->offset;
+	char *text;
+
+	if (is_number(k))
+		return parse_number(k, value, (int64_t *)(void *)field, err);
+	if (strcmp(k->type, "path") == 0) {
+		text = normalise_path(k->name, value, err);
+		if (!text)
+			return -1;
+		if (l->root && !below(text, l->root)) {
+			error_set(err, ERROR_INVALID, "%s: '%s' is not below the root '%s'", k->name, text, l->root);
+			free(text);
+			return -1;
+		}
+	} else {
+		if (check_text(k, value, err) < 0)
+			return -1;
+		text = mem_strdup(value);
+	}
+	free(*(char **)(void *)field);
+	*(char **)(void *)field = text;
+	return 0;
+}
+
+/* ---- the file */
+
+/* fgets() over the text: counts lines, drops the indentation that inih takes for a continuation,
+ * and comments, which may be longer than its line buffer. */
+static char *read_line(char *out, int size, void *stream)
+{
+	struct loader *l = stream;
+	const char *end;
+	size_t n;
+
+	if (l->pos >= l->end)
+		return NULL;
+	l->line++;
+	end = memchr(l->pos, '\n', (size_t)(l->end - l->pos));
+	end = end ? end : l->end;
+	while (l->pos < end && strchr(" \t\r", *l->pos))
+		l->pos++;
+	n = l->pos < end && !strchr("#;", *l->pos) ? (size_t)(end - l->pos) : 0;
+	if (n > (size_t)size - 2) {
+		if (!l->bad_line)
+			error_set(l->err, ERROR_INVALID, "%s:%u: the line is longer than %d characters", l->file, l->line,
+				  size - 2);
+		l->bad_line = l->bad_line ? l->bad_line : l->line;
+		return NULL;
+	}
+	memcpy(out, l->pos, n);
+	out[n] = '\n';
+	out[n + 1] = 0;
+	l->pos = end < l->end ? end + 1 : end;
+	return out;
+}
+
+static int unknown_key(const struct loader *l, const char *name)
+{
+	const char *nearest = NULL;
+	size_t best = SIMILAR_MAX + 1, i;
+
+	for (i = 0; i < KEYS; i++)
+		if (similar_better(name, settings_keys[i].name, &best))
+			nearest = settings_keys[i].name;
+	if (!nearest)
+		return error_set(l->err, ERROR_INVALID, "unknown key '%.64s'", name);
+	return error_set(l->err, ERROR_INVALID, "unknown key '%.64s' (did you mean '%s'?)", name, nearest);
+}
+
+static int set_key(struct loader *l, const char *section, const char *name, const char *value)
+{
+	size_t i;
+
+	if (*section)
+		return error_set(l->err, ERROR_INVALID, "section '[%.64s]': this file has no sections", section);
+	for (i = 0; i < KEYS; i++)
+		if (strcmp(settings_keys[i].name, name) == 0)
+			break;
+	if (i == KEYS)
+		return unknown_key(l, name);
+	if (l->lines[i])
+		return error_set(l->err, ERROR_INVALID, "'%s' is set already in line %u", name, l->lines[i]);
+	l->lines[i] = l->line;
+	return set_value(l, &settings_keys[i], value, l->err);
+}
+
+/* inih goes on after an error; the first one counts. */
+static int handle_cb(void *data, const char *section, const char *name, const char *value)
+{
+	struct loader *l = data;
+
+	if (l->bad_line)
+		return 0;
+	if (set_key(l, section, name, value) == 0)
+		return 1;
+	error_wrap(l->err, "%s:%u", l->file, l->line);
+	l->bad_line = l->line;
+	return 0;
+}
+
+static int read_config(struct loader *l, bool must_exist)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	int first_bad;
+
+	if (!must_exist && !fs_exists(l->file))
+		return 0;
+	if (fs_read_file(l->file, FILE_MAX, &text, l->err) < 0)
+		return -1;
+	if (memchr(text.buf, 0, text.len))
+		return error_set(l->err, ERROR_INVALID, "%s: there is a NUL byte in it", l->file);
+	l->text = l->pos = text.buf;
+	l->end = text.buf + text.len;
+	first_bad = ini_parse_stream(read_line, l, handle_cb, l);
+	if (first_bad < 0)
+		return error_set(l->err, ERROR_SYSTEM, "cannot read '%s'", l->file);
+	if (first_bad > 0 && (!l->bad_line || (unsigned)first_bad < l->bad_line))
+		return error_set(l->err, ERROR_INVALID, "%s:%d: this is not 'key = value'", l->file, first_bad);
+	return l->bad_line ? -1 : 0;
+}
+
+/* ---- defaults and what must fit together */
+
+static char *default_server_name(void)
+{
+	char name[254] = "";
+
+	if (gethostname(name, sizeof(name) - 1) < 0 || !*name || name[strspn(name, NAME_CHARS)])
+		return mem_strdup("berth");
+	return mem_strdup(name);
+}
+
+static int set_defaults(struct loader *l)
+{
+	const struct settings_key *k;
+	AUTO_FREE char *name = default_server_name();
+
+	for (k = settings_keys; k->name; k++) {
+		AUTO_FREE char *path = k->below_root && l->root ? fs_join(l->root, k->below_root) : NULL;
+
+		if (set_value(l, k, path ? path : k->def ? k->def : name, l->err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Two roles in one folder would take each other's files for their own. */
+static int check_paths(const struct settings *s, struct error *err)
+{
+	const struct settings_key *a, *b;
+
+	for (a = settings_keys; a->name; a++) {
+		for (b = a + 1; b->name; b++) {
+			const char *pa, *pb;
+
+			if (strcmp(a->type, "path") != 0 || strcmp(b->type, "path") != 0)
+				continue;
+			pa = *(char *const *)(const void *)((const char *)s + a->offset);
+			pb = *(char *const *)(const void *)((const char *)s + b->offset);
+			if (strcmp(pa, pb) == 0)
+				return error_set(err, ERROR_INVALID, "%s and %s are the same folder '%s'", a->name, b->name, pa);
+		}
+	}
+	return 0;
+}
+
+static int check_ports(const struct settings *s, struct error *err)
+{
+	if (!s->ports_start != !s->ports_close || s->ports_start > s->ports_close)
+		return error_set(err, ERROR_INVALID, "ports_start %d and ports_close %d are no range of ports",
+				 (int)s->ports_start, (int)s->ports_close);
+	if (s->ports_start && s->remote_port >= s->ports_start && s->remote_port <= s->ports_close)
+		return error_set(err, ERROR_INVALID, "remote_port %d lies in the range of ports_start and ports_close",
+				 (int)s->remote_port);
+	return 0;
+}
+
+/* Absolute and without links as far as the folder exists, so that it is spelled the same on every start. */
+static char *resolve_root(const char *root, struct error *err)
+{
+	AUTO_FREE char *known = mem_strdup(*root ? root : ".");
+	AUTO_STRBUF struct strbuf path = STRBUF_INIT;
+	char *slash, *real;
+	size_t n = strlen(known); /* how much of root is resolved */
+
+	while (n > 1 && known[n - 1] == '/')
+		known[--n] = 0;
+	while (!(real = realpath(known, NULL)) && errno == ENOENT && n) {
+		slash = strrchr(known, '/');
+		n = slash ? (size_t)(slash - known) : 0;
+		if (!n)
+			known[0] = slash ? '/' : '.';
+		known[n ? n : 1] = 0;
+	}
+	if (!real) {
+		error_sys(err, errno, "cannot resolve the root '%s'", root);
+		return NULL;
+	}
+	strbuf_addf(&path, "%s/%s", real, *root ? root + n : "");
+	free(real);
+	return normalise_path("root", path.buf, err);
+}
+
+static int set_folder(char **field, const char *env, const char *def, struct error *err)
+{
+	const char *value = getenv(env);
+
+	*field = normalise_path(env, value && *value ? value : def, err);
+	return *field ? 0 : -1;
+}
+
+static int set_socket(struct settings *s, const char *path, struct error *err)
+{
+	const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+	s->socket = path ? mem_strdup(path) : fs_join(s->run_path, "berth.sock");
+	if (!*s->socket || strlen(s->socket) > max)
+		return error_set(err, ERROR_INVALID, "the socket's path '%.200s' must have from 1 to %zu characters", s->socket,
+				 max);
+	return 0;
+}
+
+static int load(struct loader *l, const struct settings_source *src, const char *root)
+{
+	AUTO_FREE char *in_root = root ? fs_join(root, "berth.conf") : NULL;
+	struct settings *s = l->s;
+	const struct settings_key *k;
+
+	l->root = root;
+	l->file = src->config_file ? src->config_file : in_root ? in_root : BERTH_SYSCONFDIR "/berth/berth.conf";
+	if (set_defaults(l) < 0 || read_config(l, src->config_file != NULL) < 0)
+		return -1;
+	if (check_paths(s, l->err) < 0 || check_ports(s, l->err) < 0)
+		return error_wrap(l->err, "%s", l->file);
+	for (k = settings_keys; src->log_level && k->name; k++)
+		if (strcmp(k->name, "log_level") == 0 && set_value(l, k, src->log_level, l->err) < 0)
+			return -1;
+	if (set_folder(&s->libexec_dir, "BERTH_LIBEXEC_DIR", BERTH_LIBEXECDIR, l->err) < 0 ||
+	    set_folder(&s->template_dir, "BERTH_TEMPLATE_DIR", BERTH_DATADIR "/templates", l->err) < 0)
+		return -1;
+	return set_socket(s, src->socket, l->err);
+}
+
+struct settings *settings_load(const struct settings_source *src, struct error *err)
+{
+	AUTO_FREE char *root = NULL;
+	struct error first = ERROR_INIT;
+	struct loader l = { .s = mem_alloc(sizeof(*l.s)), .err = &first };
+
+	if (src->root)
+		root = resolve_root(src->root, &first);
+	if ((src->root && !root) || load(&l, src, root) < 0) {
+		*err = first;
+		settings_free(l.s);
+		return NULL;
+	}
+	return l.s;
+}
+
+void settings_free(struct settings *s)
+{
+	const struct settings_key *k;
+
+	if (!s)
+		return;
+	for (k = settings_keys; k->name; k++)
+		if (!is_number(k))
+			free(*(char **)(void *)((char *)s + k->offset));
+	free(s->socket);
+	free(s->libexec_dir);
+	free(s->template_dir);
+	free(s);
+}
