@@ -23,6 +23,7 @@ struct args {
 	const char *target;
 	const char *create;
 	bool readonly;
+	bool mapped; /* --idmap was given */
 	pid_t pid;
 	struct idmap map;
 	char **operand; /* NULL-terminated */
@@ -73,6 +74,7 @@ static int parse_option(struct args *a, int c, struct error *err)
 		a->lower = optarg;
 		return 0;
 	case 'i':
+		a->mapped = true;
 		return idmap_parse(optarg, &a->map, err);
 	case 'p':
 		return parse_pid(optarg, &a->pid, err);
@@ -129,7 +131,7 @@ static int need(bool given, const char *what, struct error *err)
 
 static int run_mount(const struct args *a, struct error *err)
 {
-	if (need(a->lower, "--lower", err))
+	if (need(a->lower, "--lower", err) || need(a->mapped, "--idmap", err))
 		return -1;
 	return rootfs_mount(a->operand[0], a->lower, &a->map, err);
 }
@@ -176,7 +178,7 @@ static int run_detach(const struct args *a, struct error *err)
 
 static int run_copy(const struct args *a, struct error *err)
 {
-	if (need(a->lower, "--lower", err))
+	if (need(a->lower, "--lower", err) || need(a->mapped, "--idmap", err))
 		return -1;
 	return rootfs_copy(a->lower, a->operand[0], &a->map, err);
 }

@@ -51,11 +51,11 @@ static int open_proc(pid_t pid, const char *name, int flags, struct error *err)
 	return fd;
 }
 
-static bool is_own_userns(int fd)
+static bool is_own(const char *ns, int fd)
 {
 	struct stat own, its;
 
-	return stat("/proc/self/ns/user", &own) == 0 && fstat(fd, &its) == 0 && own.st_dev == its.st_dev &&
+	return stat(ns, &own) == 0 && fstat(fd, &its) == 0 && own.st_dev == its.st_dev &&
 	       own.st_ino == its.st_ino;
 }
 
@@ -79,7 +79,9 @@ static int guest_open(struct guest *g, pid_t pid, struct error *err)
 		return -1;
 	if (poll(&ended, 1, 0) != 0)
 		return error_set(err, ERROR_NOT_FOUND, "the container's process %d has just ended", (int)pid);
-	g->same_user = is_own_userns(g->user);
+	if (is_own("/proc/self/ns/mnt", g->mnt))
+		return error_set(err, ERROR_INVALID, "process %d is not in a container", (int)pid);
+	g->same_user = is_own("/proc/self/ns/user", g->user);
 	return 0;
 }
 
@@ -137,10 +139,8 @@ static int lock_flags(const struct guest *g, int *tree, bool is_dir, struct erro
 
 static int target_error(const char *target, struct error *err)
 {
-	if (errno == ELOOP)
-		return error_set(err, ERROR_INVALID, "'%s' in the container goes through a symbolic link", target);
-	if (errno == ENOTDIR)
-		return error_set(err, ERROR_INVALID, "'%s' in the container goes through something that is no folder", target);
+	if (errno == ELOOP || errno == ENOTDIR)
+		return error_set(err, ERROR_INVALID, "'%s' in the container goes through a symbolic link or a file", target);
 	return error_sys(err, errno, "cannot reach '%s' in the container", target);
 }
 
@@ -279,7 +279,7 @@ static int unmount_target(const struct guest *g, const char *target, struct erro
 	struct statx st;
 
 	if (parent < 0)
-		return -1;
+		return err->sys == ENOENT ? 0 : -1;
 	if (statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_INO, &st) < 0)
 		return errno == ENOENT ? 0 : target_error(target, err);
 	if (!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))

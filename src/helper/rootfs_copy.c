@@ -34,6 +34,9 @@ struct pair {
 
 static int copy_error(const struct copy *c, int sys, struct error *err)
 {
+	if (sys == EOVERFLOW)
+		return error_set(err, ERROR_TOOL, "'%s/%s' names an owner beyond the %u ids of the instance", c->top,
+				 c->path.buf, c->map->size);
 	return error_sys(err, sys, "cannot copy '%s/%s'", c->top, c->path.buf);
 }
 

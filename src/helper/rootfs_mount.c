@@ -2,20 +2,16 @@
 #include "helper/rootfs_mount.h"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/mem.h"
-#include "base/strbuf.h"
 #include "helper/rootfs_sys.h"
 
-#define SOURCE_PATH_MAX 180 /* fsconfig() takes strings of up to 255 bytes */
 #define BUSY_TRIES 25
 #define BUSY_NAP_NS 8000000 /* 25 naps: 200 ms */
 
@@ -51,20 +47,17 @@ static bool is_mounted(const char *name)
 	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-/* The source field: the map and the (end of the) path; or as mountinfo prints it, with blanks and such in octal. */
-static char *source_text(const char *lower, const struct idmap *map, bool escaped)
+/* The source field: the map, device and inode of the image's tree (while it is mounted, no other tree gets those). */
+static char *source_text(const char *lower, const struct idmap *map, struct error *err)
 {
-	struct strbuf sb = STRBUF_INIT;
-	size_t len = strlen(lower);
+	struct stat st;
 
-	strbuf_addf(&sb, "berth:%u:%u:", map->base, map->size);
-	for (const char *p = lower + (len > SOURCE_PATH_MAX ? len - SOURCE_PATH_MAX : 0); *p; p++) {
-		if (escaped && strchr(" \t\n\\#", *p))
-			strbuf_addf(&sb, "\\%03o", (unsigned)*p);
-		else
-			strbuf_addch(&sb, *p);
+	if (stat(lower, &st) < 0) {
+		error_sys(err, errno, "cannot read the image's tree '%s'", lower);
+		return NULL;
 	}
-	return strbuf_detach(&sb);
+	return mem_printf("berth:%u:%u:%llx:%llx", map->base, map->size, (unsigned long long)st.st_dev,
+			  (unsigned long long)st.st_ino);
 }
 
 /* A mountinfo line: "ID PARENT MAJ:MIN ROOT POINT OPTIONS … - TYPE SOURCE SUPER". */
@@ -80,9 +73,8 @@ static bool line_is(const char *line, unsigned long long id, const char *source)
 }
 
 /* Is what is mounted at rootfs/ what we would mount? */
-static bool mounted_from(const char *lower, const struct idmap *map)
+static bool mounted_from(const char *source)
 {
-	AUTO_FREE char *source = source_text(lower, map, true);
 	AUTO_FREE char *line = NULL;
 	struct statx st;
 	size_t cap = 0;
@@ -190,9 +182,8 @@ static int configure_overlay(int fs, const char *source, struct error *err)
 }
 
 /* No device nodes in an instance with mapped ids: no device rule of a cgroup need stand between it and the host's disks. */
-static int mount_overlay(const char *lower, const struct idmap *map, struct error *err)
+static int mount_overlay(const char *source, const struct idmap *map, struct error *err)
 {
-	AUTO_FREE char *source = source_text(lower, map, false);
 	struct sys_mount_attr private = { .propagation = MS_PRIVATE };
 	AUTO_CLOSE int fs = -1;
 	AUTO_CLOSE int tree = -1;
@@ -223,13 +214,13 @@ static int mount_lower(const char *lower, const struct idmap *map, struct error 
 	return 0;
 }
 
-static int mount_both(const char *dir, const char *lower, const struct idmap *map, struct error *err)
+static int mount_both(const char *dir, const char *lower, const char *source, const struct idmap *map, struct error *err)
 {
 	struct error ignored = ERROR_INIT;
 
 	if (mount_lower(lower, map, err))
 		return -1;
-	if (mount_overlay(lower, map, err)) {
+	if (mount_overlay(source, map, err)) {
 		unmount_all(dir, "rootfs", &ignored);
 		unmount_all(dir, "lower", &ignored);
 		return error_wrap(err, "'%s/rootfs'", dir);
@@ -239,19 +230,23 @@ static int mount_both(const char *dir, const char *lower, const struct idmap *ma
 
 int rootfs_mount(const char *dir, const char *lower, const struct idmap *map, struct error *err)
 {
-	AUTO_CLOSE int lock = enter(dir, err);
+	AUTO_FREE char *source = source_text(lower, map, err);
+	AUTO_CLOSE int lock = -1;
 
+	if (!source)
+		return -1;
+	lock = enter(dir, err);
 	if (lock < 0)
 		return -1;
 	if (is_mounted("rootfs")) {
-		if (mounted_from(lower, map))
+		if (mounted_from(source))
 			return unmount_all(dir, "lower", err);
 		if (unmount_all(dir, "rootfs", err))
 			return -1;
 	}
 	if (unmount_all(dir, "lower", err) || make_folders(dir, lower, map, err))
 		return -1;
-	return mount_both(dir, lower, map, err);
+	return mount_both(dir, lower, source, map, err);
 }
 
 int rootfs_umount(const char *dir, struct error *err)

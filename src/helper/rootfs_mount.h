@@ -4,8 +4,8 @@
  * INSTANCE_DIR/upper (work: INSTANCE_DIR/work) on the image's tree, whose ids are shifted by an idmapped mount.
  *
  * That mount sits at INSTANCE_DIR/lower only until the overlay has its own copy, so a mounted instance costs one
- * entry of the host's mount table. What was mounted from where is written in the overlay's source field
- * ("berth:BASE:SIZE:LOWER"), which findmnt shows and a second mount compares.
+ * entry of the host's mount table. What it was mounted from is written in the overlay's source field
+ * ("berth:BASE:SIZE:DEVICE:INODE" of the image's tree), which a second mount compares.
  *
  * Both calls take a lock on INSTANCE_DIR, are idempotent and repair what a killed predecessor left.
  */
