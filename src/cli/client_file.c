@@ -18,14 +18,19 @@
 
 static int upload_head(struct strbuf *sb, const char *path, const char *const *headers, struct error *err)
 {
+	bool typed = false;
+
 	if (client_head(sb, "POST", path, err) < 0)
 		return -1;
 	for (; headers && *headers; headers++) {
 		if (strpbrk(*headers, "\r\n"))
 			return error_set(err, ERROR_INVALID, "header '%s' has a line break", *headers);
+		typed |= strncasecmp(*headers, "Content-Type:", strlen("Content-Type:")) == 0;
 		strbuf_addf(sb, "%s\r\n", *headers);
 	}
-	strbuf_addstr(sb, "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+	if (!typed)
+		strbuf_addstr(sb, "Content-Type: application/octet-stream\r\n");
+	strbuf_addstr(sb, "Transfer-Encoding: chunked\r\n\r\n");
 	return 0;
 }
 

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/* berth image list, info */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "base/units.h"
+#include "cli/image.h"
+#include "cli/when.h"
+
+/* ---- columns: each gives a new string */
+
+static char *column_aliases(const cJSON *image)
+{
+	struct strbuf out = STRBUF_INIT;
+	const cJSON *alias;
+
+	cJSON_ArrayForEach(alias, json_arr(image, "aliases"))
+		strbuf_addf(&out, "%s%s", out.len ? "\n" : "", json_str_or(alias, "name", ""));
+	return strbuf_detach(&out);
+}
+
+static char *column_shortest_alias(const cJSON *image)
+{
+	const cJSON *aliases = json_arr(image, "aliases"), *alias;
+	int more = cJSON_GetArraySize(aliases) - 1;
+	const char *best = NULL;
+
+	cJSON_ArrayForEach(alias, aliases) {
+		const char *name = json_str_or(alias, "name", "");
+
+		if (!best || strlen(name) < strlen(best))
+			best = name;
+	}
+	return more > 0 ? mem_printf("%s (%d more)", best, more) : mem_strdup(best ? best : "");
+}
+
+static char *column_fingerprint(const cJSON *image)
+{
+	return mem_strndup(json_str_or(image, "fingerprint", ""), IMAGE_FINGERPRINT_SHORT);
+}
+
+static char *column_fingerprint_long(const cJSON *image)
+{
+	return mem_strdup(json_str_or(image, "fingerprint", ""));
+}
+
+static char *column_public(const cJSON *image)
+{
+	return mem_strdup(json_bool(image, "public", false) ? "yes" : "no");
+}
+
+static char *column_description(const cJSON *image)
+{
+	return mem_strdup(json_str_or(json_obj(image, "properties"), "description", ""));
+}
+
+static char *column_architecture(const cJSON *image)
+{
+	return mem_strdup(json_str_or(image, "architecture", ""));
+}
+
+static char *column_size(const cJSON *image)
+{
+	char text[64];
+
+	units_format_size((uint64_t)json_int(image, "size", 0), text, sizeof(text));
+	return mem_strdup(text);
+}
+
+static char *column_uploaded(const cJSON *image)
+{
+	char text[WHEN_TEXT_SIZE];
+
+	when_format_long(json_str(image, "uploaded_at"), text);
+	return mem_strdup(text);
+}
+
+static char *column_type(const cJSON *image)
+{
+	char *type = mem_strdup(json_str_or(image, "type", "container")), *p;
+
+	for (p = type; *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return type;
+}
+
+static const struct column {
+	char letter;
+	const char *header;
+	char *(*value)(const cJSON *image);
+} columns[] = {
+	{ 'l', "ALIAS", column_shortest_alias },
+	{ 'L', "ALIASES", column_aliases },
+	{ 'f', "FINGERPRINT", column_fingerprint },
+	{ 'F', "FINGERPRINT", column_fingerprint_long },
+	{ 'p', "PUBLIC", column_public },
+	{ 'd', "DESCRIPTION", column_description },
+	{ 'a', "ARCHITECTURE", column_architecture },
+	{ 't', "TYPE", column_type },
+	{ 's', "SIZE", column_size },
+	{ 'u', "UPLOAD DATE", column_uploaded },
+};
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+#define COLUMNS_MAX 32
+
+/* "lfd" or "l,f,d"; the number of columns, 0 after a message. */
+static size_t parse_columns(const struct cli *cli, const char *letters, const struct column **ret)
+{
+	size_t n = 0, i;
+
+	for (; *letters; letters++) {
+		if (*letters == ',')
+			continue;
+		for (i = 0; i < COLUMNS && columns[i].letter != *letters;)
+			i++;
+		if (i == COLUMNS) {
+			cli_usage(cli, "unknown column '%c': they are lLfFpdatsu", *letters);
+			return 0;
+		}
+		if (n == COLUMNS_MAX) {
+			cli_usage(cli, "at most %d columns", COLUMNS_MAX);
+			return 0;
+		}
+		ret[n++] = &columns[i];
+	}
+	if (n == 0)
+		cli_usage(cli, "no columns to show");
+	return n;
+}
+
+/* ---- filters */
+
+static bool property_matches(const cJSON *image, const char *key, const char *value)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(image, key);
+	AUTO_FREE char *text = NULL;
+
+	if (!item || cJSON_IsObject(item) || cJSON_IsArray(item))
+		item = cJSON_GetObjectItemCaseSensitive(json_obj(image, "properties"), key);
+	if (!item)
+		return false;
+	text = cJSON_IsString(item) ? mem_strdup(item->valuestring) : json_text(item);
+	return strcasecmp(text, value) == 0;
+}
+
+static bool word_matches(const cJSON *image, const char *word)
+{
+	const cJSON *alias;
+
+	if (strncasecmp(json_str_or(image, "fingerprint", ""), word, strlen(word)) == 0)
+		return true;
+	cJSON_ArrayForEach(alias, json_arr(image, "aliases")) {
+		if (strcasestr(json_str_or(alias, "name", ""), word))
+			return true;
+	}
+	return false;
+}
+
+static bool image_matches(const cJSON *image, char *const *filters)
+{
+	for (; *filters; filters++) {
+		const char *eq = strchr(*filters, '=');
+		AUTO_FREE char *key = eq ? mem_strndup(*filters, (size_t)(eq - *filters)) : NULL;
+
+		if (key ? !property_matches(image, key, eq + 1) : !word_matches(image, *filters))
+			return false;
+	}
+	return true;
+}
+
+static cJSON *list_get(struct cli *cli, char *const *filters, struct error *err)
+{
+	cJSON *images = client_get(cli->client, "/1.0/images?recursion=1", NULL, err);
+	cJSON *image, *next;
+
+	for (image = images ? images->child : NULL; image; image = next) {
+		next = image->next;
+		if (!image_matches(image, filters))
+			cJSON_Delete(cJSON_DetachItemViaPointer(images, image));
+	}
+	return images;
+}
+
+static int list_print(const cJSON *images, const struct column *const *shown, size_t n, enum format format,
+		      struct error *err)
+{
+	const char *headers[COLUMNS_MAX];
+	struct table *table;
+	const cJSON *image;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < n; i++)
+		headers[i] = shown[i]->header;
+	table = table_new(headers, n);
+	cJSON_ArrayForEach(image, images) {
+		char *cells[COLUMNS_MAX];
+
+		for (i = 0; i < n; i++)
+			cells[i] = shown[i]->value(image);
+		table_row(table, (const char *const *)cells);
+		for (i = 0; i < n; i++)
+			free(cells[i]);
+	}
+	rc = table_print(table, format, images, err);
+	table_free(table);
+	return rc;
+}
+
+int image_list_cmd(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	static const struct option options[] = { { "columns", required_argument, NULL, 'c' },
+						 { "format", required_argument, NULL, 'f' },
+						 { 0 } };
+	const struct column *shown[COLUMNS_MAX];
+	AUTO_JSON cJSON *images = NULL;
+	enum format format = FORMAT_TABLE;
+	const char *letters = "lfpdatsu";
+	size_t n;
+	int c;
+
+	while ((c = cli_getopt(cli, argc, argv, "c:f:", options)) != -1) {
+		if (c == 'c')
+			letters = optarg;
+		else if (c != 'f')
+			return CLI_USAGE;
+		else if (format_parse(optarg, &format, err) < 0)
+			return cli_usage(cli, "%s", err->msg);
+	}
+	n = parse_columns(cli, letters, shown);
+	if (n == 0)
+		return CLI_USAGE;
+	images = list_get(cli, argv + optind, err);
+	return images ? list_print(images, shown, n, format, err) : -1;
+}
+
+/* ---- info */
+
+static void info_line(const char *name, const char *value)
+{
+	printf("%s: ", name);
+	text_print(stdout, value);
+	putchar('\n');
+}
+
+static void info_time(const cJSON *image, const char *name, const char *member)
+{
+	char text[WHEN_TEXT_SIZE];
+
+	when_format(json_str(image, member), "never", text);
+	info_line(name, text);
+}
+
+static void info_names(const char *title, const cJSON *list)
+{
+	const cJSON *item;
+
+	printf("%s:\n", title);
+	cJSON_ArrayForEach(item, list) {
+		fputs("    - ", stdout);
+		text_print(stdout, cJSON_IsString(item) ? item->valuestring : json_str_or(item, "name", ""));
+		putchar('\n');
+	}
+}
+
+static void info_print(cJSON *image)
+{
+	cJSON *properties = json_obj(image, "properties"), *item;
+	AUTO_FREE char *size = column_size(image);
+
+	info_line("Fingerprint", json_str_or(image, "fingerprint", ""));
+	info_line("Size", size);
+	info_line("Architecture", json_str_or(image, "architecture", ""));
+	info_line("Type", json_str_or(image, "type", "container"));
+	info_line("Public", json_bool(image, "public", false) ? "yes" : "no");
+	puts("Timestamps:");
+	info_time(image, "    Created", "created_at");
+	info_time(image, "    Uploaded", "uploaded_at");
+	info_time(image, "    Expires", "expires_at");
+	info_time(image, "    Last used", "last_used_at");
+	puts("Properties:");
+	if (properties)
+		json_sort(properties);
+	cJSON_ArrayForEach(item, properties) {
+		AUTO_FREE char *name = mem_printf("    %s", item->string);
+
+		info_line(name, cJSON_IsString(item) ? item->valuestring : "");
+	}
+	info_names("Aliases", json_arr(image, "aliases"));
+	info_line("Cached", json_bool(image, "cached", false) ? "yes" : "no");
+	info_line("Auto update", json_bool(image, "auto_update", false) ? "enabled" : "disabled");
+	info_names("Profiles", json_arr(image, "profiles"));
+}
+
+int image_info_cmd(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_OBJECT struct object o = { 0 };
+
+	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || cli_argc(cli, argc, 1, 1) != 0)
+		return CLI_USAGE;
+	if (image_object(cli, argv[optind], &o, err) < 0)
+		return -1;
+	info_print(o.value);
+	return 0;
+}

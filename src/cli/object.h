@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GET, change, PUT of a whole object, as `lxc` does it: the ETag of the GET
+ * goes back as If-Match, so a change made by somebody else meanwhile is never
+ * overwritten (412: a message that says to try again).
+ */
+#ifndef BERTH_CLI_OBJECT_H
+#define BERTH_CLI_OBJECT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+
+struct object_kind {
+	const char *name;            /* "instance": also the first word of command.complete */
+	const char *prefix;          /* "/1.0/instances/" */
+	const char *settings;        /* the member that get, set and unset mean */
+	const char *const *writable; /* what PUT takes, in the order it is shown; NULL-terminated */
+	const char *const *shown;    /* what show prints */
+	bool unset_sends_empty;      /* LXD's rule for all but instances: "" means "remove" */
+	const char *edit_help;       /* the comment on top of the editor's text */
+};
+extern const struct object_kind object_server, object_instance, object_profile, object_image;
+
+/* The kind a command works on: the one its row names first in `complete`. */
+const struct object_kind *object_kind_of(const struct command *command);
+
+struct object {
+	const struct object_kind *kind;
+	char *name;  /* "" for the server */
+	char *path;
+	char *etag;  /* NULL: PUT without If-Match */
+	cJSON *value;
+};
+
+/* name NULL: the server. Frees what it made when it fails. */
+int object_get(struct cli *cli, const struct object_kind *kind, const char *name, struct object *ret, struct error *err);
+/* The same without the request: value is NULL. */
+void object_init(struct object *o, const struct object_kind *kind, const char *name);
+/* PUTs the writable members; says on stderr what waits for a restart. */
+int object_put(struct cli *cli, const struct object *o, struct error *err);
+void object_clear(struct object *o);
+#define AUTO_OBJECT __attribute__((cleanup(object_clear)))
+
+cJSON *object_map(struct object *o, const char *member); /* a map in value, made when missing or null */
+cJSON *object_settings(struct object *o);
+int object_set(struct object *o, const cJSON *values, struct error *err); /* merges into the settings */
+int object_unset(struct object *o, const char *key, struct error *err);
+int object_show(const struct object *o, bool expanded, struct error *err); /* YAML on stdout */
+/* $EDITOR, or stdin when that is no terminal (then without If-Match: the file is the truth). */
+int object_edit(struct cli *cli, const struct object_kind *kind, const char *name, struct error *err);
+
+/* "note: takes effect after a restart: …" from a finished operation's metadata. */
+void object_note_pending(const cJSON *operation);
+
+/* The shared bodies of `config|profile get|set|unset`: argv[0] is the object's name (ignored for the server). */
+int object_run_get(struct cli *cli, const struct object_kind *kind, const char *name, const char *key,
+		   bool expanded, struct error *err);
+int object_run_set(struct cli *cli, const struct object_kind *kind, const char *name, int argc, char **argv,
+		   struct error *err);
+int object_run_unset(struct cli *cli, const struct object_kind *kind, const char *name, const char *key,
+		     struct error *err);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* berth operation: what the daemon is doing and has just done. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/when.h"
+
+static char *operation_path(const char *id)
+{
+	AUTO_FREE char *segment = client_escape(id);
+
+	return mem_printf("/1.0/operations/%s", segment);
+}
+
+static char *upper(const char *s)
+{
+	char *text = mem_strdup(s), *p;
+
+	for (p = text; *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return text;
+}
+
+/* {"running":[…],"success":[…]} as one list. */
+static cJSON *flatten(const cJSON *by_status)
+{
+	cJSON *all = cJSON_CreateArray();
+	const cJSON *list, *operation;
+
+	cJSON_ArrayForEach(list, by_status) {
+		cJSON_ArrayForEach(operation, list)
+			cJSON_AddItemToArray(all, cJSON_Duplicate(operation, true));
+	}
+	return all;
+}
+
+static int print_operations(const cJSON *operations, enum format format, struct error *err)
+{
+	static const char *const headers[] = { "ID", "TYPE", "DESCRIPTION", "STATUS", "CANCELABLE", "CREATED" };
+	struct table *table = table_new(headers, 6);
+	const cJSON *operation;
+	int rc;
+
+	cJSON_ArrayForEach(operation, operations) {
+		AUTO_FREE char *class = upper(json_str_or(operation, "class", ""));
+		AUTO_FREE char *status = upper(json_str_or(operation, "status", ""));
+		char created[WHEN_TEXT_SIZE];
+
+		when_format(json_str(operation, "created_at"), "", created);
+		table_row(table, (const char *const[]){ json_str_or(operation, "id", ""), class,
+							json_str_or(operation, "description", ""), status,
+							json_bool(operation, "may_cancel", false) ? "YES" : "NO", created });
+	}
+	rc = table_print(table, format, operations, err);
+	table_free(table);
+	return rc;
+}
+
+static int operation_list(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { 0 } };
+	AUTO_JSON cJSON *by_status = NULL;
+	AUTO_JSON cJSON *all = NULL;
+	enum format format = FORMAT_TABLE;
+	int c;
+
+	while ((c = cli_getopt(cli, argc, argv, "f:", options)) != -1) {
+		if (c != 'f')
+			return CLI_USAGE;
+		if (format_parse(optarg, &format, err) < 0)
+			return cli_usage(cli, "%s", err->msg);
+	}
+	if (cli_argc(cli, argc, 0, 0) != 0)
+		return CLI_USAGE;
+	by_status = client_get(cli->client, "/1.0/operations?recursion=1", NULL, err);
+	if (!by_status)
+		return -1;
+	all = flatten(by_status);
+	return print_operations(all, format, err);
+}
+
+static int operation_show(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_FREE char *path = NULL;
+	AUTO_JSON cJSON *operation = NULL;
+
+	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || cli_argc(cli, argc, 1, 1) != 0)
+		return CLI_USAGE;
+	path = operation_path(argv[optind]);
+	operation = client_get(cli->client, path, NULL, err);
+	return operation ? yaml_print(operation, stdout, err) : -1;
+}
+
+static int operation_delete(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || cli_argc(cli, argc, 1, -1) != 0)
+		return CLI_USAGE;
+	for (; optind < argc; optind++) {
+		AUTO_FREE char *path = operation_path(argv[optind]);
+		AUTO_JSON cJSON *result = client_change(cli->client, "DELETE", path, NULL, NULL, err);
+
+		if (!result)
+			return -1;
+		if (!cli->quiet)
+			printf("Operation %s deleted\n", argv[optind]);
+	}
+	return 0;
+}
+
+static const char *const list_aliases[] = { "ls", NULL };
+static const char *const delete_aliases[] = { "cancel", "rm", NULL };
+
+static const struct command operation_commands[] = {
+	{ .name = "list",
+	  .args = "",
+	  .summary = "List background operations",
+	  .options = "  -f, --format FORMAT   table, compact, json, csv or yaml (default table)\n",
+	  .examples = "  berth operation list\n",
+	  .run = operation_list,
+	  .aliases = list_aliases },
+	{ .name = "show",
+	  .args = "<operation>",
+	  .summary = "Show details on a background operation",
+	  .examples = "  berth operation show 344a79e4-d88a-45bf-9c39-c72c26f6ab8a\n",
+	  .run = operation_show,
+	  .complete = "operation -" },
+	{ .name = "delete",
+	  .args = "<operation>...",
+	  .summary = "Delete background operations (cancels them)",
+	  .examples = "  berth operation delete 344a79e4-d88a-45bf-9c39-c72c26f6ab8a\n",
+	  .run = operation_delete,
+	  .aliases = delete_aliases,
+	  .complete = "operation" },
+	{ 0 },
+};
+
+const struct command cmd_operation = {
+	.name = "operation",
+	.summary = "List, show and delete background operations",
+	.examples = "  berth operation list\n",
+	.sub = operation_commands,
+};
