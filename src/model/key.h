@@ -18,11 +18,14 @@
 #include "lxc/probe.h"
 
 /* LXC config lines being collected: {"key","value"} objects for templates/instance.conf. */
+struct render_input;
 struct render {
 	const struct probe *probe;
 	const cJSON *config;  /* expanded: profiles and instance merged */
-	cJSON *lines;         /* array of {"key":…,"value":…} */
+	cJSON *lines;         /* array of {"key":…,"value":…}: of the config, or of the device being rendered */
 	cJSON *context;       /* the whole template context */
+	const struct render_input *in;
+	unsigned nics;        /* next free lxc.net.N */
 };
 void render_line(struct render *r, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -53,6 +56,8 @@ struct config_key {
 	const char *doc;
 };
 
+#define CONFIG_MEMORY_MIN (4u << 20) /* bytes; less and no init starts */
+
 extern const struct config_key config_keys[]; /* ends with name == NULL */
 const struct config_key *config_key_find(const char *name);
 /* The known key nearest to an unknown one (Damerau-Levenshtein <= 3), or NULL. */
@@ -61,6 +66,11 @@ const char *config_key_nearest(const char *name);
 /* {"key":"value"}: every key known, every value a valid string; ERROR_INVALID names key, value, rule.
  * LXD's words start the message: "Unknown configuration key: nosuch.key (did you mean …?)". */
 int config_validate(const cJSON *config, const struct probe *probe, struct error *err);
+
+struct live_change;
+
+/* The answer of a device type to a change while the container runs. */
+enum live_result { LIVE_APPLIED, LIVE_PENDING, LIVE_FAILED };
 
 struct device_property {
 	const char *name;
@@ -78,8 +88,11 @@ struct device_type {
 	int (*validate)(const char *device, const cJSON *props, struct error *err);
 	/* Checks that need the host as it is now (bridge exists, source exists); run before every start. */
 	int (*check_start)(const char *device, const cJSON *props, struct error *err);
-	/* Adds to the template context: nics[], mounts[], devices[] . */
+	/* Adds this device's lines. */
 	int (*render)(struct render *r, const char *device, const cJSON *props, struct error *err);
+	/* Appends the commands that make the change true; old_props NULL: added, new_props NULL: removed. */
+	enum live_result (*live)(const struct live_change *change, const char *device, const cJSON *old_props,
+				 const cJSON *new_props, struct error *err);
 	const char *doc;
 };
 extern const struct device_type device_types[]; /* ends with name == NULL */
@@ -87,7 +100,10 @@ const struct device_type *device_type_find(const char *name);
 
 /* {"eth0":{"type":"nic",…}}; messages start as LXD's: `Device validation failed for "eth0": …`. */
 int devices_validate(const cJSON *devices, struct error *err);
+/* `Failed to start device "eth0": …`: bridge or source that is not there now. */
 int devices_check_start(const cJSON *expanded_devices, struct error *err);
+/* The same checks for devices that are new or changed, old may be NULL: `Failed add validation for device "bad": …`. */
+int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, struct error *err);
 
 /* Instance, profile, alias names etc. LXD's rule for instances: a host name label, 1-63, [A-Za-z0-9-], not starting with digit or '-', not ending in '-'. */
 int name_validate_instance(const char *name, struct error *err); /* "Invalid instance name: …" */
@@ -111,7 +127,7 @@ struct render_input {
 	struct render_rootfs rootfs;
 	const struct probe *probe;
 	const char *template_dir;
-	const char *include_config; /* /usr/share/lxc/config/common.conf + userns.conf when they exist */
+	const char *include_config; /* folder of common.conf and userns.conf; NULL: /usr/share/lxc/config */
 };
 /* The complete LXC config. */
 struct strbuf;
@@ -128,6 +144,7 @@ struct live_change {
 	const char *libexec_dir;
 	cJSON *applied; /* array of strings, owned by the caller */
 	cJSON *pending;
+	cJSON *warnings; /* array, may be NULL: why a limit could not be written now ("limits.memory: …"); it is pending */
 	/* array of {"device":…,"argv":[…]}: children the caller runs in order (berth-rootfs attach/detach, lxc-device, ip, tc);
 	 * one that fails moves its device from applied to pending with a warning */
 	cJSON *commands;

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/device.h"
+#include "model/key_types.h"
+
+#define POOL "default" /* the one there is */
+
+static int valid_target(const char *device, const char *key, const char *value, struct error *err)
+{
+	AUTO_FREE char *absolute = value[0] == '/' ? NULL : mem_printf("/%s", value);
+
+	return type_is_path(absolute ? absolute : value) ? 0 : device_refuse(key, value,
+		"must be a path without '.' or '..' parts and without control characters", err);
+}
+
+static int valid_source(const char *device, const char *key, const char *value, struct error *err)
+{
+	return type_is_path(value) ? 0 : device_refuse(key, value,
+		"must be an absolute path without '.' or '..' parts and without control characters", err);
+}
+
+static int valid_size(const char *device, const char *key, const char *value, struct error *err)
+{
+	return type_is_size(value) ? 0 : device_refuse(key, value, "must be a size such as 10GiB", err);
+}
+
+static int valid_pool(const char *device, const char *key, const char *value, struct error *err)
+{
+	return strcmp(value, POOL) == 0 ? 0 : device_refuse(key, value, "is not found: there is one pool, \"" POOL "\"", err);
+}
+
+static int valid_propagation(const char *device, const char *key, const char *value, struct error *err)
+{
+	static const char *const modes[] = { "private", "shared", "slave", "unbindable", "rprivate", "rshared", "rslave",
+					     "runbindable", NULL };
+
+	for (size_t i = 0; modes[i]; i++) {
+		if (strcmp(modes[i], value) == 0)
+			return 0;
+	}
+	return device_refuse(key, value, "must be private, shared, slave or unbindable, or one of these with r before", err);
+}
+
+const struct device_property disk_properties[] = {
+	{ "path", "path", true, valid_target, KEY_LIVE_APPLY, "Where it appears inside; / is the root file system." },
+	{ "source", "path", false, valid_source, KEY_LIVE_APPLY,
+	  "The file or folder of the host. Every folder on the way to it must be open to others (mode x)." },
+	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING, "The storage pool of the root file system: " POOL "." },
+	{ "size", "size", false, valid_size, KEY_LIVE_RESTART,
+	  "The root file system's size; refused by storage drivers that cannot enforce it (overlay, dir)." },
+	{ "readonly", "bool", false, device_valid_bool, KEY_LIVE_APPLY, "Mount it read-only." },
+	{ "optional", "bool", false, device_valid_bool, KEY_LIVE_NOTHING, "Start also when the source is missing." },
+	{ "required", "bool", false, device_valid_bool, KEY_LIVE_NOTHING, "false: the same as optional=true." },
+	{ "recursive", "bool", false, device_valid_bool, KEY_LIVE_RESTART, "With the mounts below the source." },
+	{ "shift", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
+	  "Map owners so that the host's root is the container's root in it; true unless set to false." },
+	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART, "Mount propagation, see mount(8)." },
+	{ .name = NULL },
+};
+
+static bool is_root(const cJSON *props)
+{
+	return strcmp(json_str_or(props, "path", ""), "/") == 0;
+}
+
+static bool is_optional(const cJSON *props)
+{
+	return type_is_true(device_prop(props, "optional")) || type_is_false(device_prop(props, "required"));
+}
+
+int disk_validate(const char *device, const cJSON *props, struct error *err)
+{
+	static const char *const host_only[] = { "readonly", "optional", "required", "recursive", "shift", "propagation",
+						 NULL };
+
+	if (!is_root(props)) {
+		if (!device_prop(props, "source"))
+			return error_set(err, ERROR_INVALID, "Missing required device option \"source\"");
+		if (device_prop(props, "pool"))
+			return error_set(err, ERROR_INVALID, "Storage volumes cannot be specified as absolute paths");
+		if (device_prop(props, "size"))
+			return error_set(err, ERROR_INVALID, "Only the root disk may have a size quota");
+		return 0;
+	}
+	if (device_prop(props, "source"))
+		return error_set(err, ERROR_INVALID, "Root disk entry may not have a \"source\" property set");
+	if (device_prop(props, "size"))
+		return error_set(err, ERROR_INVALID,
+				 "size \"%s\" cannot be enforced by the overlay and dir storage drivers, whose instances share "
+				 "one file system (btrfs, zfs and lvm could): leave it out", device_prop(props, "size"));
+	for (const char *const *key = host_only; *key; key++) {
+		if (device_prop(props, *key))
+			return error_set(err, ERROR_INVALID, "The root disk has no option \"%s\"", *key);
+	}
+	return 0;
+}
+
+int disk_check_start(const char *device, const cJSON *props, struct error *err)
+{
+	const char *source = device_prop(props, "source");
+	struct stat st;
+
+	if (is_root(props) || is_optional(props) || !source || stat(source, &st) == 0)
+		return 0;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return error_sys(err, errno, "cannot look at source path \"%s\" for disk \"%s\"", source, device);
+	return error_set(err, ERROR_INVALID, "Missing source path \"%s\" for disk \"%s\"", source, device);
+}
+
+static bool source_is_file(const char *source)
+{
+	struct stat st;
+
+	return stat(source, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
+/* The map to give the mount; false when owners stay as they are. */
+static bool wants_map(const cJSON *config, const struct probe *probe, const cJSON *props, uint32_t *base, uint32_t *size)
+{
+	return probe->idmapped_mounts && !type_is_false(device_prop(props, "shift")) &&
+	       instance_idmap(config, probe, base, size);
+}
+
+int disk_render(struct render *r, const char *device, const cJSON *props, struct error *err)
+{
+	const char *source = device_prop(props, "source");
+	const char *propagation = device_prop(props, "propagation");
+	AUTO_STRBUF struct strbuf entry = STRBUF_INIT;
+	uint32_t base, size;
+
+	if (is_root(props))
+		return 0;
+	mount_field(&entry, source, false);
+	strbuf_addch(&entry, ' ');
+	mount_field(&entry, device_prop(props, "path"), true);
+	strbuf_addf(&entry, " none %s,create=%s", type_is_true(device_prop(props, "recursive")) ? "rbind" : "bind",
+		    source_is_file(source) ? "file" : "dir");
+	if (type_is_true(device_prop(props, "readonly")))
+		strbuf_addstr(&entry, ",ro");
+	if (is_optional(props))
+		strbuf_addstr(&entry, ",optional");
+	if (propagation)
+		strbuf_addf(&entry, ",%s", propagation);
+	if (wants_map(r->config, r->probe, props, &base, &size))
+		strbuf_addstr(&entry, ",idmap=container");
+	strbuf_addstr(&entry, " 0 0");
+	render_line(r, "lxc.mount.entry", "%s", entry.buf);
+	return 0;
+}
+
+static void detach(const struct live_change *c, const char *device, const cJSON *props)
+{
+	const char *path = device_prop(props, "path");
+	AUTO_FREE char *program = mem_printf("%s/berth-rootfs", c->libexec_dir);
+	AUTO_FREE char *pid = mem_printf("--pid=%d", (int)c->live.pid);
+	AUTO_FREE char *target = mem_printf("--target=/%s", path + strspn(path, "/"));
+
+	live_command(c, device, program, "detach", pid, target, NULL);
+}
+
+static enum live_result attach(const struct live_change *c, const char *device, const cJSON *props)
+{
+	const char *path = device_prop(props, "path"), *source = device_prop(props, "source");
+	AUTO_FREE char *program = mem_printf("%s/berth-rootfs", c->libexec_dir);
+	AUTO_FREE char *pid = mem_printf("--pid=%d", (int)c->live.pid);
+	AUTO_FREE char *from = mem_printf("--source=%s", source);
+	AUTO_FREE char *target = mem_printf("--target=/%s", path + strspn(path, "/"));
+	const char *create = source_is_file(source) ? "--create=file" : "--create=dir";
+	bool readonly = type_is_true(device_prop(props, "readonly"));
+	AUTO_FREE char *idmap = NULL;
+	uint32_t base, size;
+
+	if (is_optional(props) && !fs_exists(source))
+		return LIVE_APPLIED;
+	if (type_is_true(device_prop(props, "recursive")) || device_prop(props, "propagation"))
+		return LIVE_PENDING;
+	if (wants_map(c->new_config, c->live.probe, props, &base, &size))
+		idmap = mem_printf("--idmap=%" PRIu32 ":%" PRIu32, base, size);
+	if (idmap)
+		live_command(c, device, program, "attach", pid, from, target, create, idmap,
+			     readonly ? "--readonly" : NULL, NULL);
+	else
+		live_command(c, device, program, "attach", pid, from, target, create,
+			     readonly ? "--readonly" : NULL, NULL);
+	return LIVE_APPLIED;
+}
+
+enum live_result disk_live(const struct live_change *change, const char *device, const cJSON *old_props,
+			   const cJSON *new_props, struct error *err)
+{
+	static const char *const mounted_by[] = { "path", "source", "readonly", "shift", "recursive", "propagation", NULL };
+	bool differs = !old_props || !new_props;
+
+	if ((old_props && is_root(old_props)) || (new_props && is_root(new_props)))
+		return old_props && new_props && is_root(old_props) == is_root(new_props) ? LIVE_APPLIED : LIVE_PENDING;
+	for (const char *const *key = mounted_by; !differs && *key; key++)
+		differs = !device_same(old_props, new_props, *key);
+	if (!differs)
+		return LIVE_APPLIED;
+	if (new_props && (type_is_true(device_prop(new_props, "recursive")) || device_prop(new_props, "propagation")))
+		return LIVE_PENDING;
+	if (old_props)
+		detach(change, device, old_props);
+	return new_props ? attach(change, device, new_props) : LIVE_APPLIED;
+}

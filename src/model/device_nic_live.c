@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Changes of nics while the container runs, by ip(8) in its network namespace. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/device.h"
+#include "model/nic.h"
+
+struct nic_live {
+	const struct live_change *change;
+	const char *device;
+	char netns[40]; /* --net=/proc/PID/ns/net */
+	char pid[16];
+};
+
+static struct nic resolve(const struct live_change *c, bool new_one, const char *device, const cJSON *props)
+{
+	struct nic_source src = { new_one ? c->new_config : c->old_config, new_one ? c->new_devices : c->old_devices,
+				  c->instance_dir };
+	struct nic nic;
+
+	nic_resolve(&src, device, props, &nic);
+	return nic;
+}
+
+#define INSIDE(l, ...) live_command((l)->change, (l)->device, "nsenter", (l)->netns, "ip", __VA_ARGS__, NULL)
+#define HOST(l, ...) live_command((l)->change, (l)->device, "ip", __VA_ARGS__, NULL)
+
+static void set_limits(const struct nic_live *l, const struct nic *nic)
+{
+	AUTO_FREE char *program = mem_printf("%s/berth-nic-up", l->change->libexec_dir);
+	AUTO_FREE char *device = mem_printf("--device=%s", nic->host);
+	AUTO_FREE char *ingress = mem_printf("--ingress=%" PRIu64, nic->ingress);
+	AUTO_FREE char *egress = mem_printf("--egress=%" PRIu64, nic->egress);
+
+	live_command(l->change, l->device, program, device, ingress, egress, NULL);
+}
+
+static void set_address(const struct nic_live *l, const char *guest, const char *family,
+			const struct nic_address *old, const struct nic_address *new)
+{
+	if (old && old->gateway[0] && strcmp(old->gateway, new->gateway) != 0 && strcmp(old->gateway, "auto") != 0)
+		INSIDE(l, family, "route", "del", "default", "via", old->gateway, "dev", guest);
+	if (old && old->text[0] && strcmp(old->text, new->text) != 0)
+		INSIDE(l, family, "addr", "del", old->text, "dev", guest);
+	if (new->text[0])
+		INSIDE(l, family, "addr", "replace", new->text, "dev", guest);
+	if (new->gateway[0])
+		INSIDE(l, family, "route", "replace", "default", "via", new->gateway, "dev", guest);
+}
+
+static void add_veth(const struct nic_live *l, const struct nic *nic)
+{
+	HOST(l, "link", "add", "name", nic->host, "type", "veth", "peer", "name", nic->guest, "netns", l->pid);
+	if (nic->hwaddr)
+		INSIDE(l, "link", "set", "dev", nic->guest, "address", nic->hwaddr);
+	if (nic->mtu) {
+		HOST(l, "link", "set", "dev", nic->host, "mtu", nic->mtu);
+		INSIDE(l, "link", "set", "dev", nic->guest, "mtu", nic->mtu);
+	}
+	if (nic->parent)
+		HOST(l, "link", "set", "dev", nic->host, "master", nic->parent);
+	HOST(l, "link", "set", "dev", nic->host, "up");
+}
+
+static void add_macvlan(const struct nic_live *l, const struct nic *nic)
+{
+	HOST(l, "link", "add", "link", nic->parent, "name", nic->host, "type", "macvlan", "mode", "bridge");
+	HOST(l, "link", "set", "dev", nic->host, "netns", l->pid, "name", nic->guest);
+	if (nic->hwaddr)
+		INSIDE(l, "link", "set", "dev", nic->guest, "address", nic->hwaddr);
+	if (nic->mtu)
+		INSIDE(l, "link", "set", "dev", nic->guest, "mtu", nic->mtu);
+}
+
+static bool gateway_is_auto(const struct nic *nic)
+{
+	return strcmp(nic->ip4.gateway, "auto") == 0 || strcmp(nic->ip6.gateway, "auto") == 0;
+}
+
+static enum live_result nic_add(const struct nic_live *l, const struct nic *nic)
+{
+	/* a physical interface would not come back under its name; what auto means only LXC works out */
+	if (nic->kind == NIC_PHYSICAL || gateway_is_auto(nic))
+		return LIVE_PENDING;
+	if (nic->kind == NIC_MACVLAN)
+		add_macvlan(l, nic);
+	else
+		add_veth(l, nic);
+	INSIDE(l, "link", "set", "dev", nic->guest, "up");
+	set_address(l, nic->guest, "-4", NULL, &nic->ip4);
+	set_address(l, nic->guest, "-6", NULL, &nic->ip6);
+	if (nic->ingress || nic->egress)
+		set_limits(l, nic);
+	return LIVE_APPLIED;
+}
+
+static enum live_result nic_remove(const struct nic_live *l, const struct nic *nic)
+{
+	if (nic->kind == NIC_PHYSICAL)
+		return LIVE_PENDING;
+	if (nic->kind == NIC_MACVLAN)
+		INSIDE(l, "link", "del", "dev", nic->guest);
+	else
+		HOST(l, "link", "del", "dev", nic->host);
+	return LIVE_APPLIED;
+}
+
+/* Everything that only a new interface could change is the same? */
+static bool same_interface(const struct nic *old, const struct nic *new)
+{
+	return old->kind == new->kind && strcmp(old->guest, new->guest) == 0 && strcmp(old->host, new->host) == 0 &&
+	       (!old->hwaddr) == (!new->hwaddr) && (!old->hwaddr || strcmp(old->hwaddr, new->hwaddr) == 0) &&
+	       (new->kind == NIC_BRIDGED || !new->parent || strcmp(old->parent, new->parent) == 0) &&
+	       (new->mtu || !old->mtu);
+}
+
+static enum live_result nic_change(const struct nic_live *l, const struct nic *old, const struct nic *new)
+{
+	if (!same_interface(old, new) || gateway_is_auto(new))
+		return LIVE_PENDING;
+	if (new->kind == NIC_BRIDGED && strcmp(old->parent, new->parent) != 0)
+		HOST(l, "link", "set", "dev", new->host, "master", new->parent);
+	if (new->mtu && (!old->mtu || strcmp(old->mtu, new->mtu) != 0)) {
+		if (new->kind == NIC_BRIDGED || new->kind == NIC_P2P)
+			HOST(l, "link", "set", "dev", new->host, "mtu", new->mtu);
+		INSIDE(l, "link", "set", "dev", new->guest, "mtu", new->mtu);
+	}
+	if (strcmp(old->ip4.text, new->ip4.text) != 0 || strcmp(old->ip4.gateway, new->ip4.gateway) != 0)
+		set_address(l, new->guest, "-4", &old->ip4, &new->ip4);
+	if (strcmp(old->ip6.text, new->ip6.text) != 0 || strcmp(old->ip6.gateway, new->ip6.gateway) != 0)
+		set_address(l, new->guest, "-6", &old->ip6, &new->ip6);
+	if (old->ingress != new->ingress || old->egress != new->egress)
+		set_limits(l, new);
+	return LIVE_APPLIED;
+}
+
+enum live_result nic_live(const struct live_change *change, const char *device, const cJSON *old_props,
+			  const cJSON *new_props, struct error *err)
+{
+	struct nic_live l = { .change = change, .device = device };
+	struct nic old, new;
+
+	snprintf(l.netns, sizeof(l.netns), "--net=/proc/%d/ns/net", (int)change->live.pid);
+	snprintf(l.pid, sizeof(l.pid), "%d", (int)change->live.pid);
+	if (old_props)
+		old = resolve(change, false, device, old_props);
+	if (new_props)
+		new = resolve(change, true, device, new_props);
+	if (!old_props)
+		return nic_add(&l, &new);
+	if (!new_props)
+		return nic_remove(&l, &old);
+	return nic_change(&l, &old, &new);
+}

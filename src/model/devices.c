@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* The device types and the checks over whole sets of devices. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "model/device.h"
+#include "model/key_types.h"
+
+#define DEVICE_NAME_MAX 64
+
+static int none_validate(const char *device, const cJSON *props, struct error *err)
+{
+	return 0;
+}
+
+static int none_render(struct render *r, const char *device, const cJSON *props, struct error *err)
+{
+	return 0;
+}
+
+static enum live_result none_live(const struct live_change *change, const char *device, const cJSON *old_props,
+				  const cJSON *new_props, struct error *err)
+{
+	return LIVE_APPLIED;
+}
+
+static const struct device_property none_properties[] = { { .name = NULL } };
+
+const struct device_type device_types[] = {
+	{ "nic", nic_properties, nic_validate, nic_check_start, nic_render, nic_live, "A network interface." },
+	{ "disk", disk_properties, disk_validate, disk_check_start, disk_render, disk_live,
+	  "The root file system (path /), or a file or folder of the host." },
+	{ "unix-char", unix_properties, unix_validate, unix_check_start, unix_render, unix_live,
+	  "A character device of the host." },
+	{ "unix-block", unix_properties, unix_validate, unix_check_start, unix_render, unix_live,
+	  "A block device of the host." },
+	{ "none", none_properties, none_validate, none_validate, none_render, none_live,
+	  "Hides a device of this name that comes from a profile." },
+	{ .name = NULL },
+};
+
+const struct device_type *device_type_find(const char *name)
+{
+	for (const struct device_type *t = device_types; t->name; t++) {
+		if (strcmp(t->name, name) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+static bool name_ok(const char *name)
+{
+	if (!*name || strlen(name) > DEVICE_NAME_MAX || *name == '.')
+		return false;
+	for (const char *p = name; *p; p++) {
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *p))
+			return false;
+	}
+	return true;
+}
+
+static const struct device_property *find_property(const struct device_type *type, const char *name)
+{
+	for (const struct device_property *p = type->properties; p->name; p++) {
+		if (strcmp(p->name, name) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+static int check_properties(const struct device_type *type, const cJSON *device, struct error *err)
+{
+	char show[TYPE_SHOW_SIZE];
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, device) {
+		const struct device_property *p = find_property(type, item->string);
+
+		if (!cJSON_IsString(item))
+			return error_set(err, ERROR_INVALID, "Invalid value for device option \"%s\": must be a string",
+					 type_show(item->string, show));
+		if (strcmp(item->string, "type") == 0)
+			continue;
+		if (!p)
+			return error_set(err, ERROR_INVALID, "Invalid device option \"%s\"", type_show(item->string, show));
+		if (*item->valuestring && p->validate(device->string, item->string, item->valuestring, err) < 0)
+			return -1;
+	}
+	for (const struct device_property *p = type->properties; p->name; p++) {
+		if (p->required && !device_prop(device, p->name))
+			return error_set(err, ERROR_INVALID, "Missing required device option \"%s\"", p->name);
+	}
+	return type->validate(device->string, device, err);
+}
+
+static const struct device_type *type_of(const cJSON *device, struct error *err)
+{
+	const char *name = json_str_or(device, "type", "");
+	const struct device_type *type = device_type_find(name);
+	char show[TYPE_SHOW_SIZE];
+
+	if (!type)
+		error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type%s%s%s",
+			  device->string, *name ? " \"" : "", *name ? type_show(name, show) : "", *name ? "\"" : "");
+	return type;
+}
+
+static int validate_one(const cJSON *device, struct error *err)
+{
+	const struct device_type *type;
+	char show[TYPE_SHOW_SIZE];
+
+	if (!name_ok(device->string))
+		return error_set(err, ERROR_INVALID,
+				 "Invalid device name \"%s\": 1-%d letters, digits, '.', '_' and '-', not starting with '.'",
+				 type_show(device->string, show), DEVICE_NAME_MAX);
+	if (!cJSON_IsObject(device))
+		error_set(err, ERROR_INVALID, "must be an object of strings");
+	else if ((type = type_of(device, err)) && check_properties(type, device, err) == 0)
+		return 0;
+	return error_wrap(err, "Device validation failed for \"%s\"", device->string);
+}
+
+/* Two devices of one set that want the same thing: one root file system, one interface name, one place. */
+static int check_pair(const cJSON *a, const cJSON *b, struct error *err)
+{
+	const char *type = json_str_or(a, "type", "");
+	const char *key = strcmp(type, "nic") == 0 ? "name" : "path";
+	const char *value = device_prop(a, key);
+
+	if (!value || strcmp(type, json_str_or(b, "type", "")) != 0 || !device_same(a, b, key))
+		return 0;
+	return error_set(err, ERROR_INVALID, "Devices \"%s\" and \"%s\" have the same %s \"%s\"", a->string, b->string,
+			 key, value);
+}
+
+int devices_validate(const cJSON *devices, struct error *err)
+{
+	const cJSON *item, *other;
+
+	if (!devices || cJSON_IsNull(devices))
+		return 0;
+	if (!cJSON_IsObject(devices))
+		return error_set(err, ERROR_INVALID, "Invalid devices: must be an object of devices");
+	cJSON_ArrayForEach(item, devices) {
+		if (validate_one(item, err) < 0)
+			return -1;
+		for (other = item->next; other; other = other->next) {
+			if (check_pair(item, other, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int check_host(const cJSON *device, const char *what, struct error *err)
+{
+	const struct device_type *type = type_of(device, err);
+
+	if (type && type->check_start(device->string, device, err) == 0)
+		return 0;
+	return error_wrap(err, "%s \"%s\"", what, device->string);
+}
+
+int devices_check_start(const cJSON *expanded_devices, struct error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, expanded_devices) {
+		if (check_host(item, "Failed to start device", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, struct error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, new_expanded) {
+		const cJSON *old = json_obj(old_expanded, item->string);
+
+		if (old && cJSON_Compare(old, item, true))
+			continue;
+		if (check_host(item, "Failed add validation for device", err) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json.h"
+#include "model/key.h"
+
+static void merge(cJSON *into, const cJSON *from)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, from)
+		json_set(into, item->string, cJSON_Duplicate(item, true));
+}
+
+void config_expand(const cJSON *const *profiles, size_t n, const cJSON *instance,
+		   cJSON **ret_config, cJSON **ret_devices)
+{
+	*ret_config = cJSON_CreateObject();
+	*ret_devices = cJSON_CreateObject();
+	for (size_t i = 0; i <= n; i++) {
+		const cJSON *layer = i < n ? profiles[i] : instance;
+
+		if (!layer)
+			continue;
+		merge(*ret_config, json_obj(layer, "config"));
+		merge(*ret_devices, json_obj(layer, "devices"));
+	}
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/nic.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/units.h"
+#include "model/device.h"
+#include "model/key_types.h"
+
+static const char *const kind_names[NIC_KINDS] = { "bridged", "p2p", "macvlan", "physical" };
+
+enum nic_kind nic_kind(const cJSON *props)
+{
+	const char *name = device_prop(props, "nictype");
+	int kind = 0;
+
+	if (!name) /* network=X means the bridge X, as with a managed network of LXD's */
+		return device_prop(props, "network") ? NIC_BRIDGED : NIC_KINDS;
+	while (kind < NIC_KINDS && strcmp(kind_names[kind], name) != 0)
+		kind++;
+	return kind;
+}
+
+const char *nic_parent(const cJSON *props)
+{
+	const char *parent = device_prop(props, "parent");
+
+	return parent ? parent : device_prop(props, "network");
+}
+
+/* A volatile.DEVICE.KEY of the config that is a good interface name, or NULL. */
+static const char *volatile_value(const cJSON *config, const char *device, const char *key)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "volatile.%s.%s", device, key);
+	return device_prop(config, name);
+}
+
+static const char *wanted_name(const struct nic_source *src, const char *device, const cJSON *props)
+{
+	const char *name = device_prop(props, "name");
+
+	return name ? name : volatile_value(src->config, device, "name");
+}
+
+static bool is_nic(const cJSON *device)
+{
+	return strcmp(json_str_or(device, "type", ""), "nic") == 0;
+}
+
+static bool name_taken(const struct nic_source *src, const char *name)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, src->devices) {
+		const char *wanted = is_nic(item) ? wanted_name(src, item->string, item) : NULL;
+
+		if (wanted && strcmp(wanted, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Nics without a name get the free ethN in the order of their device names. */
+static void guest_name(const struct nic_source *src, const char *device, const cJSON *props, char out[IFNAMSIZ])
+{
+	const char *wanted = wanted_name(src, device, props);
+	unsigned before = 0;
+	const cJSON *item;
+
+	if (wanted) {
+		snprintf(out, IFNAMSIZ, "%s", wanted);
+		return;
+	}
+	cJSON_ArrayForEach(item, src->devices) {
+		if (is_nic(item) && !wanted_name(src, item->string, item) && strcmp(item->string, device) < 0)
+			before++;
+	}
+	for (unsigned i = 0;; i++) {
+		snprintf(out, IFNAMSIZ, "eth%u", i % 100000);
+		if (!name_taken(src, out) && before-- == 0)
+			return;
+	}
+}
+
+/* Always the same for one nic of one instance folder: what was rendered can be found again. */
+static void host_name(const struct nic_source *src, const char *device, const cJSON *props, char out[IFNAMSIZ])
+{
+	const char *name = device_prop(props, "host_name");
+	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+	if (!name)
+		name = volatile_value(src->config, device, "host_name");
+	if (name) {
+		snprintf(out, IFNAMSIZ, "%s", name);
+		return;
+	}
+	for (const char *p = src->instance_dir; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+	hash = (hash ^ '/') * 1099511628211u;
+	for (const char *p = device; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+	snprintf(out, IFNAMSIZ, "veth%08x", (unsigned)(hash ^ (hash >> 32)));
+}
+
+static const void *address_bytes(const struct sockaddr *sa)
+{
+	return sa->sa_family == AF_INET ? (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr
+					: (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+}
+
+/* Is addr in the network of this interface address? Then its prefix length, else -1. */
+static int network_prefix(const struct ifaddrs *ifa, int family, const unsigned char *addr)
+{
+	const unsigned char *own = address_bytes(ifa->ifa_addr), *mask = address_bytes(ifa->ifa_netmask);
+	size_t len = family == AF_INET ? 4 : 16;
+	int prefix = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if ((own[i] & mask[i]) != (addr[i] & mask[i]))
+			return -1;
+		prefix += __builtin_popcount(mask[i]);
+	}
+	return prefix;
+}
+
+/* The parent's network that addr lies in: prefix length and the parent's own address. -1: none (now). */
+static int parent_network(const char *parent, int family, const char *addr, char own[INET6_ADDRSTRLEN])
+{
+	struct ifaddrs *all = NULL;
+	unsigned char bytes[16];
+	int prefix = -1;
+
+	if (!parent || inet_pton(family, addr, bytes) != 1 || getifaddrs(&all) < 0)
+		return -1;
+	for (struct ifaddrs *ifa = all; ifa && prefix < 0; ifa = ifa->ifa_next) {
+		if (!ifa->ifa_addr || !ifa->ifa_netmask || ifa->ifa_addr->sa_family != family ||
+		    strcmp(ifa->ifa_name, parent) != 0)
+			continue;
+		prefix = network_prefix(ifa, family, bytes);
+		if (prefix >= 0)
+			inet_ntop(family, address_bytes(ifa->ifa_addr), own, INET6_ADDRSTRLEN);
+	}
+	freeifaddrs(all);
+	return prefix;
+}
+
+/* A bare address takes its prefix length, and without a gateway property the gateway, from the bridge's network. */
+static void resolve_address(const cJSON *props, int family, const char *parent, struct nic_address *ret)
+{
+	const char *address = device_prop(props, family == AF_INET ? "ipv4.address" : "ipv6.address");
+	const char *gateway = device_prop(props, family == AF_INET ? "ipv4.gateway" : "ipv6.gateway");
+	char bare[INET6_ADDRSTRLEN] = "", own[INET6_ADDRSTRLEN] = "";
+	int prefix;
+
+	ret->text[0] = ret->gateway[0] = '\0';
+	if (gateway && strcmp(gateway, "none") != 0)
+		snprintf(ret->gateway, sizeof(ret->gateway), "%s", gateway);
+	if (!address)
+		return;
+	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(address, "/"), address);
+	prefix = parent_network(parent, family, bare, own);
+	if (strchr(address, '/'))
+		prefix = atoi(strchr(address, '/') + 1);
+	else if (prefix < 0)
+		prefix = family == AF_INET ? 24 : 64;
+	snprintf(ret->text, sizeof(ret->text), "%s/%d", bare, prefix);
+	if (!gateway && strcmp(own, bare) != 0)
+		snprintf(ret->gateway, sizeof(ret->gateway), "%s", own);
+}
+
+static uint64_t rate(const cJSON *props, const char *key)
+{
+	struct error ignored = ERROR_INIT;
+	const char *value = device_prop(props, key);
+	uint64_t bits = 0;
+
+	if (!value)
+		value = device_prop(props, "limits.max");
+	return value && units_parse_bitrate(value, &bits, &ignored) == 0 ? bits : 0;
+}
+
+void nic_resolve(const struct nic_source *src, const char *device, const cJSON *props, struct nic *ret)
+{
+	const char *hwaddr = device_prop(props, "hwaddr");
+
+	ret->kind = nic_kind(props);
+	ret->parent = ret->kind == NIC_P2P ? NULL : nic_parent(props);
+	ret->hwaddr = hwaddr ? hwaddr : volatile_value(src->config, device, "hwaddr");
+	ret->mtu = device_prop(props, "mtu");
+	guest_name(src, device, props, ret->guest);
+	host_name(src, device, props, ret->host);
+	resolve_address(props, AF_INET, ret->kind == NIC_BRIDGED ? ret->parent : NULL, &ret->ip4);
+	resolve_address(props, AF_INET6, ret->kind == NIC_BRIDGED ? ret->parent : NULL, &ret->ip6);
+	ret->ingress = rate(props, "limits.ingress");
+	ret->egress = rate(props, "limits.egress");
+}

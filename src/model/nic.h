@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* One nic device with everything that is derived or looked up, for rendering and for live changes. */
+#ifndef BERTH_MODEL_NIC_H
+#define BERTH_MODEL_NIC_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include "base/strbuf.h"
+#include "model/key.h"
+
+enum nic_kind { NIC_BRIDGED, NIC_P2P, NIC_MACVLAN, NIC_PHYSICAL, NIC_KINDS };
+
+struct nic_address {
+	char text[INET6_ADDRSTRLEN + 4];   /* "10.0.0.5/24", "" when there is none */
+	char gateway[INET6_ADDRSTRLEN];    /* "" when there is none, "auto" */
+};
+struct nic {
+	enum nic_kind kind;
+	const char *parent;   /* NULL for p2p */
+	const char *hwaddr;   /* NULL: random */
+	const char *mtu;      /* NULL: the parent's */
+	char guest[IFNAMSIZ]; /* name inside */
+	char host[IFNAMSIZ];  /* name of the veth's end on the host; always set */
+	struct nic_address ip4, ip6;
+	uint64_t ingress, egress; /* bits per second, 0: no limit */
+};
+
+enum nic_kind nic_kind(const cJSON *props); /* NIC_KINDS when unknown */
+const char *nic_parent(const cJSON *props);
+
+struct nic_source {
+	const cJSON *config;  /* expanded: volatile.* */
+	const cJSON *devices; /* expanded: names of the others */
+	const char *instance_dir;
+};
+void nic_resolve(const struct nic_source *src, const char *device, const cJSON *props, struct nic *ret);
+
+#endif
