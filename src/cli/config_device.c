@@ -193,57 +193,57 @@ static const char *const remove_aliases[] = { "rm", NULL };
 static const char *const list_aliases[] = { "ls", NULL };
 
 /* The rows that both trees have; kind is what they work on. */
-#define SHARED_ROWS(kind, prefix)                                                                                      \
-	{ .name = "add",                                                                                               \
-	  .args = "<" kind "> <device> <type> [<key>=<value>...]",                                                     \
-	  .summary = "Add devices",                                                                                    \
-	  .examples = "  " prefix " add c1 data disk source=/srv/data path=/data\n"                                    \
-		      "      The host's /srv/data appears as /data.\n\n"                                               \
-		      "  " prefix " add c1 eth1 nic nictype=bridged parent=lxcbr1 ipv4.address=10.0.4.9/24\n"          \
-		      "      A second network interface.\n",                                                           \
-	  .run = device_add,                                                                                           \
-	  .complete = kind " - -" },                                                                                   \
-	{ .name = "set",                                                                                               \
-	  .args = "<" kind "> <device> <key>=<value>...",                                                              \
-	  .summary = "Set device configuration keys",                                                                  \
-	  .examples = "  " prefix " set c1 data readonly=true\n",                                                      \
-	  .run = device_set,                                                                                           \
-	  .complete = kind " device-of-" kind " -" },                                                                  \
-	{ .name = "get",                                                                                               \
-	  .args = "<" kind "> <device> <key>",                                                                         \
-	  .summary = "Get values for device configuration keys",                                                       \
-	  .examples = "  " prefix " get c1 data path\n",                                                               \
-	  .run = device_get,                                                                                           \
-	  .complete = kind " device-of-" kind " -" },                                                                  \
-	{ .name = "unset",                                                                                             \
-	  .args = "<" kind "> <device> <key>",                                                                         \
-	  .summary = "Unset device configuration keys",                                                                \
-	  .examples = "  " prefix " unset c1 data readonly\n",                                                         \
-	  .run = device_unset,                                                                                         \
-	  .complete = kind " device-of-" kind " -" },                                                                  \
-	{ .name = "remove",                                                                                            \
-	  .args = "<" kind "> <device>...",                                                                            \
-	  .summary = "Remove devices",                                                                                 \
-	  .examples = "  " prefix " remove c1 data eth1\n",                                                            \
-	  .run = device_remove,                                                                                        \
-	  .aliases = remove_aliases,                                                                                   \
-	  .complete = kind " device-of-" kind },                                                                       \
-	{ .name = "list",                                                                                              \
-	  .args = "<" kind ">",                                                                                        \
-	  .summary = "List devices",                                                                                   \
-	  .examples = "  " prefix " list c1\n",                                                                        \
-	  .run = device_list,                                                                                          \
-	  .aliases = list_aliases,                                                                                     \
-	  .complete = kind },                                                                                          \
-	{ .name = "show",                                                                                              \
-	  .args = "<" kind ">",                                                                                        \
-	  .summary = "Show full device configuration",                                                                 \
-	  .examples = "  " prefix " show c1\n",                                                                        \
-	  .run = device_show,                                                                                          \
+#define SHARED_ROWS(kind, prefix, one)										\
+	{ .name = "add",											\
+	  .args = "<" kind "> <device> <type> [<key>=<value>...]",						\
+	  .summary = "Add devices",										\
+	  .examples = "  " prefix " add " one " data disk source=/srv/data path=/data\n"			\
+		      "      The host's /srv/data appears as /data.\n\n"					\
+		      "  " prefix " add " one " eth1 nic nictype=bridged parent=lxcbr1 ipv4.address=10.0.4.9/24\n"\
+		      "      A second network interface.\n",							\
+	  .run = device_add,											\
+	  .complete = kind " - -" },										\
+	{ .name = "set",											\
+	  .args = "<" kind "> <device> <key>=<value>...",							\
+	  .summary = "Set device configuration keys",								\
+	  .examples = "  " prefix " set " one " data readonly=true\n",						\
+	  .run = device_set,											\
+	  .complete = kind " device-of-" kind " -" },								\
+	{ .name = "get",											\
+	  .args = "<" kind "> <device> <key>",									\
+	  .summary = "Get values for device configuration keys",						\
+	  .examples = "  " prefix " get " one " data path\n",							\
+	  .run = device_get,											\
+	  .complete = kind " device-of-" kind " -" },								\
+	{ .name = "unset",											\
+	  .args = "<" kind "> <device> <key>",									\
+	  .summary = "Unset device configuration keys",								\
+	  .examples = "  " prefix " unset " one " data readonly\n",						\
+	  .run = device_unset,											\
+	  .complete = kind " device-of-" kind " -" },								\
+	{ .name = "remove",											\
+	  .args = "<" kind "> <device>...",									\
+	  .summary = "Remove devices",										\
+	  .examples = "  " prefix " remove " one " data eth1\n",						\
+	  .run = device_remove,											\
+	  .aliases = remove_aliases,										\
+	  .complete = kind " device-of-" kind },								\
+	{ .name = "list",											\
+	  .args = "<" kind ">",											\
+	  .summary = "List devices",										\
+	  .examples = "  " prefix " list " one "\n",								\
+	  .run = device_list,											\
+	  .aliases = list_aliases,										\
+	  .complete = kind },											\
+	{ .name = "show",											\
+	  .args = "<" kind ">",											\
+	  .summary = "Show full device configuration",								\
+	  .examples = "  " prefix " show " one "\n",								\
+	  .run = device_show,											\
 	  .complete = kind }
 
 const struct command config_device_commands[] = {
-	SHARED_ROWS("instance", "berth config device"),
+	SHARED_ROWS("instance", "berth config device", "c1"),
 	{ .name = "override",
 	  .args = "<instance> <device> [<key>=<value>...]",
 	  .summary = "Copy profile inherited devices and override configuration keys",
@@ -255,6 +255,6 @@ const struct command config_device_commands[] = {
 };
 
 const struct command profile_device_commands[] = {
-	SHARED_ROWS("profile", "berth profile device"),
+	SHARED_ROWS("profile", "berth profile device", "small"),
 	{ 0 },
 };
