@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All instances in memory: filled at start from system_path, kept true by
- * lxc-monitor and inotify. What is written lies in system_path/NAME/: `config`
- * (LXC syntax, rendered, complete) and `berth.json` (LXD's field names).
+ * lxc-monitor, inotify and a pidfd on every init. What is written lies in
+ * system_path/NAME/: `config` (LXC syntax, rendered, complete) and `berth.json`
+ * (LXD's field names).
  */
 #ifndef BERTH_INSTANCE_REGISTRY_H
 #define BERTH_INSTANCE_REGISTRY_H
@@ -12,28 +13,53 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "berthd.h"
 #include "lxc/tools.h"
 
-struct berthd;
 struct registry;
 
 struct instance {
 	char *name;
-	cJSON *desired;       /* berth.json: architecture, config, devices, profiles, description, ephemeral, created_at, last_used_at, driver, image */
-	enum lxc_state state;
+	cJSON *desired;       /* berth.json: architecture, config, devices, profiles, description, ephemeral,
+			       * created_at, last_used_at, driver, pending[] */
+	enum lxc_state state; /* written by registry_set_state() only */
 	pid_t pid;            /* init, 0 unless running or frozen */
-	bool adopted;         /* made by others: no berth.json yet */
-	bool error;           /* its folder cannot be understood; see note */
-	char *note;
-	char *text;           /* cached JSON of instance_json(), NULL when stale */
-	char etag[65];
+	bool adopted;         /* made by others: no berth.json */
+	char *note;           /* why its folder cannot be understood, or NULL */
+	char *text;           /* cached JSON of instance_text(), NULL when stale */
+	char etag[65];        /* of what PUT may change, "" when stale */
+	struct pid_watch *watch;
 };
 
+/* Reads system_path, starts lxc-monitor and inotify. States are known after registry_sync(). */
 struct registry *registry_open(struct berthd *b, struct error *err);
 void registry_free(struct registry *r);
+/* Asks LXC for every active container; ready fires once, when the answer is in (or the tool failed: logged). */
+void registry_sync(struct registry *r, void (*ready)(void *data), void *data);
+
 struct instance *registry_get(const struct registry *r, const char *name); /* or NULL */
+/* The same, with "Instance not found". */
+struct instance *registry_find(const struct registry *r, const char *name, struct error *err);
 const char **registry_names(const struct registry *r); /* sorted; free the array */
+size_t registry_count(const struct registry *r);
 bool registry_uses_image(const char *fingerprint, void *registry);
 bool registry_uses_profile(const struct registry *r, const char *profile);
+
+/* An instance whose folder exists: (re)reads berth.json. NULL when the folder is no container. */
+struct instance *registry_load(struct registry *r, const char *name);
+void registry_remove(struct registry *r, const char *name);
+int registry_save(struct registry *r, struct instance *inst, struct error *err); /* writes berth.json */
+/* desired or something that its JSON shows has changed: drops the caches. */
+void registry_touch(struct instance *inst);
+
+/* The only place that changes state; pid 0 keeps a known one while the container is active. */
+void registry_set_state(struct registry *r, struct instance *inst, enum lxc_state state, pid_t pid);
+/* Runs lxc-info and sets what it says. */
+void registry_refresh(struct registry *r, const char *name);
+/* Called after each change of state, before the events are sent. */
+void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enum lxc_state old, void *data), void *data);
+
+bool instance_active(const struct instance *inst); /* anything but STOPPED */
+char *instance_dir(const struct berthd *b, const char *name); /* caller frees */
 
 #endif

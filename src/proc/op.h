@@ -56,6 +56,7 @@ struct op_kind {
 	void (*unload)(void *data);
 	bool volatile_; /* not journalled: nothing on disk changes (power) */
 	bool may_cancel;
+	bool coordinator; /* only waits for operations it started: takes no slot */
 };
 
 /* States as LXD numbers them. */

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* /1.0/instances and what lies below it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/lifecycle.h"
+#include "api/router.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "base/units.h"
+#include "instance/instance.h"
+
+static struct instance *find(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct instance *inst = registry_find(request_berthd(r)->registry, request_param(r, "name"), &err);
+
+	if (inst == NULL)
+		reply_error(r, &err);
+	return inst;
+}
+
+static void reply_op(struct request *r, struct op *op, const struct error *err, const char *action)
+{
+	AUTO_FREE char *source = NULL;
+
+	if (op == NULL) {
+		reply_error(r, err);
+		return;
+	}
+	if (action != NULL) {
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(op_args(op), "name");
+
+		source = mem_printf("/1.0/instances/%s", cJSON_IsString(name) ? name->valuestring : "");
+		lifecycle_after(request_berthd(r), op, action, source);
+	}
+	reply_operation(r, op);
+}
+
+/* ---- lists */
+
+static bool passes(struct request *r, struct instance *inst, const struct filter *filter)
+{
+	struct error err = ERROR_INIT;
+	const char *text;
+	cJSON *v;
+	bool ok;
+
+	if (filter == NULL)
+		return true;
+	text = instance_text(request_berthd(r), inst);
+	v = json_parse(text, strlen(text), &err);
+	ok = v != NULL && filter_match(filter, v);
+	cJSON_Delete(v);
+	return ok;
+}
+
+static void list_one(struct request *r, struct instance *inst, struct strbuf *out)
+{
+	struct berthd *b = request_berthd(r);
+
+	if (out->len > 1)
+		strbuf_addch(out, ',');
+	switch (request_recursion(r)) {
+	case 0:
+		strbuf_addf(out, "\"%s/%s\"", request_instances_prefix(r), inst->name);
+		break;
+	case 1:
+		strbuf_addstr(out, instance_text(b, inst));
+		break;
+	default:
+		instance_full_text(b, inst, out);
+	}
+}
+
+static void get_list(struct request *r)
+{
+	struct registry *registry = request_berthd(r)->registry;
+	const char *text = request_query(r, "filter");
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
+	struct filter *filter = NULL;
+	struct error err = ERROR_INIT;
+	const char **names;
+
+	if (text != NULL && text[0] != '\0' && (filter = filter_parse(text, &err)) == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	names = registry_names(registry);
+	strbuf_addch(&out, '[');
+	for (const char **n = names; *n != NULL; n++) {
+		struct instance *inst = registry_get(registry, *n);
+
+		if (passes(r, inst, filter))
+			list_one(r, inst, &out);
+	}
+	strbuf_addch(&out, ']');
+	free(names);
+	filter_free(filter);
+	reply_sync_text(r, out.buf, out.len);
+}
+
+static void post_list(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct op *op = instance_create(request_berthd(r), request_body(r), &err);
+
+	reply_op(r, op, &err, "instance-created");
+}
+
+/* ---- power */
+
+static int read_state_request(const cJSON *body, struct power_options *ret, struct error *err)
+{
+	if (!cJSON_IsObject(body))
+		return error_set(err, ERROR_INVALID, "the request body must be an object with an action");
+	*ret = (struct power_options){ .timeout_s = (int)json_int(body, "timeout", -1),
+				       .force = json_bool(body, "force", false) };
+	if (json_bool(body, "stateful", false))
+		return error_set(err, ERROR_UNSUPPORTED, "stateful stop and start are not supported");
+	return power_action_parse(json_str_or(body, "action", ""), &ret->action, err);
+}
+
+static void put_list(struct request *r)
+{
+	struct power_options options;
+	struct error err = ERROR_INIT;
+
+	if (read_state_request(json_obj(request_body(r), "state"), &options, &err) < 0) {
+		reply_error(r, &err);
+		return;
+	}
+	reply_op(r, instance_power_all(request_berthd(r), &options, &err), &err, NULL);
+}
+
+static void put_state(struct request *r)
+{
+	struct instance *inst = find(r);
+	struct power_options options;
+	struct error err = ERROR_INIT;
+
+	if (inst == NULL)
+		return;
+	if (read_state_request(request_body(r), &options, &err) < 0) {
+		reply_error(r, &err);
+		return;
+	}
+	reply_op(r, instance_power(request_berthd(r), inst->name, &options, &err), &err, NULL);
+}
+
+static void get_state(struct request *r)
+{
+	struct instance *inst = find(r);
+
+	if (inst != NULL)
+		reply_sync(r, instance_state(request_berthd(r), inst));
+}
+
+/* ---- one instance */
+
+static void get_one(struct request *r)
+{
+	struct instance *inst = find(r);
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	cJSON *v;
+
+	if (inst == NULL)
+		return;
+	if (request_recursion(r) > 0)
+		instance_full_text(request_berthd(r), inst, &out);
+	else
+		strbuf_addstr(&out, instance_text(request_berthd(r), inst));
+	v = json_parse(out.buf, out.len, &err);
+	if (v == NULL)
+		reply_error(r, &err);
+	else
+		reply_sync_etag(r, v, instance_etag(inst));
+}
+
+static void change(struct request *r, bool patch)
+{
+	struct instance *inst = find(r);
+	struct error err = ERROR_INIT;
+	struct op *op;
+
+	if (inst == NULL || !request_etag_ok(r, instance_etag(inst)))
+		return;
+	op = instance_update(request_berthd(r), inst->name, request_body(r), patch, &err);
+	reply_op(r, op, &err, "instance-updated");
+}
+
+static void put_one(struct request *r)
+{
+	change(r, false);
+}
+
+static void patch_one(struct request *r)
+{
+	change(r, true);
+}
+
+static void post_one(struct request *r)
+{
+	struct instance *inst = find(r);
+	const cJSON *body = request_body(r);
+	const char *name = json_str_or(body, "name", "");
+	struct error err = ERROR_INIT;
+
+	if (inst == NULL)
+		return;
+	if (json_bool(body, "migration", false)) {
+		reply_errorf(r, ERROR_UNSUPPORTED, "migration is not supported");
+		return;
+	}
+	reply_op(r, instance_rename(request_berthd(r), inst->name, name, &err), &err, "instance-renamed");
+}
+
+static void delete_one(struct request *r)
+{
+	struct instance *inst = find(r);
+	const char *force = request_query(r, "force");
+	struct error err = ERROR_INIT;
+	int on = 0;
+
+	if (inst == NULL)
+		return;
+	if (force != NULL && units_parse_bool(force, &on, &err) < 0) {
+		reply_error(r, &err);
+		return;
+	}
+	reply_op(r, instance_delete(request_berthd(r), inst->name, on, &err), &err, "instance-deleted");
+}
+
+/* ---- logs; the folder is the mapped root's, so names in it are not to be trusted */
+
+static void reply_log(struct request *r, const char *name)
+{
+	struct instance *inst = find(r);
+	AUTO_FREE char *dir = NULL;
+	AUTO_CLOSE int dirfd = -1;
+	struct error err = ERROR_INIT;
+	int fd;
+
+	if (inst == NULL)
+		return;
+	dir = instance_dir(request_berthd(r), inst->name);
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dirfd < 0 ? -1 : openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0) {
+		reply_file(r, fd, name);
+	} else {
+		error_set(&err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, "no %s of '%s': %s", name, inst->name,
+			  strerror(errno));
+		reply_error(r, &err);
+	}
+}
+
+static const char *const log_names[] = { "lxc.log", "console.log", NULL };
+
+static void get_logs(struct request *r)
+{
+	struct instance *inst = find(r);
+	cJSON *list;
+
+	if (inst == NULL)
+		return;
+	list = cJSON_CreateArray();
+	for (const char *const *n = log_names; *n != NULL; n++) {
+		AUTO_FREE char *dir = instance_dir(request_berthd(r), inst->name);
+		AUTO_FREE char *path = fs_join(dir, *n);
+		AUTO_FREE char *url = mem_printf("%s/%s/logs/%s", request_instances_prefix(r), inst->name, *n);
+
+		if (fs_exists(path))
+			cJSON_AddItemToArray(list, cJSON_CreateString(url));
+	}
+	reply_sync(r, list);
+}
+
+static void get_log(struct request *r)
+{
+	const char *want = request_param(r, "log");
+
+	for (const char *const *n = log_names; *n != NULL; n++) {
+		if (strcmp(*n, want) != 0)
+			continue;
+		reply_log(r, *n);
+		return;
+	}
+	reply_errorf(r, ERROR_NOT_FOUND, "no log '%s' (there are: lxc.log, console.log)", want);
+}
+
+static void get_console(struct request *r)
+{
+	reply_log(r, "console.log");
+}
+
+const struct route instance_routes[] = {
+	{ "GET", "/1.0/instances", get_list, NULL },
+	{ "POST", "/1.0/instances", post_list, NULL },
+	{ "PUT", "/1.0/instances", put_list, NULL },
+	{ "GET", "/1.0/instances/{name}", get_one, NULL },
+	{ "PUT", "/1.0/instances/{name}", put_one, NULL },
+	{ "PATCH", "/1.0/instances/{name}", patch_one, NULL },
+	{ "POST", "/1.0/instances/{name}", post_one, NULL },
+	{ "DELETE", "/1.0/instances/{name}", delete_one, NULL },
+	{ "GET", "/1.0/instances/{name}/state", get_state, NULL },
+	{ "PUT", "/1.0/instances/{name}/state", put_state, NULL },
+	{ "GET", "/1.0/instances/{name}/logs", get_logs, NULL },
+	{ "GET", "/1.0/instances/{name}/logs/{log}", get_log, NULL },
+	{ "GET", "/1.0/instances/{name}/console", get_console, NULL },
+	{ 0 },
+};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/lifecycle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/events.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "instance/instance.h"
+
+/* A container that reboots is stopped for a moment too: an ephemeral one gets this long to come back. */
+#define REAP_AFTER_MS 2000
+
+struct reap {
+	uv_timer_t timer;
+	struct berthd *b;
+	char *name;
+};
+
+static void reap_closed_cb(uv_handle_t *handle)
+{
+	struct reap *r = handle->data;
+
+	free(r->name);
+	free(r);
+}
+
+static void reap_cb(uv_timer_t *timer)
+{
+	struct reap *r = timer->data;
+	const struct instance *inst = registry_get(r->b->registry, r->name);
+	struct error err = ERROR_INIT;
+
+	/* delete checks again, under the lock, that it does not run */
+	if (inst != NULL && inst->state == LXC_STOPPED && json_bool(inst->desired, "ephemeral", false) &&
+	    instance_delete(r->b, r->name, false, &err) == NULL)
+		log_warning("cannot delete the ephemeral instance '%s': %s", r->name, err.msg);
+	uv_close((uv_handle_t *)timer, reap_closed_cb);
+}
+
+static void reap_later(struct berthd *b, const char *name)
+{
+	struct reap *r = mem_alloc(sizeof(*r));
+
+	r->b = b;
+	r->name = mem_strdup(name);
+	r->timer.data = r;
+	uv_timer_init(b->loop, &r->timer);
+	uv_timer_start(&r->timer, reap_cb, REAP_AFTER_MS, 0);
+	uv_unref((uv_handle_t *)&r->timer);
+}
+
+static const char *action_of(enum lxc_state now, enum lxc_state old)
+{
+	switch (now) {
+	case LXC_RUNNING:
+		return old == LXC_FROZEN || old == LXC_THAWED ? "instance-resumed" : "instance-started";
+	case LXC_STOPPED:
+		return "instance-stopped";
+	case LXC_FROZEN:
+		return "instance-paused";
+	default:
+		return NULL;
+	}
+}
+
+static void on_state(struct instance *inst, enum lxc_state old, void *data)
+{
+	struct berthd *b = data;
+	const char *action = action_of(inst->state, old);
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", inst->name);
+
+	if (action != NULL)
+		events_lifecycle(b->events, action, source, NULL);
+	if (inst->state == LXC_STOPPED && json_bool(inst->desired, "ephemeral", false))
+		reap_later(b, inst->name);
+}
+
+void lifecycle_start(struct berthd *b)
+{
+	registry_on_state(b->registry, on_state, b);
+}
+
+struct after {
+	struct berthd *b;
+	char *action;
+	char *source;
+};
+
+static void after_cb(struct op *op, void *data)
+{
+	struct after *a = data;
+
+	if (op_status(op) == OP_SUCCESS)
+		events_lifecycle(a->b->events, a->action, a->source, NULL);
+	free(a->action);
+	free(a->source);
+	free(a);
+}
+
+void lifecycle_after(struct berthd *b, struct op *op, const char *action, const char *source)
+{
+	struct after *a = mem_alloc(sizeof(*a));
+
+	a->b = b;
+	a->action = mem_strdup(action);
+	a->source = mem_strdup(source);
+	op_on_end(op, after_cb, a);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Turns what happens to instances into LXD's lifecycle events, whoever caused
+ * it, and deletes ephemeral instances that stopped by themselves.
+ */
+#ifndef BERTH_API_LIFECYCLE_H
+#define BERTH_API_LIFECYCLE_H
+
+#include "berthd.h"
+#include "proc/op.h"
+
+void lifecycle_start(struct berthd *b);
+/* "instance-created" when op ends well; source is copied. */
+void lifecycle_after(struct berthd *b, struct op *op, const char *action, const char *source);
+
+#endif

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* berthd: parse, wire up, run. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/events.h"
+#include "api/http.h"
+#include "api/lifecycle.h"
+#include "api/server_config.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "berthd.h"
+#include "host/notify.h"
+#include "image/store.h"
+#include "instance/instance.h"
+#include "lxc/probe.h"
+#include "model/profile.h"
+#include "model/settings.h"
+#include "proc/op.h"
+
+static const char usage_text[] =
+	"Usage: berthd [--config FILE] [--root DIR] [--socket PATH] [--log-level LEVEL] [--foreground]\n"
+	"\n"
+	"Manages LXC containers; speaks LXD's REST API on a unix socket.\n"
+	"\n"
+	"  --config FILE      settings (default: " BERTH_SYSCONFDIR "/berth/berth.conf, or DIR/berth.conf)\n"
+	"  --root DIR         keep everything below DIR, so that several daemons run side by side\n"
+	"  --socket PATH      listen here (default: /run/berth/berth.sock, or DIR/run/berth.sock)\n"
+	"  --log-level LEVEL  error, warning, info or debug\n"
+	"  --foreground       accepted for clarity: berthd never forks into the background\n"
+	"  --help, --version\n"
+	"\n"
+	"Clients find it through --socket or BERTH_SOCKET. SIGTERM ends it (containers go on running),\n"
+	"SIGHUP rereads the settings. See berthd(8).\n";
+
+struct daemon {
+	struct berthd b;
+	struct settings_source source;
+	uv_loop_t loop;
+	uv_signal_t sigterm, sigint, sighup;
+	bool stopping;
+	size_t recovering; /* operations of the last life still to be finished or undone */
+	int exit_status;
+};
+
+/* 0: go on; 1: done (help, version); -1: wrong usage */
+static int parse_options(struct daemon *d, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },    { "root", required_argument, NULL, 'r' },
+		{ "socket", required_argument, NULL, 's' },    { "log-level", required_argument, NULL, 'l' },
+		{ "foreground", no_argument, NULL, 'f' },      { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	       { 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:r:s:l:fhV", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			d->source.config_file = optarg;
+			break;
+		case 'r':
+			d->source.root = optarg;
+			break;
+		case 's':
+			d->source.socket = optarg;
+			break;
+		case 'l':
+			d->source.log_level = optarg;
+			break;
+		case 'f':
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 1;
+		case 'V':
+			puts("berthd " BERTH_VERSION);
+			return 1;
+		default:
+			fputs("Try 'berthd --help'.\n", stderr);
+			return -1;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "berthd: unexpected argument '%s'\nTry 'berthd --help'.\n", argv[optind]);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- folders */
+
+static int make_private(const char *path, mode_t mode, struct error *err)
+{
+	if (fs_mkdirs(path, mode, err) < 0)
+		return -1;
+	return chmod(path, mode) < 0 ? error_sys(err, errno, "cannot set the mode of '%s'", path) : 0;
+}
+
+static int make_folders(const struct settings *s, struct error *err)
+{
+	AUTO_FREE char *operations = fs_join(s->state_path, "operations");
+	AUTO_FREE char *link = fs_join(s->run_path, "lxcpath");
+
+	/* mapped roots walk through system_path to their own folders */
+	if (make_private(s->system_path, 0711, err) < 0 || make_private(s->images_path, 0700, err) < 0 ||
+	    make_private(s->state_path, 0700, err) < 0 || make_private(operations, 0700, err) < 0 ||
+	    make_private(s->run_path, 0755, err) < 0)
+		return -1;
+	/* `berth exec` runs lxc-attach by itself and finds the lxcpath here */
+	(void)unlink(link);
+	if (symlink(s->system_path, link) < 0)
+		return error_sys(err, errno, "cannot make '%s'", link);
+	return 0;
+}
+
+/* ---- start */
+
+static unsigned parallel(const struct settings *s)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (s->operations_parallel > 0)
+		return (unsigned)s->operations_parallel;
+	return cores > 0 ? (unsigned)cores * 2 : 4;
+}
+
+static bool image_in_use(const char *fingerprint, void *data)
+{
+	struct berthd *b = data;
+
+	return b->registry != NULL && registry_uses_image(fingerprint, b->registry);
+}
+
+static int open_rooms(struct daemon *d, struct error *err)
+{
+	struct berthd *b = &d->b;
+	AUTO_FREE char *journal = fs_join(b->settings->state_path, "operations");
+	AUTO_FREE char *profiles = fs_join(b->settings->state_path, "profiles");
+
+	b->probe = probe_host(b->settings->system_path, b->settings->libexec_dir, err);
+	if (b->probe == NULL)
+		return -1;
+	b->ops = op_queue_new(b->loop, journal, b, parallel(b->settings));
+	image_register(b->ops);
+	instance_register(b->ops);
+	b->events = events_new(b);
+	b->server = server_config_open(b->settings->state_path, err);
+	if (b->server == NULL)
+		return -1;
+	b->profiles = profile_store_open(profiles, b->settings->network_pub, b->probe, err);
+	if (b->profiles == NULL)
+		return -1;
+	b->images = image_store_open(b, image_in_use, b, err);
+	if (b->images == NULL)
+		return -1;
+	b->registry = registry_open(b, err);
+	if (b->registry == NULL)
+		return -1;
+	lifecycle_start(b);
+	return 0;
+}
+
+static void listen_now(struct daemon *d)
+{
+	struct error err = ERROR_INIT;
+
+	d->b.http = http_listen(&d->b, d->b.settings->socket, &err);
+	if (d->b.http == NULL) {
+		log_error("%s", err.msg);
+		d->exit_status = 1;
+		uv_stop(&d->loop);
+		return;
+	}
+	log_info("berthd " BERTH_VERSION " ready on '%s': %zu instances", d->b.settings->socket,
+		 registry_count(d->b.registry));
+	notify_ready();
+	instance_autostart(&d->b);
+}
+
+static void recovered_one(struct op *op, void *data)
+{
+	struct daemon *d = data;
+
+	if (--d->recovering == 0 && !d->stopping)
+		listen_now(d);
+}
+
+static void wait_for(struct op *op, void *data)
+{
+	((struct daemon *)data)->recovering++;
+	op_on_end(op, recovered_one, data);
+}
+
+/* States first: undoing a launch must know whether its container runs. Then clients may come. */
+static void synced(void *data)
+{
+	struct daemon *d = data;
+	struct error err = ERROR_INIT;
+
+	if (op_queue_recover(d->b.ops, &err) < 0)
+		log_error("%s", err.msg);
+	d->recovering = 1;
+	op_foreach(d->b.ops, wait_for, d);
+	recovered_one(NULL, d);
+}
+
+/* ---- signals */
+
+static void drained(void *data)
+{
+	struct daemon *d = data;
+
+	uv_stop(&d->loop);
+}
+
+static void term_cb(uv_signal_t *handle, int signum)
+{
+	struct daemon *d = handle->data;
+
+	if (d->stopping)
+		return;
+	d->stopping = true;
+	log_info("ending on %s: running operations are finished or undone", signum == SIGINT ? "SIGINT" : "SIGTERM");
+	notify_stopping();
+	op_queue_drain(d->b.ops, (unsigned)d->b.settings->shutdown_grace_s * 1000, drained, d);
+}
+
+/* Folders and sockets stay: they cannot move under running instances. */
+static void hup_cb(uv_signal_t *handle, int signum)
+{
+	struct daemon *d = handle->data;
+	struct settings *now = d->b.settings, *s;
+	struct error err = ERROR_INIT;
+	enum log_level level;
+
+	s = settings_load(&d->source, &err);
+	if (s == NULL) {
+		log_error("settings not reread: %s", err.msg);
+		return;
+	}
+	if (strcmp(s->system_path, now->system_path) != 0 || strcmp(s->images_path, now->images_path) != 0 ||
+	    strcmp(s->state_path, now->state_path) != 0 || strcmp(s->socket, now->socket) != 0)
+		log_warning("changed folders and sockets take effect when berthd is restarted");
+	now->image_max_bytes = s->image_max_bytes;
+	now->image_max_entries = s->image_max_entries;
+	now->http_max_body = s->http_max_body;
+	now->shutdown_grace_s = s->shutdown_grace_s;
+	free(now->log_level);
+	now->log_level = mem_strdup(s->log_level);
+	free(now->server_name);
+	now->server_name = mem_strdup(s->server_name);
+	free(now->storage_driver);
+	now->storage_driver = mem_strdup(s->storage_driver);
+	if (log_level_parse(now->log_level, &level))
+		log_set_level(level);
+	settings_free(s);
+	log_info("settings reread");
+}
+
+static void watch_signal(struct daemon *d, uv_signal_t *handle, uv_signal_cb cb, int signum)
+{
+	uv_signal_init(&d->loop, handle);
+	handle->data = d;
+	uv_signal_start(handle, cb, signum);
+	uv_unref((uv_handle_t *)handle);
+}
+
+/* ---- main */
+
+static void close_handle(uv_handle_t *handle, void *data)
+{
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void close_rooms(struct daemon *d)
+{
+	struct berthd *b = &d->b;
+
+	http_free(b->http);
+	registry_free(b->registry);
+	image_store_free(b->images);
+	profile_store_free(b->profiles);
+	log_set_sink(NULL, NULL);
+	op_queue_free(b->ops);
+	events_free(b->events);
+	server_config_free(b->server);
+	probe_free(b->probe);
+	uv_run(&d->loop, UV_RUN_NOWAIT);
+	uv_walk(&d->loop, close_handle, NULL);
+	while (uv_run(&d->loop, UV_RUN_DEFAULT) != 0)
+		;
+	settings_free(b->settings);
+}
+
+static int run(struct daemon *d)
+{
+	struct error err = ERROR_INIT;
+	enum log_level level;
+
+	d->b.settings = settings_load(&d->source, &err);
+	if (d->b.settings == NULL) {
+		log_error("%s", err.msg);
+		return 1;
+	}
+	if (log_level_parse(d->b.settings->log_level, &level))
+		log_set_level(level);
+	uv_loop_init(&d->loop);
+	d->b.loop = &d->loop;
+	watch_signal(d, &d->sigterm, term_cb, SIGTERM);
+	watch_signal(d, &d->sigint, term_cb, SIGINT);
+	watch_signal(d, &d->sighup, hup_cb, SIGHUP);
+	if (make_folders(d->b.settings, &err) < 0 || open_rooms(d, &err) < 0) {
+		log_error("%s", err.msg);
+		return 1; /* the process ends here: nothing is closed piece by piece */
+	}
+	registry_sync(d->b.registry, synced, d);
+	uv_run(&d->loop, UV_RUN_DEFAULT);
+	close_rooms(d);
+	return d->exit_status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon d;
+	struct rlimit files;
+	int rc = parse_options(&d, argc, argv);
+
+	if (rc != 0)
+		return rc > 0 ? 0 : 2;
+	if (geteuid() != 0) {
+		fputs("berthd: must run as root\n", stderr);
+		return 1;
+	}
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a pidfd per instance, sockets */
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	return run(&d);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* boot.autostart: once per boot of the host, highest boot.autostart.priority first, boot.autostart.delay after each. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "instance/copy.h"
+#include "instance/delete.h"
+#include "instance/instance.h"
+#include "instance/update.h"
+#include "model/settings.h"
+
+struct candidate {
+	char *name;
+	long priority;
+	long delay_s;
+};
+
+struct autostart {
+	struct berthd *b;
+	struct candidate *list;
+	size_t n, next;
+	uv_timer_t timer;
+};
+
+static int by_priority(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->priority != y->priority)
+		return x->priority > y->priority ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* Set, or not set and running when the host went down: LXD's rule. */
+static bool wanted(const cJSON *config)
+{
+	const char *v = json_str(config, "boot.autostart");
+	struct error err = ERROR_INIT;
+	int on = 0;
+
+	if (v != NULL && v[0] != '\0')
+		return units_parse_bool(v, &on, &err) == 0 && on;
+	return strcmp(json_str_or(config, "volatile.last_state.power", ""), "RUNNING") == 0;
+}
+
+static void collect(struct autostart *a)
+{
+	const char **names = registry_names(a->b->registry);
+
+	a->list = mem_alloc((registry_count(a->b->registry) + 1) * sizeof(*a->list));
+	for (const char **n = names; *n != NULL; n++) {
+		const struct instance *inst = registry_get(a->b->registry, *n);
+		AUTO_JSON cJSON *config = NULL;
+		AUTO_JSON cJSON *devices = NULL;
+
+		instance_expand(a->b, inst->desired, &config, &devices);
+		if (inst->adopted || inst->state != LXC_STOPPED || !wanted(config))
+			continue;
+		a->list[a->n].name = mem_strdup(*n);
+		a->list[a->n].priority = strtol(json_str_or(config, "boot.autostart.priority", "0"), NULL, 10);
+		a->list[a->n++].delay_s = strtol(json_str_or(config, "boot.autostart.delay", "0"), NULL, 10);
+	}
+	free(names);
+	qsort(a->list, a->n, sizeof(*a->list), by_priority);
+}
+
+static void closed_cb(uv_handle_t *handle)
+{
+	struct autostart *a = handle->data;
+
+	for (size_t i = 0; i < a->n; i++)
+		free(a->list[i].name);
+	free(a->list);
+	free(a);
+}
+
+static void next_cb(uv_timer_t *timer)
+{
+	struct autostart *a = timer->data;
+	struct power_options options = { .action = POWER_START, .timeout_s = -1 };
+
+	while (a->next < a->n) {
+		const struct candidate *c = &a->list[a->next++];
+		struct error err = ERROR_INIT;
+
+		log_info("starting '%s' (boot.autostart)", c->name);
+		if (instance_power(a->b, c->name, &options, &err) == NULL)
+			log_warning("cannot start '%s': %s", c->name, err.msg);
+		if (c->delay_s > 0) {
+			uv_timer_start(timer, next_cb, (uint64_t)c->delay_s * 1000, 0);
+			return;
+		}
+	}
+	uv_close((uv_handle_t *)timer, closed_cb);
+}
+
+/* True the first time it is asked after a boot of the host. */
+static bool first_since_boot(struct berthd *b)
+{
+	AUTO_FREE char *path = fs_join(b->settings->state_path, "boot_id");
+	AUTO_STRBUF struct strbuf now = STRBUF_INIT;
+	AUTO_STRBUF struct strbuf then = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	if (fs_read_file("/proc/sys/kernel/random/boot_id", 256, &now, &err) < 0) {
+		log_warning("boot.autostart: %s", err.msg);
+		return false;
+	}
+	if (fs_read_file(path, 256, &then, &err) == 0 && strcmp(now.buf, then.buf) == 0)
+		return false;
+	if (fs_write_atomic(path, now.buf, now.len, 0600, &err) < 0)
+		log_warning("boot.autostart: %s", err.msg);
+	return true;
+}
+
+void instance_autostart(struct berthd *b)
+{
+	struct autostart *a;
+
+	if (!first_since_boot(b))
+		return;
+	a = mem_alloc(sizeof(*a));
+	a->b = b;
+	collect(a);
+	a->timer.data = a;
+	uv_timer_init(b->loop, &a->timer);
+	next_cb(&a->timer);
+}
+
+void instance_register(struct op_queue *q)
+{
+	create_register(q);
+	delete_register(q);
+	update_register(q);
+	rename_register(q);
+}

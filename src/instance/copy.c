@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance/copy.h"
+
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "model/settings.h"
+
+static const char *source_of(const struct work *w)
+{
+	return json_str(w->args, "copy_of");
+}
+
+bool copy_is(const struct work *w)
+{
+	return source_of(w) != NULL;
+}
+
+/* Members of `over` win; members only `under` has are added (except what belongs to one instance). */
+static void merge_under(cJSON *over, const cJSON *under)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, under) {
+		if (strncmp(item->string, "volatile.", 9) == 0 && strcmp(item->string, "volatile.base_image") != 0)
+			continue;
+		if (cJSON_GetObjectItemCaseSensitive(over, item->string) == NULL)
+			json_set(over, item->string, cJSON_Duplicate(item, true));
+	}
+}
+
+int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
+{
+	const char *name = json_str_or(json_obj(request, "source"), "source", "");
+	const struct instance *src;
+	cJSON *desired = json_obj(args, "desired");
+	const cJSON *profiles = cJSON_GetObjectItemCaseSensitive(request, "profiles");
+
+	if (strchr(name, '/') != NULL)
+		return error_set(err, ERROR_NOT_FOUND, "Snapshot '%s' not found", name);
+	src = registry_find(b->registry, name, err);
+	if (src == NULL)
+		return -1;
+	if (src->adopted)
+		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: copy it with lxc-copy", name);
+	merge_under(json_obj(desired, "config"), json_obj(src->desired, "config"));
+	merge_under(json_obj(desired, "devices"), json_obj(src->desired, "devices"));
+	if (!cJSON_IsArray(profiles))
+		json_set(desired, "profiles", cJSON_Duplicate(json_arr(src->desired, "profiles"), true));
+	json_set_str(args, "copy_of", name);
+	json_set_str(args, "fingerprint",
+		     json_str_or(json_obj(src->desired, "config"), "volatile.base_image", ""));
+	return 0;
+}
+
+int copy_check(struct work *w, struct error *err)
+{
+	const struct instance *src = registry_find(w->b->registry, source_of(w), err);
+	AUTO_JSON cJSON *src_config = NULL;
+	AUTO_JSON cJSON *src_devices = NULL;
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	cJSON *desired = json_obj(w->args, "desired");
+	uint32_t base, size, src_base, src_size;
+
+	if (src == NULL)
+		return -1;
+	/* the files are copied as they lie, so they must mean the same on both sides */
+	json_set_str(desired, "driver", json_str_or(src->desired, "driver", "dir"));
+	instance_expand(w->b, src->desired, &src_config, &src_devices);
+	instance_expand(w->b, desired, &config, &devices);
+	idmap_of(w->b, src_config, &src_base, &src_size);
+	idmap_of(w->b, config, &base, &size);
+	if (base != src_base && (strcmp(json_str(desired, "driver"), "overlay") == 0 || !w->b->probe->idmapped_mounts))
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "'%s' has ids %u+, the copy would have %u+: copies between different id maps need the "
+				 "storage driver 'dir' (security.idmap.isolated, security.privileged)", source_of(w), src_base,
+				 base);
+	return 0;
+}
+
+static enum op_result start_copy(struct op *op, struct work *w, struct error *err)
+{
+	const char *part = strcmp(json_str_or(json_obj(w->args, "desired"), "driver", ""), "overlay") == 0 ? "upper" : "rootfs";
+	AUTO_FREE char *src_dir = instance_dir(w->b, source_of(w));
+	AUTO_FREE char *from = mem_printf("%s/%s/.", src_dir, part);
+	AUTO_FREE char *to = fs_join(w->dir, part);
+	struct argv argv = ARGV_INIT;
+
+	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from, to, NULL);
+	return op_child(op, &argv, NULL, err);
+}
+
+static enum op_result frozen(struct op *op, const struct proc_result *result, struct error *err)
+{
+	if (proc_check("lxc-freeze", result, err) < 0)
+		return OP_FAIL;
+	return start_copy(op, op_data(op), err);
+}
+
+enum op_result copy_tree(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
+{
+	const struct instance *src = registry_find(w->b->registry, source_of(w), err);
+	struct storage_spec empty = *spec;
+	struct argv argv = ARGV_INIT;
+
+	if (src == NULL)
+		return OP_FAIL;
+	if (strcmp(spec->driver, "dir") == 0)
+		empty.fingerprint = ""; /* an empty rootfs/ to copy into */
+	if (storage_prepare(op, w, &empty, err) == OP_FAIL)
+		return OP_FAIL;
+	if (src->state != LXC_RUNNING)
+		return start_copy(op, w, err);
+	json_set_bool(w->args, "froze", true);
+	if (op_save(op, err) < 0)
+		return OP_FAIL;
+	lxc_argv_freeze(&argv, w->b->settings->system_path, source_of(w));
+	return op_child(op, &argv, frozen, err);
+}
+
+static enum op_result thawed(struct op *op, const struct proc_result *result, struct error *err)
+{
+	return proc_check("lxc-unfreeze", result, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+enum op_result copy_thaw(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct argv argv = ARGV_INIT;
+
+	if (!copy_is(w) || !json_bool(w->args, "froze", false))
+		return OP_DONE;
+	json_set_bool(w->args, "froze", false);
+	lxc_argv_unfreeze(&argv, w->b->settings->system_path, source_of(w));
+	return op_child(op, &argv, thawed, err);
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * POST /1.0/instances: an instance from an image, empty, or a copy of another.
+ *
+ * A half-made folder carries the file `.berth-op` with the operation's own
+ * mark; undo removes a folder only when the mark is there and ours.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "image/store.h"
+#include "instance/copy.h"
+#include "instance/names.h"
+#include "instance/work.h"
+#include "model/profile.h"
+#include "model/settings.h"
+
+#define MARK ".berth-op"
+
+static cJSON *desired_of(struct work *w)
+{
+	return json_obj(w->args, "desired");
+}
+
+static const char *fingerprint_of(struct work *w)
+{
+	return json_str_or(w->args, "fingerprint", "");
+}
+
+static bool mark_is_ours(struct work *w)
+{
+	AUTO_FREE char *path = fs_join(w->dir, MARK);
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	return fs_read_file(path, 4096, &text, &err) == 0 &&
+	       strcmp(text.buf, json_str_or(w->args, "mark", "-")) == 0;
+}
+
+/* ---- reserve: everything that can be wrong is found here, before the disk is touched */
+
+static void copy_image_properties(struct work *w, cJSON *config)
+{
+	const cJSON *image = image_get(w->b->images, fingerprint_of(w));
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, json_obj(image, "properties")) {
+		AUTO_FREE char *key = mem_printf("image.%s", p->string);
+
+		if (cJSON_IsString(p) && json_str(config, key) == NULL)
+			json_set_str(config, key, p->valuestring);
+	}
+	json_set_str(config, "volatile.base_image", fingerprint_of(w));
+}
+
+static int reserve(struct work *w, struct error *err)
+{
+	cJSON *desired = desired_of(w), *config = json_obj(desired, "config");
+	AUTO_JSON cJSON *expanded = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	const char *driver;
+
+	if (registry_get(w->b->registry, w->name) != NULL)
+		return error_set(err, ERROR_CONFLICT, "Add instance info to the database: This \"instances\" entry already "
+						      "exists (an instance '%s' is there)", w->name);
+	if (fs_exists(w->dir))
+		return error_set(err, ERROR_CONFLICT, "'%s' is in the way: it exists and is no container", w->dir);
+	if (fingerprint_of(w)[0] != '\0') {
+		if (image_get(w->b->images, fingerprint_of(w)) == NULL && !copy_is(w))
+			return error_set(err, ERROR_NOT_FOUND, "Image not found");
+		copy_image_properties(w, config);
+	}
+	if (work_check(w->b, desired, err) < 0)
+		return -1;
+	work_fill_volatile(w->b, desired);
+	instance_expand(w->b, desired, &expanded, &devices);
+	if (storage_choose(w->b, devices, &driver, err) < 0 ||
+	    idmap_assign(w->b, desired, expanded, w->name, err) < 0)
+		return -1;
+	if (fingerprint_of(w)[0] == '\0')
+		driver = "dir"; /* nothing to lay an overlay on */
+	json_set_str(desired, "driver", driver);
+	return copy_is(w) ? copy_check(w, err) : 0;
+}
+
+static enum op_result step_reserve(struct op *op, struct error *err)
+{
+	if (reserve(op_data(op), err) == 0)
+		return OP_DONE;
+	error_wrap(err, "Failed creating instance record");
+	return OP_FAIL;
+}
+
+/* ---- create: the folder, and LXC's own bookkeeping */
+
+static int make_folder(struct work *w, struct error *err)
+{
+	AUTO_FREE char *mark = NULL;
+	AUTO_CLOSE int fd = -1;
+	const char *text = json_str_or(w->args, "mark", "-");
+
+	if (mkdir(w->dir, 0700) < 0)
+		return error_sys(err, errno, "cannot make '%s'", w->dir);
+	mark = fs_join(w->dir, MARK);
+	fd = open(mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+		error_sys(err, errno, "cannot write '%s'", mark);
+		(void)unlink(mark);
+		(void)rmdir(w->dir);
+		return -1;
+	}
+	return 0;
+}
+
+static char *temporary_config(struct work *w)
+{
+	return mem_printf("%s/operations/.%s.tmp", w->b->settings->state_path, json_str_or(w->args, "mark", "-"));
+}
+
+static enum op_result created(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *tmp = temporary_config(w);
+
+	(void)unlink(tmp);
+	return proc_check("lxc-create", result, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static enum op_result step_create(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *tmp = temporary_config(w);
+	struct argv argv = ARGV_INIT;
+
+	if (make_folder(w, err) < 0)
+		return OP_FAIL;
+	/* the real one is rendered at commit; this only names the container to LXC */
+	if (fs_write_atomic(tmp, "", 0, 0600, err) < 0)
+		return OP_FAIL;
+	lxc_argv_create(&argv, w->b->settings->system_path, w->name, tmp);
+	return op_child(op, &argv, created, err);
+}
+
+static enum op_result step_uncreate(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *tmp = temporary_config(w);
+
+	(void)unlink(tmp);
+	if (!mark_is_ours(w))
+		return OP_DONE;
+	registry_remove(w->b->registry, w->name);
+	return storage_remove(op, w, err);
+}
+
+/* ---- rootfs, commit, start, finish */
+
+static enum op_result step_rootfs(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	cJSON *desired = desired_of(w);
+	struct storage_spec spec = { .driver = json_str_or(desired, "driver", "dir"), .fingerprint = fingerprint_of(w) };
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+
+	instance_expand(w->b, desired, &config, &devices);
+	idmap_of(w->b, config, &spec.idmap_base, &spec.idmap_size);
+	if (copy_is(w))
+		return copy_tree(op, w, &spec, err);
+	return storage_prepare(op, w, &spec, err);
+}
+
+static enum op_result step_commit(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	cJSON *desired = desired_of(w);
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	AUTO_FREE char *path = fs_join(w->dir, "berth.json");
+	char now[TIME_TEXT_SIZE];
+	uint32_t base, size;
+
+	instance_expand(w->b, desired, &config, &devices);
+	idmap_of(w->b, config, &base, &size);
+	time_now(now);
+	json_set_str(desired, "created_at", now);
+	if (work_render(w->b, w->name, w->dir, desired, err) < 0 || json_write_file(path, desired, err) < 0)
+		return OP_FAIL;
+	if (lchown(w->dir, base, base) < 0 || chmod(w->dir, 0700) < 0) {
+		error_sys(err, errno, "cannot set the owner of '%s'", w->dir);
+		return OP_FAIL;
+	}
+	if (registry_load(w->b->registry, w->name) == NULL) {
+		error_set(err, ERROR_SYSTEM, "'%s' vanished while the instance was made", w->dir);
+		return OP_FAIL;
+	}
+	return OP_DONE;
+}
+
+static enum op_result step_first_start(struct op *op, struct error *err)
+{
+	return json_bool(((struct work *)op_data(op))->args, "start", false) ? step_start(op, err) : OP_DONE;
+}
+
+static enum op_result step_first_unstart(struct op *op, struct error *err)
+{
+	return mark_is_ours(op_data(op)) ? step_unstart(op, err) : OP_DONE;
+}
+
+static enum op_result step_finish(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *mark = fs_join(w->dir, MARK);
+
+	if (unlink(mark) == 0 || errno == ENOENT)
+		return OP_DONE;
+	error_sys(err, errno, "cannot remove '%s'", mark);
+	return OP_FAIL;
+}
+
+static const struct op_step launch_steps[] = {
+	{ "reserve", step_reserve, NULL, 0, 0 },
+	{ "create", step_create, step_uncreate, 60, 0 },
+	{ "rootfs", step_rootfs, copy_thaw, 3600, 0 },
+	{ "thaw", copy_thaw, NULL, 0, 0 },
+	{ "commit", step_commit, NULL, 0, 0 },
+	{ "start", step_first_start, step_first_unstart, 120, 0 },
+	{ "finish", step_finish, NULL, 0, 0 },
+	{ 0 },
+};
+
+static const struct op_kind launch_kind = {
+	.name = "launch",
+	.description = "Creating instance",
+	.steps = launch_steps,
+	.load = work_load,
+	.unload = work_unload,
+	.may_cancel = true,
+};
+
+void create_register(struct op_queue *q)
+{
+	op_queue_register(q, &launch_kind);
+}
+
+/* ---- the request */
+
+static int take_object(cJSON *desired, const cJSON *request, const char *key, struct error *err)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(request, key);
+
+	if (v == NULL || cJSON_IsNull(v)) {
+		cJSON_AddObjectToObject(desired, key);
+		return 0;
+	}
+	if (!cJSON_IsObject(v))
+		return error_set(err, ERROR_INVALID, "'%s' must be an object", key);
+	json_set(desired, key, cJSON_Duplicate(v, true));
+	return 0;
+}
+
+static int take_profiles(cJSON *desired, const cJSON *request, struct error *err)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(request, "profiles");
+	cJSON *list;
+
+	if (v != NULL && !cJSON_IsNull(v) && !cJSON_IsArray(v))
+		return error_set(err, ERROR_INVALID, "'profiles' must be an array of names");
+	if (cJSON_IsArray(v)) {
+		json_set(desired, "profiles", cJSON_Duplicate(v, true));
+		return 0;
+	}
+	list = cJSON_AddArrayToObject(desired, "profiles");
+	cJSON_AddItemToArray(list, cJSON_CreateString("default"));
+	return 0;
+}
+
+/* Volatile keys that a client may bring along (copies) are ours to choose. */
+static void drop_volatile(cJSON *config)
+{
+	cJSON *item, *next;
+
+	for (item = config->child; item != NULL; item = next) {
+		next = item->next;
+		if (strncmp(item->string, "volatile.", 9) == 0 && strcmp(item->string, "volatile.base_image") != 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
+	}
+}
+
+static cJSON *desired_new(const struct berthd *b, const cJSON *request, struct error *err)
+{
+	cJSON *v = cJSON_CreateObject();
+
+	json_set_str(v, "architecture", json_str_or(request, "architecture", b->probe->architecture));
+	if (json_str(v, "architecture")[0] == '\0')
+		json_set_str(v, "architecture", b->probe->architecture);
+	if (take_object(v, request, "config", err) < 0 || take_object(v, request, "devices", err) < 0 ||
+	    take_profiles(v, request, err) < 0) {
+		cJSON_Delete(v);
+		return NULL;
+	}
+	drop_volatile(json_obj(v, "config"));
+	json_set_str(v, "description", json_str_or(request, "description", ""));
+	json_set_bool(v, "ephemeral", json_bool(request, "ephemeral", false));
+	json_set_str(v, "last_used_at", TIME_UNSET);
+	return v;
+}
+
+static int take_image(struct berthd *b, const cJSON *source, cJSON *args, struct error *err)
+{
+	const char *ref = json_str(source, "fingerprint");
+	const char *fingerprint;
+
+	if (ref == NULL || ref[0] == '\0')
+		ref = json_str(source, "alias");
+	if (ref == NULL || ref[0] == '\0')
+		return error_set(err, ERROR_INVALID, "Must specify one of alias or fingerprint for the image source");
+	if (json_str_or(source, "server", "")[0] != '\0')
+		return error_set(err, ERROR_UNSUPPORTED, "images from other servers cannot be used directly: import '%s' first", ref);
+	fingerprint = image_resolve(b->images, ref, err);
+	if (fingerprint == NULL)
+		return -1;
+	json_set_str(args, "fingerprint", fingerprint);
+	return 0;
+}
+
+static int take_source(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
+{
+	const cJSON *source = json_obj(request, "source");
+	const char *type = json_str_or(source, "type", "");
+
+	if (strcmp(type, "image") == 0)
+		return take_image(b, source, args, err);
+	if (strcmp(type, "none") == 0)
+		return 0;
+	if (strcmp(type, "copy") == 0)
+		return copy_take(b, request, args, err);
+	if (strcmp(type, "migration") == 0)
+		return error_set(err, ERROR_UNSUPPORTED, "migration from other servers is not supported");
+	return error_set(err, ERROR_INVALID, "Unknown source type%s%s", type[0] != '\0' ? " " : "", type);
+}
+
+static int take_name(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
+{
+	const char *name = json_str_or(request, "name", "");
+	const char *type = json_str_or(request, "type", "");
+	AUTO_FREE char *generated = NULL;
+
+	if (type[0] != '\0' && strcmp(type, "container") != 0)
+		return error_set(err, ERROR_INVALID, "Unsupported instance type '%s': berth manages containers only", type);
+	if (name[0] == '\0')
+		name = generated = name_generate(b->registry);
+	if (name_validate_instance(name, err) < 0)
+		return -1;
+	json_set_str(args, "name", name);
+	return 0;
+}
+
+struct op *instance_create(struct berthd *b, const cJSON *request, struct error *err)
+{
+	cJSON *args = cJSON_CreateObject(), *desired;
+	char mark[UUID_TEXT_SIZE];
+
+	if (!cJSON_IsObject(request)) {
+		error_set(err, ERROR_INVALID, "the request body must be an object");
+		goto fail;
+	}
+	ident_uuid(mark);
+	json_set_str(args, "mark", mark);
+	json_set_bool(args, "start", json_bool(request, "start", false));
+	desired = desired_new(b, request, err);
+	if (desired == NULL)
+		goto fail;
+	json_set(args, "desired", desired);
+	if (take_name(b, request, args, err) < 0 || take_source(b, request, args, err) < 0)
+		goto fail;
+	return work_start(b, &launch_kind, args, err);
+fail:
+	cJSON_Delete(args);
+	return NULL;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "image/store.h"
+#include "instance/delete.h"
+#include "instance/work.h"
+#include "model/settings.h"
+
+static bool is_protected(const struct berthd *b, const struct instance *inst)
+{
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	struct error err = ERROR_INIT;
+	int v = 0;
+
+	instance_expand(b, inst->desired, &config, &devices);
+	return units_parse_bool(json_str_or(config, "security.protection.delete", "false"), &v, &err) == 0 && v;
+}
+
+static enum op_result step_check(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_find(w->b->registry, w->name, err);
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (is_protected(w->b, inst)) {
+		error_set(err, ERROR_INVALID, "Container is protected");
+		return OP_FAIL;
+	}
+	if (instance_active(inst) && !json_bool(w->args, "force", false)) {
+		error_set(err, ERROR_INVALID, "Container is running: stop it first, or delete it with --force");
+		return OP_FAIL;
+	}
+	if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0)
+		json_set_str(w->args, "fingerprint",
+			     json_str(json_obj(inst->desired, "config"), "volatile.base_image"));
+	return OP_DONE;
+}
+
+static enum op_result destroyed(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *config = fs_join(w->dir, "config");
+
+	if (proc_check("lxc-destroy", result, err) == 0 || !fs_exists(config))
+		return OP_DONE;
+	return OP_FAIL;
+}
+
+static enum op_result unmounted(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct argv argv = ARGV_INIT;
+
+	if (proc_check("berth-rootfs", result, err) < 0)
+		return OP_FAIL;
+	lxc_argv_destroy(&argv, w->b->settings->system_path, w->name);
+	return op_child(op, &argv, destroyed, err);
+}
+
+/* lxc-destroy removes what lies below rootfs/, so no overlay may be mounted there any more. */
+static enum op_result step_destroy(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *upper = fs_join(w->dir, "upper");
+	AUTO_FREE char *config = fs_join(w->dir, "config");
+	struct argv argv = ARGV_INIT;
+
+	if (!fs_exists(config))
+		return OP_DONE;
+	if (fs_exists(upper)) {
+		argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+		argv_pushl(&argv, "umount", w->dir, NULL);
+		return op_child(op, &argv, unmounted, err);
+	}
+	lxc_argv_destroy(&argv, w->b->settings->system_path, w->name);
+	return op_child(op, &argv, destroyed, err);
+}
+
+static enum op_result step_sweep(struct op *op, struct error *err)
+{
+	return storage_remove(op, op_data(op), err);
+}
+
+static enum op_result step_forget(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const char *fingerprint = json_str(w->args, "fingerprint");
+
+	registry_remove(w->b->registry, w->name);
+	if (fingerprint != NULL)
+		image_release(w->b->images, fingerprint);
+	return OP_DONE;
+}
+
+static const struct op_step delete_steps[] = {
+	{ "check", step_check, NULL, 0, 0 },
+	{ "stop", step_kill, NULL, 60, 0 },
+	{ "destroy", step_destroy, NULL, 3600, OP_COMMIT },
+	{ "sweep", step_sweep, NULL, 3600, 0 },
+	{ "forget", step_forget, NULL, 0, 0 },
+	{ 0 },
+};
+
+static const struct op_kind delete_kind = {
+	.name = "delete",
+	.description = "Deleting instance",
+	.steps = delete_steps,
+	.load = work_load,
+	.unload = work_unload,
+};
+
+void delete_register(struct op_queue *q)
+{
+	op_queue_register(q, &delete_kind);
+}
+
+struct op *instance_delete(struct berthd *b, const char *name, bool force, struct error *err)
+{
+	cJSON *args;
+
+	if (registry_find(b->registry, name, err) == NULL)
+		return NULL;
+	args = cJSON_CreateObject();
+	json_set_str(args, "name", name);
+	json_set_bool(args, "force", force);
+	return work_start(b, &delete_kind, args, err);
+}

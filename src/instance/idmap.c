@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Which host ids an instance's ids are. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "instance/work.h"
+
+#define IDMAP_SIZE 65536
+
+static bool is_true(const cJSON *config, const char *key)
+{
+	const char *s = json_str(config, key);
+	struct error err = ERROR_INIT;
+	int v = 0;
+
+	return s != NULL && units_parse_bool(s, &v, &err) == 0 && v;
+}
+
+static int64_t number(const cJSON *config, const char *key, int64_t def)
+{
+	const char *s = json_str(config, key);
+
+	return s != NULL ? strtoll(s, NULL, 10) : def;
+}
+
+void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, uint32_t *ret_size)
+{
+	if (is_true(config, "security.privileged")) {
+		*ret_base = 0;
+		*ret_size = 0;
+		return;
+	}
+	*ret_base = (uint32_t)number(config, "volatile.idmap.base", b->probe->idmap_base);
+	*ret_size = (uint32_t)number(config, "volatile.idmap.size", IDMAP_SIZE);
+}
+
+/* Does [base, base+size) touch the range of any other isolated instance, or the shared one? Gives where that one ends. */
+static bool taken(struct berthd *b, const char *own_name, uint64_t base, uint64_t size, uint64_t *ret_end)
+{
+	const char **names;
+	bool hit = false;
+
+	*ret_end = (uint64_t)b->probe->idmap_base + IDMAP_SIZE;
+	if (base < *ret_end && base + size > b->probe->idmap_base)
+		return true;
+	names = registry_names(b->registry);
+	for (const char **n = names; *n != NULL && !hit; n++) {
+		const struct instance *inst = registry_get(b->registry, *n);
+		const cJSON *config = json_obj(inst->desired, "config");
+		uint64_t first = (uint64_t)number(config, "volatile.idmap.base", 0);
+		uint64_t len = (uint64_t)number(config, "volatile.idmap.size", 0);
+
+		if (strcmp(*n, own_name) == 0 || first == 0 || first == b->probe->idmap_base)
+			continue;
+		hit = base < first + len && base + size > first;
+		*ret_end = first + len;
+	}
+	free(names);
+	return hit;
+}
+
+static int find_free(struct berthd *b, const char *own_name, uint64_t size, uint64_t *ret, struct error *err)
+{
+	uint64_t first = b->probe->idmap_base, end = first + b->probe->idmap_size, next;
+
+	for (uint64_t base = first; base + size <= end; base = next) {
+		if (!taken(b, own_name, base, size, &next)) {
+			*ret = base;
+			return 0;
+		}
+	}
+	return error_set(err, ERROR_CONFLICT,
+			 "no %llu free subordinate ids left for an isolated instance: enlarge root's range in "
+			 "/etc/subuid and /etc/subgid", (unsigned long long)size);
+}
+
+static int pick(struct berthd *b, const cJSON *config, const char *own_name, uint64_t *base, uint64_t *size,
+		struct error *err)
+{
+	uint64_t first = b->probe->idmap_base, end = first + b->probe->idmap_size, other;
+
+	*base = first;
+	*size = (uint64_t)number(config, "security.idmap.size", IDMAP_SIZE);
+	if (!is_true(config, "security.idmap.isolated"))
+		return 0;
+	if (json_str(config, "security.idmap.base") == NULL)
+		return find_free(b, own_name, *size, base, err);
+	*base = (uint64_t)number(config, "security.idmap.base", 0);
+	if (*base < first || *base + *size > end)
+		return error_set(err, ERROR_INVALID,
+				 "security.idmap.base %llu with %llu ids lies outside root's range %llu-%llu of "
+				 "/etc/subuid", (unsigned long long)*base, (unsigned long long)*size,
+				 (unsigned long long)first, (unsigned long long)end - 1);
+	if (taken(b, own_name, *base, *size, &other))
+		return error_set(err, ERROR_CONFLICT, "security.idmap.base %llu overlaps ids of another instance",
+				 (unsigned long long)*base);
+	return 0;
+}
+
+int idmap_assign(struct berthd *b, cJSON *desired, const cJSON *expanded, const char *own_name, struct error *err)
+{
+	cJSON *config = json_obj(desired, "config");
+	uint64_t base, size;
+
+	if (is_true(expanded, "security.privileged")) {
+		json_set_str(config, "volatile.idmap.base", NULL);
+		json_set_str(config, "volatile.idmap.size", NULL);
+		return 0;
+	}
+	if (b->probe->idmap_size < IDMAP_SIZE)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "root has no range of %d subordinate ids in /etc/subuid and /etc/subgid: run "
+				 "scripts/host-init (or set security.privileged=true)", IDMAP_SIZE);
+	if (pick(b, expanded, own_name, &base, &size, err) < 0)
+		return -1;
+	json_set_strf(config, "volatile.idmap.base", "%llu", (unsigned long long)base);
+	json_set_strf(config, "volatile.idmap.size", "%llu", (unsigned long long)size);
+	return 0;
+}

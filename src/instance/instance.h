@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What can be done with instances. Functions that return an operation check
+ * what can be checked at once (404, 400) and do the rest in steps; the
+ * operation holds the lock "instance/NAME".
+ */
+#ifndef BERTH_INSTANCE_INSTANCE_H
+#define BERTH_INSTANCE_INSTANCE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "berthd.h"
+#include "instance/registry.h"
+#include "proc/op.h"
+
+/* ---- views (view.c); LXD's objects */
+const char *instance_text(struct berthd *b, struct instance *inst); /* recursion=1; cached, valid until the next change */
+void instance_full_text(struct berthd *b, struct instance *inst, struct strbuf *out); /* recursion=2 */
+cJSON *instance_state(struct berthd *b, struct instance *inst);
+const char *instance_etag(struct instance *inst);
+/* Profiles and the instance's own merged; both results are new. */
+void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices);
+const char *instance_status(enum lxc_state state, int *ret_code); /* "Running", 103 */
+
+/* ---- changes */
+/* POST /1.0/instances (LXD's InstancesPost, plus Incus's "start"). */
+struct op *instance_create(struct berthd *b, const cJSON *request, struct error *err);
+
+enum power_action { POWER_START, POWER_STOP, POWER_RESTART, POWER_FREEZE, POWER_UNFREEZE };
+struct power_options {
+	enum power_action action;
+	int timeout_s; /* of a clean stop; < 0: for ever (or boot.host_shutdown_timeout) */
+	bool force;
+};
+int power_action_parse(const char *name, enum power_action *ret, struct error *err);
+struct op *instance_power(struct berthd *b, const char *name, const struct power_options *options, struct error *err);
+/* The same for all it makes sense for, as one operation whose err names those that failed. */
+struct op *instance_power_all(struct berthd *b, const struct power_options *options, struct error *err);
+
+struct op *instance_delete(struct berthd *b, const char *name, bool force, struct error *err);
+/* PUT (replace) or PATCH (merge) of config, devices, profiles, description, ephemeral. */
+struct op *instance_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err);
+struct op *instance_rename(struct berthd *b, const char *name, const char *new_name, struct error *err);
+
+/* boot.autostart: once per boot of the host, by priority. */
+void instance_autostart(struct berthd *b);
+/* Removes what a killed daemon left in system_path: half-made folders without an owner in the journal. */
+void instance_register(struct op_queue *q);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/* Start, stop, restart, freeze and unfreeze. Nothing on disk needs undoing, so these are not journalled. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "instance/work.h"
+#include "model/settings.h"
+
+#define LOG_MAX (1 << 20)
+#define DAY_S 86400
+
+static struct instance *find(struct work *w, struct error *err)
+{
+	return registry_find(w->b->registry, w->name, err);
+}
+
+/* ---- start */
+
+static char *pid_file(const struct work *w)
+{
+	return mem_printf("%s/%s.pid", w->b->settings->run_path, w->name);
+}
+
+/* lxc-start -p writes the pid of LXC's monitor process; init is its only child. 0 when that cannot be read. */
+static pid_t init_pid(const struct work *w)
+{
+	AUTO_FREE char *path = pid_file(w);
+	AUTO_FREE char *children = NULL;
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	long monitor;
+
+	if (fs_read_file(path, 64, &text, &err) < 0)
+		return 0;
+	(void)unlink(path);
+	monitor = strtol(text.buf, NULL, 10);
+	children = mem_printf("/proc/%ld/task/%ld/children", monitor, monitor);
+	strbuf_reset(&text);
+	if (monitor <= 0 || fs_read_file(children, 4096, &text, &err) < 0)
+		return 0;
+	return (pid_t)strtol(text.buf, NULL, 10);
+}
+
+static void read_log_cause(struct work *w, const char *printed, struct error *err)
+{
+	AUTO_FREE char *path = fs_join(w->dir, "lxc.log");
+	AUTO_STRBUF struct strbuf log = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+	char cause[512];
+
+	(void)fs_read_file(path, 64 << 20, &log, &ignored);
+	if ((size_t)w->log_offset < log.len && log.len - (size_t)w->log_offset < LOG_MAX &&
+	    lxc_log_cause(log.buf + w->log_offset, cause, sizeof(cause)))
+		error_set(err, ERROR_TOOL, "%s", cause);
+	else if (printed != NULL && lxc_log_cause(printed, cause, sizeof(cause)))
+		error_set(err, ERROR_TOOL, "%s", cause);
+}
+
+static void started_now(struct work *w, struct instance *inst)
+{
+	char now[TIME_TEXT_SIZE];
+	struct error err = ERROR_INIT;
+	pid_t pid = init_pid(w);
+
+	registry_set_state(w->b->registry, inst, LXC_RUNNING, pid);
+	if (pid == 0)
+		registry_refresh(w->b->registry, w->name);
+	if (inst->adopted)
+		return;
+	time_now(now);
+	json_set_str(inst->desired, "last_used_at", now);
+	json_set(inst->desired, "pending", NULL);
+	json_set_str(json_obj(inst->desired, "config"), "volatile.last_state.power", "RUNNING");
+	if (registry_save(w->b->registry, inst, &err) < 0)
+		log_warning("instance '%s': %s", w->name, err.msg);
+}
+
+static enum op_result started(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = find(w, err);
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (proc_check("lxc-start", result, err) < 0) {
+		read_log_cause(w, result->errs, err);
+		error_wrap(err, "cannot start '%s'", w->name);
+		registry_refresh(w->b->registry, w->name);
+		return OP_FAIL;
+	}
+	started_now(w, inst);
+	return OP_DONE;
+}
+
+/* What was changed while nobody rendered it (profiles, another host kernel) is made true before each start. */
+static int prepare_start(struct work *w, struct instance *inst, struct error *err)
+{
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+
+	if (inst->adopted)
+		return 0;
+	if (inst->note != NULL)
+		return error_set(err, ERROR_INVALID, "%s", inst->note);
+	instance_expand(w->b, inst->desired, &config, &devices);
+	if (devices_check_start(devices, err) < 0)
+		return -1;
+	return work_render(w->b, w->name, w->dir, inst->desired, err);
+}
+
+enum op_result step_start(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = find(w, err);
+	AUTO_FREE char *log = fs_join(w->dir, "lxc.log");
+	AUTO_FREE char *pid = pid_file(w);
+	struct argv argv = ARGV_INIT;
+	struct stat st;
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (prepare_start(w, inst, err) < 0) {
+		error_wrap(err, "cannot start '%s'", w->name);
+		return OP_FAIL;
+	}
+	/* a log that has grown large starts anew; LXC appends to it for ever */
+	if (lstat(log, &st) == 0 && st.st_size > LOG_MAX)
+		(void)unlink(log);
+	w->log_offset = lstat(log, &st) == 0 ? (long)st.st_size : 0;
+	(void)unlink(pid);
+	lxc_argv_start(&argv, w->b->settings->system_path, w->name, log);
+	argv_pushl(&argv, "-p", pid, NULL);
+	return op_child(op, &argv, started, err);
+}
+
+static enum op_result step_check_start(struct op *op, struct error *err)
+{
+	struct instance *inst = find(op_data(op), err);
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (inst->state == LXC_STOPPED)
+		return OP_DONE;
+	error_set(err, ERROR_INVALID, inst->state == LXC_FROZEN ? "The instance is frozen: resume it instead" :
+		  "The instance is already running");
+	return OP_FAIL;
+}
+
+/* ---- stop */
+
+static bool still_mounted(const struct work *w)
+{
+	AUTO_FREE char *rootfs = fs_join(w->dir, "rootfs");
+	struct stat a, b;
+
+	return lstat(w->dir, &a) == 0 && lstat(rootfs, &b) == 0 && a.st_dev != b.st_dev;
+}
+
+/* The monitor process unmounts by hook; when it was killed, nobody did. */
+static enum op_result step_settle(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct argv argv = ARGV_INIT;
+
+	if (!still_mounted(w))
+		return OP_DONE;
+	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+	argv_pushl(&argv, "umount", w->dir, NULL);
+	return op_child(op, &argv, NULL, err);
+}
+
+static void stopped_now(struct work *w)
+{
+	struct instance *inst = registry_get(w->b->registry, w->name);
+	struct error err = ERROR_INIT;
+
+	if (inst == NULL)
+		return;
+	registry_set_state(w->b->registry, inst, LXC_STOPPED, 0);
+	if (inst->adopted || json_bool(w->args, "restart", false))
+		return;
+	json_set(inst->desired, "pending", NULL);
+	json_set_str(json_obj(inst->desired, "config"), "volatile.last_state.power", "STOPPED");
+	if (fs_exists(w->dir) && registry_save(w->b->registry, inst, &err) < 0)
+		log_warning("instance '%s': %s", w->name, err.msg);
+}
+
+static enum op_result stopped(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_get(w->b->registry, w->name);
+	int64_t timeout = json_int(w->args, "timeout", -1);
+
+	if (proc_check("lxc-stop", result, err) == 0) {
+		stopped_now(w);
+		return OP_DONE;
+	}
+	if (inst == NULL || inst->state == LXC_STOPPED) /* it ended meanwhile */
+		return OP_DONE;
+	registry_refresh(w->b->registry, w->name);
+	if (!json_bool(w->args, "force", false))
+		error_set(err, ERROR_TIMEOUT, "'%s' did not shut down within %lld s: end it with --force, or give it more time",
+			  w->name, (long long)timeout);
+	return OP_FAIL;
+}
+
+static enum op_result run_stop(struct op *op, struct work *w, bool force, struct error *err)
+{
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	int timeout = (int)json_int(w->args, "timeout", -1);
+	struct proc_spec spec = { 0 };
+
+	if (force)
+		lxc_argv_kill(&argv, w->b->settings->system_path, w->name);
+	else
+		lxc_argv_shutdown(&argv, w->b->settings->system_path, w->name, timeout);
+	spec.argv = (const char *const *)argv.v;
+	/* lxc-stop keeps its own time; ours only ends one that hangs */
+	spec.timeout_ms = force ? 60000 : (unsigned)((timeout < 0 || timeout > DAY_S ? DAY_S : timeout) + 30) * 1000;
+	return op_child_spec(op, &spec, stopped, err);
+}
+
+static enum op_result thawed_for_stop(struct op *op, const struct proc_result *result, struct error *err)
+{
+	if (proc_check("lxc-unfreeze", result, err) < 0)
+		return OP_FAIL;
+	return run_stop(op, op_data(op), false, err);
+}
+
+static enum op_result step_stop(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = find(w, err);
+	bool force = json_bool(w->args, "force", false);
+	struct argv argv = ARGV_INIT;
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (inst->state == LXC_STOPPED) {
+		error_set(err, ERROR_INVALID, "The instance is already stopped");
+		return OP_FAIL;
+	}
+	if (inst->state != LXC_FROZEN || force)
+		return run_stop(op, w, force, err);
+	lxc_argv_unfreeze(&argv, w->b->settings->system_path, w->name);
+	return op_child(op, &argv, thawed_for_stop, err);
+}
+
+enum op_result step_kill(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_get(w->b->registry, w->name);
+
+	if (inst == NULL || inst->state == LXC_STOPPED)
+		return step_settle(op, err);
+	return run_stop(op, w, true, err);
+}
+
+static enum op_result unstarted(struct op *op, const struct proc_result *result, struct error *err)
+{
+	stopped_now(op_data(op));
+	return step_settle(op, err); /* lxc-stop fails when it does not run: that is what is wanted */
+}
+
+enum op_result step_unstart(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct argv argv = ARGV_INIT;
+
+	lxc_argv_kill(&argv, w->b->settings->system_path, w->name);
+	return op_child(op, &argv, unstarted, err);
+}
+
+/* An ephemeral instance goes when it has stopped: queued behind this operation. */
+static enum op_result step_reap(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_get(w->b->registry, w->name);
+	struct error failed = ERROR_INIT;
+
+	if (inst != NULL && json_bool(inst->desired, "ephemeral", false) &&
+	    instance_delete(w->b, w->name, false, &failed) == NULL)
+		log_warning("cannot delete the ephemeral instance '%s': %s", w->name, failed.msg);
+	return OP_DONE;
+}
+
+/* ---- freeze */
+
+static enum op_result froze(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = find(w, err);
+	bool freeze = strcmp(json_str_or(w->args, "action", ""), "freeze") == 0;
+
+	if (inst == NULL || proc_check(freeze ? "lxc-freeze" : "lxc-unfreeze", result, err) < 0)
+		return OP_FAIL;
+	registry_set_state(w->b->registry, inst, freeze ? LXC_FROZEN : LXC_RUNNING, 0);
+	return OP_DONE;
+}
+
+static enum op_result step_freeze(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = find(w, err);
+	struct argv argv = ARGV_INIT;
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (inst->state != LXC_RUNNING) {
+		error_set(err, ERROR_INVALID, inst->state == LXC_FROZEN ? "The container is already frozen" :
+			  "The instance isn't running");
+		return OP_FAIL;
+	}
+	lxc_argv_freeze(&argv, w->b->settings->system_path, w->name);
+	return op_child(op, &argv, froze, err);
+}
+
+static enum op_result step_unfreeze(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = find(w, err);
+	struct argv argv = ARGV_INIT;
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (inst->state != LXC_FROZEN) {
+		error_set(err, ERROR_INVALID, inst->state == LXC_RUNNING ? "The container is already running" :
+			  "The instance isn't running");
+		return OP_FAIL;
+	}
+	lxc_argv_unfreeze(&argv, w->b->settings->system_path, w->name);
+	return op_child(op, &argv, froze, err);
+}
+
+/* ---- kinds */
+
+static const struct op_step start_steps[] = { { "check", step_check_start, NULL, 0, 0 },
+					      { "start", step_start, NULL, 120, 0 }, { 0 } };
+static const struct op_step stop_steps[] = { { "stop", step_stop, NULL, 0, 0 }, { "settle", step_settle, NULL, 0, 0 },
+					     { "reap", step_reap, NULL, 0, 0 }, { 0 } };
+static const struct op_step restart_steps[] = { { "stop", step_stop, NULL, 0, 0 },
+						{ "settle", step_settle, NULL, 0, 0 },
+						{ "start", step_start, NULL, 120, 0 }, { 0 } };
+static const struct op_step freeze_steps[] = { { "freeze", step_freeze, NULL, 0, 0 }, { 0 } };
+static const struct op_step unfreeze_steps[] = { { "unfreeze", step_unfreeze, NULL, 0, 0 }, { 0 } };
+
+#define POWER_KIND(n, d, s, c) { .name = n, .description = d, .steps = s, .load = work_load, .unload = work_unload, \
+				 .volatile_ = true, .may_cancel = c }
+static const struct {
+	const char *action;
+	struct op_kind kind;
+} actions[] = {
+	[POWER_START] = { "start", POWER_KIND("start", "Starting instance", start_steps, false) },
+	[POWER_STOP] = { "stop", POWER_KIND("stop", "Stopping instance", stop_steps, true) },
+	[POWER_RESTART] = { "restart", POWER_KIND("restart", "Restarting instance", restart_steps, true) },
+	[POWER_FREEZE] = { "freeze", POWER_KIND("freeze", "Freezing instance", freeze_steps, false) },
+	[POWER_UNFREEZE] = { "unfreeze", POWER_KIND("unfreeze", "Unfreezing instance", unfreeze_steps, false) },
+};
+
+int power_action_parse(const char *name, enum power_action *ret, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(actions[i].action, name) != 0)
+			continue;
+		*ret = (enum power_action)i;
+		return 0;
+	}
+	return error_set(err, ERROR_INVALID, "Unknown action: '%s' (start, stop, restart, freeze, unfreeze)", name);
+}
+
+struct op *instance_power(struct berthd *b, const char *name, const struct power_options *o, struct error *err)
+{
+	cJSON *args;
+
+	if (registry_find(b->registry, name, err) == NULL)
+		return NULL;
+	args = cJSON_CreateObject();
+	json_set_str(args, "name", name);
+	json_set_str(args, "action", actions[o->action].action);
+	json_set_int(args, "timeout", o->timeout_s);
+	json_set_bool(args, "force", o->force);
+	json_set_bool(args, "restart", o->action == POWER_RESTART);
+	return work_start(b, &actions[o->action].kind, args, err);
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance/registry.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/strmap.h"
+#include "instance/adopt.h"
+#include "instance/watch.h"
+#include "lxc/monitor.h"
+#include "model/key.h"
+#include "model/settings.h"
+#include "proc/op.h"
+#include "proc/proc.h"
+
+struct registry {
+	struct berthd *b;
+	struct strmap *instances;
+	struct lxc_monitor *monitor;
+	struct folder_watch *folder;
+	void (*on_state)(struct instance *inst, enum lxc_state old, void *data);
+	void *on_state_data;
+	bool synced; /* the monitor's first connection needs no second listing */
+};
+
+static void instance_free(void *p)
+{
+	struct instance *inst = p;
+
+	pid_watch_stop(inst->watch);
+	cJSON_Delete(inst->desired);
+	free(inst->name);
+	free(inst->note);
+	free(inst->text);
+	free(inst);
+}
+
+char *instance_dir(const struct berthd *b, const char *name)
+{
+	return fs_join(b->settings->system_path, name);
+}
+
+bool instance_active(const struct instance *inst)
+{
+	return inst->state != LXC_STOPPED;
+}
+
+void registry_touch(struct instance *inst)
+{
+	free(inst->text);
+	inst->text = NULL;
+	inst->etag[0] = '\0';
+}
+
+/* ---- reading folders */
+
+static bool desired_ok(const cJSON *v)
+{
+	return cJSON_IsObject(v) && json_obj(v, "config") != NULL && json_obj(v, "devices") != NULL &&
+	       json_arr(v, "profiles") != NULL;
+}
+
+static void read_desired(struct registry *r, struct instance *inst)
+{
+	AUTO_FREE char *dir = instance_dir(r->b, inst->name);
+	AUTO_FREE char *path = fs_join(dir, "berth.json");
+	struct error err = ERROR_INIT;
+	cJSON *v = NULL;
+
+	free(inst->note);
+	inst->note = NULL;
+	inst->adopted = !fs_exists(path);
+	if (inst->adopted)
+		v = adopt_describe(dir, &err);
+	else
+		v = json_read_file(path, &err);
+	if (v != NULL && !desired_ok(v)) {
+		error_set(&err, ERROR_INVALID, "'%s' lacks config, devices or profiles", path);
+		cJSON_Delete(v);
+		v = NULL;
+	}
+	if (v == NULL) {
+		log_warning("instance '%s': %s", inst->name, err.msg);
+		inst->note = mem_strdup(err.msg);
+		v = adopt_empty();
+	}
+	cJSON_Delete(inst->desired);
+	inst->desired = v;
+	registry_touch(inst);
+}
+
+struct instance *registry_load(struct registry *r, const char *name)
+{
+	AUTO_FREE char *dir = instance_dir(r->b, name);
+	AUTO_FREE char *config = fs_join(dir, "config");
+	struct instance *inst = strmap_get(r->instances, name);
+
+	if (!fs_exists(config)) {
+		if (inst != NULL)
+			registry_remove(r, name);
+		return NULL;
+	}
+	if (inst == NULL) {
+		inst = mem_alloc(sizeof(*inst));
+		inst->name = mem_strdup(name);
+		inst->state = LXC_STOPPED;
+		strmap_put(r->instances, name, inst);
+	}
+	read_desired(r, inst);
+	return inst;
+}
+
+void registry_remove(struct registry *r, const char *name)
+{
+	strmap_remove(r->instances, name);
+}
+
+int registry_save(struct registry *r, struct instance *inst, struct error *err)
+{
+	AUTO_FREE char *dir = instance_dir(r->b, inst->name);
+	AUTO_FREE char *path = fs_join(dir, "berth.json");
+
+	registry_touch(inst);
+	return json_write_file(path, inst->desired, err);
+}
+
+static bool plausible_name(const struct registry *r, const char *name)
+{
+	const char *prefix = r->b->settings->filter_name;
+
+	if (name[0] == '.' || strlen(name) > 255)
+		return false;
+	for (const char *p = name; *p != '\0'; p++)
+		if ((unsigned char)*p <= ' ' || *p == '/' || *p == 0x7f)
+			return false;
+	return prefix == NULL || strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static int scan(struct registry *r, struct error *err)
+{
+	const char *path = r->b->settings->system_path;
+	DIR *dir = opendir(path);
+	struct dirent *d;
+
+	if (dir == NULL)
+		return error_sys(err, errno, "cannot read '%s'", path);
+	while ((d = readdir(dir)) != NULL)
+		if (plausible_name(r, d->d_name))
+			(void)registry_load(r, d->d_name);
+	closedir(dir);
+	return 0;
+}
+
+/* Somebody made or removed a folder: berth's own changes hold the lock and load for themselves. */
+static void on_folder(const char *name, void *data)
+{
+	struct registry *r = data;
+	AUTO_FREE char *lock = mem_printf("instance/%s", name);
+	bool known = strmap_get(r->instances, name) != NULL;
+
+	if (!plausible_name(r, name) || op_locked(r->b->ops, lock))
+		return;
+	if (registry_load(r, name) != NULL && !known) {
+		log_info("instance '%s' appeared in '%s'", name, r->b->settings->system_path);
+		registry_refresh(r, name);
+	} else if (known && strmap_get(r->instances, name) == NULL) {
+		log_info("instance '%s' vanished from '%s'", name, r->b->settings->system_path);
+	}
+}
+
+/* ---- states */
+
+static void on_pid_end(void *data)
+{
+	struct instance *inst = data;
+	struct registry *r = inst->watch->owner;
+
+	pid_watch_stop(inst->watch);
+	inst->watch = NULL;
+	registry_refresh(r, inst->name);
+}
+
+void registry_set_state(struct registry *r, struct instance *inst, enum lxc_state state, pid_t pid)
+{
+	enum lxc_state old = inst->state;
+	bool active = state != LXC_STOPPED;
+
+	if (!active)
+		pid = 0;
+	else if (pid == 0)
+		pid = inst->pid;
+	if (pid != inst->pid) {
+		pid_watch_stop(inst->watch);
+		inst->watch = pid > 0 ? pid_watch_start(r->b->loop, pid, on_pid_end, inst, r) : NULL;
+		inst->pid = pid;
+	}
+	inst->state = state;
+	if (old == state)
+		return;
+	registry_touch(inst);
+	log_debug("instance '%s': %s -> %s", inst->name, lxc_state_name(old), lxc_state_name(state));
+	if (r->on_state != NULL)
+		r->on_state(inst, old, r->on_state_data);
+}
+
+void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enum lxc_state old, void *data),
+		       void *data)
+{
+	r->on_state = cb;
+	r->on_state_data = data;
+}
+
+struct refresh {
+	struct registry *r;
+	char *name;
+	void (*ready)(void *data);
+	void *data;
+};
+
+static void refresh_exit_cb(const struct proc_result *result, void *data)
+{
+	struct refresh *f = data;
+	struct instance *inst = registry_get(f->r, f->name);
+	struct lxc_status st = { .state = LXC_STOPPED };
+	struct error err = ERROR_INIT;
+
+	if (inst != NULL && result->exit_code == 0) {
+		if (lxc_parse_info(result->out, &st, &err) == 0)
+			registry_set_state(f->r, inst, st.state, st.pid);
+		else
+			log_warning("instance '%s': %s", f->name, err.msg);
+	}
+	free(f->name);
+	free(f);
+}
+
+void registry_refresh(struct registry *r, const char *name)
+{
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	struct proc_spec spec = { .timeout_ms = 10000, .on_exit = refresh_exit_cb };
+	struct refresh *f = mem_alloc(sizeof(*f));
+	struct error err = ERROR_INIT;
+
+	f->r = r;
+	f->name = mem_strdup(name);
+	lxc_argv_info(&argv, r->b->settings->system_path, name);
+	spec.argv = (const char *const *)argv.v;
+	spec.data = f;
+	if (proc_start(r->b->loop, &spec, &err) != NULL)
+		return;
+	log_warning("instance '%s': %s", name, err.msg);
+	free(f->name);
+	free(f);
+}
+
+static void listed(const struct lxc_status *st, void *data)
+{
+	struct strmap *seen = data;
+	struct lxc_status *copy = mem_alloc(sizeof(*copy));
+
+	*copy = *st;
+	strmap_put(seen, st->name, copy);
+}
+
+static void sync_exit_cb(const struct proc_result *result, void *data)
+{
+	struct refresh *f = data;
+	struct strmap *seen = strmap_new(free);
+	struct error err = ERROR_INIT;
+	const char *name;
+	void *value;
+	size_t pos = 0;
+
+	if (proc_check("lxc-ls", result, &err) < 0) {
+		log_error("cannot list active containers: %s", err.msg);
+	} else {
+		lxc_parse_list(result->out, listed, seen);
+		while (strmap_next(f->r->instances, &pos, &name, &value)) {
+			const struct lxc_status *st = strmap_get(seen, name);
+
+			registry_set_state(f->r, value, st != NULL ? st->state : LXC_STOPPED,
+					   st != NULL ? st->pid : 0);
+		}
+	}
+	strmap_free(seen);
+	if (f->ready != NULL)
+		f->ready(f->data);
+	free(f);
+}
+
+void registry_sync(struct registry *r, void (*ready)(void *data), void *data)
+{
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	struct proc_spec spec = { .timeout_ms = 60000, .output_max = 4 << 20, .on_exit = sync_exit_cb };
+	struct refresh *f = mem_alloc(sizeof(*f));
+	struct error err = ERROR_INIT;
+
+	f->r = r;
+	f->ready = ready;
+	f->data = data;
+	lxc_argv_list_active(&argv, r->b->settings->system_path);
+	spec.argv = (const char *const *)argv.v;
+	spec.data = f;
+	if (proc_start(r->b->loop, &spec, &err) != NULL)
+		return;
+	log_error("cannot list active containers: %s", err.msg);
+	if (ready != NULL)
+		ready(data);
+	free(f);
+}
+
+static void on_monitor(const char *name, enum lxc_state state, void *data)
+{
+	struct registry *r = data;
+	struct instance *inst = registry_get(r, name);
+
+	if (inst == NULL) {
+		on_folder(name, r);
+		return;
+	}
+	registry_set_state(r, inst, state, 0);
+	/* a start that was not ours, or a reboot: which process is init now? */
+	if (state == LXC_RUNNING || state == LXC_STOPPED)
+		registry_refresh(r, name);
+}
+
+static void on_monitor_gap(void *data)
+{
+	struct registry *r = data;
+
+	registry_sync(r, NULL, NULL);
+}
+
+/* ---- life and look-up */
+
+struct registry *registry_open(struct berthd *b, struct error *err)
+{
+	struct registry *r = mem_alloc(sizeof(*r));
+
+	r->b = b;
+	r->instances = strmap_new(instance_free);
+	if (scan(r, err) < 0)
+		goto fail;
+	r->folder = folder_watch_start(b->loop, b->settings->system_path, on_folder, r, err);
+	if (r->folder == NULL)
+		goto fail;
+	r->monitor = lxc_monitor_start(b->loop, b->settings->system_path, on_monitor, on_monitor_gap, r, err);
+	if (r->monitor == NULL)
+		goto fail;
+	return r;
+fail:
+	registry_free(r);
+	return NULL;
+}
+
+void registry_free(struct registry *r)
+{
+	if (r == NULL)
+		return;
+	lxc_monitor_stop(r->monitor);
+	folder_watch_stop(r->folder);
+	strmap_free(r->instances);
+	free(r);
+}
+
+struct instance *registry_get(const struct registry *r, const char *name)
+{
+	return strmap_get(r->instances, name);
+}
+
+struct instance *registry_find(const struct registry *r, const char *name, struct error *err)
+{
+	struct instance *inst = registry_get(r, name);
+
+	if (inst == NULL)
+		error_set(err, ERROR_NOT_FOUND, "Instance not found");
+	return inst;
+}
+
+const char **registry_names(const struct registry *r)
+{
+	return strmap_keys(r->instances);
+}
+
+size_t registry_count(const struct registry *r)
+{
+	return strmap_count(r->instances);
+}
+
+static bool config_is(const struct instance *inst, const char *key, const char *value)
+{
+	const char *have = json_str(json_obj(inst->desired, "config"), key);
+
+	return have != NULL && strcmp(have, value) == 0;
+}
+
+bool registry_uses_image(const char *fingerprint, void *registry)
+{
+	struct registry *r = registry;
+	const char *name;
+	void *value;
+	size_t pos = 0;
+
+	while (strmap_next(r->instances, &pos, &name, &value)) {
+		const struct instance *inst = value;
+
+		if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0 &&
+		    config_is(inst, "volatile.base_image", fingerprint))
+			return true;
+	}
+	return false;
+}
+
+bool registry_uses_profile(const struct registry *r, const char *profile)
+{
+	const char *name;
+	void *value;
+	size_t pos = 0;
+
+	while (strmap_next(r->instances, &pos, &name, &value)) {
+		const cJSON *item;
+
+		cJSON_ArrayForEach(item, json_arr(((struct instance *)value)->desired, "profiles"))
+			if (cJSON_IsString(item) && strcmp(item->valuestring, profile) == 0)
+				return true;
+	}
+	return false;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "instance/update.h"
+#include "instance/work.h"
+#include "model/settings.h"
+
+static const char *new_name(struct work *w)
+{
+	return json_str_or(w->args, "new_name", "");
+}
+
+static enum op_result step_check(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_find(w->b->registry, w->name, err);
+	AUTO_FREE char *target = instance_dir(w->b, new_name(w));
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (inst->adopted)
+		error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: rename it with lxc-copy -R", w->name);
+	else if (instance_active(inst))
+		error_set(err, ERROR_INVALID, "Renaming of running container not allowed");
+	else if (fs_exists(target))
+		error_set(err, ERROR_CONFLICT, "Name \"%s\" already in use", new_name(w));
+	else
+		return OP_DONE;
+	return OP_FAIL;
+}
+
+static int move(struct work *w, const char *from, const char *to, struct error *err)
+{
+	AUTO_FREE char *old_dir = instance_dir(w->b, from);
+	AUTO_FREE char *new_dir = instance_dir(w->b, to);
+	struct instance *inst;
+
+	if (fs_exists(old_dir) && rename(old_dir, new_dir) < 0)
+		return error_sys(err, errno, "cannot rename '%s' to '%s'", old_dir, new_dir);
+	registry_remove(w->b->registry, from);
+	inst = registry_load(w->b->registry, to);
+	if (inst == NULL)
+		return error_set(err, ERROR_SYSTEM, "'%s' vanished while it was renamed", new_dir);
+	return work_render(w->b, to, new_dir, inst->desired, err);
+}
+
+static enum op_result step_move(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	return move(w, w->name, new_name(w), err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+/* Entered only after the check that nothing has the new name, so what has it now is ours. */
+static enum op_result step_unmove(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	if (fs_exists(w->dir))
+		return OP_DONE;
+	return move(w, new_name(w), w->name, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static const struct op_step rename_steps[] = {
+	{ "check", step_check, NULL, 0, 0 },
+	{ "move", step_move, step_unmove, 0, 0 },
+	{ 0 },
+};
+
+static const struct op_kind rename_kind = {
+	.name = "rename",
+	.description = "Renaming instance",
+	.steps = rename_steps,
+	.load = work_load,
+	.unload = work_unload,
+};
+
+void rename_register(struct op_queue *q)
+{
+	op_queue_register(q, &rename_kind);
+}
+
+struct op *instance_rename(struct berthd *b, const char *name, const char *to, struct error *err)
+{
+	cJSON *args;
+
+	if (registry_find(b->registry, name, err) == NULL || name_validate_instance(to, err) < 0)
+		return NULL;
+	if (registry_get(b->registry, to) != NULL) {
+		error_set(err, ERROR_CONFLICT, "Name \"%s\" already in use", to);
+		return NULL;
+	}
+	args = cJSON_CreateObject();
+	json_set_str(args, "name", name);
+	json_set_str(args, "new_name", to);
+	return work_start(b, &rename_kind, args, err);
+}

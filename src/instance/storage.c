@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Storage drivers of instances: "overlay" (image tree below, through an idmapped
+ * mount; own changes in upper/) and "dir" (a copy of the tree; LXC maps the ids
+ * by lxc.rootfs.options = idmap=container, or they are chowned where it cannot).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "image/store.h"
+#include "instance/work.h"
+#include "model/settings.h"
+
+int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const char **ret_driver, struct error *err)
+{
+	const char *want = b->settings->storage_driver;
+	const cJSON *dev;
+
+	cJSON_ArrayForEach(dev, expanded_devices) {
+		const char *path = json_str(dev, "path");
+		const char *pool = json_str(dev, "pool");
+
+		if (path != NULL && strcmp(path, "/") == 0 && pool != NULL && strcmp(pool, "default") != 0)
+			want = pool;
+	}
+	if (strcmp(want, "auto") == 0)
+		want = b->probe->overlay_idmapped ? "overlay" : "dir";
+	if (strcmp(want, "overlay") != 0 && strcmp(want, "dir") != 0)
+		return error_set(err, ERROR_NOT_FOUND, "Storage pool not found: '%s' (there are: default, overlay, dir)",
+				 want);
+	*ret_driver = strcmp(want, "overlay") == 0 ? "overlay" : "dir";
+	return 0;
+}
+
+static int make_dir(const char *parent, const char *name, uint32_t owner, mode_t mode, struct error *err)
+{
+	AUTO_FREE char *path = fs_join(parent, name);
+
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s'", path);
+	if (chmod(path, mode) < 0 || lchown(path, owner, owner) < 0)
+		return error_sys(err, errno, "cannot set the owner of '%s'", path);
+	return 0;
+}
+
+static int prepare_overlay(struct work *w, const struct storage_spec *spec, struct error *err)
+{
+	AUTO_FREE char *lower = image_rootfs(w->b->images, spec->fingerprint);
+	struct stat st;
+
+	if (spec->idmap_size > 0 && !w->b->probe->overlay_idmapped)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "this kernel cannot lay an overlay on an idmapped mount: use the storage driver 'dir'");
+	if (stat(lower, &st) < 0)
+		return error_sys(err, errno, "cannot read the image's tree '%s'", lower);
+	/* the root of an overlay takes its mode and owner from the upper layer */
+	if (make_dir(w->dir, "upper", spec->idmap_base + st.st_uid, st.st_mode & 07777, err) < 0 ||
+	    make_dir(w->dir, "work", 0, 0700, err) < 0 || make_dir(w->dir, "lower", 0, 0700, err) < 0 ||
+	    make_dir(w->dir, "rootfs", spec->idmap_base, 0755, err) < 0)
+		return -1;
+	return 0;
+}
+
+static enum op_result prepare_dir(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
+{
+	AUTO_FREE char *target = fs_join(w->dir, "rootfs");
+	AUTO_FREE char *tree = image_rootfs(w->b->images, spec->fingerprint);
+	struct argv argv = ARGV_INIT;
+
+	if (spec->fingerprint[0] == '\0')
+		return make_dir(w->dir, "rootfs", w->b->probe->idmapped_mounts ? 0 : spec->idmap_base, 0755, err) < 0 ?
+		       OP_FAIL : OP_DONE;
+	if (spec->idmap_size > 0 && !w->b->probe->idmapped_mounts) {
+		argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+		argv_push(&argv, "idmap-copy");
+		argv_pushf(&argv, "--lower=%s", tree);
+		argv_pushf(&argv, "--idmap=%u:%u", spec->idmap_base, spec->idmap_size);
+		argv_push(&argv, target);
+	} else {
+		argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", tree, target, NULL);
+	}
+	return op_child(op, &argv, NULL, err);
+}
+
+enum op_result storage_prepare(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
+{
+	if (strcmp(spec->driver, "overlay") == 0)
+		return prepare_overlay(w, spec, err) < 0 ? OP_FAIL : OP_DONE;
+	return prepare_dir(op, w, spec, err);
+}
+
+static int remove_fn(void *arg, struct error *err)
+{
+	return fs_remove_tree(arg, err);
+}
+
+static enum op_result unmounted(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	if (proc_check("berth-rootfs", result, err) < 0)
+		return OP_FAIL;
+	return op_thread(op, remove_fn, w->dir, err);
+}
+
+enum op_result storage_remove(struct op *op, struct work *w, struct error *err)
+{
+	AUTO_FREE char *upper = fs_join(w->dir, "upper");
+	struct argv argv = ARGV_INIT;
+
+	if (!fs_exists(w->dir))
+		return OP_DONE;
+	if (!fs_exists(upper))
+		return op_thread(op, remove_fn, w->dir, err);
+	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+	argv_pushl(&argv, "umount", w->dir, NULL);
+	return op_child(op, &argv, unmounted, err);
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PUT and PATCH of an instance. What the kernel can change in a running
+ * container is changed now, the rest is kept and named in "pending" until the
+ * next start.
+ */
+#include "instance/update.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "instance/work.h"
+#include "model/profile.h"
+#include "model/settings.h"
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/* volatile.* is berth's own: what the client sends back of it is not a change. */
+static void keep_volatile(cJSON *config, const cJSON *old_config)
+{
+	cJSON *item, *next;
+
+	for (item = config->child; item != NULL; item = next) {
+		next = item->next;
+		if (has_prefix(item->string, "volatile."))
+			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
+	}
+	cJSON_ArrayForEach(item, old_config)
+		if (has_prefix(item->string, "volatile."))
+			json_set(config, item->string, cJSON_Duplicate(item, true));
+}
+
+/* An empty value unsets a key (LXD's clients send that), also for PATCH. */
+static void drop_empty(cJSON *config)
+{
+	cJSON *item, *next;
+
+	for (item = config->child; item != NULL; item = next) {
+		next = item->next;
+		if (cJSON_IsNull(item) || (cJSON_IsString(item) && item->valuestring[0] == '\0'))
+			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
+	}
+}
+
+static void merge_object(cJSON *to, const cJSON *from)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, from)
+		json_set(to, item->string, cJSON_Duplicate(item, true));
+}
+
+static int take_member(cJSON *desired, const cJSON *change, const char *key, bool patch, struct error *err)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(change, key);
+	bool is_list = strcmp(key, "profiles") == 0;
+
+	if (v == NULL || cJSON_IsNull(v)) {
+		if (!patch)
+			json_set(desired, key, is_list ? cJSON_CreateArray() : cJSON_CreateObject());
+		return 0;
+	}
+	if (is_list ? !cJSON_IsArray(v) : !cJSON_IsObject(v))
+		return error_set(err, ERROR_INVALID, "'%s' must be an %s", key, is_list ? "array" : "object");
+	if (patch && !is_list)
+		merge_object(json_obj(desired, key), v);
+	else
+		json_set(desired, key, cJSON_Duplicate(v, true));
+	return 0;
+}
+
+static cJSON *changed(const cJSON *old, const cJSON *change, bool patch, struct error *err)
+{
+	cJSON *v = cJSON_Duplicate(old, true);
+	const cJSON *flag = cJSON_GetObjectItemCaseSensitive(change, "ephemeral");
+
+	if (take_member(v, change, "config", patch, err) < 0 || take_member(v, change, "devices", patch, err) < 0 ||
+	    take_member(v, change, "profiles", patch, err) < 0) {
+		cJSON_Delete(v);
+		return NULL;
+	}
+	keep_volatile(json_obj(v, "config"), json_obj(old, "config"));
+	drop_empty(json_obj(v, "config"));
+	if (json_str(change, "description") != NULL || !patch)
+		json_set_str(v, "description", json_str_or(change, "description", ""));
+	if (cJSON_IsBool(flag))
+		json_set_bool(v, "ephemeral", cJSON_IsTrue(flag));
+	return v;
+}
+
+/* ---- check */
+
+/* Files in an overlay's upper layer belong to mapped ids: another map would leave them with strangers. */
+static int check_idmap(struct work *w, const cJSON *old, const cJSON *new, struct error *err)
+{
+	AUTO_JSON cJSON *old_config = NULL;
+	AUTO_JSON cJSON *old_devices = NULL;
+	AUTO_JSON cJSON *new_config = NULL;
+	AUTO_JSON cJSON *new_devices = NULL;
+	uint32_t a, b, size;
+
+	instance_expand(w->b, old, &old_config, &old_devices);
+	instance_expand(w->b, new, &new_config, &new_devices);
+	idmap_of(w->b, old_config, &a, &size);
+	idmap_of(w->b, new_config, &b, &size);
+	if (a == b || (strcmp(json_str_or(old, "driver", ""), "dir") == 0 && w->b->probe->idmapped_mounts))
+		return 0;
+	return error_set(err, ERROR_UNSUPPORTED,
+			 "the id map of '%s' cannot change any more: its files lie in an overlay as ids %u+; make a new "
+			 "instance with security.privileged or security.idmap.* set", w->name, a);
+}
+
+static int check_update(struct work *w, struct instance *inst, struct error *err)
+{
+	AUTO_JSON cJSON *expanded = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	const cJSON *change = json_obj(w->args, "change");
+	cJSON *new;
+
+	if (inst->adopted)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "'%s' was not made by berth: change '%s/config' by hand", w->name, w->dir);
+	new = changed(inst->desired, change, json_bool(w->args, "patch", false), err);
+	if (new == NULL)
+		return -1;
+	json_set(w->args, "new", new);
+	json_set(w->args, "old", cJSON_Duplicate(inst->desired, true));
+	if (work_check(w->b, new, err) < 0)
+		return -1;
+	work_fill_volatile(w->b, new);
+	instance_expand(w->b, new, &expanded, &devices);
+	if (idmap_assign(w->b, new, expanded, w->name, err) < 0)
+		return -1;
+	return check_idmap(w, inst->desired, new, err);
+}
+
+static enum op_result step_check(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_find(w->b->registry, w->name, err);
+
+	if (inst == NULL)
+		return OP_FAIL;
+	/* what is running now, before profiles changed under it */
+	if (json_obj(w->args, "was_config") == NULL) {
+		cJSON *config, *devices;
+
+		instance_expand(w->b, inst->desired, &config, &devices);
+		json_set(w->args, "was_config", config);
+		json_set(w->args, "was_devices", devices);
+	}
+	if (check_update(w, inst, err) == 0)
+		return OP_DONE;
+	error_wrap(err, "Invalid config");
+	return OP_FAIL;
+}
+
+/* ---- write */
+
+static int put(struct work *w, const cJSON *desired, struct error *err)
+{
+	struct instance *inst = registry_find(w->b->registry, w->name, err);
+
+	if (inst == NULL)
+		return -1;
+	if (work_render(w->b, w->name, w->dir, desired, err) < 0)
+		return -1;
+	cJSON_Delete(inst->desired);
+	inst->desired = cJSON_Duplicate(desired, true);
+	return registry_save(w->b->registry, inst, err);
+}
+
+static enum op_result step_write(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	return put(w, json_obj(w->args, "new"), err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static enum op_result step_unwrite(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	return put(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+/* ---- live: a change the kernel refuses is not an error of the update, it waits for the restart */
+
+static void move_to_pending(struct work *w, const char *name, const char *why)
+{
+	cJSON *applied = json_arr(w->scratch, "applied"), *item, *next;
+
+	for (item = applied->child; item != NULL; item = next) {
+		next = item->next;
+		if (cJSON_IsString(item) && strcmp(item->valuestring, name) == 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(applied, item));
+	}
+	cJSON_AddItemToArray(json_arr(w->scratch, "pending"), cJSON_CreateString(name));
+	log_warning("instance '%s': '%s' could not be changed live: %s", w->name, name, why);
+}
+
+static enum op_result next_command(struct op *op, struct error *err);
+
+static enum op_result command_done(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	cJSON *commands = json_arr(w->scratch, "commands");
+	cJSON *command = cJSON_GetArrayItem(commands, 0);
+	struct error failed = ERROR_INIT;
+
+	if (proc_check(json_str_or(json_arr(command, "argv"), "", "live change"), result, &failed) < 0)
+		move_to_pending(w, json_str_or(command, "device", "?"), failed.msg);
+	cJSON_DeleteItemFromArray(commands, 0);
+	return next_command(op, err);
+}
+
+static enum op_result finish_live(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_find(w->b->registry, w->name, err);
+	cJSON *pending = json_arr(w->scratch, "pending");
+
+	if (inst == NULL)
+		return OP_FAIL;
+	op_metadata_set(op, "applied", cJSON_Duplicate(json_arr(w->scratch, "applied"), true));
+	op_metadata_set(op, "pending", cJSON_Duplicate(pending, true));
+	if (cJSON_GetArraySize(pending) == 0)
+		return OP_DONE;
+	json_set(inst->desired, "pending", cJSON_Duplicate(pending, true));
+	return registry_save(w->b->registry, inst, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static enum op_result next_command(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	for (;;) {
+		const cJSON *command = cJSON_GetArrayItem(json_arr(w->scratch, "commands"), 0);
+		struct argv argv = ARGV_INIT;
+		struct error failed = ERROR_INIT;
+		const cJSON *arg;
+
+		if (command == NULL)
+			return finish_live(op, err);
+		cJSON_ArrayForEach(arg, json_arr(command, "argv"))
+			argv_push(&argv, arg->valuestring);
+		if (op_child(op, &argv, command_done, &failed) == OP_WAIT)
+			return OP_WAIT;
+		move_to_pending(w, json_str_or(command, "device", "?"), failed.msg);
+		cJSON_DeleteItemFromArray(json_arr(w->scratch, "commands"), 0);
+	}
+}
+
+static enum op_result step_live(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_find(w->b->registry, w->name, err);
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	struct live_change change = { 0 };
+	const cJSON *before;
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (inst->pid == 0)
+		return OP_DONE;
+	instance_expand(w->b, inst->desired, &config, &devices);
+	w->scratch = cJSON_CreateObject();
+	change.live = (struct live){ .name = w->name, .pid = inst->pid, .probe = w->b->probe, .config = config };
+	change.old_config = json_obj(w->args, "was_config");
+	change.old_devices = json_obj(w->args, "was_devices");
+	change.new_config = config;
+	change.new_devices = devices;
+	change.instance_dir = w->dir;
+	change.libexec_dir = w->b->settings->libexec_dir;
+	change.applied = cJSON_AddArrayToObject(w->scratch, "applied");
+	change.pending = cJSON_AddArrayToObject(w->scratch, "pending");
+	change.commands = cJSON_AddArrayToObject(w->scratch, "commands");
+	/* what already waited goes on waiting */
+	cJSON_ArrayForEach(before, json_arr(inst->desired, "pending"))
+		cJSON_AddItemToArray(change.pending, cJSON_Duplicate(before, true));
+	if (live_apply(&change, err) < 0)
+		return OP_FAIL;
+	return next_command(op, err);
+}
+
+static const struct op_step update_steps[] = {
+	{ "check", step_check, NULL, 0, 0 },
+	{ "write", step_write, step_unwrite, 0, 0 },
+	{ "live", step_live, NULL, 120, 0 },
+	{ 0 },
+};
+
+static const struct op_kind update_kind = {
+	.name = "update",
+	.description = "Updating instance",
+	.steps = update_steps,
+	.load = work_load,
+	.unload = work_unload,
+};
+
+void update_register(struct op_queue *q)
+{
+	op_queue_register(q, &update_kind);
+}
+
+struct op *instance_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err)
+{
+	cJSON *args;
+
+	if (registry_find(b->registry, name, err) == NULL)
+		return NULL;
+	if (!cJSON_IsObject(change)) {
+		error_set(err, ERROR_INVALID, "the request body must be an object");
+		return NULL;
+	}
+	if (json_str_or(change, "restore", "")[0] != '\0') {
+		error_set(err, ERROR_NOT_FOUND, "Snapshot %s does not exist", json_str(change, "restore"));
+		return NULL;
+	}
+	args = cJSON_CreateObject();
+	json_set_str(args, "name", name);
+	json_set_bool(args, "patch", patch);
+	json_set(args, "change", cJSON_Duplicate(change, true));
+	return work_start(b, &update_kind, args, err);
+}
+
+/* ---- profiles */
+
+static bool uses(const struct instance *inst, const char *profile)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_arr(inst->desired, "profiles"))
+		if (cJSON_IsString(item) && strcmp(item->valuestring, profile) == 0)
+			return true;
+	return false;
+}
+
+static int check_with(struct berthd *b, const struct instance *inst, const char *profile, const cJSON *new_profile,
+		      struct error *err)
+{
+	const cJSON *names = json_arr(inst->desired, "profiles"), *item;
+	const cJSON **list = mem_alloc(((size_t)cJSON_GetArraySize(names) + 1) * sizeof(*list));
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	size_t n = 0;
+
+	cJSON_ArrayForEach(item, names) {
+		const cJSON *p = strcmp(item->valuestring, profile) == 0 ? new_profile : profile_get(b->profiles, item->valuestring);
+
+		if (p != NULL)
+			list[n++] = p;
+	}
+	config_expand(list, n, inst->desired, &config, &devices);
+	free(list);
+	if (config_validate(config, b->probe, err) < 0 || devices_validate(devices, err) < 0)
+		return error_wrap(err, "instance '%s' uses this profile", inst->name);
+	return 0;
+}
+
+int instance_profile_check(struct berthd *b, const char *profile, const cJSON *new_profile, struct error *err)
+{
+	const char **names = registry_names(b->registry);
+	int rc = 0;
+
+	for (const char **n = names; *n != NULL && rc == 0; n++) {
+		const struct instance *inst = registry_get(b->registry, *n);
+
+		if (uses(inst, profile))
+			rc = check_with(b, inst, profile, new_profile, err);
+	}
+	free(names);
+	return rc;
+}
+
+int instance_profile_changed(struct berthd *b, const char *profile)
+{
+	const char **names = registry_names(b->registry);
+	int rc = 0;
+
+	for (const char **n = names; *n != NULL; n++) {
+		struct instance *inst = registry_get(b->registry, *n);
+		AUTO_JSON cJSON *nothing = cJSON_CreateObject();
+		AUTO_JSON cJSON *before = NULL;
+		struct error err = ERROR_INIT;
+		cJSON *args;
+
+		if (!uses(inst, profile))
+			continue;
+		/* the cached view still shows what was before */
+		before = inst->text != NULL ? json_parse(inst->text, strlen(inst->text), &err) : NULL;
+		registry_touch(inst);
+		args = cJSON_CreateObject();
+		json_set_str(args, "name", *n);
+		json_set_bool(args, "patch", true);
+		json_set(args, "change", cJSON_CreateObject());
+		if (before != NULL) {
+			json_set(args, "was_config", cJSON_Duplicate(json_obj(before, "expanded_config"), true));
+			json_set(args, "was_devices", cJSON_Duplicate(json_obj(before, "expanded_devices"), true));
+		}
+		if (work_start(b, &update_kind, args, &err) == NULL) {
+			log_warning("instance '%s' did not take the change of profile '%s': %s", *n, profile, err.msg);
+			rc = -1;
+		}
+	}
+	free(names);
+	return rc;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Instances as LXD's API shows them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strmap.h"
+#include "instance/instance.h"
+#include "lxc/figures.h"
+#include "model/key.h"
+#include "model/profile.h"
+
+const char *instance_status(enum lxc_state state, int *ret_code)
+{
+	static const struct {
+		const char *name;
+		int code;
+	} table[] = {
+		[LXC_STOPPED] = { "Stopped", 102 },   [LXC_STARTING] = { "Starting", 106 },
+		[LXC_RUNNING] = { "Running", 103 },   [LXC_STOPPING] = { "Stopping", 107 },
+		[LXC_ABORTING] = { "Aborting", 108 }, [LXC_FREEZING] = { "Freezing", 109 },
+		[LXC_FROZEN] = { "Frozen", 110 },     [LXC_THAWED] = { "Thawed", 111 },
+	};
+
+	if (ret_code != NULL)
+		*ret_code = table[state].code;
+	return table[state].name;
+}
+
+static void set_status(cJSON *v, const struct instance *inst)
+{
+	int code;
+	const char *name = instance_status(inst->state, &code);
+
+	if (inst->note != NULL) {
+		name = "Error";
+		code = 112;
+	}
+	json_set_str(v, "status", name);
+	json_set_int(v, "status_code", code);
+}
+
+void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices)
+{
+	const cJSON *names = json_arr(desired, "profiles");
+	size_t n = 0, max = (size_t)cJSON_GetArraySize(names);
+	const cJSON **profiles = mem_alloc((max + 1) * sizeof(*profiles));
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, names)
+		if (cJSON_IsString(item) && profile_get(b->profiles, item->valuestring) != NULL)
+			profiles[n++] = profile_get(b->profiles, item->valuestring);
+	config_expand(profiles, n, desired, ret_config, ret_devices);
+	free(profiles);
+}
+
+static void copy_member(cJSON *to, const cJSON *from, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, key);
+
+	if (item != NULL)
+		json_set(to, key, cJSON_Duplicate(item, true));
+}
+
+const char *instance_text(struct berthd *b, struct instance *inst)
+{
+	static const char *const copied[] = { "architecture", "config", "devices", "ephemeral", "profiles",
+					      "description", "created_at", "last_used_at", "pending" };
+	cJSON *v, *config, *devices;
+
+	if (inst->text != NULL)
+		return inst->text;
+	v = cJSON_CreateObject();
+	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
+		copy_member(v, inst->desired, copied[i]);
+	instance_expand(b, inst->desired, &config, &devices);
+	json_set(v, "expanded_config", config);
+	json_set(v, "expanded_devices", devices);
+	json_set_bool(v, "stateful", false);
+	json_set_str(v, "name", inst->name);
+	json_set_str(v, "location", "none");
+	json_set_str(v, "type", "container");
+	json_set_str(v, "project", "default");
+	if (inst->note != NULL)
+		json_set_str(v, "note", inst->note);
+	set_status(v, inst);
+	json_sort(v);
+	inst->text = json_text(v);
+	cJSON_Delete(v);
+	return inst->text;
+}
+
+cJSON *instance_state(struct berthd *b, struct instance *inst)
+{
+	cJSON *v = inst->pid > 0 ? figures_state(inst->pid, b->probe) : figures_stopped();
+
+	set_status(v, inst);
+	json_set(v, "disk", cJSON_CreateObject());
+	return v;
+}
+
+static const char *stopped_text(struct berthd *b, struct instance *inst)
+{
+	static char *text; /* the same for every stopped instance */
+
+	if (text == NULL) {
+		cJSON *v = instance_state(b, inst);
+
+		text = json_text(v);
+		cJSON_Delete(v);
+	}
+	return text;
+}
+
+void instance_full_text(struct berthd *b, struct instance *inst, struct strbuf *out)
+{
+	const char *text = instance_text(b, inst);
+
+	strbuf_add(out, text, strlen(text) - 1); /* without the closing brace */
+	strbuf_addstr(out, ",\"backups\":null,\"snapshots\":null,\"state\":");
+	if (inst->state == LXC_STOPPED && inst->note == NULL) {
+		strbuf_addstr(out, stopped_text(b, inst));
+	} else {
+		cJSON *state = instance_state(b, inst);
+		char *s = json_text(state);
+
+		strbuf_addstr(out, s);
+		free(s);
+		cJSON_Delete(state);
+	}
+	strbuf_addch(out, '}');
+}
+
+/* Over what PUT may change, as LXD counts it (state and time stamps do not matter). */
+const char *instance_etag(struct instance *inst)
+{
+	static const char *const counted[] = { "architecture", "config", "devices", "ephemeral", "profiles", "description" };
+	struct digest *d;
+	char *text;
+	cJSON *v;
+
+	if (inst->etag[0] != '\0')
+		return inst->etag;
+	v = cJSON_CreateObject();
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
+		copy_member(v, inst->desired, counted[i]);
+	json_sort(v);
+	text = json_text(v);
+	d = digest_new();
+	digest_update(d, text, strlen(text));
+	digest_finish(d, inst->etag);
+	free(text);
+	cJSON_Delete(v);
+	return inst->etag;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance/work.h"
+
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+void *work_load(void *ctx, cJSON *args, struct error *err)
+{
+	const char *name = json_str(args, "name");
+	struct work *w;
+
+	if (name == NULL || name[0] == '\0' || name[0] == '.') {
+		error_set(err, ERROR_INVALID, "the operation names no instance");
+		return NULL;
+	}
+	w = mem_alloc(sizeof(*w));
+	w->b = ctx;
+	w->args = args;
+	w->name = mem_strdup(name);
+	w->dir = instance_dir(w->b, name);
+	return w;
+}
+
+void work_unload(void *data)
+{
+	struct work *w = data;
+
+	if (w == NULL)
+		return;
+	cJSON_Delete(w->scratch);
+	free(w->name);
+	free(w->dir);
+	free(w);
+}
+
+static void add_resource(cJSON *resources, const char *kind, const char *name)
+{
+	AUTO_FREE char *url = mem_printf("/1.0/%s/%s", kind, name);
+	cJSON *list = cJSON_AddArrayToObject(resources, kind);
+
+	cJSON_AddItemToArray(list, cJSON_CreateString(url));
+}
+
+struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args, struct error *err)
+{
+	const char *name = json_str_or(args, "name", "");
+	AUTO_FREE char *lock = mem_printf("instance/%s", name);
+	const char *new_name = json_str_or(args, "new_name", json_str(args, "copy_of"));
+	AUTO_FREE char *lock2 = new_name != NULL ? mem_printf("instance/%s", new_name) : NULL;
+	const char *locks[] = { lock, lock2, NULL };
+	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
+
+	add_resource(options.resources, "containers", name);
+	add_resource(options.resources, "instances", name);
+	return op_start(b->ops, kind, args, &options, err);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* What the steps of instance operations share; private to the room. */
+#ifndef BERTH_INSTANCE_WORK_H
+#define BERTH_INSTANCE_WORK_H
+
+#include "instance/instance.h"
+#include "model/key.h"
+
+/* Run-time data of every instance operation, built from its args {"name": …, …}. */
+struct work {
+	struct berthd *b;
+	cJSON *args;       /* the operation's */
+	char *name;
+	char *dir;         /* system_path/NAME */
+	long log_offset;   /* lxc.log before a start */
+	bool was_running;
+	cJSON *scratch;    /* of the one operation that needs it; freed with the work */
+};
+
+void *work_load(void *ctx, cJSON *args, struct error *err);
+void work_unload(void *data);
+struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args_taken, struct error *err);
+
+/* storage.c */
+struct storage_spec {
+	const char *driver; /* "overlay" or "dir" */
+	const char *fingerprint; /* "" for an empty instance */
+	uint32_t idmap_base; /* 0: privileged */
+	uint32_t idmap_size;
+};
+int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const char **ret_driver, struct error *err);
+/* Folders below w->dir, and the tree for "dir". May WAIT. */
+enum op_result storage_prepare(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err);
+/* Unmounts, then removes w->dir whole. WAITs. */
+enum op_result storage_remove(struct op *op, struct work *w, struct error *err);
+
+/* idmap.c: where this instance's ids lie; fills volatile.idmap.* in desired->config. */
+int idmap_assign(struct berthd *b, cJSON *desired, const cJSON *expanded_config, const char *own_name, struct error *err);
+void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, uint32_t *ret_size);
+
+/* config.c */
+int work_check(struct berthd *b, const cJSON *desired, struct error *err); /* keys, devices, profiles, root disk */
+void work_fill_volatile(struct berthd *b, cJSON *desired);
+/* Renders desired into dir/config when it differs from what is there. */
+int work_render(struct berthd *b, const char *name, const char *dir, const cJSON *desired, struct error *err);
+
+/* power.c: also the start of a launch and the stop of a delete */
+enum op_result step_start(struct op *op, struct error *err);
+enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
+enum op_result step_unstart(struct op *op, struct error *err);
+
+#endif

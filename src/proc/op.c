@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc/op_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define RETENTION_MS 5000
+#define STEP_TIMEOUT_S 30
+
+static void advance(struct op *op);
+static void op_release(struct op *op);
+
+/* ---- the queue */
+
+static void tick_cb(uv_idle_t *handle)
+{
+	struct op_queue *q = handle->data;
+	struct op *op, *next;
+	struct strmap *wanted = strmap_new(NULL); /* by operations that came earlier */
+
+	uv_idle_stop(handle);
+	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
+		bool blocked = q->running >= q->parallel && !op->kind->coordinator;
+
+		next = TAILQ_NEXT(op, link);
+		if (op->phase != OP_PHASE_WAITING)
+			continue;
+		for (char **l = op->locks; *l != NULL; l++)
+			if (strmap_get(q->locks, *l) != NULL || strmap_get(wanted, *l) != NULL)
+				blocked = true;
+		for (char **l = op->locks; *l != NULL; l++)
+			strmap_put(blocked ? wanted : q->locks, *l, op);
+		if (blocked)
+			continue;
+		q->running += op->kind->coordinator ? 0 : 1;
+		op->phase = op->recovering && !op->committed ? OP_PHASE_UNDO : OP_PHASE_FORWARD;
+		op_changed(op);
+		advance(op);
+	}
+	strmap_free(wanted);
+}
+
+static void kick(struct op_queue *q)
+{
+	uv_idle_start(&q->tick, tick_cb);
+}
+
+struct op_queue *op_queue_new(uv_loop_t *loop, const char *journal_dir, void *ctx, unsigned parallel)
+{
+	struct op_queue *q = mem_alloc(sizeof(*q));
+
+	q->loop = loop;
+	q->journal_dir = mem_strdup(journal_dir);
+	q->ctx = ctx;
+	q->parallel = parallel > 0 ? parallel : 1;
+	q->by_id = strmap_new(NULL);
+	q->locks = strmap_new(NULL);
+	TAILQ_INIT(&q->ops);
+	uv_idle_init(loop, &q->tick);
+	q->tick.data = q;
+	uv_timer_init(loop, &q->drain_timer);
+	q->drain_timer.data = q;
+	return q;
+}
+
+static void queue_closed_cb(uv_handle_t *handle)
+{
+	struct op_queue *q = handle->data;
+
+	strmap_free(q->by_id);
+	strmap_free(q->locks);
+	free(q->journal_dir);
+	free(q);
+}
+
+void op_queue_free(struct op_queue *q)
+{
+	struct op *op;
+
+	if (q == NULL)
+		return;
+	while ((op = TAILQ_FIRST(&q->ops)) != NULL) {
+		if (op->child != NULL)
+			proc_abandon(op->child);
+		op->child = NULL;
+		op_release(op);
+	}
+	uv_close((uv_handle_t *)&q->tick, NULL);
+	uv_close((uv_handle_t *)&q->drain_timer, queue_closed_cb);
+}
+
+void op_queue_register(struct op_queue *q, const struct op_kind *kind)
+{
+	if (q->n_kinds == sizeof(q->kinds) / sizeof(q->kinds[0]))
+		abort();
+	q->kinds[q->n_kinds++] = kind;
+}
+
+void op_queue_on_change(struct op_queue *q, op_change_cb cb, void *data)
+{
+	if (q->n_change == sizeof(q->change) / sizeof(q->change[0]))
+		abort();
+	q->change[q->n_change] = cb;
+	q->change_data[q->n_change++] = data;
+}
+
+void op_changed(struct op *op)
+{
+	clock_gettime(CLOCK_REALTIME, &op->updated);
+	for (size_t i = 0; i < op->q->n_change; i++)
+		op->q->change[i](op, op->q->change_data[i]);
+}
+
+/* ---- one operation's life */
+
+struct op *op_new(struct op_queue *q, const struct op_kind *kind, cJSON *args_taken)
+{
+	struct op *op = mem_alloc(sizeof(*op));
+
+	op->q = q;
+	op->kind = kind;
+	op->args = args_taken != NULL ? args_taken : cJSON_CreateObject();
+	op->description = mem_strdup(kind->description);
+	op->locks = mem_alloc(sizeof(char *));
+	ident_uuid(op->id);
+	clock_gettime(CLOCK_REALTIME, &op->created);
+	op->updated = op->created;
+	TAILQ_INIT(&op->waits);
+	uv_timer_init(q->loop, &op->timer);
+	op->timer.data = op;
+	return op;
+}
+
+void op_set_locks(struct op *op, const char *const *locks)
+{
+	size_t n = 0;
+
+	while (locks != NULL && locks[n] != NULL)
+		n++;
+	op->locks = mem_realloc(op->locks, n + 1, sizeof(char *));
+	for (size_t i = 0; i < n; i++)
+		op->locks[i] = mem_strdup(locks[i]);
+	op->locks[n] = NULL;
+}
+
+void op_insert(struct op *op)
+{
+	TAILQ_INSERT_TAIL(&op->q->ops, op, link);
+	strmap_put(op->q->by_id, op->id, op);
+	kick(op->q);
+}
+
+static void op_closed_cb(uv_handle_t *handle)
+{
+	struct op *op = handle->data;
+
+	for (char **l = op->locks; *l != NULL; l++)
+		free(*l);
+	free(op->locks);
+	free(op->description);
+	free(op->child_name);
+	cJSON_Delete(op->args);
+	cJSON_Delete(op->resources);
+	cJSON_Delete(op->metadata);
+	free(op);
+}
+
+static void op_release(struct op *op)
+{
+	struct op_wait *w;
+
+	TAILQ_REMOVE(&op->q->ops, op, link);
+	strmap_remove(op->q->by_id, op->id);
+	while ((w = TAILQ_FIRST(&op->waits)) != NULL) {
+		TAILQ_REMOVE(&op->waits, w, link);
+		free(w);
+	}
+	if (op->kind->unload != NULL)
+		op->kind->unload(op->data);
+	op->data = NULL;
+	uv_close((uv_handle_t *)&op->timer, op_closed_cb);
+}
+
+static void retention_cb(uv_timer_t *timer)
+{
+	op_release(timer->data);
+}
+
+static void drained(struct op_queue *q)
+{
+	struct op *op;
+
+	if (!q->draining || q->drain_cb == NULL)
+		return;
+	TAILQ_FOREACH (op, &q->ops, link)
+		if (op->phase != OP_PHASE_FINAL)
+			return;
+	void (*cb)(void *) = q->drain_cb;
+	q->drain_cb = NULL;
+	uv_timer_stop(&q->drain_timer);
+	cb(q->drain_data);
+}
+
+static void finish(struct op *op)
+{
+	struct op_queue *q = op->q;
+	struct op_wait *w;
+
+	if (op->phase == OP_PHASE_FORWARD || op->phase == OP_PHASE_UNDO) {
+		q->running -= op->kind->coordinator ? 0 : 1;
+		for (char **l = op->locks; *l != NULL; l++)
+			strmap_remove(q->locks, *l);
+	}
+	op->phase = OP_PHASE_FINAL;
+	if (!op->keep_journal)
+		op_journal_remove(op);
+	uv_timer_start(&op->timer, retention_cb, RETENTION_MS, 0);
+	uv_unref((uv_handle_t *)&op->timer);
+	op_changed(op);
+	while ((w = TAILQ_FIRST(&op->waits)) != NULL) {
+		TAILQ_REMOVE(&op->waits, w, link);
+		w->cb(op, w->data);
+		free(w);
+	}
+	kick(q);
+	drained(q);
+}
+
+/* ---- running steps */
+
+static void step_timeout_cb(uv_timer_t *timer)
+{
+	struct op *op = timer->data;
+	struct error err = ERROR_INIT;
+
+	if (!op->waiting || op->child != NULL) /* a child has its own timeout */
+		return;
+	error_set(&err, ERROR_TIMEOUT, "step '%s' took longer than %u s", op->kind->steps[op->step].name,
+		  op->kind->steps[op->step].timeout_s > 0 ? op->kind->steps[op->step].timeout_s : STEP_TIMEOUT_S);
+	op_resume(op, OP_FAIL, &err);
+}
+
+static void begin_undo(struct op *op, const struct error *err)
+{
+	op->err = *err;
+	if (op->cancel && err->code != ERROR_CANCELLED)
+		error_set(&op->err, ERROR_CANCELLED, "operation cancelled");
+	if (op->committed) { /* cannot go back: the next start goes on from here */
+		op->keep_journal = op->journalled;
+		log_warning("operation %s (%s) failed at '%s' after its point of no return: %s", op->id,
+			    op->kind->name, op->kind->steps[op->step].name, err->msg);
+		finish(op);
+		return;
+	}
+	op->phase = OP_PHASE_UNDO;
+	op_changed(op);
+}
+
+/* Runs one step function; true when its result is known now. */
+static bool call(struct op *op, op_fn fn, enum op_result *ret)
+{
+	const struct op_step *step = &op->kind->steps[op->step];
+	unsigned timeout_s = step->timeout_s > 0 ? step->timeout_s : STEP_TIMEOUT_S;
+
+	error_clear(&op->step_err);
+	op->resumed = false;
+	op->in_step = true;
+	op->waiting = false;
+	*ret = fn(op, &op->step_err);
+	op->in_step = false;
+	if (*ret != OP_WAIT)
+		return true;
+	if (op->resumed) {
+		*ret = op->resume_result;
+		return true;
+	}
+	op->waiting = true;
+	uv_timer_start(&op->timer, step_timeout_cb, timeout_s * 1000, 0);
+	return false;
+}
+
+static bool forward_result(struct op *op, enum op_result result)
+{
+	struct error err = op->step_err;
+
+	if (result == OP_DONE && op_fault(op, OP_FAULT_AFTER, &err))
+		result = OP_FAIL;
+	if (result == OP_DONE) {
+		if (op->kind->steps[op->step].flags & OP_COMMIT)
+			op->committed = true;
+		op->step++;
+		return true;
+	}
+	if (err.code == ERROR_NONE)
+		error_set(&err, ERROR_SYSTEM, "step '%s' failed", op->kind->steps[op->step].name);
+	begin_undo(op, &err);
+	return op->phase != OP_PHASE_FINAL;
+}
+
+static bool forward_step(struct op *op)
+{
+	const struct op_step *step = &op->kind->steps[op->step];
+	enum op_result result = OP_FAIL;
+	bool commit = (step->flags & OP_COMMIT) != 0;
+
+	if (step->name == NULL) {
+		finish(op);
+		return false;
+	}
+	error_clear(&op->step_err);
+	if (op->cancel && !op->committed) {
+		error_set(&op->step_err, ERROR_CANCELLED, "operation cancelled");
+		begin_undo(op, &op->step_err);
+		return true;
+	}
+	if (!op->kind->volatile_ && (step->undo != NULL || commit || op->committed) &&
+	    op_journal_save(op, &op->step_err) < 0)
+		return forward_result(op, OP_FAIL);
+	if (op_fault(op, OP_FAULT_BEFORE, &op->step_err))
+		return forward_result(op, OP_FAIL);
+	op_changed(op);
+	if (!call(op, step->run, &result))
+		return false;
+	return forward_result(op, result);
+}
+
+static bool undo_result(struct op *op, enum op_result result)
+{
+	const struct op_step *step = &op->kind->steps[op->step];
+
+	if (result == OP_FAIL)
+		log_error("operation %s (%s): cannot undo '%s': %s", op->id, op->kind->name, step->name,
+			  op->step_err.msg);
+	if (op->step == 0) {
+		finish(op);
+		return false;
+	}
+	op->step--;
+	return true;
+}
+
+static bool undo_step(struct op *op)
+{
+	const struct op_step *step = &op->kind->steps[op->step];
+	enum op_result result = OP_DONE;
+
+	if (step->name != NULL && step->undo != NULL && !call(op, step->undo, &result))
+		return false;
+	return undo_result(op, result);
+}
+
+static void advance(struct op *op)
+{
+	bool more = true;
+
+	while (more) {
+		if (op->phase == OP_PHASE_FORWARD) {
+			more = forward_step(op);
+		} else if (op->phase == OP_PHASE_UNDO) {
+			more = undo_step(op);
+		} else {
+			more = false;
+		}
+	}
+}
+
+void op_resume(struct op *op, enum op_result result, const struct error *err)
+{
+	bool more;
+
+	if (err != NULL && result == OP_FAIL)
+		op->step_err = *err;
+	if (op->in_step) {
+		op->resumed = true;
+		op->resume_result = result;
+		return;
+	}
+	if (!op->waiting)
+		return; /* the timeout was first */
+	op->waiting = false;
+	uv_timer_stop(&op->timer);
+	if (op->phase == OP_PHASE_FORWARD)
+		more = forward_result(op, result);
+	else
+		more = undo_result(op, result);
+	if (more)
+		advance(op);
+}
+
+/* ---- starting, cancelling, waiting */
+
+struct op *op_start(struct op_queue *q, const struct op_kind *kind, cJSON *args,
+		    const struct op_options *options, struct error *err)
+{
+	struct op *op;
+
+	if (q->draining) {
+		cJSON_Delete(args);
+		if (options != NULL)
+			cJSON_Delete(options->resources);
+		error_set(err, ERROR_UNAVAILABLE, "berthd is shutting down");
+		return NULL;
+	}
+	op = op_new(q, kind, args);
+	if (options != NULL) {
+		op_set_locks(op, options->locks);
+		op->resources = options->resources;
+		if (options->description != NULL) {
+			free(op->description);
+			op->description = mem_strdup(options->description);
+		}
+	}
+	if (kind->load != NULL) {
+		op->data = kind->load(q->ctx, op->args, err);
+		if (op->data == NULL) {
+			uv_close((uv_handle_t *)&op->timer, op_closed_cb);
+			return NULL;
+		}
+	}
+	op_insert(op);
+	op_changed(op);
+	return op;
+}
+
+bool op_locked(const struct op_queue *q, const char *lock)
+{
+	struct op *op;
+
+	TAILQ_FOREACH (op, &q->ops, link) {
+		if (op->phase == OP_PHASE_FINAL)
+			continue;
+		for (char **l = op->locks; *l != NULL; l++)
+			if (strcmp(*l, lock) == 0)
+				return true;
+	}
+	return false;
+}
+
+static void cancel_now(struct op *op)
+{
+	struct error err = ERROR_INIT;
+
+	op->cancel = true;
+	error_set(&err, ERROR_CANCELLED, "operation cancelled");
+	if (op->phase == OP_PHASE_WAITING) {
+		op->err = err;
+		finish(op);
+		return;
+	}
+	if (op->phase != OP_PHASE_FORWARD || op->committed)
+		return;
+	op_changed(op);
+	if (op->child != NULL)
+		proc_kill(op->child, SIGTERM);
+}
+
+int op_cancel(struct op *op, struct error *err)
+{
+	if (op->phase == OP_PHASE_FINAL || op->phase == OP_PHASE_UNDO)
+		return error_set(err, ERROR_INVALID, "Only running operations can be cancelled");
+	if (op->phase != OP_PHASE_WAITING && (!op->kind->may_cancel || op->committed))
+		return error_set(err, ERROR_INVALID, "This operation can't be cancelled");
+	cancel_now(op);
+	return 0;
+}
+
+static void drain_timer_cb(uv_timer_t *timer)
+{
+	struct op_queue *q = timer->data;
+	struct op *op, *next;
+
+	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
+		next = TAILQ_NEXT(op, link);
+		if (op->phase != OP_PHASE_FINAL)
+			cancel_now(op);
+	}
+}
+
+void op_queue_drain(struct op_queue *q, unsigned grace_ms, void (*cb)(void *data), void *data)
+{
+	struct op *op, *next;
+
+	q->draining = true;
+	q->drain_cb = cb;
+	q->drain_data = data;
+	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
+		next = TAILQ_NEXT(op, link);
+		if (op->phase == OP_PHASE_WAITING && !op->recovering)
+			cancel_now(op);
+	}
+	uv_timer_start(&q->drain_timer, drain_timer_cb, grace_ms, 0);
+	drained(q);
+}
+
+struct op_wait *op_on_end(struct op *op, void (*cb)(struct op *op, void *data), void *data)
+{
+	struct op_wait *w;
+
+	if (op->phase == OP_PHASE_FINAL) {
+		cb(op, data);
+		return NULL;
+	}
+	w = mem_alloc(sizeof(*w));
+	w->op = op;
+	w->cb = cb;
+	w->data = data;
+	TAILQ_INSERT_TAIL(&op->waits, w, link);
+	return w;
+}
+
+void op_wait_cancel(struct op_wait *w)
+{
+	if (w == NULL)
+		return;
+	TAILQ_REMOVE(&w->op->waits, w, link);
+	free(w);
+}
+
+/* ---- accessors */
+
+void *op_ctx(const struct op *op)
+{
+	return op->q->ctx;
+}
+
+void *op_data(const struct op *op)
+{
+	return op->data;
+}
+
+cJSON *op_args(struct op *op)
+{
+	return op->args;
+}
+
+bool op_recovering(const struct op *op)
+{
+	return op->recovering;
+}
+
+uv_loop_t *op_loop(const struct op *op)
+{
+	return op->q->loop;
+}
+
+const char *op_id(const struct op *op)
+{
+	return op->id;
+}
+
+const struct error *op_error(const struct op *op)
+{
+	return &op->err;
+}
+
+struct op *op_find(struct op_queue *q, const char *id)
+{
+	return strmap_get(q->by_id, id);
+}
+
+void op_foreach(struct op_queue *q, void (*cb)(struct op *op, void *data), void *data)
+{
+	struct op *op, *next;
+
+	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
+		next = TAILQ_NEXT(op, link);
+		cb(op, data);
+	}
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The insides of operations, shared by op.c, op_journal.c, op_task.c and op_json.c only. */
+#ifndef BERTH_PROC_OP_PRIVATE_H
+#define BERTH_PROC_OP_PRIVATE_H
+
+#include <sys/queue.h>
+#include <time.h>
+
+#include "base/ident.h"
+#include "base/strmap.h"
+#include "proc/op.h"
+
+enum op_phase {
+	OP_PHASE_WAITING, /* for locks and a slot */
+	OP_PHASE_FORWARD,
+	OP_PHASE_UNDO,
+	OP_PHASE_FINAL,
+};
+
+struct op_wait {
+	TAILQ_ENTRY(op_wait) link;
+	struct op *op;
+	void (*cb)(struct op *op, void *data);
+	void *data;
+};
+TAILQ_HEAD(op_wait_list, op_wait);
+
+struct op {
+	TAILQ_ENTRY(op) link;
+	struct op_queue *q;
+	const struct op_kind *kind;
+	char id[UUID_TEXT_SIZE];
+	char *description;
+	cJSON *args;
+	void *data;
+	char **locks; /* NULL-terminated */
+	cJSON *resources;
+	cJSON *metadata;
+	struct timespec created, updated;
+
+	enum op_phase phase;
+	size_t step;          /* the one that runs or is undone */
+	bool committed;       /* past an OP_COMMIT step: only forward from here */
+	bool journalled;      /* a file exists */
+	bool keep_journal;    /* failed after commit: the next start tries again */
+	bool recovering;
+	bool cancel;          /* asked for */
+	bool in_step;         /* run() or undo() is on the stack */
+	bool waiting;         /* it returned OP_WAIT */
+	bool resumed;         /* op_resume() came while in_step */
+	enum op_result resume_result;
+	struct error step_err;
+	struct error err;     /* the first one: the operation's */
+
+	struct proc *child;
+	op_child_cb child_done;
+	char *child_name;
+	uv_timer_t timer;     /* step timeout, then retention */
+	uint64_t last_progress_ms;
+	struct op_wait_list waits;
+};
+TAILQ_HEAD(op_list, op);
+
+struct op_queue {
+	uv_loop_t *loop;
+	char *journal_dir;
+	void *ctx;
+	unsigned parallel;
+	unsigned running;
+	const struct op_kind *kinds[64];
+	size_t n_kinds;
+	struct op_list ops;   /* in order of arrival */
+	struct strmap *by_id;
+	struct strmap *locks; /* held: name -> op */
+	uv_idle_t tick;       /* active while there is something to schedule */
+	op_change_cb change[4];
+	void *change_data[4];
+	size_t n_change;
+	bool draining;
+	uv_timer_t drain_timer;
+	void (*drain_cb)(void *data);
+	void *drain_data;
+};
+
+struct op *op_new(struct op_queue *q, const struct op_kind *kind, cJSON *args_taken);
+void op_set_locks(struct op *op, const char *const *locks);
+void op_insert(struct op *op);
+void op_changed(struct op *op);
+
+/* op_journal.c */
+int op_journal_save(struct op *op, struct error *err);
+void op_journal_remove(struct op *op);
+
+/* op_fault.c: what BERTH_FAULT=KIND/STEP/ACTION asks for at this point; false: go on. */
+enum op_fault_point { OP_FAULT_BEFORE, OP_FAULT_AFTER };
+bool op_fault(const struct op *op, enum op_fault_point point, struct error *err);
+
+#endif
