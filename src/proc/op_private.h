@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The insides of operations, shared by op.c, op_journal.c, op_task.c and op_json.c only. */
+/* The insides of operations, shared by the op*.c files only. */
 #ifndef BERTH_PROC_OP_PRIVATE_H
 #define BERTH_PROC_OP_PRIVATE_H
 
@@ -86,6 +86,8 @@ struct op *op_new(struct op_queue *q, const struct op_kind *kind, cJSON *args_ta
 void op_set_locks(struct op *op, const char *const *locks);
 void op_insert(struct op *op);
 void op_changed(struct op *op);
+void op_finish(struct op *op);  /* final: frees locks and slot, tells the waiting */
+void op_advance(struct op *op); /* op_run.c: runs until a step waits or the end is reached */
 
 /* op_journal.c */
 int op_journal_save(struct op *op, struct error *err);
