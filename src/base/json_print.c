@@ -43,6 +43,7 @@ static void print_string(struct strbuf *out, const char *s)
 static void print_number(struct strbuf *out, double d)
 {
 	char text[64], *comma;
+	int digits = 15;
 
 	if (!isfinite(d)) {
 		strbuf_addstr(out, "null");
@@ -52,9 +53,9 @@ static void print_number(struct strbuf *out, double d)
 		strbuf_addf(out, "%lld", (long long)d);
 		return;
 	}
-	snprintf(text, sizeof(text), "%.15g", d);
-	if (strtod(text, NULL) != d)
-		snprintf(text, sizeof(text), "%.17g", d);
+	do
+		snprintf(text, sizeof(text), "%.*g", digits, d);
+	while (strtod(text, NULL) != d && ++digits <= 17);
 	comma = strchr(text, ','); /* some locales */
 	if (comma)
 		*comma = '.';
