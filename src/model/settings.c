@@ -122,7 +122,7 @@ static bool is_choice(const char *choices, const char *value)
 	size_t n = strlen(value);
 	const char *p = choices;
 
-	while (p) {
+	while (p && !strchr(value, '|')) {
 		if (strncmp(p, value, n) == 0 && (p[n] == '|' || p[n] == 0))
 			return true;
 		p = strchr(p, '|');
