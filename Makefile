@@ -63,14 +63,36 @@ $(BUILD)/berth-unpack: $(BUILD)/src/helper/berth-unpack.o $(call lib,helper) $(c
 	$(call link,-ltar -lz -lzstd -llzma -lyaml -lcjson -lnettle)
 
 # ---- unit tests: tests/unit/test_X.c, cmocka, one program each
+TEST_LIBS := -luv -lcjson -lmicrohttpd -lwslay -lnettle -linih -lhttp_parser -lsmartcols -lyaml -ltar -lz -lzstd -llzma
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))
 	@mkdir -p $(@D)
 	@echo "  LD  $@"; $(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		-lcmocka -luv -lcjson -lmicrohttpd -lwslay -lnettle -linih -lhttp_parser -lsmartcols -lyaml -ltar -lz -lzstd -llzma
+		-lcmocka $(TEST_LIBS)
 unit-build: $(UNIT)
 unit: $(UNIT) ## run the unit tests
 	@set -e; for t in $(UNIT); do echo "# $$t"; $$t; done
+
+# ---- fuzzers: tests/fuzz/fuzz_X.c with the inputs of tests/fuzz/corpus/X; FUZZ_ENGINE is what has the main()
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+FUZZ_ENGINE ?= tests/fuzz/replay.c
+PLAIN_BUILD = $(patsubst %/asan,%,$(BUILD))
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(filter %.c,$(FUZZ_ENGINE)) $(foreach r,$(ROOMS),$(call lib,$(r)))
+	@mkdir -p $(@D)
+	@echo "  LD  $@"; $(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) $(filter -%,$(FUZZ_ENGINE)) -o $@ $(filter %.c,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(TEST_LIBS)
+fuzz-build: $(FUZZ:%=$(BUILD)/fuzz/fuzz_%)
+fuzz: ## fuzz for FUZZ_SECONDS each (clang); findings go to build/fuzz
+	@+$(MAKE) --no-print-directory BUILD=$(PLAIN_BUILD)/libfuzzer CC=clang SANITIZE=1 \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' FUZZ_ENGINE=-fsanitize=fuzzer fuzz-build
+	@set -e; for f in $(FUZZ); do echo "# fuzz_$$f"; mkdir -p $(PLAIN_BUILD)/fuzz/$$f; \
+		$(PLAIN_BUILD)/libfuzzer/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+			-verbosity=0 -artifact_prefix=$(PLAIN_BUILD)/fuzz/$$f- $(PLAIN_BUILD)/fuzz/$$f tests/fuzz/corpus/$$f; done
+fuzz-replay: ## run the fuzzers over their stored inputs (sanitizer build)
+	@+$(MAKE) --no-print-directory BUILD=$(PLAIN_BUILD)/asan SANITIZE=1 fuzz-build
+	@set -e; for f in $(FUZZ); do $(PLAIN_BUILD)/asan/fuzz/fuzz_$$f tests/fuzz/corpus/$$f; done
+check: fuzz-replay
 
 clean: ## remove what was built
 	rm -rf build
@@ -78,5 +100,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: all unit unit-build clean help
+.PHONY: all unit unit-build fuzz fuzz-build fuzz-replay check clean help
 -include $(OBJ:.o=.d) $(UNIT:=.d)
