@@ -14,19 +14,24 @@
 struct http *http_listen(struct berthd *b, const char *socket_path, struct error *err);
 void http_free(struct http *h); /* closes all connections, unlinks the socket */
 
-/* After a websocket upgrade (101 with Sec-WebSocket-Accept) the connection is ours: frames by wslay. */
+/*
+ * After a websocket upgrade (101 with Sec-WebSocket-Accept) the connection is ours: frames by wslay.
+ * on_close comes exactly once for every reply_websocket(): with ws NULL when the switch did not happen (no
+ * websocket request, or the client left before it), then on_open never came.
+ */
 struct websocket;
 struct websocket_handler {
-	void (*on_open)(struct websocket *ws, void *data);
+	void (*on_open)(struct websocket *ws, void *data); /* may be NULL */
 	void (*on_message)(struct websocket *ws, int opcode, const void *msg, size_t len, void *data); /* whole messages, <= 1 MiB */
-	void (*on_close)(struct websocket *ws, void *data); /* exactly once; ws is gone afterwards */
+	void (*on_close)(struct websocket *ws, void *data); /* ws is gone afterwards */
 };
 struct request;
 /* Replies 101 (or 400 when it is no websocket request). */
 void reply_websocket(struct request *r, const struct websocket_handler *handler, void *data);
 int websocket_send_text(struct websocket *ws, const char *text, size_t len); /* queued; -1 when closing */
 int websocket_send_binary(struct websocket *ws, const void *data, size_t len);
-size_t websocket_queued(const struct websocket *ws); /* bytes not yet written */
+int websocket_ping(struct websocket *ws);
+size_t websocket_queued(const struct websocket *ws); /* bytes of messages not yet begun to be written */
 void websocket_close(struct websocket *ws, unsigned code); /* on_close follows from the loop */
 
 #endif

@@ -2,13 +2,16 @@
 /*
  * Routes: one table per resource file, {method, pattern, handler}. A pattern is
  * a path whose "{name}" segments match one non-empty, percent-decoded segment
- * (never with '/', control characters or "." / "..").  GET /1.0/containers… is
- * answered by the same rows as /1.0/instances….
+ * (never with '/', control characters or "." / ".."; "{name*}" may hold an
+ * encoded '/', for image aliases like debian/12). Of the patterns that fit, the
+ * one with most literal segments counts.  GET /1.0/containers… is answered by
+ * the same rows as /1.0/instances….
  *
  * A handler answers through exactly one reply_*() call, at once or later
  * (keep the request; it stays valid until replied to, or until on_gone fires
  * because the client left). Bodies are read and parsed before the handler
- * runs, unless the row has `upload`.
+ * runs, unless the row has `upload`; a body of POST, PUT or PATCH that is no JSON object is
+ * refused with 400 (null is taken for none), bodies of other methods are ignored.
  */
 #ifndef BERTH_API_ROUTER_H
 #define BERTH_API_ROUTER_H

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/events.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "api/http.h"
+#include "api/router.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+
+#define QUEUE_MAX (1024 * 1024)
+#define PING_MS 10000
+#define CLOSE_GOING_AWAY 1001 /* RFC 6455 7.4.1 */
+#define CLOSE_POLICY 1008
+
+enum { EVENT_OPERATION = 1, EVENT_LIFECYCLE = 2, EVENT_LOGGING = 4, EVENT_ALL = 7 };
+
+static const struct event_type {
+	const char *name;
+	int bit;
+} types[] = {
+	{ "operation", EVENT_OPERATION },
+	{ "lifecycle", EVENT_LIFECYCLE },
+	{ "logging", EVENT_LOGGING },
+};
+
+struct subscriber {
+	LIST_ENTRY(subscriber) link;
+	struct events *events; /* NULL: not in its list (yet, or any more) */
+	struct websocket *ws;
+	int wants;
+};
+LIST_HEAD(subscriber_list, subscriber);
+
+struct events {
+	struct subscriber_list subscribers;
+	bool logging; /* a log line is being sent: what that logs is not sent */
+	uv_timer_t ping;
+};
+
+static bool anybody_wants(const struct events *e, int bit)
+{
+	const struct subscriber *s;
+
+	LIST_FOREACH(s, &e->subscribers, link)
+		if (s->wants & bit)
+			return true;
+	return false;
+}
+
+/* Serialised once; every subscriber gets a copy. */
+static void emit(struct events *e, const struct event_type *type, const cJSON *metadata)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	AUTO_FREE char *json = json_text(metadata);
+	char now[TIME_TEXT_SIZE];
+	struct subscriber *s;
+
+	time_now(now);
+	strbuf_addf(&text, "{\"type\":\"%s\",\"timestamp\":\"%s\",\"metadata\":", type->name, now);
+	strbuf_addstr(&text, json);
+	strbuf_addstr(&text, ",\"location\":\"none\",\"project\":\"default\"}");
+	LIST_FOREACH(s, &e->subscribers, link) {
+		if (!(s->wants & type->bit))
+			continue;
+		if (websocket_queued(s->ws) + text.len > QUEUE_MAX)
+			websocket_close(s->ws, CLOSE_POLICY);
+		else
+			websocket_send_text(s->ws, text.buf, text.len);
+	}
+}
+
+static void op_changed_cb(struct op *op, void *data)
+{
+	struct events *e = data;
+	cJSON *object;
+
+	if (!anybody_wants(e, EVENT_OPERATION))
+		return;
+	object = op_json(op);
+	emit(e, &types[0], object);
+	cJSON_Delete(object);
+}
+
+void events_lifecycle(struct events *e, const char *action, const char *source, cJSON *context_taken)
+{
+	cJSON *metadata;
+
+	if (!anybody_wants(e, EVENT_LIFECYCLE)) {
+		cJSON_Delete(context_taken);
+		return;
+	}
+	metadata = cJSON_CreateObject();
+	json_set_str(metadata, "action", action);
+	json_set_str(metadata, "source", source);
+	if (context_taken)
+		json_set(metadata, "context", context_taken);
+	emit(e, &types[1], metadata);
+	cJSON_Delete(metadata);
+}
+
+static void log_cb(enum log_level level, const char *msg, void *data)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+	struct events *e = data;
+	cJSON *metadata;
+
+	if (e->logging || !anybody_wants(e, EVENT_LOGGING))
+		return;
+	e->logging = true;
+	metadata = cJSON_CreateObject();
+	json_set_str(metadata, "message", msg);
+	json_set_str(metadata, "level", names[level]);
+	json_set(metadata, "context", cJSON_CreateObject());
+	emit(e, &types[2], metadata);
+	cJSON_Delete(metadata);
+	e->logging = false;
+}
+
+static void ping_cb(uv_timer_t *t)
+{
+	struct events *e = t->data;
+	struct subscriber *s;
+
+	LIST_FOREACH(s, &e->subscribers, link)
+		websocket_ping(s->ws);
+}
+
+struct events *events_new(struct berthd *b)
+{
+	struct events *e = mem_alloc(sizeof(*e));
+
+	uv_timer_init(b->loop, &e->ping);
+	e->ping.data = e;
+	op_queue_on_change(b->ops, op_changed_cb, e);
+	log_set_sink(log_cb, e);
+	return e;
+}
+
+static void closed_cb(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void events_free(struct events *e)
+{
+	struct subscriber *s;
+
+	if (!e)
+		return;
+	log_set_sink(NULL, NULL);
+	while ((s = LIST_FIRST(&e->subscribers))) {
+		LIST_REMOVE(s, link);
+		s->events = NULL;
+		websocket_close(s->ws, CLOSE_GOING_AWAY);
+	}
+	uv_close((uv_handle_t *)&e->ping, closed_cb);
+}
+
+/* ---- GET /1.0/events */
+
+static void opened_cb(struct websocket *ws, void *data)
+{
+	struct subscriber *s = data;
+	struct events *e = s->events;
+
+	s->ws = ws;
+	LIST_INSERT_HEAD(&e->subscribers, s, link);
+	websocket_ping(ws);
+	if (!uv_is_active((uv_handle_t *)&e->ping))
+		uv_timer_start(&e->ping, ping_cb, PING_MS, PING_MS);
+}
+
+static void message_cb(struct websocket *ws, int opcode, const void *msg, size_t len, void *data)
+{
+	/* LXD's clients say nothing here; what they say is ignored */
+}
+
+static void closed_subscriber_cb(struct websocket *ws, void *data)
+{
+	struct subscriber *s = data;
+
+	if (s->events && s->ws) {
+		LIST_REMOVE(s, link);
+		if (LIST_EMPTY(&s->events->subscribers))
+			uv_timer_stop(&s->events->ping);
+	}
+	free(s);
+}
+
+static const struct websocket_handler subscriber_handler = { opened_cb, message_cb, closed_subscriber_cb };
+
+/* type=operation,lifecycle; absent: all. */
+static int parse_types(const char *list, int *ret, struct error *err)
+{
+	size_t len, i;
+
+	*ret = list && *list ? 0 : EVENT_ALL;
+	for (; list && *list; list += len + (list[len] == ',')) {
+		int bit = 0;
+
+		len = strcspn(list, ",");
+		for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+			if (strlen(types[i].name) == len && memcmp(types[i].name, list, len) == 0)
+				bit = types[i].bit;
+		if (bit == 0)
+			return error_set(err, ERROR_INVALID, "'%.*s' isn't a supported event type", (int)len, list);
+		*ret |= bit;
+	}
+	return 0;
+}
+
+static void events_get(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct subscriber *s;
+	int wants;
+
+	if (parse_types(request_query(r, "type"), &wants, &err) < 0) {
+		reply_error(r, &err);
+		return;
+	}
+	s = mem_alloc(sizeof(*s));
+	s->events = request_berthd(r)->events;
+	s->wants = wants;
+	reply_websocket(r, &subscriber_handler, s);
+}
+
+const struct route event_routes[] = {
+	{ "GET", "/1.0/events", events_get, NULL },
+	{ NULL, NULL, NULL, NULL },
+};

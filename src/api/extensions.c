@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names and order are LXD's (doc/api-extensions.md of LXD). A row means that
+ * berth does what it stands for: a client that misses one says so itself or
+ * takes an older way.
+ */
+#include "api/extensions.h"
+
+#include <stddef.h>
+
+const char *const api_extensions[] = {
+	"container_host_shutdown_timeout", /* boot.host_shutdown_timeout */
+	"container_last_used_at",
+	"etag",
+	"patch",
+	"container_cpu_time",              /* state.cpu.usage */
+	"profile_usedby",
+	"container_image_properties",      /* image.* */
+	"id_map",                          /* security.idmap.isolated, .size */
+	"image_create_aliases",
+	"entity_description",
+	"id_map_base",
+	"resources",
+	"operation_description",
+	"event_lifecycle",
+	"container_full",                  /* GET instances?recursion=2 */
+	"kernel_features",
+	"event_location",
+	"resources_v2",
+	"instances",
+	"image_types",
+	"api_filtering",
+	"api_os",
+	"warnings",
+	"server_supported_storage_drivers",
+	"instance_get_full",               /* GET instances/NAME?recursion=1 */
+	"event_project",
+	NULL,
+};

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One exchange: libmicrohttpd calls in with the request line, the headers, the
+ * body and its end; a reply that is not there by then is waited for with the
+ * connection suspended.
+ *
+ * A reply can be queued when the headers or the whole body are there, never in
+ * between. Who must be refused in between (a huge body, a hostile upload) gets
+ * the reply written to the socket by us, and is read from until it stops.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "api/http_private.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static const char *header(const struct request *r, const char *name)
+{
+	const struct exchange *x = r->peer;
+
+	return MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
+}
+
+static void watch(struct exchange *x)
+{
+	/* no events: a hang-up is always told; a client that only ended its half still waits for us */
+	struct epoll_event none = { .data.ptr = x };
+
+	LIST_INSERT_HEAD(&x->http->waiting, x, link);
+	if (epoll_ctl(x->http->gone_fd, EPOLL_CTL_ADD, x->connection->fd, &none) < 0)
+		log_debug("cannot watch a waiting client: %m");
+}
+
+static void unwatch(struct exchange *x)
+{
+	LIST_REMOVE(x, link);
+	epoll_ctl(x->http->gone_fd, EPOLL_CTL_DEL, x->connection->fd, NULL);
+}
+
+/* A waiting connection goes on: libmicrohttpd will call exchange_request_cb() again (its epoll fd tells the loop). */
+static void resume(struct exchange *x, enum exchange_phase phase)
+{
+	unwatch(x);
+	x->phase = phase;
+	MHD_resume_connection(x->mhd);
+}
+
+static void send_reply(struct request *r)
+{
+	struct exchange *x = r->peer;
+
+	if (x->phase == EXCHANGE_WAIT)
+		resume(x, EXCHANGE_READY);
+	else if (x->in_handler)
+		x->phase = EXCHANGE_READY;
+}
+
+static const struct request_transport transport = { header, send_reply };
+
+void exchange_gone(struct exchange *x)
+{
+	struct request *r = x->request;
+
+	x->request = NULL;
+	resume(x, EXCHANGE_GONE);
+	request_gone(r);
+}
+
+static void set_deadline(struct exchange *x, uint64_t ms)
+{
+	x->connection->deadline = uv_now(x->http->loop) + ms;
+}
+
+void *exchange_target_cb(void *cls, const char *target, struct MHD_Connection *mhd)
+{
+	struct exchange *x = mem_alloc(sizeof(*x));
+
+	x->http = cls;
+	x->mhd = mhd;
+	x->connection = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	x->target = mem_strdup(target);
+	set_deadline(x, HTTP_HEAD_MS);
+	return x;
+}
+
+void exchange_completed_cb(void *cls, struct MHD_Connection *mhd, void **con_cls,
+			   enum MHD_RequestTerminationCode code)
+{
+	struct exchange *x = *con_cls;
+
+	if (!x)
+		return;
+	*con_cls = NULL;
+	if (x->websocket)
+		websocket_drop(x->websocket);
+	set_deadline(x, HTTP_KEEPALIVE_MS);
+	request_free(x->request);
+	free(x->target);
+	free(x);
+}
+
+static struct MHD_Response *make_body(struct reply *reply)
+{
+	struct MHD_Response *m;
+
+	if (reply->fd >= 0) {
+		m = MHD_create_response_from_fd64((uint64_t)reply->size, reply->fd);
+		if (m)
+			reply->fd = -1;
+		return m;
+	}
+	m = MHD_create_response_from_buffer(reply->len, reply->text, MHD_RESPMEM_MUST_FREE);
+	if (m)
+		reply->text = NULL;
+	return m;
+}
+
+static void add_headers(struct MHD_Response *m, const struct reply *reply, bool file)
+{
+	char text[300];
+
+	MHD_add_response_header(m, "Content-Type", file ? "application/octet-stream" : "application/json");
+	if (reply->status >= 400)
+		MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+	if (reply->location)
+		MHD_add_response_header(m, "Location", reply->location);
+	if (reply->etag) {
+		snprintf(text, sizeof(text), "\"%s\"", reply->etag);
+		MHD_add_response_header(m, "ETag", text);
+	}
+	if (reply->filename) {
+		snprintf(text, sizeof(text), "inline;filename=%.250s", reply->filename);
+		MHD_add_response_header(m, "Content-Disposition", text);
+	}
+}
+
+static struct MHD_Response *make_upgrade(struct exchange *x, struct reply *reply)
+{
+	struct MHD_Response *m;
+
+	x->websocket = websocket_new(x->http, reply->websocket, reply->websocket_data);
+	reply->websocket = NULL;
+	m = MHD_create_response_for_upgrade(websocket_upgrade_cb, x->websocket);
+	if (!m)
+		return NULL;
+	MHD_add_response_header(m, "Upgrade", "websocket");
+	MHD_add_response_header(m, "Sec-WebSocket-Accept", reply->accept);
+	return m;
+}
+
+static enum MHD_Result queue_reply(struct exchange *x)
+{
+	struct reply *reply = &x->request->reply;
+	bool file = reply->fd >= 0, upgrade = reply->websocket != NULL;
+	struct MHD_Response *m = upgrade ? make_upgrade(x, reply) : make_body(reply);
+	enum MHD_Result ret;
+
+	if (!m)
+		return MHD_NO;
+	if (!upgrade)
+		add_headers(m, reply, file);
+	ret = MHD_queue_response(x->mhd, reply->status, m);
+	MHD_destroy_response(m);
+	x->connection->deadline = 0;
+	x->phase = EXCHANGE_DONE;
+	request_free(x->request);
+	x->request = NULL;
+	return ret;
+}
+
+/* The reply to a body that will not end soon, past libmicrohttpd (which has written nothing for this request). */
+static void refuse_early(struct exchange *x)
+{
+	const struct reply *reply = &x->request->reply;
+	char *text = mem_printf("HTTP/1.1 %u %s\r\nContent-Type: application/json\r\n"
+				"X-Content-Type-Options: nosniff\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+				reply->status, MHD_get_reason_phrase_for(reply->status), reply->len,
+				reply->text ? reply->text : "");
+
+	if (send(x->connection->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_debug("cannot refuse a request body: %m");
+	free(text);
+	x->phase = EXCHANGE_DRAIN;
+	set_deadline(x, HTTP_DRAIN_MS);
+}
+
+static void refuse(struct exchange *x)
+{
+	x->phase = EXCHANGE_REFUSED;
+	x->received = 0;
+}
+
+/* Content-Length beyond what is taken: known before a byte of the body was read. */
+static bool announced_too_much(const struct exchange *x)
+{
+	const char *s = header(x->request, "Content-Length");
+
+	return s && !x->request->upload && strtoull(s, NULL, 10) > x->http->body_max;
+}
+
+static enum MHD_Result begin(struct exchange *x, const char *method)
+{
+	struct request *r = request_new(x->http->berthd, &transport, method, x->target);
+	bool routed;
+
+	r->peer = x;
+	x->request = r;
+	x->phase = EXCHANGE_BODY;
+	x->received_from = uv_now(x->http->loop);
+	set_deadline(x, HTTP_BODY_MS);
+	routed = router_route(r);
+	if (routed && announced_too_much(x)) {
+		reply_errorf(r, ERROR_TOO_LARGE, "the request body is larger than %zu bytes", x->http->body_max);
+		routed = false;
+	}
+	if (!routed && header(r, "Expect"))
+		return queue_reply(x); /* it did not begin to send */
+	if (!routed)
+		refuse(x);
+	return MHD_YES;
+}
+
+static void take_body(struct exchange *x, const char *data, size_t len)
+{
+	x->received += len;
+	if (x->phase == EXCHANGE_BODY) {
+		if (x->request->upload)
+			x->connection->deadline = x->received_from + HTTP_BODY_MS + x->received * 1000 / 1024;
+		if (!request_body_data(x->request, data, len, x->http->body_max))
+			refuse(x);
+	} else if (x->phase == EXCHANGE_REFUSED && x->received > x->http->body_max) {
+		refuse_early(x);
+	}
+}
+
+static enum MHD_Result body_ended(struct exchange *x)
+{
+	x->connection->deadline = 0;
+	x->in_handler = true;
+	router_dispatch(x->request);
+	x->in_handler = false;
+	if (x->phase == EXCHANGE_READY)
+		return queue_reply(x);
+	x->phase = EXCHANGE_WAIT;
+	MHD_suspend_connection(x->mhd);
+	watch(x);
+	return MHD_YES;
+}
+
+enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+				    const char *version, const char *data, size_t *data_len, void **con_cls)
+{
+	struct exchange *x = *con_cls;
+
+	if (x->phase == EXCHANGE_HEAD)
+		return begin(x, method);
+	if (*data_len > 0) {
+		take_body(x, data, *data_len);
+		*data_len = 0;
+		return MHD_YES;
+	}
+	switch (x->phase) {
+	case EXCHANGE_BODY:
+		return body_ended(x);
+	case EXCHANGE_REFUSED:
+	case EXCHANGE_READY:
+		return queue_reply(x);
+	case EXCHANGE_DONE:
+		return MHD_YES;
+	default:
+		return MHD_NO;
+	}
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* What http.c, http_exchange.c, http_listen.c and websocket.c share. */
+#ifndef BERTH_API_HTTP_PRIVATE_H
+#define BERTH_API_HTTP_PRIVATE_H
+
+#include <microhttpd.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "api/request.h"
+
+/* How long a client may take, in milliseconds. Waiting for us (an operation, events) has no limit. */
+#define HTTP_HEAD_MS 30000       /* for request line and headers */
+#define HTTP_BODY_MS 60000       /* for a JSON body; for an upload plus a second per KiB that came */
+#define HTTP_KEEPALIVE_MS 120000 /* between two requests */
+#define HTTP_DRAIN_MS 10000      /* to stop sending what was refused */
+#define HTTP_SWEEP_MS 2000
+#define HTTP_STALLED_S 120       /* without taking a byte of the reply */
+
+#define HTTP_CONNECTIONS_MAX 1000
+#define HTTP_CONNECTION_MEMORY (32 * 1024) /* headers and buffers of one connection */
+
+/* A connection of libmicrohttpd: what bounds the time it may take. */
+struct connection {
+	LIST_ENTRY(connection) link;
+	int fd;
+	uint64_t deadline; /* uv_now() after which it is cut; 0: none */
+};
+
+enum exchange_phase {
+	EXCHANGE_HEAD,    /* the request line is there */
+	EXCHANGE_BODY,    /* its body goes to the request */
+	EXCHANGE_REFUSED, /* replied before the body ended: a little more is swallowed */
+	EXCHANGE_DRAIN,   /* … it did not end: replied past libmicrohttpd, swallowed until the client stops */
+	EXCHANGE_WAIT,    /* suspended: the handler replies later */
+	EXCHANGE_READY,   /* reply to be queued */
+	EXCHANGE_DONE,    /* queued */
+	EXCHANGE_GONE,    /* the client left while we waited */
+};
+
+/* One request and its reply on a connection. */
+struct exchange {
+	LIST_ENTRY(exchange) link; /* in http.waiting while EXCHANGE_WAIT */
+	struct http *http;
+	struct MHD_Connection *mhd;
+	struct connection *connection;
+	enum exchange_phase phase;
+	bool in_handler;
+	char *target;
+	struct request *request;
+	uint64_t received;      /* bytes of the body */
+	uint64_t received_from; /* uv_now() when it began */
+	struct websocket *websocket; /* to be opened when the 101 is out */
+};
+
+LIST_HEAD(connection_list, connection);
+LIST_HEAD(exchange_list, exchange);
+LIST_HEAD(websocket_list, websocket);
+
+struct http {
+	struct berthd *berthd;
+	uv_loop_t *loop;
+	struct MHD_Daemon *mhd;
+	size_t body_max;
+	char *socket_path;
+	int gone_fd; /* epoll: tells of suspended clients that hung up */
+	int handles; /* not closed yet */
+	uv_poll_t mhd_poll;
+	uv_poll_t gone_poll;
+	uv_prepare_t prepare;
+	uv_timer_t timeout;
+	uv_timer_t sweep;
+	struct connection_list connections;
+	struct exchange_list waiting;
+	struct websocket_list websockets;
+};
+
+/* http_listen.c: a listening socket, 0660, group berth; -1 with err. */
+int http_socket(const char *path, struct error *err);
+
+/* http_exchange.c: libmicrohttpd's callbacks */
+void *exchange_target_cb(void *cls, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+				    const char *version, const char *data, size_t *data_len, void **con_cls);
+void exchange_completed_cb(void *cls, struct MHD_Connection *mhd, void **con_cls,
+			   enum MHD_RequestTerminationCode code);
+void exchange_gone(struct exchange *x); /* its client hung up while it waits */
+
+/* websocket.c */
+struct websocket *websocket_new(struct http *h, const struct websocket_handler *handler, void *data);
+void websocket_drop(struct websocket *ws); /* the client left before the switch */
+void websocket_upgrade_cb(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra, size_t extra_len,
+			  MHD_socket fd, struct MHD_UpgradeResponseHandle *urh);
+void websocket_shut_down(struct websocket *ws); /* says goodbye and ends now, on_close included */
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* /1.0/operations: list, look, wait, cancel. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/router.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/units.h"
+
+struct listing {
+	cJSON *groups; /* {"running":[…],"success":[…]} */
+	bool full;
+};
+
+static void add_operation(struct op *op, void *data)
+{
+	struct listing *l = data;
+	cJSON *object = op_json(op), *group;
+	AUTO_FREE char *status = mem_strdup(json_str_or(object, "status", "unknown")), *url = NULL;
+	char *p;
+
+	for (p = status; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	group = json_arr(l->groups, status);
+	if (!group) {
+		group = cJSON_CreateArray();
+		json_set(l->groups, status, group);
+	}
+	if (l->full) {
+		cJSON_AddItemToArray(group, object);
+		return;
+	}
+	cJSON_Delete(object);
+	url = mem_printf("/1.0/operations/%s", op_id(op));
+	cJSON_AddItemToArray(group, cJSON_CreateString(url));
+}
+
+static void operations_get(struct request *r)
+{
+	struct listing l = { cJSON_CreateObject(), request_recursion(r) > 0 };
+
+	op_foreach(request_berthd(r)->ops, add_operation, &l);
+	reply_sync(r, l.groups);
+}
+
+/* The operation of the path; NULL: 404 was replied. */
+static struct op *find(struct request *r)
+{
+	struct op *op = op_find(request_berthd(r)->ops, request_param(r, "id"));
+
+	if (!op)
+		reply_errorf(r, ERROR_NOT_FOUND, "Operation not found");
+	return op;
+}
+
+static void operation_get(struct request *r)
+{
+	struct op *op = find(r);
+
+	if (op)
+		reply_sync(r, op_json(op));
+}
+
+static void operation_delete(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct op *op = find(r);
+
+	if (!op)
+		return;
+	if (op_cancel(op, &err) < 0)
+		reply_error(r, &err);
+	else
+		reply_sync(r, NULL);
+}
+
+/* ---- GET /1.0/operations/ID/wait */
+
+struct waiter {
+	struct request *request;
+	struct op *op;
+	struct op_wait *wait; /* NULL once it fired */
+	uv_timer_t timer;     /* closed by waiter_end() */
+};
+
+static void closed_cb(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void waiter_end(struct waiter *w)
+{
+	if (w->wait)
+		op_wait_cancel(w->wait);
+	uv_close((uv_handle_t *)&w->timer, closed_cb);
+}
+
+static void waiter_reply(struct waiter *w)
+{
+	reply_sync(w->request, op_json(w->op));
+	waiter_end(w);
+}
+
+static void ended_cb(struct op *op, void *data)
+{
+	struct waiter *w = data;
+
+	w->wait = NULL;
+	waiter_reply(w);
+}
+
+static void timeout_cb(uv_timer_t *t)
+{
+	waiter_reply(t->data);
+}
+
+static void gone_cb(struct request *r)
+{
+	waiter_end(request_data(r));
+}
+
+static void wait_for(struct request *r, struct op *op, int64_t timeout_s)
+{
+	struct waiter *w = mem_alloc(sizeof(*w));
+
+	w->request = r;
+	w->op = op;
+	uv_timer_init(request_berthd(r)->loop, &w->timer);
+	w->timer.data = w;
+	if (timeout_s >= 0)
+		uv_timer_start(&w->timer, timeout_cb, (uint64_t)timeout_s * 1000, 0);
+	request_set_data(r, w);
+	request_on_gone(r, gone_cb);
+	w->wait = op_on_end(op, ended_cb, w);
+}
+
+static void operation_wait(struct request *r)
+{
+	const char *text = request_query(r, "timeout");
+	struct error err = ERROR_INIT;
+	struct op *op = find(r);
+	int64_t timeout_s = -1;
+
+	if (!op)
+		return;
+	if (text && *text && units_parse_int(text, -1, INT32_MAX, &timeout_s, &err) < 0) {
+		error_wrap(&err, "timeout");
+		reply_error(r, &err);
+	} else if (op_status(op) >= OP_SUCCESS || timeout_s == 0) {
+		reply_sync(r, op_json(op));
+	} else {
+		wait_for(r, op, timeout_s);
+	}
+}
+
+const struct route operation_routes[] = {
+	{ "GET", "/1.0/operations", operations_get, NULL },
+	{ "GET", "/1.0/operations/{id}", operation_get, NULL },
+	{ "DELETE", "/1.0/operations/{id}", operation_delete, NULL },
+	{ "GET", "/1.0/operations/{id}/wait", operation_wait, NULL },
+	{ NULL, NULL, NULL, NULL },
+};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The insides of a request, for the files that carry one from the socket to
+ * its handler and back (http, router, request, reply, upload) and for tests,
+ * which make requests without sockets: a transport of two functions is all
+ * that differs.
+ *
+ * Life: request_new(), router_route(), then the body through
+ * request_body_data() (or it is swallowed), router_dispatch(). A reply may come
+ * during either router call or later; transport->send is called once, with
+ * r->reply complete. The transport frees the request after that, or calls
+ * request_gone() when its client left before.
+ */
+#ifndef BERTH_API_REQUEST_H
+#define BERTH_API_REQUEST_H
+
+#include <sys/types.h>
+
+#include "api/http.h"
+#include "api/router.h"
+#include "base/strbuf.h"
+
+#define REQUEST_PARAMS_MAX 4
+
+struct multipart;
+
+struct request_transport {
+	const char *(*header)(const struct request *r, const char *name); /* or NULL */
+	void (*send)(struct request *r);
+};
+
+struct reply {
+	unsigned status; /* 0: not replied yet */
+	char *text;      /* body, or NULL */
+	size_t len;
+	int fd;          /* body from this file when >= 0 */
+	off_t size;
+	char *filename;
+	char *location;
+	char *etag;      /* without quotes */
+	const struct websocket_handler *websocket; /* 101 */
+	void *websocket_data;
+	char accept[29]; /* Sec-WebSocket-Accept */
+};
+
+struct request_pair {
+	char *key;
+	char *value;
+};
+
+struct request {
+	struct berthd *berthd;
+	const struct request_transport *transport;
+	void *peer; /* the transport's */
+	char *method;
+	char *target; /* as it came, percent-encoded, with the query */
+	char *path;   /* target up to '?' */
+	bool containers; /* asked for as /1.0/containers */
+	const struct route *route;
+	struct request_pair params[REQUEST_PARAMS_MAX];
+	size_t n_params;
+	struct request_pair *query;
+	size_t n_query;
+
+	struct strbuf body;
+	cJSON *json;
+	void *upload; /* state of route->upload while it is being fed */
+	struct multipart *multipart;
+
+	void *data;
+	void (*on_gone)(struct request *r);
+	struct reply reply;
+};
+
+struct request *request_new(struct berthd *b, const struct request_transport *transport, const char *method,
+			    const char *target);
+void request_free(struct request *r); /* aborts an upload; NULL is fine */
+/* The client left while the handler has yet to reply: fires on_gone and frees, or keeps it until that reply comes. */
+void request_gone(struct request *r);
+
+/* Finds the row; false: refused, r->reply is set (the body, if any, is to be swallowed). Begins the row's upload. */
+bool router_route(struct request *r);
+/* The next bytes of the body; false: refused, r->reply is set. max: of a JSON body. */
+bool request_body_data(struct request *r, const void *data, size_t len, size_t max);
+/* The body is complete: parses it and runs the handler (unless a reply is there already). */
+void router_dispatch(struct request *r);
+
+/* upload.c */
+int upload_begin(struct request *r, struct error *err);
+int upload_data(struct request *r, const void *data, size_t len, struct error *err);
+void upload_end(struct request *r); /* replies, or the row's end() does */
+void upload_abort(struct request *r);
+
+/* Percent-decoding, strict: NULL for a bad escape or an encoded NUL. plus: '+' is a space (queries). Caller frees. */
+char *uri_decode(const char *s, size_t len, bool plus);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a request to its row. Of the patterns that fit a path the one with the
+ * most literal segments counts ("/1.0/images/aliases" before
+ * "/1.0/images/{fingerprint}"), whatever the order of the tables.
+ */
+#include "api/router.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/request.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define QUERY_MAX 32 /* parameters in one query; more is nobody's mistake */
+
+static const struct route *const tables[] = {
+	server_routes, operation_routes, event_routes, image_routes, profile_routes, instance_routes,
+};
+
+/* One path segment: from *p (just behind a '/') to the next '/' or the end. */
+static size_t segment_len(const char *p)
+{
+	return strcspn(p, "/");
+}
+
+static bool segment_is_param(const char *pattern)
+{
+	return *pattern == '{';
+}
+
+/*
+ * Does the still encoded path have the shape of this pattern? Returns 1 + the
+ * number of literal segments, 0 when not.
+ */
+static unsigned pattern_fits(const char *pattern, const char *path)
+{
+	unsigned literals = 1;
+
+	while (*pattern == '/' && *path == '/') {
+		size_t n = segment_len(++pattern), m = segment_len(++path);
+
+		if (!segment_is_param(pattern)) {
+			if (n != m || memcmp(pattern, path, n) != 0)
+				return 0;
+			literals++;
+		} else if (m == 0) {
+			return 0;
+		}
+		pattern += n;
+		path += m;
+	}
+	return *pattern == 0 && *path == 0 ? literals : 0;
+}
+
+static bool method_fits(const char *row, const char *method)
+{
+	return strcmp(row, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(row, "GET") == 0);
+}
+
+/* The row for method and path; *ret_known: there is at least one for the path. */
+static const struct route *find(const char *method, const char *path, bool *ret_known)
+{
+	const struct route *row, *best = NULL;
+	unsigned best_fit = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		for (row = tables[i]; row->method; row++) {
+			unsigned fit = pattern_fits(row->pattern, path);
+
+			if (fit == 0 || fit < best_fit)
+				continue;
+			if (fit > best_fit)
+				best = NULL;
+			best_fit = fit;
+			if (method_fits(row->method, method))
+				best = row;
+		}
+	}
+	*ret_known = best_fit > 0;
+	return best;
+}
+
+/* What a decoded segment may be: a name, never a way to another folder. */
+static bool value_is_harmless(const char *s, bool slash_allowed)
+{
+	const char *p;
+
+	if (strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+		return false;
+	for (p = s; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || (*p == '/' && !slash_allowed))
+			return false;
+	return true;
+}
+
+/* "{name}" or "{name*}" against its segment. */
+static int bind_param(struct request *r, const char *pattern, size_t n, const char *segment, size_t m)
+{
+	struct request_pair *pair = &r->params[r->n_params];
+	bool slash_allowed = pattern[n - 2] == '*';
+	char *value = uri_decode(segment, m, false);
+
+	if (!value) {
+		reply_errorf(r, ERROR_INVALID, "bad percent-encoding in the path '%.200s'", r->path);
+		return -1;
+	}
+	if (!value_is_harmless(value, slash_allowed) || r->n_params == REQUEST_PARAMS_MAX) {
+		free(value);
+		reply_errorf(r, ERROR_NOT_FOUND, "not found");
+		return -1;
+	}
+	pair->key = mem_strndup(pattern + 1, n - (slash_allowed ? 3 : 2));
+	pair->value = value;
+	r->n_params++;
+	return 0;
+}
+
+static int bind_params(struct request *r, const char *path)
+{
+	const char *pattern = r->route->pattern;
+
+	while (*pattern == '/') {
+		size_t n = segment_len(++pattern), m = segment_len(++path);
+
+		if (segment_is_param(pattern) && bind_param(r, pattern, n, path, m) < 0)
+			return -1;
+		pattern += n;
+		path += m;
+	}
+	return 0;
+}
+
+static int parse_pair(struct request *r, const char *s, size_t len)
+{
+	const char *eq = memchr(s, '=', len);
+	size_t key_len = eq ? (size_t)(eq - s) : len;
+	struct request_pair *pair = &r->query[r->n_query];
+
+	pair->key = uri_decode(s, key_len, true);
+	pair->value = eq ? uri_decode(eq + 1, len - key_len - 1, true) : mem_strdup("");
+	if (pair->key && pair->value) {
+		r->n_query++;
+		return 0;
+	}
+	free(pair->key);
+	free(pair->value);
+	reply_errorf(r, ERROR_INVALID, "bad percent-encoding in the query '%.*s'", (int)(len < 200 ? len : 200), s);
+	return -1;
+}
+
+static int parse_query(struct request *r)
+{
+	const char *s = strchr(r->target, '?');
+
+	if (!s || !*++s)
+		return 0;
+	r->query = mem_alloc(QUERY_MAX * sizeof(*r->query));
+	for (;;) {
+		size_t len = strcspn(s, "&");
+
+		if (len && r->n_query == QUERY_MAX) {
+			reply_errorf(r, ERROR_INVALID, "more than %d parameters in the query", QUERY_MAX);
+			return -1;
+		}
+		if (len && parse_pair(r, s, len) < 0)
+			return -1;
+		s += len;
+		if (!*s++)
+			return 0;
+	}
+}
+
+/* The path that the tables are asked for: /1.0/containers… is /1.0/instances…. Caller frees. */
+static char *canonical_path(struct request *r)
+{
+	static const char alias[] = "/1.0/containers";
+	size_t n = sizeof(alias) - 1;
+
+	if (strncmp(r->path, alias, n) != 0 || (r->path[n] != '/' && r->path[n] != 0))
+		return mem_strdup(r->path);
+	r->containers = true;
+	return mem_printf("/1.0/instances%s", r->path + n);
+}
+
+static int resolve(struct request *r, const char *path)
+{
+	bool known;
+
+	r->route = find(r->method, path, &known);
+	if (!r->route) {
+		if (known)
+			reply_errorf(r, ERROR_UNSUPPORTED, "not implemented");
+		else
+			reply_errorf(r, ERROR_NOT_FOUND, "not found");
+		return -1;
+	}
+	return bind_params(r, path);
+}
+
+/* There is one project. A client that asks for another must not get, or delete, what is in this one. */
+static int check_project(struct request *r)
+{
+	const char *project = request_query(r, "project");
+
+	if (!project || !*project || strcmp(project, "default") == 0)
+		return 0;
+	reply_errorf(r, ERROR_NOT_FOUND, "Project not found");
+	return -1;
+}
+
+bool router_route(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	char *path = canonical_path(r);
+	int ret = resolve(r, path);
+
+	free(path);
+	if (ret < 0 || parse_query(r) < 0 || check_project(r) < 0)
+		return false;
+	if (r->route->upload && upload_begin(r, &err) < 0) {
+		reply_error(r, &err);
+		return false;
+	}
+	return true;
+}
+
+/* LXD reads no body where it needs none (Ansible sends "null" with GET). */
+static bool body_wanted(const struct request *r)
+{
+	return strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0;
+}
+
+bool request_body_data(struct request *r, const void *data, size_t len, size_t max)
+{
+	struct error err = ERROR_INIT;
+
+	if (r->upload) {
+		if (upload_data(r, data, len, &err) == 0)
+			return true;
+		upload_abort(r);
+		reply_error(r, &err);
+		return false;
+	}
+	if (!body_wanted(r))
+		return true;
+	if (len > max - r->body.len) {
+		strbuf_clear(&r->body);
+		reply_errorf(r, ERROR_TOO_LARGE, "the request body is larger than %zu bytes", max);
+		return false;
+	}
+	strbuf_add(&r->body, data, len);
+	return true;
+}
+
+static int parse_body(struct request *r)
+{
+	struct error err = ERROR_INIT;
+
+	if (r->body.len == 0)
+		return 0;
+	r->json = json_parse(r->body.buf, r->body.len, &err);
+	strbuf_clear(&r->body);
+	if (!r->json) {
+		err.code = ERROR_INVALID;
+		reply_error(r, &err);
+		return -1;
+	}
+	if (cJSON_IsNull(r->json)) {
+		cJSON_Delete(r->json);
+		r->json = NULL;
+	} else if (!cJSON_IsObject(r->json)) {
+		reply_errorf(r, ERROR_INVALID, "the request body must be a JSON object");
+		return -1;
+	}
+	return 0;
+}
+
+void router_dispatch(struct request *r)
+{
+	if (r->upload)
+		upload_end(r);
+	else if (parse_body(r) == 0)
+		r->route->handler(r);
+}
