@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth-unpack: an image archive on stdin becomes a tree.
+ *
+ *   berth-unpack [limits]                 filter: a normalised tar on stdout, the report (JSON) on fd 3
+ *   berth-unpack [limits] --into DIR --report FILE
+ *                                         the whole way: filter | tar -x -C DIR; "progress BYTES" lines on stdout
+ *
+ * The archive is read by a child that is nobody, has no system calls but
+ * read and write, and judges every entry before it goes on; GNU tar, as root,
+ * only ever sees what that child wrote. With --squashfs sqfs2tar (nobody too)
+ * stands in front. Everything ends when the caller ends; DIR is locked (flock,
+ * shared) as long as a part of this lives.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "helper/unpack_sandbox.h"
+#include "image/tar_inspect.h"
+
+enum { REPORT_MAX = 4 * 1024 * 1024, TAIL_MAX = 4096, PROGRESS_MS = 200, PIPE_SIZE = 1024 * 1024 };
+enum { EXIT_REFUSED = 1, EXIT_READER_LEFT = 3 };
+
+struct options {
+	struct tar_inspect inspect;
+	const char *into, *report;
+	bool squashfs;
+};
+
+/* ---- the filter */
+
+static int write_report(int fd, cJSON *report)
+{
+	struct error err = ERROR_INIT;
+	char *text = json_text(report);
+	int rc = tar_sink_fd(&fd, text, strlen(text), &err);
+
+	free(text);
+	cJSON_Delete(report);
+	return rc;
+}
+
+static cJSON *error_report(const struct error *err)
+{
+	cJSON *report = cJSON_CreateObject();
+
+	json_set_str(report, "error", err->msg);
+	json_set_int(report, "code", err->code);
+	return report;
+}
+
+/* stdin to stdout; returns the exit status. */
+static int filter(const struct options *o, int report_fd)
+{
+	const struct tar_inspect *in = &o->inspect;
+	struct tar_source *source = tar_source_fd(STDIN_FILENO);
+	struct error err = ERROR_INIT;
+	int out = STDOUT_FILENO;
+	cJSON *report;
+
+	/* headers and padding come on top of what the files hold */
+	tar_source_limit(source, in->max_bytes + in->max_entries * 4096 + 64 * 1024 * 1024);
+	report = tar_inspect(source, in, tar_sink_fd, &out, &err);
+	tar_source_free(source);
+	if (report)
+		return write_report(report_fd, report) ? EXIT_READER_LEFT : 0;
+	write_report(report_fd, error_report(&err));
+	return err.sys == EPIPE ? EXIT_READER_LEFT : EXIT_REFUSED;
+}
+
+static int run_filter(const struct options *o, pid_t parent, int report_fd)
+{
+	struct error err = ERROR_INIT;
+
+	signal(SIGPIPE, SIG_IGN);
+	if ((parent && sandbox_drop_ids(parent, &err)) || sandbox_enter(&err)) {
+		write_report(report_fd, error_report(&err));
+		return EXIT_REFUSED;
+	}
+	return filter(o, report_fd);
+}
+
+/* ---- the pipeline */
+
+struct pipeline {
+	const struct options *o;
+	pid_t self, squash, filter, tar;
+	int report_fd, tail_fd;
+	char *report;
+	size_t report_len;
+	char tail[TAIL_MAX];
+	size_t tail_len;
+};
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "berth-unpack: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static void make_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC))
+		die("cannot make a pipe");
+	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE);
+}
+
+static pid_t fork_part(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("cannot fork");
+	return pid;
+}
+
+static void become(const char *const *argv, int in, int out, int errs)
+{
+	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+					   "LC_ALL=C", NULL };
+
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errs, 2) < 0)
+		_exit(127);
+	execvpe(argv[0], (char *const *)argv, (char *const *)env);
+	dprintf(2, "cannot run '%s': %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+/* sqfs2tar wants a file to seek in: the archive itself, through its descriptor. Returns where its tar comes out. */
+static int start_squash(struct pipeline *p, int errs)
+{
+	static const char *const argv[] = { "sqfs2tar", "/proc/self/fd/0", NULL };
+	struct error err = ERROR_INIT;
+	int out[2];
+
+	make_pipe(out);
+	p->squash = fork_part();
+	if (p->squash == 0) {
+		if (sandbox_drop_ids(p->self, &err))
+			_exit(127);
+		become(argv, STDIN_FILENO, out[1], errs);
+	}
+	close(out[1]);
+	return out[0];
+}
+
+static int start_filter(struct pipeline *p, int in)
+{
+	int out[2], report[2];
+
+	make_pipe(out);
+	make_pipe(report);
+	p->filter = fork_part();
+	if (p->filter == 0) {
+		if (dup2(in, 0) < 0 || dup2(out[1], 1) < 0)
+			_exit(127);
+		close(out[0]);
+		close(out[1]);
+		close(report[0]);
+		_exit(run_filter(p->o, p->self, report[1]));
+	}
+	close(out[1]);
+	close(report[1]);
+	p->report_fd = report[0];
+	return out[0];
+}
+
+static void start_tar(struct pipeline *p, int in, int errs)
+{
+	const char *argv[] = { "tar", "-x", "-p", "-f", "-", "-b", "512", "--numeric-owner", "--same-owner", "--xattrs",
+			       "--xattrs-include=*", "--acls", "--delay-directory-restore", "--warning=no-timestamp",
+			       "-C", p->o->into, NULL };
+
+	p->tar = fork_part();
+	if (p->tar)
+		return;
+	umask(022);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != p->self)
+		_exit(127);
+	become(argv, in, STDOUT_FILENO, errs);
+}
+
+static void start(struct pipeline *p)
+{
+	int tail[2], in = STDIN_FILENO, mid;
+
+	make_pipe(tail);
+	if (p->o->squashfs)
+		in = start_squash(p, tail[1]);
+	mid = start_filter(p, in);
+	start_tar(p, mid, tail[1]);
+	close(mid);
+	close(tail[1]);
+	if (in != STDIN_FILENO)
+		close(in);
+	p->tail_fd = tail[0];
+}
+
+static void show_progress(void)
+{
+	static off_t last = -1;
+	off_t now = lseek(STDIN_FILENO, 0, SEEK_CUR);
+
+	if (now < 0 || now == last)
+		return;
+	last = now;
+	printf("progress %lld\n", (long long)now);
+	fflush(stdout);
+}
+
+static bool read_report(struct pipeline *p)
+{
+	ssize_t n;
+
+	p->report = mem_realloc(p->report, p->report_len + 65536, 1);
+	n = read(p->report_fd, p->report + p->report_len, 65536);
+	if (n > 0)
+		p->report_len += (size_t)n;
+	return n > 0 && p->report_len <= REPORT_MAX;
+}
+
+/* Keeps the end of what tar and sqfs2tar say. */
+static bool read_tail(struct pipeline *p)
+{
+	char buf[1024];
+	ssize_t n = read(p->tail_fd, buf, sizeof(buf));
+	size_t over;
+
+	if (n <= 0)
+		return false;
+	if (p->tail_len + (size_t)n > TAIL_MAX - 1) {
+		over = p->tail_len + (size_t)n - (TAIL_MAX - 1);
+		memmove(p->tail, p->tail + over, p->tail_len - over);
+		p->tail_len -= over;
+	}
+	memcpy(p->tail + p->tail_len, buf, (size_t)n);
+	p->tail_len += (size_t)n;
+	p->tail[p->tail_len] = 0;
+	return true;
+}
+
+static void collect(struct pipeline *p)
+{
+	struct pollfd fds[2] = { { .fd = p->report_fd, .events = POLLIN }, { .fd = p->tail_fd, .events = POLLIN } };
+
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		if (poll(fds, 2, PROGRESS_MS) < 0 && errno != EINTR)
+			die("cannot wait");
+		if (fds[0].revents && !read_report(p))
+			fds[0].fd = -1;
+		if (fds[1].revents && !read_tail(p))
+			fds[1].fd = -1;
+		fds[0].revents = fds[1].revents = 0;
+		show_progress();
+	}
+}
+
+static int wait_part(pid_t pid)
+{
+	int status = 0;
+
+	while (pid && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+static const char *last_line(struct pipeline *p, const char *otherwise)
+{
+	char *line;
+
+	while (p->tail_len && p->tail[p->tail_len - 1] == '\n')
+		p->tail[--p->tail_len] = 0;
+	line = strrchr(p->tail, '\n');
+	line = line ? line + 1 : p->tail;
+	return *line ? line : otherwise;
+}
+
+/* "tar: Exiting with failure status due to previous errors" says nothing: the line before it does. */
+static void drop_summary(struct pipeline *p)
+{
+	char *line = strstr(p->tail, "tar: Exiting with failure status");
+
+	if (line && line > p->tail) {
+		*line = 0;
+		p->tail_len = (size_t)(line - p->tail);
+	}
+}
+
+static cJSON *judge(struct pipeline *p, int squash, int filter_status, int tar)
+{
+	struct error err = ERROR_INIT;
+	bool reader_left = WIFEXITED(filter_status) && WEXITSTATUS(filter_status) == EXIT_READER_LEFT;
+	cJSON *report = p->report_len ? json_parse(p->report, p->report_len, &err) : NULL;
+	char safe[128];
+
+	drop_summary(p);
+	if (WIFEXITED(squash) && WEXITSTATUS(squash)) {
+		error_set(&err, ERROR_INVALID, "the squashfs image is damaged: %s",
+			  tar_printable(last_line(p, "sqfs2tar failed"), safe));
+	} else if (filter_status && !reader_left && report && json_str(report, "error")) {
+		return report;
+	} else if (filter_status && !reader_left) {
+		error_set(&err, ERROR_TOOL, "the archive could not be read: its reader died (status %d)", filter_status);
+	} else if (tar || filter_status) {
+		error_set(&err, ERROR_TOOL, "cannot unpack: %s", tar_printable(last_line(p, "tar failed"), safe));
+	} else if (report) {
+		return report;
+	}
+	cJSON_Delete(report);
+	return error_report(&err);
+}
+
+static int unpack(const struct options *o)
+{
+	struct pipeline p = { .o = o, .self = getpid() };
+	int dir = open(o->into, O_RDONLY | O_DIRECTORY), squash, filter_status, tar, fd;
+	cJSON *report;
+
+	if (dir < 0 || flock(dir, LOCK_SH | LOCK_NB))
+		die(o->into);
+	start(&p);
+	collect(&p);
+	squash = wait_part(p.squash);
+	filter_status = wait_part(p.filter);
+	tar = wait_part(p.tar);
+	report = judge(&p, squash, filter_status, tar);
+	free(p.report);
+	dir = json_str(report, "error") ? EXIT_REFUSED : 0;
+	if (dir)
+		fprintf(stderr, "berth-unpack: %s\n", json_str(report, "error"));
+	fd = open(o->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write_report(fd, report))
+		die(o->report);
+	return dir;
+}
+
+/* ---- command line */
+
+static _Noreturn void usage(const char *why)
+{
+	fprintf(stderr, "berth-unpack: %s\n"
+		"usage: berth-unpack --max-bytes N --max-entries N [--max-id N] [--part whole|metadata|rootfs]\n"
+		"                    [--squashfs] [--into DIR --report FILE] <ARCHIVE\n", why);
+	exit(2);
+}
+
+static uint64_t number(const char *text)
+{
+	struct error err = ERROR_INIT;
+	int64_t v;
+
+	if (units_parse_int(text, 1, INT64_MAX / 8192, &v, &err))
+		usage(err.msg);
+	return (uint64_t)v;
+}
+
+static enum tar_part part(const char *text)
+{
+	static const char *const names[] = { "whole", "metadata", "rootfs" };
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]) == 0)
+			return (enum tar_part)i;
+	}
+	usage("--part is whole, metadata or rootfs");
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "max-bytes", 1, NULL, 'b' }, { "max-entries", 1, NULL, 'e' }, { "max-id", 1, NULL, 'i' },
+		{ "part", 1, NULL, 'p' },      { "into", 1, NULL, 'd' },	{ "report", 1, NULL, 'r' },
+		{ "squashfs", 0, NULL, 's' },  { NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'b': o->inspect.max_bytes = number(optarg); break;
+		case 'e': o->inspect.max_entries = number(optarg); break;
+		case 'i': o->inspect.max_id = number(optarg); break;
+		case 'p': o->inspect.part = part(optarg); break;
+		case 'd': o->into = optarg; break;
+		case 'r': o->report = optarg; break;
+		case 's': o->squashfs = true; break;
+		default: usage("unknown option");
+		}
+	}
+	if (optind < argc || !o->inspect.max_bytes || !o->inspect.max_entries || !o->into != !o->report)
+		usage("--max-bytes and --max-entries are needed; --into and --report go together");
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .inspect = { .max_id = 65535 } };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	parse(argc, argv, &o);
+	return o.into ? unpack(&o) : run_filter(&o, 0, 3);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/unpack_sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { NOBODY = 65534 };
+#define MEMORY_MAX (1024UL * 1024 * 1024)
+
+#if defined(__x86_64__)
+#define OUR_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define OUR_ARCH AUDIT_ARCH_AARCH64
+#endif
+
+int sandbox_drop_ids(pid_t parent, struct error *err)
+{
+	if (geteuid() == 0 && (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+			       setresuid(NOBODY, NOBODY, NOBODY)))
+		return error_sys(err, errno, "cannot become nobody");
+	/* after the change of ids, which clears it */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		return error_set(err, ERROR_CANCELLED, "the caller is gone");
+	return 0;
+}
+
+static int limit(int resource, rlim_t max, struct error *err)
+{
+	struct rlimit r = { max, max };
+
+	return setrlimit(resource, &r) ? error_sys(err, errno, "cannot limit resources") : 0;
+}
+
+#ifdef OUR_ARCH
+#define ALLOW(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), \
+		    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+static void filter_syscalls(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		ALLOW(read), ALLOW(write), ALLOW(lseek), ALLOW(close), ALLOW(brk), ALLOW(mmap), ALLOW(munmap),
+		ALLOW(mremap), ALLOW(madvise), ALLOW(mprotect), ALLOW(futex), ALLOW(getrandom),
+		ALLOW(clock_gettime), ALLOW(rt_sigreturn), ALLOW(rt_sigprocmask), ALLOW(getpid), ALLOW(gettid),
+		ALLOW(tgkill), ALLOW(exit), ALLOW(exit_group), ALLOW(newfstatat), ALLOW(fstat),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	(void)prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+#else
+static void filter_syscalls(void)
+{
+}
+#endif
+
+int sandbox_enter(struct error *err)
+{
+	if (limit(RLIMIT_CORE, 0, err) || limit(RLIMIT_NPROC, 0, err))
+		return -1;
+	if (prctl(PR_SET_DUMPABLE, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return error_sys(err, errno, "cannot give up privileges");
+#ifndef __SANITIZE_ADDRESS__
+	if (limit(RLIMIT_AS, MEMORY_MAX, err))
+		return -1;
+	filter_syscalls();
+#endif
+	return 0;
+}
