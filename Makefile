@@ -86,9 +86,11 @@ fuzz-build: $(FUZZ:%=$(BUILD)/fuzz/fuzz_%)
 fuzz: ## fuzz for FUZZ_SECONDS each (clang); findings go to build/fuzz
 	@+$(MAKE) --no-print-directory BUILD=$(PLAIN_BUILD)/libfuzzer CC=clang SANITIZE=1 \
 		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' FUZZ_ENGINE=-fsanitize=fuzzer fuzz-build
-	@set -e; for f in $(FUZZ); do echo "# fuzz_$$f"; mkdir -p $(PLAIN_BUILD)/fuzz/$$f; \
+	@for f in $(FUZZ); do mkdir -p $(PLAIN_BUILD)/fuzz/$$f; log=$(PLAIN_BUILD)/fuzz/$$f.log; \
 		$(PLAIN_BUILD)/libfuzzer/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
-			-verbosity=0 -artifact_prefix=$(PLAIN_BUILD)/fuzz/$$f- $(PLAIN_BUILD)/fuzz/$$f tests/fuzz/corpus/$$f; done
+			-verbosity=0 -artifact_prefix=$(PLAIN_BUILD)/fuzz/$$f- $(PLAIN_BUILD)/fuzz/$$f tests/fuzz/corpus/$$f \
+			>$$log 2>&1 || { tail -n 60 $$log; exit 1; }; \
+		echo "fuzz_$$f:" $$(grep executed_units $$log); done
 fuzz-replay: ## run the fuzzers over their stored inputs (sanitizer build)
 	@+$(MAKE) --no-print-directory BUILD=$(PLAIN_BUILD)/asan SANITIZE=1 fuzz-build
 	@set -e; for f in $(FUZZ); do $(PLAIN_BUILD)/asan/fuzz/fuzz_$$f tests/fuzz/corpus/$$f; done
