@@ -3,11 +3,14 @@
  * berth-rootfs: the mounts of an instance. Run by LXC as a hook, also while berthd is not running, and by berthd for
  * live disk devices. Errors go to stderr in one line: LXC puts them into its log.
  */
+#include <errno.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "helper/rootfs_attach.h"
@@ -23,6 +26,7 @@ struct args {
 	const char *target;
 	const char *create;
 	bool readonly;
+	bool optional;
 	bool mapped; /* --idmap was given */
 	pid_t pid;
 	struct idmap map;
@@ -34,7 +38,8 @@ static const struct option long_options[] = {
 	{ "lower", required_argument, NULL, 'l' },  { "idmap", required_argument, NULL, 'i' },
 	{ "pid", required_argument, NULL, 'p' },    { "source", required_argument, NULL, 's' },
 	{ "target", required_argument, NULL, 't' }, { "create", required_argument, NULL, 'c' },
-	{ "readonly", no_argument, NULL, 'r' },	    { "help", no_argument, NULL, 'h' },
+	{ "readonly", no_argument, NULL, 'r' },	    { "optional", no_argument, NULL, 'o' },
+	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
@@ -47,7 +52,9 @@ static const char usage_text[] =
 	"  umount INSTANCE_DIR\n"
 	"      unmounts it again. lxc.hook.post-stop; as a hook it never fails\n"
 	"  attach --pid=PID --source=PATH --target=PATH [--readonly] [--idmap=BASE:SIZE] [--create=dir|file]\n"
-	"      mounts the host's PATH at the target in the running container whose init is PID\n"
+	"         [--optional]\n"
+	"      mounts the host's PATH at the target in the running container whose init is PID;\n"
+	"      --optional: a missing PATH is fine. Also as lxc.hook.start-host\n"
 	"  detach --pid=PID --target=PATH\n"
 	"      unmounts the target in that container\n"
 	"  idmap-copy --lower=TREE --idmap=BASE:SIZE|none DST\n"
@@ -91,6 +98,12 @@ static int parse_option(struct args *a, int c, struct error *err)
 		return 0;
 	case 'r':
 		a->readonly = true;
+		return 0;
+	case 'o':
+		a->optional = true;
+		return 0;
+	case 'o':
+		a->optional = true;
 		return 0;
 	default:
 		return error_set(err, ERROR_INVALID, "unknown or incomplete option, see 'berth-rootfs --help'");
@@ -166,6 +179,8 @@ static int run_attach(const struct args *a, struct error *err)
 
 	if (need(a->pid, "--pid", err) || need(a->source, "--source", err) || need(a->target, "--target", err))
 		return -1;
+	if (a->optional && access(a->source, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
 	return rootfs_attach(&attach, err);
 }
 
