@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "model/key_types.h"
 
 const char *device_prop(const cJSON *props, const char *key)
@@ -54,6 +55,32 @@ bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *re
 	return true;
 }
 
+static const char *order_key(const cJSON *device)
+{
+	return strcmp(json_str_or(device, "type", ""), "disk") == 0 ? json_str_or(device, "path", "") : "";
+}
+
+static int compare_order(const void *a, const void *b)
+{
+	const cJSON *left = *(const cJSON *const *)a, *right = *(const cJSON *const *)b;
+	int by_path = strcmp(order_key(left), order_key(right));
+
+	return by_path ? by_path : strcmp(left->string, right->string);
+}
+
+const cJSON **devices_in_order(const cJSON *devices)
+{
+	size_t n = 0;
+	const cJSON *item;
+	const cJSON **list = mem_realloc(NULL, (size_t)cJSON_GetArraySize(devices) + 1, sizeof(*list));
+
+	cJSON_ArrayForEach(item, devices)
+		list[n++] = item;
+	list[n] = NULL;
+	qsort(list, n, sizeof(*list), compare_order);
+	return list;
+}
+
 void mount_field(struct strbuf *out, const char *path, bool relative)
 {
 	if (relative)
@@ -66,17 +93,26 @@ void mount_field(struct strbuf *out, const char *path, bool relative)
 	}
 }
 
-void live_command(const struct live_change *change, const char *device, ...)
+void live_command_argv(const struct live_change *change, const char *device, const struct argv *argv)
 {
 	cJSON *command = cJSON_CreateObject();
-	cJSON *argv = cJSON_AddArrayToObject(command, "argv");
+	cJSON *list = cJSON_AddArrayToObject(command, "argv");
+
+	json_set_str(command, "device", device);
+	for (size_t i = 0; i < argv->n; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(argv->v[i]));
+	cJSON_AddItemToArray(change->commands, command);
+}
+
+void live_command(const struct live_change *change, const char *device, ...)
+{
+	AUTO_ARGV struct argv argv = ARGV_INIT;
 	const char *arg;
 	va_list ap;
 
-	json_set_str(command, "device", device);
 	va_start(ap, device);
 	while ((arg = va_arg(ap, const char *)))
-		cJSON_AddItemToArray(argv, cJSON_CreateString(arg));
+		argv_push(&argv, arg);
 	va_end(ap);
-	cJSON_AddItemToArray(change->commands, command);
+	live_command_argv(change, device, &argv);
 }

@@ -40,10 +40,15 @@ int device_refuse(const char *key, const char *value, const char *rule, struct e
 /* The id map of an instance: volatile.idmap.*, or the host's whole range. False: privileged, no map. */
 bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *ret_base, uint32_t *ret_size);
 
+/* In the order to set them up: by name, but disks last and by path, so that /mnt comes before /mnt/data.
+ * NULL-terminated; free the array. */
+const cJSON **devices_in_order(const cJSON *devices);
+
 /* A path as a field of an fstab line (octal escapes for blanks and backslash), without the leading '/' if relative. */
 void mount_field(struct strbuf *out, const char *path, bool relative);
 
 /* Appends {"device","argv"} to change->commands; the list of const char * ends with NULL. */
 void live_command(const struct live_change *change, const char *device, ...) __attribute__((sentinel));
+void live_command_argv(const struct live_change *change, const char *device, const struct argv *argv);
 
 #endif

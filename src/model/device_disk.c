@@ -52,17 +52,19 @@ static int valid_propagation(const char *device, const char *key, const char *va
 const struct device_property disk_properties[] = {
 	{ "path", "path", true, valid_target, KEY_LIVE_APPLY, "Where it appears inside; / is the root file system." },
 	{ "source", "path", false, valid_source, KEY_LIVE_APPLY,
-	  "The file or folder of the host. Every folder on the way to it must be open to others (mode x)." },
+	  "The file or folder of the host." },
 	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING, "The storage pool of the root file system: " POOL "." },
 	{ "size", "size", false, valid_size, KEY_LIVE_RESTART,
 	  "The root file system's size; refused by storage drivers that cannot enforce it (overlay, dir)." },
 	{ "readonly", "bool", false, device_valid_bool, KEY_LIVE_APPLY, "Mount it read-only." },
 	{ "optional", "bool", false, device_valid_bool, KEY_LIVE_NOTHING, "Start also when the source is missing." },
 	{ "required", "bool", false, device_valid_bool, KEY_LIVE_NOTHING, "false: the same as optional=true." },
-	{ "recursive", "bool", false, device_valid_bool, KEY_LIVE_RESTART, "With the mounts below the source." },
+	{ "recursive", "bool", false, device_valid_bool, KEY_LIVE_RESTART,
+	  "With the mounts below the source. Every folder on the way to it must then be open to others (mode x)." },
 	{ "shift", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
 	  "Map owners so that the host's root is the container's root in it; true unless set to false." },
-	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART, "Mount propagation, see mount(8)." },
+	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART, 
+	  "Mount propagation, see mount(8). Every folder on the way to the source must then be open to others." },
 	{ .name = NULL },
 };
 
@@ -129,15 +131,41 @@ static bool wants_map(const cJSON *config, const struct probe *probe, const cJSO
 	       instance_idmap(config, probe, base, size);
 }
 
-int disk_render(struct render *r, const char *device, const cJSON *props, struct error *err)
+/*
+ * The program that mounts it in the container whose init is --pid (appended by the caller). It does so with the
+ * host's rights: folders on the way to the source may be closed to others, and an idmapped source may be missing.
+ */
+static void attach_arguments(struct argv *a, const char *libexec, const cJSON *props, const cJSON *config,
+			     const struct probe *probe)
 {
-	const char *source = device_prop(props, "source");
-	const char *propagation = device_prop(props, "propagation");
+	const char *path = device_prop(props, "path"), *source = device_prop(props, "source");
+	uint32_t base, size;
+
+	argv_pushf(a, "%s/berth-rootfs", libexec);
+	argv_push(a, "attach");
+	argv_pushf(a, "--source=%s", source);
+	argv_pushf(a, "--target=/%s", path + strspn(path, "/"));
+	argv_pushf(a, "--create=%s", source_is_file(source) ? "file" : "dir");
+	if (type_is_true(device_prop(props, "readonly")))
+		argv_push(a, "--readonly");
+	if (is_optional(props))
+		argv_push(a, "--optional");
+	if (wants_map(config, probe, props, &base, &size))
+		argv_pushf(a, "--idmap=%" PRIu32 ":%" PRIu32, base, size);
+}
+
+/* What only a mount entry of LXC's own can do. */
+static bool needs_entry(const cJSON *props)
+{
+	return type_is_true(device_prop(props, "recursive")) || device_prop(props, "propagation");
+}
+
+static void render_entry(struct render *r, const cJSON *props)
+{
+	const char *source = device_prop(props, "source"), *propagation = device_prop(props, "propagation");
 	AUTO_STRBUF struct strbuf entry = STRBUF_INIT;
 	uint32_t base, size;
 
-	if (is_root(props))
-		return 0;
 	mount_field(&entry, source, false);
 	strbuf_addch(&entry, ' ');
 	mount_field(&entry, device_prop(props, "path"), true);
@@ -149,10 +177,26 @@ int disk_render(struct render *r, const char *device, const cJSON *props, struct
 		strbuf_addstr(&entry, ",optional");
 	if (propagation)
 		strbuf_addf(&entry, ",%s", propagation);
-	if (wants_map(r->config, r->probe, props, &base, &size))
+	/* LXC 5 fails on a missing source with a map even when it is optional */
+	if (wants_map(r->config, r->probe, props, &base, &size) && fs_exists(source))
 		strbuf_addstr(&entry, ",idmap=container");
-	strbuf_addstr(&entry, " 0 0");
-	render_line(r, "lxc.mount.entry", "%s", entry.buf);
+	render_line(r, "lxc.mount.entry", "%s 0 0", entry.buf);
+}
+
+int disk_render(struct render *r, const char *device, const cJSON *props, struct error *err)
+{
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	AUTO_FREE char *quoted = NULL;
+
+	if (is_root(props))
+		return 0;
+	if (needs_entry(props)) {
+		render_entry(r, props);
+		return 0;
+	}
+	attach_arguments(&argv, r->in->rootfs.libexec_dir, props, r->config, r->probe);
+	quoted = argv_quote(&argv); /* LXC runs hooks through sh, which also puts the pid in */
+	render_line(r, "lxc.hook.start-host", "%s --pid=$LXC_PID", quoted);
 	return 0;
 }
 
@@ -166,31 +210,13 @@ static void detach(const struct live_change *c, const char *device, const cJSON 
 	live_command(c, device, program, "detach", pid, target, NULL);
 }
 
-static enum live_result attach(const struct live_change *c, const char *device, const cJSON *props)
+static void attach(const struct live_change *c, const char *device, const cJSON *props)
 {
-	const char *path = device_prop(props, "path"), *source = device_prop(props, "source");
-	AUTO_FREE char *program = mem_printf("%s/berth-rootfs", c->libexec_dir);
-	AUTO_FREE char *pid = mem_printf("--pid=%d", (int)c->live.pid);
-	AUTO_FREE char *from = mem_printf("--source=%s", source);
-	AUTO_FREE char *target = mem_printf("--target=/%s", path + strspn(path, "/"));
-	const char *create = source_is_file(source) ? "--create=file" : "--create=dir";
-	bool readonly = type_is_true(device_prop(props, "readonly"));
-	AUTO_FREE char *idmap = NULL;
-	uint32_t base, size;
+	AUTO_ARGV struct argv argv = ARGV_INIT;
 
-	if (is_optional(props) && !fs_exists(source))
-		return LIVE_APPLIED;
-	if (type_is_true(device_prop(props, "recursive")) || device_prop(props, "propagation"))
-		return LIVE_PENDING;
-	if (wants_map(c->new_config, c->live.probe, props, &base, &size))
-		idmap = mem_printf("--idmap=%" PRIu32 ":%" PRIu32, base, size);
-	if (idmap)
-		live_command(c, device, program, "attach", pid, from, target, create, idmap,
-			     readonly ? "--readonly" : NULL, NULL);
-	else
-		live_command(c, device, program, "attach", pid, from, target, create,
-			     readonly ? "--readonly" : NULL, NULL);
-	return LIVE_APPLIED;
+	attach_arguments(&argv, c->libexec_dir, props, c->new_config, c->live.probe);
+	argv_pushf(&argv, "--pid=%d", (int)c->live.pid);
+	live_command_argv(c, device, &argv);
 }
 
 enum live_result disk_live(const struct live_change *change, const char *device, const cJSON *old_props,
@@ -205,9 +231,11 @@ enum live_result disk_live(const struct live_change *change, const char *device,
 		differs = !device_same(old_props, new_props, *key);
 	if (!differs)
 		return LIVE_APPLIED;
-	if (new_props && (type_is_true(device_prop(new_props, "recursive")) || device_prop(new_props, "propagation")))
+	if (new_props && needs_entry(new_props))
 		return LIVE_PENDING;
 	if (old_props)
 		detach(change, device, old_props);
-	return new_props ? attach(change, device, new_props) : LIVE_APPLIED;
+	if (new_props)
+		attach(change, device, new_props);
+	return LIVE_APPLIED;
 }

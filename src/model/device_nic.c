@@ -107,6 +107,17 @@ static void net_line(struct render *r, const char *key, const char *value)
 		render_line(r, name, "%s", value);
 }
 
+/* By a program, so that limits hold also when lxc-start is called without berth. */
+static void render_limits(struct render *r, const struct nic *nic)
+{
+	AUTO_FREE char *up = mem_printf("%s/berth-nic-up --ingress=%" PRIu64 " --egress=%" PRIu64,
+					r->in->rootfs.libexec_dir, nic->ingress, nic->egress);
+	AUTO_FREE char *down = mem_printf("%s/berth-nic-up --ingress=0 --egress=0", r->in->rootfs.libexec_dir);
+
+	net_line(r, "script.up", up);
+	net_line(r, "script.down", down);
+}
+
 static void render_addresses(struct render *r, const struct nic *nic)
 {
 	net_line(r, "ipv4.address", nic->ip4.text);
@@ -119,7 +130,6 @@ int nic_render(struct render *r, const char *device, const cJSON *props, struct 
 {
 	static const char *const types[NIC_KINDS] = { "veth", "veth", "macvlan", "phys" };
 	struct nic_source src = { r->config, r->in->devices, r->in->rootfs.instance_dir };
-	AUTO_FREE char *script = NULL;
 	struct nic nic;
 
 	while (raw_lxc_has_network(json_str(r->config, "raw.lxc"), r->nics))
@@ -136,11 +146,8 @@ int nic_render(struct render *r, const char *device, const cJSON *props, struct 
 	if (is_veth(nic.kind))
 		net_line(r, "veth.pair", nic.host);
 	render_addresses(r, &nic);
-	if (nic.ingress || nic.egress) {
-		script = mem_printf("%s/berth-nic-up --ingress=%" PRIu64 " --egress=%" PRIu64, r->in->rootfs.libexec_dir,
-				    nic.ingress, nic.egress);
-		net_line(r, "script.up", script);
-	}
+	if (nic.ingress || nic.egress)
+		render_limits(r, &nic);
 	r->nics++;
 	return 0;
 }

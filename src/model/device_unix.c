@@ -200,9 +200,7 @@ static void make_node(const struct live_change *c, const char *device, const cJS
 
 	node_arguments(&node, c->libexec_dir, c->instance_dir, device, props);
 	push_owner(&node, props, c->new_config, c->live.probe);
-	/* program, node, type, number or source, mode, owner[, optional] */
-	live_command(c, device, node.v[0], node.v[1], node.v[2], node.v[3], node.v[4], node.v[5],
-		     node.n > 6 ? node.v[6] : NULL, NULL);
+	live_command_argv(c, device, &node);
 }
 
 static enum live_result attach(const struct live_change *c, const char *device, const cJSON *props)

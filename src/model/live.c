@@ -2,18 +2,31 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "model/device.h"
 #include "model/key_types.h"
 
-static void note(cJSON *list, const char *name)
+static int position(const cJSON *list, const char *name)
 {
+	int i = 0;
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, list) {
 		if (strcmp(item->valuestring, name) == 0)
-			return;
+			return i;
+		i++;
 	}
-	cJSON_AddItemToArray(list, cJSON_CreateString(name));
+	return -1;
+}
+
+/* A name stands in one of the two lists: what is partly pending is pending. */
+static void note(const struct live_change *c, bool applied, const char *name)
+{
+	if (position(c->pending, name) >= 0 || (applied && position(c->applied, name) >= 0))
+		return;
+	if (!applied && position(c->applied, name) >= 0)
+		cJSON_DeleteItemFromArray(c->applied, position(c->applied, name));
+	cJSON_AddItemToArray(applied ? c->applied : c->pending, cJSON_CreateString(name));
 }
 
 static void warn(const struct live_change *c, const char *name, const struct error *why)
@@ -34,16 +47,16 @@ static void apply_key(const struct live_change *c, const char *key, const char *
 	if (!row || strncmp(key, "volatile.", strlen("volatile.")) == 0)
 		return; /* berth's own notes are nobody's change */
 	if (row->live == KEY_LIVE_NOTHING) {
-		note(c->applied, key);
+		note(c, true, key);
 		return;
 	}
 	if (row->live == KEY_LIVE_APPLY && row->apply(&c->live, key, new_value, &why) == 0) {
-		note(c->applied, key);
+		note(c, true, key);
 		return;
 	}
 	if (row->live == KEY_LIVE_APPLY)
 		warn(c, key, &why);
-	note(c->pending, key);
+	note(c, false, key);
 }
 
 static void apply_config(const struct live_change *c)
@@ -79,7 +92,7 @@ static int apply_device(const struct live_change *c, const char *name, const cJS
 	result = type->live(c, name, old, new, err);
 	if (result == LIVE_FAILED)
 		return -1;
-	note(result == LIVE_APPLIED ? c->applied : c->pending, name);
+	note(c, result == LIVE_APPLIED, name);
 	return 0;
 }
 
@@ -105,15 +118,16 @@ static int remove_devices(const struct live_change *c, struct error *err)
 
 static int add_devices(const struct live_change *c, struct error *err)
 {
-	const cJSON *item;
+	AUTO_FREE const cJSON **ordered = devices_in_order(c->new_devices);
 
-	cJSON_ArrayForEach(item, c->new_devices) {
-		const cJSON *old = real_device(c->old_devices, item->string);
-		const cJSON *new = real_device(c->new_devices, item->string);
+	for (const cJSON **device = ordered; *device; device++) {
+		const char *name = (*device)->string;
+		const cJSON *old = real_device(c->old_devices, name);
+		const cJSON *new = real_device(c->new_devices, name);
 
 		if (!new || (old && cJSON_Compare(old, new, true)))
 			continue;
-		if (apply_device(c, item->string, same_type(old, new) ? old : NULL, new, err) < 0)
+		if (apply_device(c, name, same_type(old, new) ? old : NULL, new, err) < 0)
 			return -1;
 	}
 	return 0;

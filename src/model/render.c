@@ -172,23 +172,30 @@ static void begin_device(struct render *r, cJSON *list, const char *type, const 
 	cJSON_AddItemToArray(list, section);
 }
 
+static int render_device(struct render *r, cJSON *list, const cJSON *device, struct error *err)
+{
+	const char *name = json_str_or(device, "type", "");
+	const struct device_type *type = device_type_find(name);
+
+	if (!type)
+		return error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type",
+				 device->string);
+	begin_device(r, list, name, device->string);
+	if (type->render(r, device->string, device, err) < 0 || check_lines(r->lines, err) < 0)
+		return -1;
+	if (cJSON_GetArraySize(r->lines) == 0)
+		cJSON_DeleteItemFromArray(list, cJSON_GetArraySize(list) - 1);
+	return 0;
+}
+
 static int render_devices(struct render *r, const cJSON *devices, struct error *err)
 {
+	AUTO_FREE const cJSON **ordered = devices_in_order(devices);
 	cJSON *list = cJSON_AddArrayToObject(r->context, "devices");
-	const cJSON *item;
 
-	cJSON_ArrayForEach(item, devices) {
-		const char *type_name = json_str_or(item, "type", "");
-		const struct device_type *type = device_type_find(type_name);
-
-		if (!type)
-			return error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type",
-					 item->string);
-		begin_device(r, list, type_name, item->string);
-		if (type->render(r, item->string, item, err) < 0 || check_lines(r->lines, err) < 0)
+	for (const cJSON **device = ordered; *device; device++) {
+		if (render_device(r, list, *device, err) < 0)
 			return -1;
-		if (cJSON_GetArraySize(r->lines) == 0)
-			cJSON_DeleteItemFromArray(list, cJSON_GetArraySize(list) - 1);
 	}
 	if (r->nics == 0 && !raw_lxc_has_networks(json_str(r->config, "raw.lxc"))) {
 		begin_device(r, list, "no", "nic: an own, empty network, or it would have the host's");

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <ini.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -12,11 +11,9 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/similar.h"
-#include "base/units.h"
+#include "model/settings_value.h"
 
 #define FILE_MAX (1u << 20)
-#define PATH_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+-"
-#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 #define AT(field) .offset = offsetof(struct settings, field)
 
@@ -29,27 +26,32 @@ const struct settings_key settings_keys[] = {
 	  .doc = "The lxcpath: one folder per instance, shared with the lxc-* tools." },
 	{ "images_path", "path", "/var/lib/lxc/templates", "images", AT(images_path),
 	  .doc = "Image store, and template archives to be imported by name." },
-	{ "backup_path", "path", "/var/lib/lxc/backups", "backups", AT(backup_path), .doc = "Backups of instances." },
+	{ "backup_path", "path", "/var/lib/lxc/backups", "backups", AT(backup_path),
+	  .doc = "Backups of instances." },
 	{ "extern_path", "path", "/var/lib/lxc/volumes", "volumes", AT(extern_path),
 	  .doc = "Volumes: data that outlives the instance it is attached to." },
-	{ "run_path", "path", "/run/berth", "run", AT(run_path), .doc = "Socket and locks; gone after a reboot." },
+	{ "run_path", "path", "/run/berth", "run", AT(run_path),
+	  .doc = "Socket and locks; gone after a reboot." },
 	{ "state_path", "path", "/var/lib/berth", "state", AT(state_path),
 	  .doc = "Operation journal, profiles, server configuration." },
 	{ "hooks_path", "path", "/etc/berth/hooks.d", "hooks.d", AT(hooks_path),
 	  .doc = "Lifecycle hooks: one folder per event." },
 	{ "network_pub", "interface", "lxcbr0", .max = 15, AT(network_pub),
 	  .doc = "Bridge of NICs of the type pub; the default profile's bridge." },
-	{ "network_nat", "interface", "lxcbr1", .max = 15, AT(network_nat), .doc = "Bridge of NICs of the type nat." },
-	{ "remote_port", "integer", "7681", .min = 1, .max = 65535, AT(remote_port), .doc = "TCP port of the web terminal." },
+	{ "network_nat", "interface", "lxcbr1", .max = 15, AT(network_nat),
+	  .doc = "Bridge of NICs of the type nat." },
+	{ "remote_port", "integer", "7681", .min = 1, .max = 65535, AT(remote_port),
+	  .doc = "TCP port of the web terminal." },
 	{ "public_addr", "address", "", .max = 253, AT(public_addr),
 	  .doc = "Host name or address in terminal URLs; the address a client asked for unless set." },
 	{ "ports_start", "integer", "0", .min = 0, .max = 65535, AT(ports_start),
 	  .doc = "First port of the range for automatic port forwards; 0 with ports_close 0: none." },
-	{ "ports_close", "integer", "0", .min = 0, .max = 65535, AT(ports_close), .doc = "Last port of that range." },
+	{ "ports_close", "integer", "0", .min = 0, .max = 65535, AT(ports_close),
+	  .doc = "Last port of that range." },
 	{ "filter_name", "name", "", .max = 63, AT(filter_name),
 	  .doc = "Only containers whose names start so are managed; empty: all." },
 	{ "storage_driver", "choice", "auto", .choices = "auto|overlay|dir", AT(storage_driver),
-	  .doc = "How instances get their root: overlay on the image, or a copy; auto: overlay where the host can." },
+	  .doc = "How instances get their root: overlay on the image or a copy; auto: overlay if it works." },
 	{ "operations_parallel", "integer", "0", .min = 0, .max = 1024, AT(operations_parallel),
 	  .doc = "Operations that run at once; 0: two per core." },
 	{ "image_max_bytes", "size", "64GiB", .min = 1 << 20, .max = 1ll << 50, AT(image_max_bytes),
@@ -78,129 +80,6 @@ struct loader {
 	struct error *err;
 };
 
-/* ---- values */
-
-static bool below(const char *path, const char *root)
-{
-	size_t n = strlen(root);
-
-	return strncmp(path, root, n) == 0 && (path[n] == '/' || path[n] == 0 || strcmp(root, "/") == 0);
-}
-
-/* "/a//b/./c/" -> "/a/b/c" */
-static char *normalise_path(const char *key, const char *path, struct error *err)
-{
-	size_t bad = strspn(path, PATH_CHARS);
-	AUTO_FREE char *copy = mem_strdup(path);
-	char *save = NULL, *part;
-	struct strbuf out = STRBUF_INIT;
-
-	if (*path != '/')
-		error_set(err, ERROR_INVALID, "%s: '%.200s' is not an absolute path", key, path);
-	else if (path[bad])
-		error_set(err, ERROR_INVALID, "%s: '%.200s': a path may only have letters, digits and . _ / + -", key, path);
-	else if (strlen(path) >= PATH_MAX / 4)
-		error_set(err, ERROR_INVALID, "%s: the path is longer than %d characters", key, PATH_MAX / 4 - 1);
-	if (*path != '/' || path[bad] || strlen(path) >= PATH_MAX / 4)
-		return NULL;
-	for (part = strtok_r(copy, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
-		if (strcmp(part, "..") == 0) {
-			error_set(err, ERROR_INVALID, "%s: '%.200s' must not have '..' in it", key, path);
-			strbuf_clear(&out);
-			return NULL;
-		}
-		if (strcmp(part, ".") != 0)
-			strbuf_addf(&out, "/%s", part);
-	}
-	if (!out.len)
-		strbuf_addch(&out, '/');
-	return strbuf_detach(&out);
-}
-
-static bool is_choice(const char *choices, const char *value)
-{
-	size_t n = strlen(value);
-	const char *p = choices;
-
-	while (p && !strchr(value, '|')) {
-		if (strncmp(p, value, n) == 0 && (p[n] == '|' || p[n] == 0))
-			return true;
-		p = strchr(p, '|');
-		p = p ? p + 1 : NULL;
-	}
-	return false;
-}
-
-static int check_text(const struct settings_key *k, const char *value, struct error *err)
-{
-	const char *chars = strcmp(k->type, "address") == 0 ? NAME_CHARS ":" : NAME_CHARS;
-	size_t n = strlen(value);
-
-	if (strcmp(k->type, "choice") == 0) {
-		if (!is_choice(k->choices, value))
-			return error_set(err, ERROR_INVALID, "%s: '%.64s' is not one of %s", k->name, value, k->choices);
-		return 0;
-	}
-	if (value[strspn(value, chars)])
-		return error_set(err, ERROR_INVALID, "%s: '%.64s' may only have the characters A-Z a-z 0-9 %s", k->name,
-				 value, chars + 62);
-	if (n < (size_t)k->min || n > (size_t)k->max)
-		return error_set(err, ERROR_INVALID, "%s: '%.64s' must have from %d to %d characters", k->name, value,
-				 (int)k->min, (int)k->max);
-	if (strcmp(k->type, "interface") == 0 && (!n || strcmp(value, ".") == 0 || strcmp(value, "..") == 0))
-		return error_set(err, ERROR_INVALID, "%s: '%s' is no name of a network interface", k->name, value);
-	return 0;
-}
-
-static int parse_number(const struct settings_key *k, const char *value, int64_t *ret, struct error *err)
-{
-	uint64_t v = 0;
-	int rc;
-
-	if (strcmp(k->type, "integer") == 0)
-		return units_parse_int(value, k->min, k->max, ret, err) < 0 ? error_wrap(err, "%s", k->name) : 0;
-	rc = strcmp(k->type, "size") == 0 ? units_parse_size(value, &v, err) : units_parse_duration(value, &v, err);
-	if (rc < 0)
-		return error_wrap(err, "%s", k->name);
-	if ((int64_t)v < k->min || (int64_t)v > k->max)
-		return error_set(err, ERROR_INVALID, "%s: %.64s is out of range: it must be from %lld to %lld %s", k->name,
-				 value, (long long)k->min, (long long)k->max,
-				 strcmp(k->type, "size") == 0 ? "bytes" : "seconds");
-	*ret = (int64_t)v;
-	return 0;
-}
-
-static bool is_number(const struct settings_key *k)
-{
-	return strcmp(k->type, "integer") == 0 || strcmp(k->type, "size") == 0 || strcmp(k->type, "duration") == 0;
-}
-
-static int set_value(struct loader *l, const struct settings_key *k, const char *value, struct error *err)
-{
-	char *field = (char *)l->s + k->offset;
-	char *text;
-
-	if (is_number(k))
-		return parse_number(k, value, (int64_t *)(void *)field, err);
-	if (strcmp(k->type, "path") == 0) {
-		text = normalise_path(k->name, value, err);
-		if (!text)
-			return -1;
-		if (l->root && !below(text, l->root)) {
-			error_set(err, ERROR_INVALID, "%s: '%s' is not below the root '%s'", k->name, text, l->root);
-			free(text);
-			return -1;
-		}
-	} else {
-		if (check_text(k, value, err) < 0)
-			return -1;
-		text = mem_strdup(value);
-	}
-	free(*(char **)(void *)field);
-	*(char **)(void *)field = text;
-	return 0;
-}
-
 /* ---- the file */
 
 /* fgets() over the text: counts lines, drops the indentation that inih takes for a continuation,
@@ -221,8 +100,8 @@ static char *read_line(char *out, int size, void *stream)
 	n = l->pos < end && !strchr("#;", *l->pos) ? (size_t)(end - l->pos) : 0;
 	if (n > (size_t)size - 2) {
 		if (!l->bad_line)
-			error_set(l->err, ERROR_INVALID, "%s:%u: the line is longer than %d characters", l->file, l->line,
-				  size - 2);
+			error_set(l->err, ERROR_INVALID, "%s:%u: the line is longer than %d characters",
+				  l->file, l->line, size - 2);
 		l->bad_line = l->bad_line ? l->bad_line : l->line;
 		return NULL;
 	}
@@ -251,7 +130,8 @@ static int set_key(struct loader *l, const char *section, const char *name, cons
 	size_t i;
 
 	if (*section)
-		return error_set(l->err, ERROR_INVALID, "section '[%.64s]': this file has no sections", section);
+		return error_set(l->err, ERROR_INVALID, "section '[%.64s]': this file has no sections",
+				 section);
 	for (i = 0; i < KEYS; i++)
 		if (strcmp(settings_keys[i].name, name) == 0)
 			break;
@@ -260,7 +140,7 @@ static int set_key(struct loader *l, const char *section, const char *name, cons
 	if (l->lines[i])
 		return error_set(l->err, ERROR_INVALID, "'%s' is set already in line %u", name, l->lines[i]);
 	l->lines[i] = l->line;
-	return set_value(l, &settings_keys[i], value, l->err);
+	return settings_set_value(l->s, l->root, &settings_keys[i], value, l->err);
 }
 
 /* inih goes on after an error; the first one counts. */
@@ -294,7 +174,8 @@ static int read_config(struct loader *l, bool must_exist)
 	if (first_bad < 0)
 		return error_set(l->err, ERROR_SYSTEM, "cannot read '%s'", l->file);
 	if (first_bad > 0 && (!l->bad_line || (unsigned)first_bad < l->bad_line))
-		return error_set(l->err, ERROR_INVALID, "%s:%d: this is not 'key = value'", l->file, first_bad);
+		return error_set(l->err, ERROR_INVALID, "%s:%d: this is not 'key = value'", l->file,
+				 first_bad);
 	return l->bad_line ? -1 : 0;
 }
 
@@ -304,7 +185,7 @@ static char *default_server_name(void)
 {
 	char name[254] = "";
 
-	if (gethostname(name, sizeof(name) - 1) < 0 || !*name || name[strspn(name, NAME_CHARS)])
+	if (gethostname(name, sizeof(name) - 1) < 0 || !*name || name[strspn(name, SETTINGS_NAME_CHARS)])
 		return mem_strdup("berth");
 	return mem_strdup(name);
 }
@@ -317,7 +198,7 @@ static int set_defaults(struct loader *l)
 	for (k = settings_keys; k->name; k++) {
 		AUTO_FREE char *path = k->below_root && l->root ? fs_join(l->root, k->below_root) : NULL;
 
-		if (set_value(l, k, path ? path : k->def ? k->def : name, l->err) < 0)
+		if (settings_set_value(l->s, l->root, k, path ? path : k->def ? k->def : name, l->err) < 0)
 			return -1;
 	}
 	return 0;
@@ -337,7 +218,8 @@ static int check_paths(const struct settings *s, struct error *err)
 			pa = *(char *const *)(const void *)((const char *)s + a->offset);
 			pb = *(char *const *)(const void *)((const char *)s + b->offset);
 			if (strcmp(pa, pb) == 0)
-				return error_set(err, ERROR_INVALID, "%s and %s are the same folder '%s'", a->name, b->name, pa);
+				return error_set(err, ERROR_INVALID, "%s and %s are the same folder '%s'",
+						 a->name, b->name, pa);
 		}
 	}
 	return 0;
@@ -346,10 +228,12 @@ static int check_paths(const struct settings *s, struct error *err)
 static int check_ports(const struct settings *s, struct error *err)
 {
 	if (!s->ports_start != !s->ports_close || s->ports_start > s->ports_close)
-		return error_set(err, ERROR_INVALID, "ports_start %d and ports_close %d are no range of ports",
+		return error_set(err, ERROR_INVALID,
+				 "ports_start %d and ports_close %d are no range of ports",
 				 (int)s->ports_start, (int)s->ports_close);
 	if (s->ports_start && s->remote_port >= s->ports_start && s->remote_port <= s->ports_close)
-		return error_set(err, ERROR_INVALID, "remote_port %d lies in the range of ports_start and ports_close",
+		return error_set(err, ERROR_INVALID,
+				 "remote_port %d lies in the range of ports_start and ports_close",
 				 (int)s->remote_port);
 	return 0;
 }
@@ -377,14 +261,14 @@ static char *resolve_root(const char *root, struct error *err)
 	}
 	strbuf_addf(&path, "%s/%s", real, *root ? root + n : "");
 	free(real);
-	return normalise_path("root", path.buf, err);
+	return settings_normalise_path("root", path.buf, err);
 }
 
 static int set_folder(char **field, const char *env, const char *def, struct error *err)
 {
 	const char *value = getenv(env);
 
-	*field = normalise_path(env, value && *value ? value : def, err);
+	*field = settings_normalise_path(env, value && *value ? value : def, err);
 	return *field ? 0 : -1;
 }
 
@@ -394,7 +278,8 @@ static int set_socket(struct settings *s, const char *path, struct error *err)
 
 	s->socket = path ? mem_strdup(path) : fs_join(s->run_path, "berth.sock");
 	if (!*s->socket || strlen(s->socket) > max)
-		return error_set(err, ERROR_INVALID, "the socket's path '%.200s' must have from 1 to %zu characters", s->socket,
+		return error_set(err, ERROR_INVALID,
+				 "the socket's path '%.200s' must have from 1 to %zu characters", s->socket,
 				 max);
 	return 0;
 }
@@ -406,13 +291,16 @@ static int load(struct loader *l, const struct settings_source *src, const char 
 	const struct settings_key *k;
 
 	l->root = root;
-	l->file = src->config_file ? src->config_file : in_root ? in_root : BERTH_SYSCONFDIR "/berth/berth.conf";
+	l->file = in_root ? in_root : BERTH_SYSCONFDIR "/berth/berth.conf";
+	if (src->config_file)
+		l->file = src->config_file;
 	if (set_defaults(l) < 0 || read_config(l, src->config_file != NULL) < 0)
 		return -1;
 	if (check_paths(s, l->err) < 0 || check_ports(s, l->err) < 0)
 		return error_wrap(l->err, "%s", l->file);
 	for (k = settings_keys; src->log_level && k->name; k++)
-		if (strcmp(k->name, "log_level") == 0 && set_value(l, k, src->log_level, l->err) < 0)
+		if (strcmp(k->name, "log_level") == 0 &&
+		    settings_set_value(l->s, l->root, k, src->log_level, l->err) < 0)
 			return -1;
 	if (set_folder(&s->libexec_dir, "BERTH_LIBEXEC_DIR", BERTH_LIBEXECDIR, l->err) < 0 ||
 	    set_folder(&s->template_dir, "BERTH_TEMPLATE_DIR", BERTH_DATADIR "/templates", l->err) < 0)
@@ -443,7 +331,7 @@ void settings_free(struct settings *s)
 	if (!s)
 		return;
 	for (k = settings_keys; k->name; k++)
-		if (!is_number(k))
+		if (!settings_is_number(k))
 			free(*(char **)(void *)((char *)s + k->offset));
 	free(s->socket);
 	free(s->libexec_dir);

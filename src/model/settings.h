@@ -63,8 +63,11 @@ struct settings_key {
 };
 extern const struct settings_key settings_keys[];
 
-/* Errors of the file name it and the line: "FILE:3: unknown key 'x' (did you mean 'y'?)". Every path is normalised:
- * absolute, no "//", "." or trailing "/"; with a root, every path must lie below it. */
+/*
+ * Errors of the file name it and the line: "FILE:3: unknown key 'x' (did you
+ * mean 'y'?)".  Every path is normalised: absolute, no "//", "." or trailing
+ * "/"; with a root (which may be relative), every path must lie below it.
+ */
 struct settings *settings_load(const struct settings_source *src, struct error *err);
 void settings_free(struct settings *s);
 
