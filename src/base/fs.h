@@ -20,7 +20,11 @@ char *fs_join(const char *dir, const char *name); /* "dir/name"; caller frees */
 /* Appends the whole file; ERROR_TOO_LARGE past max bytes, ERROR_NOT_FOUND when missing. */
 int fs_read_file(const char *path, size_t max, struct strbuf *out, struct error *err);
 
-/* tmp beside it, write, fsync, rename, fsync of the folder. On failure the old file is untouched and no tmp stays. */
+/*
+ * tmp beside it, write, fsync, rename, fsync of the folder.  On failure the old
+ * file is untouched and no tmp stays.  The tmp is ".NAME.tmp": what a crash
+ * leaves is overwritten by the next write, and scans of the folder skip it.
+ */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct error *err);
 
 int fs_mkdirs(const char *path, mode_t mode, struct error *err); /* mkdir -p; mode for those it makes */

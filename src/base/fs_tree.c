@@ -99,7 +99,8 @@ static int visit_file(struct walk *w, const char *name)
 
 	if (w->remove) {
 		if (unlinkat(w->fd, name, 0) < 0 && errno != ENOENT)
-			return fail(w, errno, errno == EBUSY ? "remove (is it a mount point?)" : "remove", name);
+			return fail(w, errno, errno == EBUSY ? "remove (is it a mount point?)" : "remove",
+				    name);
 		return 0;
 	}
 	if (fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -151,7 +152,8 @@ static int enter(struct walk *w, int dirfd, const char *name)
 	struct stat st;
 	int fd = open_below(dirfd, name);
 
-	if (fd < 0 && (errno == ENOENT || (!w->remove && (errno == EXDEV || errno == ENOTDIR || errno == ELOOP))))
+	if (fd < 0 &&
+	    (errno == ENOENT || (!w->remove && (errno == EXDEV || errno == ENOTDIR || errno == ELOOP))))
 		return 1;
 	if (fd < 0 && errno == EXDEV) {
 		path = path_of(w, name);
@@ -167,7 +169,9 @@ static int enter(struct walk *w, int dirfd, const char *name)
 		w->stack = mem_realloc(w->stack, w->cap, sizeof(*w->stack));
 	}
 	f = &w->stack[w->depth++];
-	*f = (struct frame){ .name = mem_strdup(name), .dev = st.st_dev, .ino = st.st_ino, .subdirs = ARGV_INIT };
+	*f = (struct frame){
+		.name = mem_strdup(name), .dev = st.st_dev, .ino = st.st_ino, .subdirs = ARGV_INIT
+	};
 	mem_cleanup_close(&w->fd);
 	w->fd = fd;
 	count(w, &st);

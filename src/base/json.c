@@ -155,7 +155,8 @@ void json_sort(cJSON *v)
 		return;
 	for (m = v->child; m; m = m->next) {
 		json_sort(m);
-		sorted = sorted && (!m->next || !cJSON_IsObject(v) || strcmp(m->string, m->next->string) <= 0);
+		if (cJSON_IsObject(v) && m->next && strcmp(m->string, m->next->string) > 0)
+			sorted = false;
 		n++;
 	}
 	if (sorted)

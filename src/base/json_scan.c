@@ -336,7 +336,8 @@ static int close_object(struct scan *s)
 		const struct key *a = &s->keys[i - 1], *b = &s->keys[i];
 
 		if (compare_keys(a, b) == 0)
-			rc = error_set(s->err, ERROR_INVALID, "invalid JSON at byte %zu: member '%.*s' is given twice",
+			rc = error_set(s->err, ERROR_INVALID,
+				       "invalid JSON at byte %zu: member '%.*s' is given twice",
 				       a->offset > b->offset ? a->offset : b->offset,
 				       a->len > 64 ? 64 : (int)a->len, a->s);
 	}
@@ -386,7 +387,8 @@ static int scan_after(struct scan *s)
 		if (s->pos >= s->len)
 			return bad(s, s->pos, "the text ends early");
 		if (peek(s) != close)
-			return bad(s, s->pos, close == '}' ? "',' or '}' is expected" : "',' or ']' is expected");
+			return bad(s, s->pos,
+				   close == '}' ? "',' or '}' is expected" : "',' or ']' is expected");
 		if (close == '}' && close_object(s) < 0)
 			return -1;
 		s->pos++;

@@ -114,7 +114,8 @@ static void emit(enum log_level level, const char *msg)
 	}
 }
 
-static void __attribute__((format(printf, 2, 0))) log_message(enum log_level level, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0)))
+log_message(enum log_level level, const char *fmt, va_list ap)
 {
 	AUTO_STRBUF struct strbuf msg = STRBUF_INIT;
 	static __thread bool inside; /* a sink that logs is not called for that */

@@ -24,7 +24,8 @@ size_t similar_distance(const char *a, const char *b)
 	for (i = 1; i <= n; i++) {
 		row[0] = i;
 		for (j = 1; j <= m; j++) {
-			row[j] = min2(min2(above[j] + 1, row[j - 1] + 1), above[j - 1] + (a[i - 1] != b[j - 1]));
+			row[j] = min2(min2(above[j] + 1, row[j - 1] + 1),
+				      above[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				row[j] = min2(row[j], before[j - 2] + 1);
 		}

@@ -55,8 +55,8 @@ struct tag {
 
 static int fail(const struct parser *p, const char *why, const char *key)
 {
-	return error_set(p->err, ERROR_INVALID, "%s:%u: %s%s%.64s%s", p->t->name, p->line, why, key ? " '" : "",
-			 key ? key : "", key ? "'" : "");
+	return error_set(p->err, ERROR_INVALID, "%s:%u: %s%s%.64s%s", p->t->name, p->line, why,
+			 key ? " '" : "", key ? key : "", key ? "'" : "");
 }
 
 static struct node *add_node(struct parser *p, enum node_kind kind)
@@ -412,8 +412,9 @@ static int render_nodes(struct render *r, size_t from, size_t to)
 		const struct node *n = &r->t->nodes[from];
 
 		if (r->out->len > OUTPUT_MAX || r->rendered++ > NODES_MAX)
-			return error_set(r->err, ERROR_TOO_LARGE, "%s:%u: more than 16 MiB of output or too many loops",
-					 r->t->name, n->line);
+			return error_set(r->err, ERROR_TOO_LARGE,
+					 "%s:%u: more than 16 MiB of output or too many loops", r->t->name,
+					 n->line);
 		if (n->kind == NODE_TEXT) {
 			strbuf_add(r->out, n->text, n->len);
 		} else if (n->kind == NODE_VALUE || n->kind == NODE_RAW) {

@@ -88,14 +88,16 @@ static int parse_unit(const char *s, const struct unit *table, const char *what,
 	uint64_t value;
 
 	if (!parse_digits(s, &value, &rest))
-		return error_set(err, ERROR_INVALID, "invalid %s '%.64s': a number with a unit is expected, such as %s",
-				 what, s, examples);
+		return error_set(err, ERROR_INVALID,
+				 "invalid %s '%.64s': a number with a unit is expected, such as %s", what, s,
+				 examples);
 	for (u = table; u->suffix; u++)
 		if (strcmp(u->suffix, rest) == 0)
 			break;
 	if (!u->suffix)
-		return error_set(err, ERROR_INVALID, "invalid %s '%.64s': unknown unit '%.64s', write it as %s", what, s,
-				 rest, examples);
+		return error_set(err, ERROR_INVALID,
+				 "invalid %s '%.64s': unknown unit '%.64s', write it as %s", what, s, rest,
+				 examples);
 	if (__builtin_mul_overflow(value, u->factor, &value) || value > INT64_MAX)
 		return error_set(err, ERROR_INVALID, "invalid %s '%.64s': the value is too large", what, s);
 	*ret = value;
@@ -125,8 +127,9 @@ int units_parse_int(const char *s, int64_t min, int64_t max, int64_t *ret, struc
 	int64_t v;
 
 	if (!parse_digits(s + negative, &value, &rest) || *rest) {
-		return error_set(err, ERROR_INVALID, "invalid number '%.64s': a whole number from %lld to %lld is expected",
-				 s, (long long)min, (long long)max);
+		return error_set(err, ERROR_INVALID,
+				 "invalid number '%.64s': a whole number from %lld to %lld is expected", s,
+				 (long long)min, (long long)max);
 	}
 	if (value > (uint64_t)INT64_MAX)
 		goto range;

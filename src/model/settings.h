@@ -38,7 +38,7 @@ struct settings {
 	int64_t remote_port; /* web terminal */
 	int64_t ports_start; /* range of automatic port forwards, both ends included; 0, 0: none */
 	int64_t ports_close;
-	/* compiled in, overridden by BERTH_LIBEXEC_DIR and BERTH_TEMPLATE_DIR (running from the build tree) */
+	/* compiled in, overridden by BERTH_LIBEXEC_DIR and BERTH_TEMPLATE_DIR (the build tree) */
 	char *libexec_dir;
 	char *template_dir;
 };
@@ -53,7 +53,7 @@ struct settings_source {
 /* The table, ends with name == NULL; etc/berth.conf and the manual show every row. */
 struct settings_key {
 	const char *name;
-	const char *type; /* "path", "interface", "name", "address", "choice", "integer", "size", "duration" */
+	const char *type; /* path, interface, name, address, choice, integer, size or duration */
 	const char *def;  /* text; of a path: without --root. NULL: found out at start */
 	const char *below_root; /* paths: with --root */
 	const char *choices; /* "a|b|c" */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes: what json_parse() accepts, json_text() prints so that it is accepted again and prints the same. */
+/* Any bytes: what json_parse() accepts, json_text() prints so that it is accepted and printed the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

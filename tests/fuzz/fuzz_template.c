@@ -12,9 +12,8 @@
 #include "base/strbuf.h"
 #include "base/template.h"
 
-#define CONTEXT                                                                                            \
-	"{\"a\":\"text\",\"b\":[{\"a\":1},{\"c\":\"\\n\"}],\"c\":{\"d\":{\"e\":true}},\"n\":null,\"f\":false," \
-	"\"l\":[1,[2,3],\"x\"],\"r\":\"two\\nlines\",\"z\":\"\\u001b\"}"
+static const char fixed[] = "{\"a\":\"text\",\"b\":[{\"a\":1},{\"c\":\"\\n\"}],\"c\":{\"d\":{\"e\":true}},"
+			    "\"n\":null,\"f\":false,\"l\":[1,[2,3],\"x\"],\"r\":\"two\\nlines\",\"z\":\"\\u001b\"}";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,8 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data, *nul = size ? memchr(text, 0, size) : NULL;
 	size_t len = nul ? (size_t)(nul - text) : size;
-	const char *json = nul ? nul + 1 : CONTEXT;
-	size_t json_len = nul ? size - len - 1 : strlen(CONTEXT);
+	const char *json = nul ? nul + 1 : fixed;
+	size_t json_len = nul ? size - len - 1 : strlen(fixed);
 	struct error err = ERROR_INIT;
 	AUTO_JSON cJSON *context = json_parse(json, json_len, &err);
 	struct template *t = context ? template_parse("fuzz", text, len, &err) : NULL;

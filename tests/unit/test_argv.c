@@ -66,7 +66,8 @@ static void quotes_for_people(void **state)
 /* What a shell makes of the line is what went in, and the line is one line. */
 static void a_shell_reads_it_back(void **state)
 {
-	static const char *const words[] = { "a b", "it's", "$HOME", "`id`", "x\ny\tz", "\\", "\"", "-n", "*", "'\x01'" };
+	static const char *const words[] = { "a b", "it's", "$HOME", "`id`", "x\ny\tz",
+					     "\\",  "\"",   "-n",    "*",    "'\x01'" };
 	AUTO_ARGV struct argv a = ARGV_INIT;
 	AUTO_FREE char *line = NULL, *script = NULL;
 	char got[256];

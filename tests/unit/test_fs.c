@@ -68,7 +68,8 @@ static int open_fds(void)
 static void joins(void **state)
 {
 	static const char *const cases[][3] = {
-		{ "/a", "b", "/a/b" }, { "/a/", "b", "/a/b" }, { "/", "b", "/b" }, { "", "b", "/b" }, { "a", "", "a/" },
+		{ "/a", "b", "/a/b" }, { "/a/", "b", "/a/b" }, { "/", "b", "/b" },
+		{ "", "b", "/b" },     { "a", "", "a/" },
 	};
 	size_t i;
 

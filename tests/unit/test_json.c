@@ -135,7 +135,8 @@ static void refuses_nul_bytes(void **state)
 /* No text needs a NUL behind it. */
 static void reads_no_byte_past_the_end(void **state)
 {
-	static const char full[] = "{\"k\\u00e4\":[1.5e3,true,\"\\ud83d\\ude00\xe2\x82\xac\",null,-2],\"l\":{}}";
+	static const char full[] =
+		"{\"k\\u00e4\":[1.5e3,true,\"\\ud83d\\ude00\xe2\x82\xac\",null,-2],\"l\":{}}";
 	size_t n;
 
 	for (n = 0; n < sizeof(full); n++) {
@@ -191,8 +192,17 @@ static void large_texts_are_linear(void **state)
 static void numbers_survive(void **state)
 {
 	static const char *const same[] = {
-		"9007199254740992", "-9007199254740992", "1000000000000000", "1234567890123450", "0.1", "1e-07",
-		"2147483648", "-1", "1.5e+307", "3.141592653589793", "100000",
+		"9007199254740992",
+		"-9007199254740992",
+		"1000000000000000",
+		"1234567890123450",
+		"0.1",
+		"1e-07",
+		"2147483648",
+		"-1",
+		"1.5e+307",
+		"3.141592653589793",
+		"100000",
 	};
 	AUTO_JSON cJSON *obj = cJSON_CreateObject();
 	size_t i;
@@ -250,17 +260,20 @@ static void setters_replace_and_remove(void **state)
 
 static void sorts_members_everywhere(void **state)
 {
-	AUTO_JSON cJSON *v = parse("{\"b\":[{\"z\":1,\"y\":2}],\"a\":{\"d\":1,\"c\":{\"f\":1,\"e\":2}},\"B\":0}");
+	AUTO_JSON cJSON *v =
+		parse("{\"b\":[{\"z\":1,\"y\":2}],\"a\":{\"d\":1,\"c\":{\"f\":1,\"e\":2}},\"B\":0}");
 	AUTO_FREE char *text = NULL, *more = NULL;
 
 	json_sort(v);
 	text = json_text(v);
-	assert_string_equal(text, "{\"B\":0,\"a\":{\"c\":{\"e\":2,\"f\":1},\"d\":1},\"b\":[{\"y\":2,\"z\":1}]}");
+	assert_string_equal(text,
+			    "{\"B\":0,\"a\":{\"c\":{\"e\":2,\"f\":1},\"d\":1},\"b\":[{\"y\":2,\"z\":1}]}");
 	/* the list stays one that cJSON can append to and detach from */
 	json_set_int(v, "last", 1);
 	json_set_str(v, "B", NULL);
 	more = json_text(v);
-	assert_string_equal(more, "{\"a\":{\"c\":{\"e\":2,\"f\":1},\"d\":1},\"b\":[{\"y\":2,\"z\":1}],\"last\":1}");
+	assert_string_equal(more,
+			    "{\"a\":{\"c\":{\"e\":2,\"f\":1},\"d\":1},\"b\":[{\"y\":2,\"z\":1}],\"last\":1}");
 	json_sort(NULL);
 }
 
@@ -272,7 +285,9 @@ static void prints_hostile_strings_as_json(void **state)
 	cJSON_AddItemToArray(v, cJSON_CreateString("a\xff\xc3(\x01\x1b[31m\"\\"));
 	cJSON_AddItemToArray(v, cJSON_CreateString("\xe2\x82"));
 	text = json_text(v);
-	assert_string_equal(text, "[\"a\xef\xbf\xbd\xef\xbf\xbd(\\u0001\\u001b[31m\\\"\\\\\",\"\xef\xbf\xbd\xef\xbf\xbd\"]");
+	assert_string_equal(
+		text,
+		"[\"a\xef\xbf\xbd\xef\xbf\xbd(\\u0001\\u001b[31m\\\"\\\\\",\"\xef\xbf\xbd\xef\xbf\xbd\"]");
 	again = parse(text);
 	assert_int_equal(cJSON_GetArraySize(again), 2);
 }

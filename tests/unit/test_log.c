@@ -80,7 +80,9 @@ static void lines_have_time_and_level(void **state)
 	errno = EINTR;
 	log_warning("low on %s", "ports");
 	assert_int_equal(errno, EINTR);
-	assert_matches(capture_end(), "^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z warning low on ports\n$");
+	assert_matches(
+		capture_end(),
+		"^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z warning low on ports\n$");
 }
 
 static void the_level_filters(void **state)
@@ -98,7 +100,9 @@ static void a_message_stays_one_line(void **state)
 {
 	capture_begin();
 	log_error("name 'a\n2026-01-01T00:00:00Z error forged\x1b[2J\r\x7f'");
-	assert_matches(capture_end(), "^[^\n]* error name 'a\\\\n2026-01-01T00:00:00Z error forged\\\\x1b\\[2J\\\\x0d\\\\x7f'\n$");
+	assert_matches(
+		capture_end(),
+		"^[^\n]* error name 'a\\\\n2026-01-01T00:00:00Z error forged\\\\x1b\\[2J\\\\x0d\\\\x7f'\n$");
 }
 
 static void the_journal_gets_priorities(void **state)

@@ -131,25 +131,32 @@ static void errors_name_line_key_and_rule(void **state)
 	check_bad("log_level = info\n\nlog_level = debug\n", ":3: 'log_level' is set already in line 1");
 	check_bad("[berth]\nlog_level = info\n", ":2: section '[berth]': this file has no sections");
 	check_bad("just words\n", ":1: this is not 'key = value'");
-	check_bad("log_level = loud\nwords\n", ":1: log_level: 'loud' is not one of error|warning|info|debug");
+	check_bad("log_level = loud\nwords\n",
+		  ":1: log_level: 'loud' is not one of error|warning|info|debug");
 	check_bad("words\nlog_level = loud\n", ":1: this is not 'key = value'");
 	check_bad("log_level = \n", ":1: log_level: '' is not one of");
 	check_bad("log_level = error|warning\n", ":1: log_level: 'error|warning' is not one of");
 	check_bad("log_level = inf\n", ":1: log_level: 'inf' is not one of");
 	check_bad("storage_driver = zfs\n", ":1: storage_driver: 'zfs' is not one of auto|overlay|dir");
-	check_bad("remote_port = 0\n", ":1: remote_port: number 0 is out of range: it must be from 1 to 65535");
+	check_bad("remote_port = 0\n",
+		  ":1: remote_port: number 0 is out of range: it must be from 1 to 65535");
 	check_bad("remote_port = 80x\n", ":1: remote_port: invalid number '80x'");
 	check_bad("image_max_bytes = 1k\n", ":1: image_max_bytes: invalid size '1k'");
-	check_bad("image_max_bytes = 1kB\n", ":1: image_max_bytes: 1kB is out of range: it must be from 1048576 to");
-	check_bad("shutdown_grace_s = 2h\n", ":1: shutdown_grace_s: 2h is out of range: it must be from 0 to 3600 seconds");
+	check_bad("image_max_bytes = 1kB\n",
+		  ":1: image_max_bytes: 1kB is out of range: it must be from 1048576 to");
+	check_bad("shutdown_grace_s = 2h\n",
+		  ":1: shutdown_grace_s: 2h is out of range: it must be from 0 to 3600 seconds");
 	check_bad("network_pub = lxcbr01234567890\n", ":1: network_pub: 'lxcbr01234567890' must have from");
 	check_bad("network_pub = \n", ":1: network_pub: ''");
 	check_bad("network_nat = ..\n", ":1: network_nat: '..' is no name of a network interface");
-	check_bad("network_nat = br/0\n", ":1: network_nat: 'br/0' may only have the characters A-Z a-z 0-9 ._-");
+	check_bad("network_nat = br/0\n",
+		  ":1: network_nat: 'br/0' may only have the characters A-Z a-z 0-9 ._-");
 	check_bad("server_name = \n", ":1: server_name: '' must have from 1 to 253 characters");
-	check_bad("public_addr = a b\n", ":1: public_addr: 'a b' may only have the characters A-Z a-z 0-9 ._-:");
+	check_bad("public_addr = a b\n",
+		  ":1: public_addr: 'a b' may only have the characters A-Z a-z 0-9 ._-:");
 	check_bad("ports_start = 5\n", ": ports_start 5 and ports_close 0 are no range");
-	check_bad("ports_start = 500\nports_close = 400\n", ": ports_start 500 and ports_close 400 are no range");
+	check_bad("ports_start = 500\nports_close = 400\n",
+		  ": ports_start 500 and ports_close 400 are no range");
 	check_bad("ports_start = 7000\nports_close = 8000\n", ": remote_port 7681 lies in the range");
 }
 
@@ -162,7 +169,8 @@ static void paths_have_a_charset(void **state)
 	check_bad("hooks_path = /a$(id)\n", ":1: hooks_path: '/a$(id)': a path may only have");
 	check_bad("run_path = /a\tb\n", ":1: run_path: ");
 	check_bad("state_path = /a/../etc\n", ":1: state_path: '/a/../etc' must not have '..'");
-	check_bad("state_path = /var/lib/lxc/\n", ": system_path and state_path are the same folder '/var/lib/lxc'");
+	check_bad("state_path = /var/lib/lxc/\n",
+		  ": system_path and state_path are the same folder '/var/lib/lxc'");
 }
 
 static void hostile_files(void **state)
@@ -228,7 +236,8 @@ static void a_root_holds_everything(void **state)
 /* However it is written, before it exists and after: LXC hashes the spelling. */
 static void a_root_has_one_spelling(void **state)
 {
-	static const char *const spellings[] = { "r/s", "./r/s", "r//s/", "r/./s", "../%s/r/s", "link/s", ".r/../r/s" };
+	static const char *const spellings[] = { "r/s",	      "./r/s",	"r//s/",    "r/./s",
+						 "../%s/r/s", "link/s", ".r/../r/s" };
 	AUTO_FREE char *want = mem_printf("%s/r/s/lxc", dir);
 	struct error err = ERROR_INIT;
 	struct settings *s;
@@ -324,7 +333,8 @@ static void the_example_shows_every_key(void **state)
 		assert_true(k->doc && *k->doc);
 	}
 	for (line = strtok_r(text.buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		strbuf_addf(&set, "%s\n", line[0] == '#' && line[1] >= 'a' && line[1] <= 'z' ? line + 1 : line);
+		strbuf_addf(&set, "%s\n",
+			    line[0] == '#' && line[1] >= 'a' && line[1] <= 'z' ? line + 1 : line);
 	s = load_good(set.buf);
 	assert_string_equal(s->server_name, "host1");
 	assert_int_equal(s->image_max_bytes, 64ll << 30);

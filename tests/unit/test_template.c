@@ -64,7 +64,8 @@ static void values(void **state)
 		{ "no tags } } {\n", "{}", "no tags } } {\n" },
 		{ "a={{a}}!", "{\"a\":\"x<&>\\\"'\"}", "a=x<&>\"'!" },
 		{ "{{ a }}{{\ta}}", "{\"a\":1}", "11" },
-		{ "{{n}} {{f}} {{b}} {{z}}", "{\"n\":12345678901,\"f\":0.5,\"b\":true,\"z\":null}", "12345678901 0.5 true " },
+		{ "{{n}} {{f}} {{b}} {{z}}", "{\"n\":12345678901,\"f\":0.5,\"b\":true,\"z\":null}",
+		  "12345678901 0.5 true " },
 		{ "{{a.b.c}}", "{\"a\":{\"b\":{\"c\":1}}}", "1" },
 		{ "{{limits.cpu}}", "{\"limits.cpu\":\"2\"}", "2" },
 		{ "{{c.limits.cpu}}", "{\"c\":{\"limits.cpu\":\"2\"}}", "2" },
@@ -91,7 +92,8 @@ static void sections(void **state)
 		{ "{{^a}}x{{/a}}", "{\"a\":true}", "" },
 		{ "{{^a}}x{{/a}}{{^b}}y{{/b}}", "{\"a\":false,\"b\":[]}", "xy" },
 		{ "{{#a}}[{{.}}]{{/a}}", "{\"a\":[1,\"b\",true]}", "[1][b][true]" },
-		{ "{{#a}}{{n}}{{up}} {{/a}}", "{\"up\":\"^\",\"a\":[{\"n\":1},{\"n\":2,\"up\":\"!\"}]}", "1^ 2! " },
+		{ "{{#a}}{{n}}{{up}} {{/a}}", "{\"up\":\"^\",\"a\":[{\"n\":1},{\"n\":2,\"up\":\"!\"}]}",
+		  "1^ 2! " },
 		{ "{{#o}}{{x}}{{#p}}{{x}}{{y}}{{/p}}{{/o}}", "{\"o\":{\"x\":1,\"p\":{\"y\":2}}}", "112" },
 		{ "{{#a}}{{#.}}{{.}}{{/.}};{{/a}}", "{\"a\":[[1,2],[],[3]]}", "12;;3;" },
 		{ "{{#a}}{{#b}}x{{/b}}{{^b}}y{{/b}}{{/a}}", "{\"a\":[{\"b\":true},{\"b\":false}]}", "xy" },
@@ -114,7 +116,8 @@ static void tags_alone_take_their_line(void **state)
 		{ "{{#t}}x\n{{/t}} y\n", "{\"t\":true}", "x\n y\n" },
 		{ "{{#t}} {{/t}}\n", "{\"t\":true}", " \n" },
 		{ "a\n{{t}}\nb", "{\"t\":null}", "a\n\nb" },
-		{ "{{#l}}\n{{k}} = {{v}}\n{{/l}}\n", "{\"l\":[{\"k\":\"a\",\"v\":1},{\"k\":\"b\",\"v\":2}]}", "a = 1\nb = 2\n" },
+		{ "{{#l}}\n{{k}} = {{v}}\n{{/l}}\n", "{\"l\":[{\"k\":\"a\",\"v\":1},{\"k\":\"b\",\"v\":2}]}",
+		  "a = 1\nb = 2\n" },
 		{ "{{!\nlong\n}}\nx", "{}", "x" },
 	};
 
@@ -139,7 +142,8 @@ static void errors_name_file_and_line(void **state)
 		{ "x\n{{a", "{}", "! x.conf:2: a tag is not closed" },
 		{ "{{{a}}", "{\"a\":1}", "! x.conf:1: a tag is not closed" },
 		{ "{{}}", "{}", "! x.conf:1: a tag must hold a name made of letters, digits and _ . - /" },
-		{ "{{#}}{{/}}", "{}", "! x.conf:1: a tag must hold a name made of letters, digits and _ . - /" },
+		{ "{{#}}{{/}}", "{}",
+		  "! x.conf:1: a tag must hold a name made of letters, digits and _ . - /" },
 		{ "{{a b}}", "{}", "! x.conf:1: a tag must hold a name made of letters, digits and _ . - /" },
 		{ "{{>part}}", "{}", "! x.conf:1: this kind of tag is not supported: '>'" },
 		{ "{{&a}}", "{}", "! x.conf:1: this kind of tag is not supported: '&'" },
@@ -153,7 +157,8 @@ static void errors_name_file_and_line(void **state)
 static void values_add_no_lines(void **state)
 {
 	static const struct example examples[] = {
-		{ "k = {{v}}\n", "{\"v\":\"x\\nlxc.hook.start = /bin/sh\"}", "! x.conf:1: 'v' holds a newline" },
+		{ "k = {{v}}\n", "{\"v\":\"x\\nlxc.hook.start = /bin/sh\"}",
+		  "! x.conf:1: 'v' holds a newline" },
 		{ "k = {{v}}\n", "{\"v\":\"x\\r\"}", "! x.conf:1: 'v' holds a control character" },
 		{ "k = {{v}}\n", "{\"v\":\"x\\ty\"}", "! x.conf:1: 'v' holds a control character" },
 		{ "k = {{v}}\n", "{\"v\":\"\\u007f\"}", "! x.conf:1: 'v' holds a control character" },
@@ -187,8 +192,9 @@ static void nesting_has_a_limit(void **state)
 
 static void loops_have_a_limit(void **state)
 {
-	static const char text[] = "{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{/a}}{{/a}}{{/a}}{{/a}}"
-				   "{{/a}}{{/a}}{{/a}}{{/a}}{{/a}}{{/a}}";
+	static const char text[] =
+		"{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{/a}}{{/a}}{{/a}}{{/a}}"
+		"{{/a}}{{/a}}{{/a}}{{/a}}{{/a}}{{/a}}";
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 	AUTO_JSON cJSON *ctx = cJSON_CreateObject();

@@ -43,13 +43,42 @@ static void check_bad(int (*parse)(const char *, uint64_t *, struct error *), co
 static void sizes(void **state)
 {
 	static const struct good good[] = {
-		{ "0", 0 }, { "1024", 1024 }, { "7B", 7 }, { "512MB", 512000000 }, { "512MiB", 536870912 },
-		{ "1kB", 1000 }, { "1KiB", 1024 }, { "2GB", 2000000000 }, { "3TiB", 3ull << 40 }, { "1PB", 1000000000000000 },
-		{ "7EiB", 7ull << 60 }, { "9223372036854775807", INT64_MAX }, { "007", 7 }, { NULL, 0 },
+		{ "0", 0 },
+		{ "1024", 1024 },
+		{ "7B", 7 },
+		{ "512MB", 512000000 },
+		{ "512MiB", 536870912 },
+		{ "1kB", 1000 },
+		{ "1KiB", 1024 },
+		{ "2GB", 2000000000 },
+		{ "3TiB", 3ull << 40 },
+		{ "1PB", 1000000000000000 },
+		{ "7EiB", 7ull << 60 },
+		{ "9223372036854775807", INT64_MAX },
+		{ "007", 7 },
+		{ NULL, 0 },
 	};
 	static const char *const bad[] = {
-		"", "MB", "-1", "+1", " 1", "1 ", "1 MB", "1mb", "1KB", "1.5GB", "1M", "8EiB", "9223372036854775808",
-		"99999999999999999999999", "10000000000000000000EB", "0x10", "1MiBx", "1MiB\n", "\xd9\xa1", NULL,
+		"",
+		"MB",
+		"-1",
+		"+1",
+		" 1",
+		"1 ",
+		"1 MB",
+		"1mb",
+		"1KB",
+		"1.5GB",
+		"1M",
+		"8EiB",
+		"9223372036854775808",
+		"99999999999999999999999",
+		"10000000000000000000EB",
+		"0x10",
+		"1MiBx",
+		"1MiB\n",
+		"\xd9\xa1",
+		NULL,
 	};
 
 	check_good(units_parse_size, good);
@@ -59,10 +88,18 @@ static void sizes(void **state)
 static void bitrates(void **state)
 {
 	static const struct good good[] = {
-		{ "100Mbit", 100000000 }, { "1Gbit", 1000000000 }, { "500kbit", 500000 }, { "10", 10 }, { "10bit", 10 },
-		{ "1Mibit", 1048576 }, { "1MB", 8000000 }, { "1KiB", 8192 }, { NULL, 0 },
+		{ "100Mbit", 100000000 },
+		{ "1Gbit", 1000000000 },
+		{ "500kbit", 500000 },
+		{ "10", 10 },
+		{ "10bit", 10 },
+		{ "1Mibit", 1048576 },
+		{ "1MB", 8000000 },
+		{ "1KiB", 8192 },
+		{ NULL, 0 },
 	};
-	static const char *const bad[] = { "", "fast", "1mbit", "1Mbps", "-5Mbit", "100 Mbit", "99999999Ebit", NULL };
+	static const char *const bad[] = { "",	     "fast",	 "1mbit",	 "1Mbps",
+					   "-5Mbit", "100 Mbit", "99999999Ebit", NULL };
 
 	check_good(units_parse_bitrate, good);
 	check_bad(units_parse_bitrate, bad);
@@ -71,9 +108,12 @@ static void bitrates(void **state)
 static void durations(void **state)
 {
 	static const struct good good[] = {
-		{ "0", 0 }, { "90", 90 }, { "90s", 90 }, { "5m", 300 }, { "2h", 7200 }, { "1d", 86400 }, { NULL, 0 },
+		{ "0", 0 },	{ "90", 90 },	 { "90s", 90 }, { "5m", 300 },
+		{ "2h", 7200 }, { "1d", 86400 }, { NULL, 0 },
 	};
-	static const char *const bad[] = { "", "s", "1w", "1h30m", "-1s", "5M", "9223372036854775807d", NULL };
+	static const char *const bad[] = {
+		"", "s", "1w", "1h30m", "-1s", "5M", "9223372036854775807d", NULL
+	};
 
 	check_good(units_parse_duration, good);
 	check_bad(units_parse_duration, bad);
@@ -129,8 +169,13 @@ static void sizes_for_people(void **state)
 		uint64_t bytes;
 		const char *text;
 	} cases[] = {
-		{ 0, "0B" }, { 1023, "1023B" }, { 1024, "1.00KiB" }, { 536870912, "512.00MiB" }, { 1536, "1.50KiB" },
-		{ 5ull << 40, "5.00TiB" }, { UINT64_MAX, "16.00EiB" },
+		{ 0, "0B" },
+		{ 1023, "1023B" },
+		{ 1024, "1.00KiB" },
+		{ 536870912, "512.00MiB" },
+		{ 1536, "1.50KiB" },
+		{ 5ull << 40, "5.00TiB" },
+		{ UINT64_MAX, "16.00EiB" },
 	};
 	char buf[32];
 	size_t i;
