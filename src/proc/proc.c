@@ -8,11 +8,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "proc/spawn.h"
 
 enum {
 	PROC_OUTPUT_MAX = 256 * 1024,
@@ -32,17 +35,18 @@ struct stream {
 };
 
 struct proc {
-	uv_process_t process;
+	uv_poll_t poll; /* on pidfd: readable once the child has ended */
 	uv_timer_t timer; /* timeout, then SIGKILL, then the drain grace */
 	struct stream out, errs;
 	size_t output_max;
 	proc_line_cb on_line;
 	proc_exit_cb on_exit; /* NULL: abandoned, or never started */
 	void *data;
-	pid_t pid;
+	pid_t pid; /* 0: not started */
+	int pidfd;
 	int handles; /* not yet closed */
-	bool is_handle; /* process: uv_spawn makes it one even when it fails */
-	bool reaped, closing;
+	bool watched; /* poll is a handle */
+	bool ended, closing;
 	struct proc_result result;
 };
 
@@ -94,6 +98,7 @@ static void stream_close(struct stream *s)
 		uv_close((uv_handle_t *)&s->pipe, proc_closed_cb);
 }
 
+/* An ended child stays a zombie until here: so long its number, and its group's, cannot be another's. */
 static void proc_close(struct proc *p)
 {
 	if (p->closing)
@@ -102,13 +107,18 @@ static void proc_close(struct proc *p)
 	stream_close(&p->out);
 	stream_close(&p->errs);
 	uv_close((uv_handle_t *)&p->timer, proc_closed_cb);
-	if (p->is_handle)
-		uv_close((uv_handle_t *)&p->process, proc_closed_cb);
+	if (p->watched)
+		uv_close((uv_handle_t *)&p->poll, proc_closed_cb);
+	if (p->pidfd >= 0)
+		close(p->pidfd);
+	if (p->pid > 0)
+		while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+			;
 }
 
 static void proc_close_if_over(struct proc *p)
 {
-	if (p->reaped && !p->out.reading && !p->errs.reading)
+	if (p->ended && !p->out.reading && !p->errs.reading)
 		proc_close(p);
 }
 
@@ -140,16 +150,19 @@ static void timeout_cb(uv_timer_t *timer)
 	timer_set(p, term_over_cb, PROC_TERM_MS);
 }
 
-static void reaped_cb(uv_process_t *process, int64_t status, int signum)
+static void ended_cb(uv_poll_t *poll, int status, int events)
 {
-	struct proc *p = process->data;
+	struct proc *p = poll->data;
+	siginfo_t info = { 0 };
 
-	p->reaped = true;
-	p->result.signal = signum;
-	p->result.exit_code = signum ? -1 : (int)status;
-	/* What is left of a group that was to end. Its number cannot be another's yet: the leader was reaped just now. */
+	if (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != p->pid)
+		return;
+	uv_poll_stop(poll);
+	p->ended = true;
+	p->result.exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
+	p->result.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
 	if (p->result.timed_out || !p->on_exit)
-		kill(-p->pid, SIGKILL);
+		proc_kill(p, SIGKILL); /* what is left of a group that was to end */
 	timer_set(p, drain_over_cb, PROC_DRAIN_MS);
 	proc_close_if_over(p);
 }
@@ -325,39 +338,23 @@ static void plumbing_close(struct plumbing *pl)
 			close(pl->fd[i]);
 }
 
-static int proc_spawn(struct proc *p, uv_loop_t *loop, const struct proc_spec *spec, struct plumbing *pl)
+static int proc_spawn(struct proc *p, const struct proc_spec *spec, const struct plumbing *pl)
 {
 	const char *path = getenv("PATH");
-	char *path_var = mem_printf("PATH=%s", path && *path ? path : PROC_PATH);
-	char home[] = "HOME=/root", locale[] = "LC_ALL=C";
-	char *plain_env[] = { path_var, home, locale, NULL };
-	uv_stdio_container_t stdio[4];
-	uv_process_options_t options = {
-		.exit_cb = reaped_cb,
-		.file = spec->argv[0],
-		.args = (char **)(uintptr_t)spec->argv,
-		.env = spec->env ? (char **)(uintptr_t)spec->env : plain_env,
+	AUTO_FREE char *path_var = mem_printf("PATH=%s", path && *path ? path : PROC_PATH);
+	const char *const plain_env[] = { path_var, "HOME=/root", "LC_ALL=C", NULL };
+	struct spawn s = {
+		.argv = spec->argv,
+		.env = spec->env ? spec->env : plain_env,
 		.cwd = spec->cwd ? spec->cwd : "/",
-		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = spec->use_extra_fd ? 4 : 3,
-		.stdio = stdio,
+		.fd_count = spec->use_extra_fd ? 4 : 3,
+		.use_ids = spec->use_ids,
+		.uid = spec->uid,
+		.gid = spec->gid,
 	};
-	int rc;
 
-	for (int i = 0; i < options.stdio_count; i++) {
-		stdio[i].flags = UV_INHERIT_FD;
-		stdio[i].data.fd = pl->fd[i];
-	}
-	if (spec->use_ids) {
-		options.flags |= UV_PROCESS_SETUID | UV_PROCESS_SETGID;
-		options.uid = spec->uid;
-		options.gid = spec->gid;
-	}
-	p->is_handle = true;
-	p->handles++;
-	rc = uv_spawn(loop, &p->process, &options);
-	free(path_var);
-	return rc;
+	memcpy(s.fd, pl->fd, sizeof(s.fd));
+	return spawn_child(&s, &p->pid);
 }
 
 static struct proc *proc_new(uv_loop_t *loop, const struct proc_spec *spec)
@@ -367,15 +364,33 @@ static struct proc *proc_new(uv_loop_t *loop, const struct proc_spec *spec)
 	p->output_max = spec->output_max ? spec->output_max : PROC_OUTPUT_MAX;
 	p->on_line = spec->on_line;
 	p->data = spec->data;
+	p->pidfd = -1;
 	strbuf_init(&p->out.buf);
 	strbuf_init(&p->errs.buf);
 	p->out.proc = p->errs.proc = p;
 	uv_timer_init(loop, &p->timer);
 	uv_pipe_init(loop, &p->out.pipe, 0);
 	uv_pipe_init(loop, &p->errs.pipe, 0);
-	p->timer.data = p->out.pipe.data = p->errs.pipe.data = p->process.data = p;
+	p->timer.data = p->out.pipe.data = p->errs.pipe.data = p->poll.data = p;
 	p->handles = 3;
 	return p;
+}
+
+/* A child that cannot be watched is ended at once. */
+static int proc_watch(struct proc *p, uv_loop_t *loop)
+{
+	int rc;
+
+	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	rc = p->pidfd < 0 ? -errno : uv_poll_init(loop, &p->poll, p->pidfd);
+	if (rc == 0) {
+		p->watched = true;
+		p->handles++;
+		rc = uv_poll_start(&p->poll, UV_READABLE, ended_cb);
+	}
+	if (rc < 0)
+		proc_kill(p, SIGKILL);
+	return rc;
 }
 
 struct proc *proc_start(uv_loop_t *loop, const struct proc_spec *spec, struct error *err)
@@ -385,7 +400,9 @@ struct proc *proc_start(uv_loop_t *loop, const struct proc_spec *spec, struct er
 	int rc = plumbing_open(&pl, p, spec);
 
 	if (rc == 0)
-		rc = proc_spawn(p, loop, spec, &pl);
+		rc = proc_spawn(p, spec, &pl);
+	if (rc == 0)
+		rc = proc_watch(p, loop);
 	plumbing_close(&pl);
 	if (rc < 0) {
 		error_set(err, ERROR_TOOL, "cannot run '%s': %s", spec->argv[0], strerror(-rc));
@@ -393,7 +410,6 @@ struct proc *proc_start(uv_loop_t *loop, const struct proc_spec *spec, struct er
 		proc_close(p); /* frees it: on_exit is not set yet */
 		return NULL;
 	}
-	p->pid = p->process.pid;
 	p->on_exit = spec->on_exit;
 	if (p->out.reading)
 		uv_read_start((uv_stream_t *)&p->out.pipe, alloc_cb, read_cb);
@@ -410,7 +426,7 @@ pid_t proc_pid(const struct proc *p)
 
 void proc_kill(struct proc *p, int signum)
 {
-	if (!p->reaped)
+	if (!p->closing)
 		kill(-p->pid, signum);
 }
 
@@ -425,69 +441,4 @@ void proc_abandon(struct proc *p)
 	stream_close(&p->out);
 	stream_close(&p->errs);
 	proc_close_if_over(p);
-}
-
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 when there is none. */
-static size_t utf8_sequence(const char *s, size_t len)
-{
-	const unsigned char *u = (const unsigned char *)s;
-	size_t need = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
-
-	if (need > len)
-		return 0;
-	for (size_t i = 1; i < need; i++)
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
-	    (u[0] == 0xf4 && u[1] > 0x8f))
-		return 0;
-	return need;
-}
-
-void proc_clean_text(const char *text, size_t len, char *buf, size_t size)
-{
-	size_t n = 0, step;
-
-	for (const char *end = text + len; text < end; text += step ? step : 1) {
-		step = utf8_sequence(text, (size_t)(end - text));
-		if (n + (step ? step : 1) >= size)
-			break;
-		if (step > 1)
-			memcpy(buf + n, text, step);
-		else
-			buf[n] = !step ? '?' : (unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text;
-		n += step ? step : 1;
-	}
-	buf[n] = '\0';
-}
-
-/* The last line that is not blank. */
-static void last_line(const char *text, size_t len, char *buf, size_t size)
-{
-	const char *start;
-
-	while (len > 0 && (unsigned char)text[len - 1] <= ' ')
-		len--;
-	start = memrchr(text, '\n', len);
-	start = start ? start + 1 : text;
-	proc_clean_text(start, (size_t)(text + len - start), buf, size);
-}
-
-int proc_check(const char *name, const struct proc_result *result, struct error *err)
-{
-	char line[600] = "";
-	const char *sep = ": ";
-
-	if (result->exit_code == 0 && !result->signal && !result->timed_out)
-		return 0;
-	last_line(result->errs, result->errs_len, line, sizeof(line));
-	if (!*line)
-		last_line(result->out, result->out_len, line, sizeof(line));
-	if (!*line)
-		sep = "";
-	if (result->timed_out)
-		return error_set(err, ERROR_TIMEOUT, "'%s' timed out%s%s", name, sep, line);
-	if (result->signal)
-		return error_set(err, ERROR_TOOL, "'%s' was killed by signal %d%s%s", name, result->signal, sep, line);
-	return error_set(err, ERROR_TOOL, "'%s' exited with %d%s%s", name, result->exit_code, sep, line);
 }

@@ -6,7 +6,8 @@
  * drain grace of 2 s for grandchildren that keep a pipe); then on_exit fires
  * exactly once, from the loop, and the proc is freed after it returns.  Each
  * child leads its own process group; the timeout sends SIGTERM to the group,
- * SIGKILL 5 s later.  No shell is ever involved.
+ * SIGKILL 5 s later.  A child dies with the daemon (spawn.h), what it forked
+ * does not.  No shell is ever involved.
  */
 #ifndef BERTH_PROC_PROC_H
 #define BERTH_PROC_PROC_H

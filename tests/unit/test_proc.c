@@ -11,8 +11,10 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -448,6 +450,50 @@ static void test_abandon(void **state)
 	assert_int_equal(run->exits, 0);
 }
 
+/* Or a zombie, where nobody reaps orphans. */
+static bool is_gone(pid_t pid)
+{
+	char *path = mem_printf("/proc/%d/status", (int)pid);
+	FILE *file = fopen(path, "r");
+	char text[512] = "";
+	bool gone = !file || fread(text, 1, sizeof(text) - 1, file) == 0 || strstr(text, "State:\tZ");
+
+	if (file)
+		fclose(file);
+	free(path);
+	return gone;
+}
+
+/* kill -9 of the daemon: no tool goes on behind the next one's back. */
+static void test_child_dies_with_parent(void **state)
+{
+	struct run *run = *state;
+	struct proc_spec spec = spec_for(run, (const char *const[]){ "sleep", "1000", NULL });
+	struct error err = ERROR_INIT;
+	int fds[2], status;
+	pid_t pid, parent;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	parent = fork();
+	if (parent == 0) {
+		uv_loop_t loop;
+
+		uv_loop_init(&loop);
+		pid = proc_pid(proc_start(&loop, &spec, &err));
+		if (write(fds[1], &pid, sizeof(pid)) != sizeof(pid))
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(read(fds[0], &pid, sizeof(pid)), sizeof(pid));
+	close(fds[0]);
+	close(fds[1]);
+	for (int i = 0; i < 10000 && !is_gone(pid); i++)
+		usleep(1000);
+	assert_true(is_gone(pid));
+}
+
 static void test_many_leave_nothing(void **state)
 {
 	struct run *run = *state;
@@ -493,6 +539,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drain_grace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_abandon, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_child_dies_with_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_leave_nothing, setup, teardown),
 	};
 
