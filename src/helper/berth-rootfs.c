@@ -4,7 +4,6 @@
  * live disk devices. Errors go to stderr in one line: LXC puts them into its log.
  */
 #include <errno.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -98,9 +97,6 @@ static int parse_option(struct args *a, int c, struct error *err)
 		return 0;
 	case 'r':
 		a->readonly = true;
-		return 0;
-	case 'o':
-		a->optional = true;
 		return 0;
 	case 'o':
 		a->optional = true;
