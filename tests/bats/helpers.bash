@@ -4,6 +4,7 @@
 # files run side by side; the busybox image imported once per file; assertions; and a leak check, which is the last
 # test of each file ("nothing is left behind") as well as the end of its teardown.
 #
+# A file may set BERTH_TEST_SETTINGS (more lines of berth.conf), and define setup_file_more and teardown_file_more.
 # A file needs: `load helpers`, and as last test `@test "nothing is left behind" { leak_check; }`.
 # Environment: BERTH_BUILD (build), BERTH_TEST_CACHE (where the image is kept), BERTH_TEST_KEEP=1 (keep the folder).
 
@@ -244,6 +245,7 @@ setup_file() {
 		network_pub = $BERTH_TEST_BRIDGE
 		network_nat = $BERTH_TEST_BRIDGE
 		log_level = debug
+		${BERTH_TEST_SETTINGS:-}
 	END
 	daemon_start
 	daemon_fds >"$BERTH_TEST_ROOT/fds"

@@ -1,0 +1,356 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Instances: made, listed, shown, renamed, copied, deleted; what is refused; what LXC itself makes.
+
+load helpers
+
+setup_file_more() {
+	dhcp_start
+}
+
+has_address() {
+	"$BERTH" list "^$1\$" -c 4 -f csv | grep -q "$BERTH_TEST_SUBNET\."
+}
+
+# Instances, folders and operations as they are now.
+traces() {
+	"$BERTH" list -c ns -f csv
+	ls -A "$BERTH_TEST_ROOT/lxc"
+	ls -A "$BERTH_TEST_ROOT/state/operations" 2>/dev/null
+	return 0
+}
+
+# leaves_nothing RC PART ARGUMENTS…: refused, and no trace of it.
+leaves_nothing() {
+	local before
+	before=$(traces)
+	refused "$@"
+	assert "$(traces)" = "$before" "traces of a refused 'berth ${*:3}'"
+}
+
+@test "launch: running, unprivileged, with an address, a shell, a name" {
+	local c
+	c=$(name first)
+	launch "$c"
+	assert "$(state_of "$c")" = RUNNING
+	wait_for 20 has_address "$c"
+	assert "$(in_container "$c" hostname)" = "$c"
+	assert "$(in_container "$c" id -u)" = 0
+	# root inside is nobody outside
+	local pid
+	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$c" -pH)
+	assert "$(stat -c %u "/proc/$pid")" -gt 65535
+	run_berth delete -f "$c"
+	assert "$(state_of "$c")" = ""
+}
+
+@test "init, start, stop, delete" {
+	local c
+	c=$(name i)
+	run_berth init bb "$c"
+	contains "$output$stderr" "$c"
+	assert "$(state_of "$c")" = STOPPED
+	run_berth start "$c"
+	assert "$(state_of "$c")" = RUNNING
+	refused 1 "running" delete "$c"
+	run_berth stop "$c"
+	assert "$(state_of "$c")" = STOPPED
+	run_berth delete "$c"
+	refused 1 "Instance not found" info "$c"
+	assert "$(ls -A "$BERTH_TEST_ROOT/lxc")" = ""
+}
+
+@test "a name is chosen when none is given" {
+	local c
+	run_berth init bb
+	c=$("$BERTH" list -c n -f csv | head -n 1)
+	assert "$c" =~ ^[a-z][a-z0-9-]*$
+	contains "$output$stderr" "$c"
+	run_berth delete "$c"
+}
+
+@test "list: formats, columns, filters" {
+	local c
+	c=$(name l)
+	run_berth init bb "$c" -c user.tag=yes
+	run_berth list
+	contains "$output" "| $c "
+	run_berth list -f json
+	assert "$(jq -r --arg c "$c" '.[] | select(.name == $c) | .status' <<<"$output")" = Stopped
+	assert "$(jq -r --arg c "$c" '.[] | select(.name == $c) | .config["user.tag"]' <<<"$output")" = yes
+	run_berth list "$c" -c ns -f csv
+	assert "$output" = "$c,STOPPED"
+	run_berth list -f compact
+	contains "$output" "$c"
+	run_berth list -f yaml
+	contains "$output" "name: $c"
+	run_berth list status=stopped -c n -f csv
+	contains "$output" "$c"
+	run_berth list status=running -c n -f csv
+	assert "$output" = ""
+	run_berth list user.tag=yes -c n -f csv
+	assert "$output" = "$c"
+	refused 2 "" list -f html
+	refused 2 "" list -c '?'
+	run_berth delete "$c"
+}
+
+@test "info: of a stopped and of a running one, and of the server" {
+	local c
+	c=$(name info)
+	run_berth init bb "$c"
+	run_berth info "$c"
+	contains "$output" "Name: $c"
+	contains "$output" "Status: STOPPED"
+	run_berth start "$c"
+	run_berth info "$c"
+	contains "$output" "Status: RUNNING"
+	contains "$output" "PID: "
+	contains "$output" "eth0:"
+	run_berth delete -f "$c"
+	run_berth info
+	contains "$output" "api_version:"
+	contains "$output" "kernel_version:"
+}
+
+@test "config, devices and profiles at creation" {
+	local c
+	c=$(name opt)
+	mkdir -p "$BATS_TEST_TMPDIR/share"
+	run_berth init bb "$c" -c limits.processes=99 -c user.a='b c' -d root,size= -p default || true
+	run_berth '?' delete "$c"
+	run_berth init bb "$c" -c limits.processes=99 -c user.a='b c' -p default
+	run_berth config get "$c" limits.processes
+	assert "$output" = 99
+	run_berth config get "$c" user.a
+	assert "$output" = "b c"
+	run_berth delete "$c"
+}
+
+@test "a config from stdin" {
+	local c
+	c=$(name y)
+	run_berth init bb "$c" <<-END
+		config:
+		  user.from: yaml
+		description: from a file
+	END
+	run_berth config get "$c" user.from
+	assert "$output" = yaml
+	run_berth delete "$c"
+}
+
+@test "rename: its folder, its host name, its addresses" {
+	local a b mac
+	a=$(name a)
+	b=$(name b)
+	launch "$a"
+	refused 1 "Renaming of running container not allowed" rename "$a" "$b"
+	mac=$(in_container "$a" cat /sys/class/net/eth0/address)
+	in_container "$a" sh -c 'echo kept >/root/file'
+	run_berth stop -f "$a"
+	run_berth rename "$a" "$b"
+	refused 1 "Instance not found" info "$a"
+	run_berth start "$b"
+	assert "$(in_container "$b" hostname)" = "$b"
+	assert "$(in_container "$b" cat /root/file)" = kept
+	assert "$(in_container "$b" cat /sys/class/net/eth0/address)" = "$mac"
+	launch "$a"
+	run_berth stop -f "$a" "$b"
+	refused 1 "already in use" rename "$a" "$b"
+	run_berth delete "$a" "$b"
+}
+
+@test "copy: files and config, but an identity of its own" {
+	local a b
+	a=$(name src)
+	b=$(name dst)
+	launch "$a" -c user.k=v
+	in_container "$a" sh -c 'echo copied >/root/file'
+	run_berth stop -f "$a"
+	run_berth copy "$a" "$b"
+	run_berth config get "$b" user.k
+	assert "$output" = v
+	run_berth start "$a" "$b"
+	assert "$(in_container "$b" cat /root/file)" = copied
+	assert "$(in_container "$b" cat /sys/class/net/eth0/address)" != "$(in_container "$a" cat /sys/class/net/eth0/address)"
+	in_container "$b" sh -c 'echo changed >/root/file'
+	assert "$(in_container "$a" cat /root/file)" = copied
+	run_berth delete -f "$a" "$b"
+}
+
+@test "an ephemeral one goes away when it stops" {
+	local c
+	c=$(name e)
+	launch "$c" --ephemeral
+	run_berth stop -f "$c"
+	wait_for 10 is_state "$c" ""
+}
+
+@test "both storage drivers hold what was written" {
+	local c driver
+	for driver in overlay dir; do
+		c=$(name "$driver")
+		run_berth '?' init bb "$c" -s "$driver"
+		[[ $status == 0 ]] || continue # overlay: not on every kernel
+		run_berth start "$c"
+		in_container "$c" sh -c 'echo kept >/etc/kept; rm /etc/issue; mv /etc/hosts /etc/hosts2'
+		run_berth restart -f "$c"
+		assert "$(in_container "$c" sh -c 'cat /etc/kept; ls /etc/issue /etc/hosts 2>/dev/null; ls /etc/hosts2')" = \
+			$'kept\n/etc/hosts2' "$driver"
+		run_berth delete -f "$c"
+	done
+}
+
+# ---- refusals
+
+@test "names that are no host names" {
+	local bad
+	for bad in 1abc -abc abc- a_b a.b a/b .. 'a b' "$(printf 'a%063d' 0)" 'ä'; do
+		leaves_nothing '?' "" init bb -- "$bad"
+		assert "$status" != 0 "name '$bad'"
+	done
+	leaves_nothing 1 "Invalid instance name" init bb a_b
+}
+
+@test "missing and ambiguous images" {
+	leaves_nothing 1 "not found" init nosuch "$(name n)"
+	leaves_nothing 2 "" init
+}
+
+@test "a name that is taken" {
+	local c
+	c=$(name t)
+	run_berth init bb "$c"
+	leaves_nothing 1 "already exists" init bb "$c"
+	run_berth delete "$c"
+}
+
+@test "unknown keys, with the nearest known one; values out of range" {
+	leaves_nothing 1 "Unknown configuration key: limits.memry (did you mean limits.memory?)" \
+		init bb "$(name k)" -c limits.memry=1GiB
+	leaves_nothing 1 "Invalid value: abc" init bb "$(name k)" -c limits.memory=abc
+	leaves_nothing 1 "at least 4MiB" init bb "$(name k)" -c limits.memory=1MiB
+	leaves_nothing 1 "Invalid value: 0" init bb "$(name k)" -c limits.processes=0
+	leaves_nothing 1 "" init bb "$(name k)" -c limits.cpu=1-0
+	leaves_nothing 1 "" init bb "$(name k)" -c limits.cpu=0-9999
+	leaves_nothing 1 "" init bb "$(name k)" -c security.privileged=perhaps
+	leaves_nothing 1 "" init bb "$(name k)" -c user.x=$'a\nlxc.hook.start = /bin/evil'
+	leaves_nothing 1 "" init bb "$(name k)" -c raw.lxc='lxc.rootfs.path = /'
+	leaves_nothing 1 "nosuch" init bb "$(name k)" -p nosuch
+}
+
+@test "two clients that want one name: one gets it" {
+	local c i ok=0 pids=()
+	c=$(name race)
+	for i in 1 2 3 4; do
+		"$BERTH" init bb "$c" </dev/null >/dev/null 2>&1 3>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" && ok=$((ok + 1))
+	done
+	assert "$ok" -eq 1
+	run_berth delete "$c"
+}
+
+@test "a start that fails says why, and leaves no mount" {
+	local c
+	c=$(name fail)
+	run_berth init bb "$c" -c raw.lxc='lxc.init.cmd = /nosuch/init'
+	refused 1 "nosuch" start "$c"
+	assert "$(state_of "$c")" = STOPPED
+	assert "$(leaked_mounts)" = ""
+	run_berth info "$c" --show-log
+	contains "$output" "nosuch"
+	run_berth delete "$c"
+}
+
+@test "a bridge that does not exist" {
+	local c
+	c=$(name br)
+	run_berth init bb "$c"
+	run_berth config device override "$c" eth0 parent=nosuchbr0
+	refused 1 "nosuchbr0" start "$c"
+	assert "$(state_of "$c")" = STOPPED
+	run_berth delete "$c"
+}
+
+@test "a launch whose start fails leaves the instance to look at" {
+	local c
+	c=$(name lf)
+	refused 1 "nosuch" launch bb "$c" -c raw.lxc='lxc.init.cmd = /nosuch/init'
+	run_berth '?' delete "$c"
+}
+
+@test "delete of several, of none, of a missing one" {
+	local a b
+	a=$(name d1)
+	b=$(name d2)
+	run_berth init bb "$a"
+	run_berth init bb "$b"
+	refused 1 "Instance not found" delete "$(name nosuch)"
+	run_berth delete "$a" "$b"
+	refused 2 "" delete
+}
+
+@test "security.protection.delete" {
+	local c
+	c=$(name prot)
+	run_berth init bb "$c" -c security.protection.delete=true
+	refused 1 "protected" delete "$c"
+	run_berth config unset "$c" security.protection.delete
+	run_berth delete "$c"
+}
+
+# ---- LXC's own
+
+@test "containers of lxc-create appear, start, stop, are exec'd into; their config stays as it was" {
+	local c before
+	c=$(name foreign)
+	mkdir -p "$BATS_TEST_TMPDIR/x"
+	lxc-create -P "$BERTH_TEST_ROOT/lxc" -n "$c" -t none -f /dev/null
+	mkdir -p "$BERTH_TEST_ROOT/lxc/$c/rootfs"
+	tar xzf "$BUSYBOX_IMAGE" -C "$BERTH_TEST_ROOT/lxc/$c" rootfs
+	cat >>"$BERTH_TEST_ROOT/lxc/$c/config" <<-END
+		lxc.include = /usr/share/lxc/config/common.conf
+		lxc.rootfs.path = dir:$BERTH_TEST_ROOT/lxc/$c/rootfs
+		lxc.uts.name = $c
+		lxc.net.0.type = empty
+	END
+	before=$(cat "$BERTH_TEST_ROOT/lxc/$c/config")
+	wait_for 10 is_state "$c" STOPPED
+	run_berth start "$c"
+	assert "$(state_of "$c")" = RUNNING
+	assert "$(in_container "$c" hostname)" = "$c"
+	run_berth stop -f "$c"
+	assert "$(cat "$BERTH_TEST_ROOT/lxc/$c/config")" = "$before"
+	run_berth delete "$c"
+	wait_for 10 is_state "$c" ""
+}
+
+@test "what is destroyed behind the daemon's back is gone from the list" {
+	local c
+	c=$(name gone)
+	lxc-create -P "$BERTH_TEST_ROOT/lxc" -n "$c" -t none -f /dev/null
+	wait_for 10 is_state "$c" STOPPED
+	lxc-destroy -P "$BERTH_TEST_ROOT/lxc" -n "$c" || rm -r "${BERTH_TEST_ROOT:?}/lxc/$c"
+	wait_for 10 is_state "$c" ""
+}
+
+@test "fifty at once: all run, nothing is left" {
+	local i names=()
+	for i in $(seq 50); do
+		names+=("$(name "m$i")")
+	done
+	printf '%s\n' "${names[@]}" | BERTH_TEST_TIMEOUT=300 xargs -P 50 -I{} timeout 300 "$BERTH" launch bb {} >/dev/null
+	run_berth list status=running -c n -f csv
+	assert "$(wc -l <<<"$output")" -eq 50
+	BERTH_TEST_TIMEOUT=300 run_berth delete -f "${names[@]}"
+	assert "$(leaked_veths)" = ""
+	assert "$(leaked_mounts)" = ""
+}
+
+@test "nothing is left behind" {
+	leak_check
+}

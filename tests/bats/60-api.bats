@@ -1,0 +1,275 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The REST API as other clients see it: envelopes, status codes, ETags, lists, events, hostile requests.
+
+load helpers
+
+# raw TEXT: sends bytes to the socket, prints the answer's first line ("closed" when there is none).
+raw() {
+	local first
+	first=$(printf '%b' "$1" | timeout 10 socat -t 5 - "UNIX-CONNECT:$BERTH_SOCKET" 2>/dev/null | head -n 1 | tr -d '\r')
+	echo "${first:-closed}"
+}
+
+alive() {
+	run_berth query /1.0
+}
+
+@test "GET / and /1.0" {
+	api GET /
+	assert "$http" = 200
+	assert "$body" =~ '"metadata":["/1.0"]'
+	api GET /1.0
+	assert "$http" = 200
+	assert "$(field .type)" = sync
+	assert "$(field .status)" = Success
+	assert "$(field .status_code)" = 200
+	assert "$(field .metadata.api_version)" = 1.0
+	assert "$(field .metadata.auth)" = trusted
+	assert "$(field '.metadata.api_extensions | length')" -gt 20
+	assert "$(field .metadata.environment.server_version)" != null
+	contains "${headers,,}" "etag: "
+	contains "${headers,,}" "content-type: application/json"
+}
+
+@test "errors: unknown path, method, JSON" {
+	api GET /1.0/nosuch
+	assert "$http" = 404
+	assert "$(field .type)" = error
+	assert "$(field .error_code)" = 404
+	assert "$(field .error)" = "not found"
+	assert "$(field .metadata)" = null
+	api GET /2.0
+	assert "$http" = 404
+	api POST /1.0 '{}'
+	assert "$http" = 501
+	assert "$(field .error)" = "not implemented"
+	api POST /1.0/profiles '{"name":'
+	assert "$http" = 400
+	api POST /1.0/profiles '[]'
+	assert "$http" = 400
+	api POST /1.0/profiles '{"name":"a","name":"b"}'
+	assert "$http" = 400
+	api POST /1.0/profiles "$(printf '[%.0s' {1..100000})"
+	assert "$http" = 400
+	api POST /1.0/profiles "{\"name\":\"$(printf '%02000000d' 0)\"}"
+	assert "$http" = 413
+	api POST /1.0/profiles $'{"name":"\xff\xfe"}'
+	assert "$http" = 400
+	alive
+}
+
+@test "instances: creation as an operation, lists, one, state" {
+	local c id
+	c=$(name api)
+	api POST /1.0/instances "{\"name\":\"$c\",\"source\":{\"type\":\"image\",\"alias\":\"bb\"}}"
+	assert "$http" = 202
+	assert "$(field .type)" = async
+	assert "$(field .status)" = "Operation created"
+	assert "$(field .status_code)" = 100
+	id=$(field .metadata.id)
+	assert "$(field .operation)" = "/1.0/operations/$id"
+	contains "$headers" "ocation: /1.0/operations/$id"
+	assert "$(field '.metadata.resources.instances[0]')" = "/1.0/instances/$c"
+	api GET "/1.0/operations/$id/wait?timeout=30"
+	assert "$(field .metadata.status)" = Success
+	assert "$(field .metadata.status_code)" = 200
+	assert "$(field .metadata.err)" = ""
+
+	api GET /1.0/instances
+	assert "$(field '.metadata[]')" = "/1.0/instances/$c"
+	api GET /1.0/containers
+	assert "$(field '.metadata[]')" = "/1.0/containers/$c"
+	api GET '/1.0/instances?recursion=1'
+	assert "$(field '.metadata[0].name')" = "$c"
+	assert "$(field '.metadata[0].status')" = Stopped
+	api GET '/1.0/instances?recursion=2&filter='
+	assert "$(field '.metadata[0].state.status')" = Stopped
+	api GET '/1.0/instances?filter=status+eq+running'
+	assert "$(field '.metadata | length')" = 0
+	api GET "/1.0/instances?filter=name+eq+$c&recursion=1"
+	assert "$(field '.metadata | length')" = 1
+	api GET '/1.0/instances?filter=nonsense'
+	assert "$http" != 200
+	contains "$(field .error)" "Invalid filter"
+
+	api PUT "/1.0/instances/$c/state" '{"action":"start","timeout":30}'
+	id=$(field .metadata.id)
+	api GET "/1.0/operations/$id/wait"
+	assert "$(field .metadata.status)" = Success
+	api GET "/1.0/instances/$c/state"
+	assert "$(field .metadata.status)" = Running
+	assert "$(field .metadata.status_code)" = 103
+	assert "$(field .metadata.pid)" -gt 1
+	assert "$(field .metadata.processes)" -gt 0
+	assert "$(field .metadata.memory.usage)" -gt 0
+	assert "$(field .metadata.cpu.usage)" -gt 0
+	assert "$(field '.metadata.network.lo.addresses[0].address')" = 127.0.0.1
+	api DELETE "/1.0/instances/$c"
+	assert "$http" != 200
+	api PUT "/1.0/instances/$c/state" '{"action":"stop","force":true}'
+	api GET "/1.0/operations/$(field .metadata.id)/wait"
+	api DELETE "/1.0/instances/$c"
+	assert "$http" = 202
+	api GET "/1.0/operations/$(field .metadata.id)/wait"
+	assert "$(field .metadata.status)" = Success
+	api GET "/1.0/instances/$c"
+	assert "$http" = 404
+	assert "$(field .error)" = "Instance not found"
+}
+
+@test "ETag and If-Match" {
+	local c etag
+	c=$(name etag)
+	run_berth init bb "$c"
+	api GET "/1.0/instances/$c"
+	etag=$(grep -i '^etag:' <<<"$headers" | cut -d' ' -f2)
+	assert "$etag" =~ '^"[0-9a-f]{64}"$'
+	api PATCH "/1.0/instances/$c" '{"config":{"user.a":"1"}}' -H "If-Match: \"$(printf '%064d' 0)\""
+	assert "$http" = 412
+	contains "$(field .error)" "ETag doesn't match"
+	api PATCH "/1.0/instances/$c" '{"config":{"user.a":"1"}}' -H "If-Match: $etag"
+	assert "$http" =~ ^20[02]$
+	run_berth '?' query "/1.0/operations/$(field .metadata.id)/wait"
+	run_berth config get "$c" user.a
+	assert "$output" = 1
+	api PATCH "/1.0/instances/$c" '{"config":{"user.a":"2"}}' -H "If-Match: $etag"
+	assert "$http" = 412
+	run_berth delete "$c"
+}
+
+@test "PATCH merges, PUT replaces" {
+	local c
+	c=$(name patch)
+	run_berth init bb "$c" -c user.keep=1
+	run_berth query -X PATCH --wait -d '{"config":{"user.more":"2"}}' "/1.0/instances/$c"
+	run_berth config get "$c" user.keep
+	assert "$output" = 1
+	run_berth query -X PUT --wait -d '{"config":{"user.only":"3"},"devices":{},"profiles":["default"]}' "/1.0/instances/$c"
+	run_berth config get "$c" user.keep
+	assert "$output" = ""
+	run_berth config get "$c" user.only
+	assert "$output" = 3
+	run_berth delete "$c"
+}
+
+@test "profiles: 201 with a Location" {
+	api POST /1.0/profiles '{"name":"ap","config":{},"devices":{}}'
+	assert "$http" = 201
+	contains "$headers" "ocation: /1.0/profiles/ap"
+	assert "$(field .metadata)" = null
+	api GET /1.0/profiles
+	assert "$(field '.metadata | sort | join(" ")')" = "/1.0/profiles/ap /1.0/profiles/default"
+	api DELETE /1.0/profiles/ap
+	assert "$http" = 200
+}
+
+@test "operations: list by status, missing, cancel of a finished one" {
+	local id
+	api GET /1.0/operations/00000000-0000-0000-0000-000000000000
+	assert "$http" = 404
+	assert "$(field .error)" = "Operation not found"
+	run_berth init bb "$(name op)"
+	run_berth operation list -f json
+	id=$(jq -r '.[0].id' <<<"$output")
+	api DELETE "/1.0/operations/$id"
+	assert "$http" = 400
+	assert "$(field .error)" = "Only running operations can be cancelled"
+	run_berth operation show "$id"
+	contains "$output" "id: $id"
+	run_berth operation list
+	contains "$output" "| TASK "
+	refused 1 "Operation not found" operation delete 00000000-0000-0000-0000-000000000000
+	run_berth delete "$(name op)"
+}
+
+@test "query: pretty JSON, --raw, --wait, errors" {
+	run_berth query /1.0/profiles
+	assert "$output" = $'[\n\t"/1.0/profiles/default"\n]'
+	run_berth query --raw /1.0/profiles
+	assert "$(jq -r .status_code <<<"$output")" = 200
+	refused 1 "not found" query /1.0/nosuch
+	run_berth 1 query --raw /1.0/nosuch
+	assert "$(jq -r .error_code <<<"$output")" = 404
+	refused 2 "begin with '/'" query 1.0
+	refused 1 "no JSON" query -X POST -d '{bad' /1.0/profiles
+}
+
+@test "events: what happens is told, in order, to every listener" {
+	local c
+	c=$(name ev)
+	"$BERTH" monitor --type=lifecycle --format json >"$BATS_TEST_TMPDIR/ev" </dev/null 2>&1 3>&- &
+	local pid=$!
+	"$BERTH" monitor --pretty >"$BATS_TEST_TMPDIR/pretty" </dev/null 2>&1 3>&- &
+	local pid2=$!
+	# the first event that arrives shows that the listener is there
+	wait_for 10 eval '"$BERTH" config set user.ping=$RANDOM; [[ -s $BATS_TEST_TMPDIR/ev && -s $BATS_TEST_TMPDIR/pretty ]]'
+	run_berth init bb "$c"
+	run_berth start "$c"
+	run_berth stop -f "$c"
+	run_berth delete "$c"
+	wait_for 10 grep -q instance-deleted "$BATS_TEST_TMPDIR/ev"
+	kill "$pid" "$pid2"
+	assert "$(jq -r --arg s "/1.0/instances/$c" 'select(.metadata.source == $s) | .metadata.action' "$BATS_TEST_TMPDIR/ev" | uniq | tr '\n' ' ')" = \
+		"instance-created instance-started instance-stopped instance-deleted "
+	contains "$(cat "$BATS_TEST_TMPDIR/pretty")" "Action: instance-started, Source: /1.0/instances/$c"
+	contains "$(cat "$BATS_TEST_TMPDIR/pretty")" "Description: Creating instance"
+	run_berth config unset user.ping
+	refused 2 "can only be used with --pretty" monitor --loglevel info
+	refused 2 "unknown event type" monitor --type nosuch
+}
+
+@test "paths that try to leave" {
+	api GET '/1.0/instances/..%2f..%2fetc'
+	assert "$http" =~ ^40
+	api GET '/1.0/instances/%2e%2e' '' --path-as-is
+	assert "$http" =~ ^40
+	api GET '/1.0/instances/a%00b'
+	assert "$http" =~ ^40
+	api GET '/1.0/instances/%zz'
+	assert "$http" = 400
+	api GET '/1.0/../../etc/passwd' '' --path-as-is
+	assert "$http" =~ ^40
+	alive
+}
+
+@test "malformed HTTP" {
+	assert "$(raw 'nonsense\r\n\r\n')" =~ '(400|closed)'
+	assert "$(raw 'GET /1.0 HTTP/1.1\r\n\r\n')" =~ '(200|400)'
+	assert "$(raw 'GET /1.0 HTTP/9.9\r\nHost: x\r\n\r\n')" =~ '(505|400|closed)'
+	assert "$(raw 'POST /1.0/profiles HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n')" =~ '(400|413|closed)'
+	assert "$(raw 'POST /1.0/profiles HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n')" =~ '(400|closed)'
+	assert "$(raw "GET /1.0 HTTP/1.1\\r\\nX: $(printf '%0100000d' 0)\\r\\n\\r\\n")" =~ '(431|400|413|closed)'
+	assert "$(raw "GET /$(printf '%0100000d' 0) HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")" =~ '(414|431|400|closed)'
+	alive
+}
+
+@test "a client that leaves in the middle of an upload" {
+	head -c 100000 /dev/urandom |
+		timeout 1 curl -s --unix-socket "$BERTH_SOCKET" -X POST -H 'Content-Type: application/octet-stream' \
+			-H 'Transfer-Encoding: chunked' --limit-rate 10k -T - http://unix.socket/1.0/images >/dev/null || true
+	wait_for 10 eval '[[ -z $(ls -A "$BERTH_TEST_ROOT/images/.staging" 2>/dev/null) ]]'
+	alive
+}
+
+@test "the socket: mode 0660" {
+	assert "$(stat -c %a "$BERTH_SOCKET")" = 660
+}
+
+@test "lxc, as far as it is here, lists and launches through the same socket" {
+	command -v lxc >/dev/null || skip "lxc is not installed"
+	local c
+	c=$(name lxc)
+	export LXD_SOCKET=$BERTH_SOCKET LXD_CONF=$BATS_TEST_TMPDIR/conf
+	lxc launch bb "$c"
+	contains "$(lxc list -f csv -c ns)" "$c,RUNNING"
+	lxc config set "$c" user.from=lxc
+	lxc config get "$c" user.from
+	lxc stop -f "$c"
+	lxc delete "$c"
+	lxc image list -f csv -c l
+}
+
+@test "nothing is left behind" {
+	leak_check
+}
