@@ -57,7 +57,9 @@ bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *re
 
 static const char *order_key(const cJSON *device)
 {
-	return strcmp(json_str_or(device, "type", ""), "disk") == 0 ? json_str_or(device, "path", "") : "";
+	const char *path = json_str_or(device, "path", "");
+
+	return strcmp(json_str_or(device, "type", ""), "disk") == 0 ? path + strspn(path, "/") : "";
 }
 
 static int compare_order(const void *a, const void *b)

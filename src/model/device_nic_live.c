@@ -98,14 +98,19 @@ static enum live_result nic_add(const struct nic_live *l, const struct nic *nic)
 	return LIVE_APPLIED;
 }
 
-static enum live_result nic_remove(const struct nic_live *l, const struct nic *nic)
+static enum live_result nic_remove(const struct nic_live *l, struct nic *nic)
 {
 	if (nic->kind == NIC_PHYSICAL)
 		return LIVE_PENDING;
-	if (nic->kind == NIC_MACVLAN)
+	if (nic->kind == NIC_MACVLAN) {
 		INSIDE(l, "link", "del", "dev", nic->guest);
-	else
-		HOST(l, "link", "del", "dev", nic->host);
+		return LIVE_APPLIED;
+	}
+	if (nic->ingress || nic->egress) {
+		nic->ingress = nic->egress = 0;
+		set_limits(l, nic);
+	}
+	HOST(l, "link", "del", "dev", nic->host);
 	return LIVE_APPLIED;
 }
 

@@ -39,6 +39,16 @@ static void warn(const struct live_change *c, const char *name, const struct err
 	cJSON_AddItemToArray(c->warnings, cJSON_CreateString(text.buf));
 }
 
+/* A change that was refused half-way must not leave the container with less of a limit than it had. */
+static void restore_key(const struct live_change *c, const struct config_key *row, const char *key)
+{
+	struct live old = c->live;
+	struct error ignored = ERROR_INIT;
+
+	old.config = c->old_config;
+	row->apply(&old, key, device_prop(c->old_config, key), &ignored);
+}
+
 static void apply_key(const struct live_change *c, const char *key, const char *new_value)
 {
 	const struct config_key *row = config_key_find(key);
@@ -54,8 +64,10 @@ static void apply_key(const struct live_change *c, const char *key, const char *
 		note(c, true, key);
 		return;
 	}
-	if (row->live == KEY_LIVE_APPLY)
+	if (row->live == KEY_LIVE_APPLY) {
 		warn(c, key, &why);
+		restore_key(c, row, key);
+	}
 	note(c, false, key);
 }
 

@@ -42,11 +42,16 @@ static const char *volatile_value(const cJSON *config, const char *device, const
 	return device_prop(config, name);
 }
 
+/* The name it asks for: its property, what it had, or its own when that is ethN. */
 static const char *wanted_name(const struct nic_source *src, const char *device, const cJSON *props)
 {
 	const char *name = device_prop(props, "name");
 
-	return name ? name : volatile_value(src->config, device, "name");
+	if (!name)
+		name = volatile_value(src->config, device, "name");
+	if (!name && strncmp(device, "eth", 3) == 0 && type_is_int(device + 3, 0, 99999))
+		name = device;
+	return name;
 }
 
 static bool is_nic(const cJSON *device)
