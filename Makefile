@@ -38,7 +38,17 @@ lib = $(BUILD)/lib$(1).a
 LIBS_DAEMON := $(foreach r,api instance image host model lxc proc base,$(call lib,$(r)))
 LIBS_CLI := $(foreach r,cli base,$(call lib,$(r)))
 
-all: $(addprefix $(BUILD)/,$(PROGRAMS)) ## build the programs
+# hooks/berth-*: scripts that rendered configs run, beside the programs in libexec
+HOOKS := $(notdir $(wildcard hooks/berth-*))
+IMAGE := $(BUILD)/images/busybox.tar.gz
+
+all: $(addprefix $(BUILD)/,$(PROGRAMS) $(HOOKS)) ## build the programs
+image: $(IMAGE) ## build the embedded busybox image
+$(addprefix $(BUILD)/,$(HOOKS)): $(BUILD)/%: hooks/%
+	@mkdir -p $(@D)
+	@install -m 755 $< $@
+$(IMAGE): scripts/build-busybox-image
+	@echo "  IMG $@"; scripts/build-busybox-image $@
 
 define room_rule
 $(call lib,$(1)): $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/helper/berth-%.c,$(wildcard src/$(1)/*.c)))
@@ -94,13 +104,53 @@ fuzz: ## fuzz for FUZZ_SECONDS each (clang); findings go to build/fuzz
 fuzz-replay: ## run the fuzzers over their stored inputs (sanitizer build)
 	@+$(MAKE) --no-print-directory BUILD=$(PLAIN_BUILD)/asan SANITIZE=1 fuzz-build
 	@set -e; for f in $(FUZZ); do $(PLAIN_BUILD)/asan/fuzz/fuzz_$$f tests/fuzz/corpus/$$f; done
-check: fuzz-replay
+
+# ---- what people type first
+quickstart: ## from nothing to a running container, below ./run (root)
+	@BUILD=$(BUILD) scripts/quickstart
+quickstart-down: ## remove every trace of it (root)
+	@BUILD=$(BUILD) scripts/quickstart-down
+check: ## run every test (root); the last line says "N passed, N failed"
+	@+MAKE="$(MAKE)" scripts/check
+lint: ## clang-tidy, cppcheck, shellcheck, and -Werror builds by gcc and clang
+	@+MAKE="$(MAKE)" scripts/lint
+bench: all $(IMAGE) ## measure against the bare lxc-* tools (root)
+	@BUILD=$(BUILD) scripts/bench
+man: ## check the manual pages and list them
+	@for m in $(MAN); do mandoc -T lint -W warning $$m || exit 1; echo "man -l $$m"; done
+print-%: ; @echo '$($*)'
+
+# ---- installation
+MAN := $(wildcard doc/*.[1-8])
+install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are there stay
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(DATADIR)/templates $(DATADIR)/images \
+		$(UNITDIR) $(COMPLETIONDIR) $(SYSCONFDIR)/berth/hooks.d $(SYSCONFDIR)/logrotate.d)
+	install -m 755 $(BUILD)/berth $(DESTDIR)$(BINDIR)/
+	install -m 755 $(BUILD)/berthd $(DESTDIR)$(SBINDIR)/
+	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-unpack $(HOOKS:%=$(BUILD)/%) scripts/host-init $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 $(wildcard templates/*) $(DESTDIR)$(DATADIR)/templates/
+	install -m 644 $(IMAGE) $(DESTDIR)$(DATADIR)/images/
+	install -m 644 etc/berth.conf $(DESTDIR)$(DATADIR)/
+	test -e $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf || \
+		install -m 644 etc/berth.conf $(DESTDIR)$(SYSCONFDIR)/berth/
+	install -m 644 etc/berth.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth
+	sed 's|@SBINDIR@|$(SBINDIR)|' etc/berthd.service >$(DESTDIR)$(UNITDIR)/berthd.service
+	$(BUILD)/berth completion bash >$(DESTDIR)$(COMPLETIONDIR)/berth
+	set -e; for m in $(MAN); do install -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+uninstall: ## remove what install made; changed settings, hooks and all data stay
+	rm -f $(DESTDIR)$(BINDIR)/berth $(DESTDIR)$(SBINDIR)/berthd $(DESTDIR)$(UNITDIR)/berthd.service \
+		$(DESTDIR)$(COMPLETIONDIR)/berth $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth
+	for m in $(MAN); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+	! cmp -s etc/berth.conf $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf || rm -f $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf
+	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)
+	-rmdir $(DESTDIR)$(SYSCONFDIR)/berth/hooks.d $(DESTDIR)$(SYSCONFDIR)/berth 2>/dev/null
 
 clean: ## remove what was built
 	rm -rf build
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all unit unit-build fuzz fuzz-build fuzz-replay check clean help
+.PHONY: all image unit unit-build fuzz fuzz-build fuzz-replay quickstart quickstart-down check lint bench man install \
+	uninstall clean help
 -include $(OBJ:.o=.d) $(UNIT:=.d)
