@@ -285,7 +285,7 @@ int fs_remove_tree(const char *path, struct error *err)
 		return -1;
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
+	if (errno != EISDIR)
 		return error_sys(err, errno, "cannot remove '%s'", path);
 	w.links = strmap_new(NULL);
 	rc = walk_tree(&w, dirfd, name);

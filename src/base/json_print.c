@@ -13,6 +13,14 @@
 #include "base/json.h"
 #include "base/json_scan.h"
 
+/* The first character that may need a closer look. */
+static const char *skip_plain(const char *s)
+{
+	while ((unsigned char)*s >= 0x20 && (unsigned char)*s < 0x80 && *s != '"' && *s != '\\')
+		s++;
+	return s;
+}
+
 static void print_string(struct strbuf *out, const char *s)
 {
 	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
@@ -20,7 +28,7 @@ static void print_string(struct strbuf *out, const char *s)
 	size_t n;
 
 	strbuf_addch(out, '"');
-	while (s < end) {
+	while ((s = skip_plain(s)) < end) {
 		n = json_utf8_len(s, (size_t)(end - s));
 		p = strchr(from, *s);
 		if (n && !p && (unsigned char)*s >= 0x20) {
