@@ -2,7 +2,8 @@
 /*
  * libmicrohttpd on the loop. It runs when its epoll fd is readable, when the
  * timeout that it names is over, and before the loop sleeps when it says that
- * it has work left. A suspended connection is out of its epoll set, so an
+ * it has work left or a connection was resumed (which, without a thread of its
+ * own, neither makes its epoll fd readable nor changes its timeout). A suspended connection is out of its epoll set, so an
  * epoll set of ours tells when such a client hangs up.
  */
 #include "api/http.h"
@@ -40,8 +41,10 @@ static void prepare_cb(uv_prepare_t *p)
 	struct http *h = p->data;
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES && ms == 0)
+	if (h->resumed || (MHD_get_timeout(h->mhd, &ms) == MHD_YES && ms == 0)) {
+		h->resumed = false;
 		MHD_run(h->mhd);
+	}
 	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
 		uv_timer_start(&h->timeout, timeout_cb, ms, 0);
 	else

@@ -41,12 +41,13 @@ static void unwatch(struct exchange *x)
 	epoll_ctl(x->http->gone_fd, EPOLL_CTL_DEL, x->connection->fd, NULL);
 }
 
-/* A waiting connection goes on: libmicrohttpd will call exchange_request_cb() again (its epoll fd tells the loop). */
+/* A waiting connection goes on: libmicrohttpd will call exchange_request_cb() again (prepare_cb() sees to it). */
 static void resume(struct exchange *x, enum exchange_phase phase)
 {
 	unwatch(x);
 	x->phase = phase;
 	MHD_resume_connection(x->mhd);
+	x->http->resumed = true;
 }
 
 static void send_reply(struct request *r)
@@ -123,7 +124,9 @@ static void add_headers(struct MHD_Response *m, const struct reply *reply, bool 
 {
 	char text[300];
 
-	MHD_add_response_header(m, "Content-Type", file ? "application/octet-stream" : "application/json");
+	const char *type = file ? "application/octet-stream" : "application/json";
+
+	MHD_add_response_header(m, "Content-Type", reply->content_type ? reply->content_type : type);
 	if (reply->status >= 400)
 		MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
 	if (reply->location)

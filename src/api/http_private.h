@@ -65,6 +65,7 @@ struct http {
 	char *socket_path;
 	int gone_fd; /* epoll: tells of suspended clients that hung up */
 	int handles; /* not closed yet */
+	bool resumed; /* a connection was: libmicrohttpd must run before the loop sleeps */
 	uv_poll_t mhd_poll;
 	uv_poll_t gone_poll;
 	uv_prepare_t prepare;
