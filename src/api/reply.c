@@ -157,6 +157,13 @@ void reply_file(struct request *r, int fd_taken, const char *name)
 	r->transport->send(r);
 }
 
+void reply_multipart(struct request *r, int fd_taken, const char *boundary)
+{
+	if (r->reply.status == 0)
+		r->reply.content_type = mem_printf("multipart/form-data; boundary=%s", boundary);
+	reply_file(r, fd_taken, NULL);
+}
+
 void etag_of(const cJSON *v, char out[65])
 {
 	cJSON *sorted = cJSON_Duplicate(v, true);

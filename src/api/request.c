@@ -32,6 +32,7 @@ static void reply_clear(struct reply *reply)
 {
 	free(reply->text);
 	free(reply->filename);
+	free(reply->content_type);
 	free(reply->location);
 	free(reply->etag);
 	if (reply->fd >= 0)

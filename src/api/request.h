@@ -36,6 +36,7 @@ struct reply {
 	int fd;          /* body from this file when >= 0 */
 	off_t size;
 	char *filename;
+	char *content_type; /* NULL: octet-stream for a file, else JSON */
 	char *location;
 	char *etag;      /* without quotes */
 	const struct websocket_handler *websocket; /* 101 */

@@ -77,6 +77,7 @@ void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Streams an open file (taken) as octet-stream; name for Content-Disposition, may be NULL. */
 void reply_file(struct request *r, int fd_taken, const char *name);
+void reply_multipart(struct request *r, int fd_taken, const char *boundary); /* the file is the multipart body */
 
 /* SHA-256 over the sorted compact JSON: quoted by the reply. */
 void etag_of(const cJSON *v, char out[65]);

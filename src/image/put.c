@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "image/store_private.h"
 
@@ -134,4 +135,21 @@ int image_put(struct image_store *s, const char *fingerprint, const cJSON *chang
 refused:
 	cJSON_Delete(image);
 	return -1;
+}
+
+void image_touch(struct image_store *s, const char *fingerprint)
+{
+	AUTO_FREE char *path = store_path(s, fingerprint, IMAGE_JSON);
+	struct error err = ERROR_INIT;
+	char now[TIME_TEXT_SIZE];
+	cJSON *image;
+
+	if (!image_get(s, fingerprint))
+		return;
+	time_now(now);
+	image = cJSON_Duplicate(image_get(s, fingerprint), true);
+	json_set_str(image, "last_used_at", now);
+	if (json_write_file(path, image, &err))
+		log_warning("image %s: %s", fingerprint, err.msg);
+	strmap_put(s->images, fingerprint, image);
 }

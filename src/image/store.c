@@ -262,7 +262,7 @@ const cJSON *image_get(const struct image_store *s, const char *fingerprint)
 	return strmap_get(s->images, fingerprint);
 }
 
-static const char *find_prefix(const struct image_store *s, const char *prefix, struct error *err)
+const char *image_find(const struct image_store *s, const char *prefix, struct error *err)
 {
 	const char *key, *found = NULL;
 	size_t pos = 0, len = strlen(prefix);
@@ -292,7 +292,15 @@ const char *image_resolve(const struct image_store *s, const char *ref, struct e
 
 	if (target && image_get(s, target))
 		return target;
-	return find_prefix(s, ref, err);
+	return image_find(s, ref, err);
+}
+
+char *image_file(const struct image_store *s, const char *fingerprint, unsigned n)
+{
+	const cJSON *files = json_arr(json_obj(image_get(s, fingerprint), "berth"), "files");
+	const char *file = cJSON_GetStringValue(cJSON_GetArrayItem(files, (int)n));
+
+	return file && !strchr(file, '/') ? store_path(s, fingerprint, file) : NULL;
 }
 
 char *image_rootfs(const struct image_store *s, const char *fingerprint)

@@ -30,10 +30,15 @@ const char **image_fingerprints(const struct image_store *s); /* sorted; free th
 const cJSON *image_get(const struct image_store *s, const char *fingerprint); /* exact; borrowed or NULL */
 /* Alias, fingerprint, or unique fingerprint prefix (>= 4 digits). "Image not found", "… is ambiguous". */
 const char *image_resolve(const struct image_store *s, const char *ref, struct error *err);
+/* The same without aliases. */
+const char *image_find(const struct image_store *s, const char *prefix, struct error *err);
+/* The file as uploaded: n = 0 the whole image or the metadata of a split one, 1 its rootfs. NULL: there is none. */
+char *image_file(const struct image_store *s, const char *fingerprint, unsigned n);
 char *image_rootfs(const struct image_store *s, const char *fingerprint); /* absolute path; caller frees */
 void image_release(struct image_store *s, const char *fingerprint); /* an instance left it; may drop a deleted image's tree */
 cJSON *image_json(const struct image_store *s, const char *fingerprint); /* with aliases, new object */
 
+void image_touch(struct image_store *s, const char *fingerprint); /* last_used_at is now */
 int image_put(struct image_store *s, const char *fingerprint, const cJSON *changes, struct error *err); /* public, properties, auto_update, profiles, expires_at */
 
 const cJSON *image_aliases(const struct image_store *s); /* {"name": {"target","description","type"}} */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The handlers of /1.0/images, over several files; the table is in images.c. */
+#ifndef BERTH_API_IMAGES_H
+#define BERTH_API_IMAGES_H
+
+#include "api/router.h"
+
+/* images_upload.c */
+extern const struct route_upload image_upload_body;
+void images_post(struct request *r); /* a JSON body: sources other than an upload */
+
+/* images_export.c */
+void image_export_get(struct request *r);
+
+/* images_alias.c */
+void aliases_get(struct request *r);
+void aliases_post(struct request *r);
+void alias_get(struct request *r);
+void alias_put(struct request *r);
+void alias_patch(struct request *r);
+void alias_post(struct request *r);
+void alias_delete(struct request *r);
+void alias_event(struct berthd *b, const char *action, const char *name, const char *member, const char *value);
+
+/* images.c: the image that {fingerprint} means, or NULL and the reply was sent. */
+const char *image_of_request(struct request *r);
+
+#endif
