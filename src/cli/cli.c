@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/similar.h"
+
 #define SOCKET_DEFAULT "/run/berth/berth.sock"
 #define LONG_MAX_N 64
 
 enum { OPT_SOCKET = 1000, OPT_DEBUG, OPT_VERSION };
 
 const struct command *const cli_root[] = {
-	&cmd_completion, &cmd_config, &cmd_console, &cmd_copy, &cmd_delete, &cmd_exec, &cmd_image, &cmd_info,
-	&cmd_init, &cmd_kill, &cmd_launch, &cmd_list, &cmd_monitor, &cmd_operation, &cmd_pause, &cmd_profile,
-	&cmd_query, &cmd_rename, &cmd_restart, &cmd_resume, &cmd_shell, &cmd_start, &cmd_stop, &cmd_version, NULL,
+    &cmd_completion, &cmd_config,  &cmd_console, &cmd_copy,   &cmd_delete,  &cmd_exec,	  &cmd_image,
+    &cmd_info,	     &cmd_init,	   &cmd_kill,	 &cmd_launch, &cmd_list,    &cmd_monitor, &cmd_operation,
+    &cmd_pause,	     &cmd_profile, &cmd_query,	 &cmd_rename, &cmd_restart, &cmd_resume,  &cmd_shell,
+    &cmd_start,	     &cmd_stop,	   &cmd_version, NULL,
 };
 
 static const struct option global_options[] = {
@@ -50,7 +53,9 @@ static void help_command_line(FILE *out, const struct command *cmd)
 
 static void help_root(FILE *out)
 {
-	fputs("Usage: berth [flags] <command> [<arguments>]\n\nManage LXC containers through berthd\n\nCommands:\n", out);
+	fputs("Usage: berth [flags] <command> [<arguments>]\n\nManage LXC containers through "
+	      "berthd\n\nCommands:\n",
+	      out);
 	for (const struct command *const *cmd = cli_root; *cmd; cmd++)
 		help_command_line(out, *cmd);
 	fprintf(out, "\nFlags:\n%s\nExamples:\n%s", global_help, root_examples);
@@ -69,7 +74,10 @@ static void help_command(const struct cli *cli, FILE *out)
 {
 	const struct command *cmd = cli->command;
 
-	fprintf(out, "Usage: %s %s\n\n%s\n", cli->path, cmd->sub ? "<command> [<arguments>]" : cmd->args ? cmd->args : "",
+	fprintf(out, "Usage: %s %s\n\n%s\n", cli->path,
+		cmd->sub    ? "<command> [<arguments>]"
+		: cmd->args ? cmd->args
+			    : "",
 		cmd->summary);
 	if (cmd->aliases)
 		help_aliases(out, cmd);
@@ -164,7 +172,8 @@ static int bad_option(const struct cli *cli, int opt, char **argv)
 	bool is_long = optind > 0 && !strncmp(word, "--", 2);
 
 	if (opt == ':')
-		cli_usage(cli, "option '%s' needs a value", optopt && optopt < 256 && !is_long ? letter : word);
+		cli_usage(cli, "option '%s' needs a value",
+			  optopt && optopt < 256 && !is_long ? letter : word);
 	else if (is_long && optopt)
 		cli_usage(cli, "option '%s' takes no value", word);
 	else
@@ -172,7 +181,8 @@ static int bad_option(const struct cli *cli, int opt, char **argv)
 	return '?';
 }
 
-int cli_getopt(const struct cli *cli, int argc, char **argv, const char *short_options, const struct option *long_options)
+int cli_getopt(const struct cli *cli, int argc, char **argv, const char *short_options,
+	       const struct option *long_options)
 {
 	struct option merged[LONG_MAX_N + sizeof(global_options) / sizeof(global_options[0])];
 	char letters[128];
@@ -217,43 +227,14 @@ static const struct command *nth(const struct cli *cli, size_t i)
 	return cli->command->sub[i].name ? &cli->command->sub[i] : NULL;
 }
 
-/* Edits between two words (Levenshtein), for words of at most 31 letters. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[32], n = strlen(b);
-
-	if (n > 31)
-		return n;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t corner = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t best = corner + (a[i - 1] != b[j - 1]);
-
-			corner = row[j];
-			best = best < row[j] + 1 ? best : row[j] + 1;
-			row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
-		}
-	}
-	return row[n];
-}
-
 static int unknown_command(const struct cli *cli, const char *name)
 {
 	const struct command *cmd, *best = NULL;
-	size_t best_distance = 3;
+	size_t distance = SIMILAR_MAX + 1;
 
-	for (size_t i = 0; (cmd = nth(cli, i)); i++) {
-		size_t d = distance(name, cmd->name);
-
-		if (d < best_distance) {
+	for (size_t i = 0; (cmd = nth(cli, i)); i++)
+		if (similar_better(name, cmd->name, &distance))
 			best = cmd;
-			best_distance = d;
-		}
-	}
 	if (best)
 		return cli_usage(cli, "unknown command '%s'; did you mean '%s'?", name, best->name);
 	return cli_usage(cli, "unknown command '%s'", name);

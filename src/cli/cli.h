@@ -34,17 +34,19 @@ struct command {
 	const char *summary;  /* one line */
 	const char *options;  /* option help, aligned, or NULL */
 	const char *examples; /* or NULL */
-	int (*run)(struct cli *cli, int argc, char **argv, struct error *err); /* argv[0] is the command; exit status, or -1 with err */
+	int (*run)(struct cli *cli, int argc, char **argv,
+		   struct error *err); /* argv[0] is the command; exit status, or -1 with err */
 	const struct command *sub; /* or NULL */
 	const char *const *aliases; /* NULL-terminated, or NULL */
-	const char *complete; /* what its arguments are, for completion: "instance", "image", "profile", "file", … or NULL */
+	const char *complete;	    /* what its arguments are, for completion: "instance", "image", "profile",
+				       "file", … or NULL */
 };
 
 extern const struct command *const cli_root[]; /* NULL-terminated */
 /* Each file exports one. */
 extern const struct command cmd_info, cmd_list, cmd_init, cmd_launch, cmd_start, cmd_stop, cmd_restart,
-	cmd_pause, cmd_resume, cmd_kill, cmd_delete, cmd_rename, cmd_copy, cmd_exec, cmd_shell, cmd_console,
-	cmd_image, cmd_config, cmd_profile, cmd_monitor, cmd_operation, cmd_query, cmd_version, cmd_completion;
+    cmd_pause, cmd_resume, cmd_kill, cmd_delete, cmd_rename, cmd_copy, cmd_exec, cmd_shell, cmd_console,
+    cmd_image, cmd_config, cmd_profile, cmd_monitor, cmd_operation, cmd_query, cmd_version, cmd_completion;
 
 int cli_main(int argc, char **argv);
 /* "berth start: …" + hint to --help on stderr; returns CLI_USAGE. */
@@ -54,7 +56,8 @@ int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format
  * calls it, also with "" and NULL. Returns the option, -1 at the end, '?' when run has to return
  * CLI_USAGE (all was said). Long options of the caller: values below 1000.
  */
-int cli_getopt(const struct cli *cli, int argc, char **argv, const char *short_options, const struct option *long_options);
+int cli_getopt(const struct cli *cli, int argc, char **argv, const char *short_options,
+	       const struct option *long_options);
 /* After the options: how many arguments there may be, max < 0: any number. 0, or CLI_USAGE with a message. */
 int cli_argc(const struct cli *cli, int argc, int min, int max);
 
@@ -72,7 +75,8 @@ void table_row(struct table *t, const char *const *cells);
 int table_print(const struct table *t, enum format format, const cJSON *objects, struct error *err);
 void table_free(struct table *t);
 
-/* Text of others on a terminal: control characters but newline and tab become '?'; writes it as it is elsewhere. */
+/* Text of others on a terminal: control characters but newline and tab become '?'; writes it as it is
+ * elsewhere. */
 void text_print(FILE *out, const char *s);
 
 /* YAML by libyaml, both ways; strings that look like other types are quoted. */
@@ -82,8 +86,10 @@ int yaml_print(const cJSON *v, FILE *out, struct error *err);
  * "devices", stay strings as they were written ("limits.cpu: 2" is "2"). An empty document is a JSON null.
  */
 cJSON *yaml_parse(const char *text, size_t len, struct error *err);
-/* Opens $VISUAL/$EDITOR/vi on text; on bad YAML or a refusal of `apply`, offers to edit again. stdin not a terminal: reads it instead. Unchanged text is not applied. */
-int edit_yaml(const char *text, int (*apply)(const cJSON *v, void *data, struct error *err), void *data, struct error *err);
+/* Opens $VISUAL/$EDITOR/vi on text; on bad YAML or a refusal of `apply`, offers to edit again. stdin not a
+ * terminal: reads it instead. Unchanged text is not applied. */
+int edit_yaml(const char *text, int (*apply)(const cJSON *v, void *data, struct error *err), void *data,
+	      struct error *err);
 
 /* Progress on stderr when it is a terminal. text NULL erases, percent < 0: none. */
 void progress_show(const char *text, int percent);

@@ -129,7 +129,8 @@ int client_head(struct strbuf *sb, const char *method, const char *path, struct 
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p == 0x7f)
 			return error_set(err, ERROR_INVALID,
 					 "'%s' is no API path: it has a blank or control character", path);
-	strbuf_addf(sb, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION "\r\n", method, path);
+	strbuf_addf(sb, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION "\r\n", method,
+		    path);
 	return 0;
 }
 

@@ -59,13 +59,17 @@ cJSON *client_wait(struct client *c, const char *operation_id, struct error *err
  */
 int client_wait_send(struct client *c, const char *operation_id, struct error *err);
 cJSON *client_wait_receive(struct client *c, struct error *err);
-/* POST of a file, chunked, as octet-stream unless a header says otherwise; headers is NULL-terminated "Name: value" or NULL. Waits as client_change. */
-cJSON *client_upload(struct client *c, const char *path, int fd, const char *const *headers, struct error *err);
-/* GET to a file descriptor, *ret_name from Content-Disposition (caller frees; NULL when there is none; a bare file name). */
+/* POST of a file, chunked, as octet-stream unless a header says otherwise; headers is NULL-terminated "Name:
+ * value" or NULL. Waits as client_change. */
+cJSON *client_upload(struct client *c, const char *path, int fd, const char *const *headers,
+		     struct error *err);
+/* GET to a file descriptor, *ret_name from Content-Disposition (caller frees; NULL when there is none; a bare
+ * file name). */
 int client_download(struct client *c, const char *path, int fd, char **ret_name, struct error *err);
 /* websocket GET: on_text per message until it returns false or the server closes. */
-int client_websocket(struct client *c, const char *path, bool (*on_text)(const char *text, size_t len, void *data),
-		     void *data, struct error *err);
+int client_websocket(struct client *c, const char *path,
+		     bool (*on_text)(const char *text, size_t len, void *data), void *data,
+		     struct error *err);
 
 char *client_escape(const char *segment); /* percent-encodes a path segment or query value; caller frees */
 

@@ -92,13 +92,14 @@ int client_check(const struct response *r, const char *method, const char *path,
 	if (text && text[0])
 		return error_set(err, code_of_status(r->status), "%s", text);
 	if (r->status >= 400)
-		return error_set(err, code_of_status(r->status), "berthd answered %s %s with HTTP status %d", method,
-				 path, r->status);
-	return error_set(err, ERROR_TOOL, "the answer of berthd to %s %s is not what its API promises", method, path);
+		return error_set(err, code_of_status(r->status), "berthd answered %s %s with HTTP status %d",
+				 method, path, r->status);
+	return error_set(err, ERROR_TOOL, "the answer of berthd to %s %s is not what its API promises",
+			 method, path);
 }
 
-static int call(struct client *c, const char *method, const char *path, const cJSON *body, const char *if_match,
-		struct response *ret, struct error *err)
+static int call(struct client *c, const char *method, const char *path, const cJSON *body,
+		const char *if_match, struct response *ret, struct error *err)
 {
 	if (client_request(c, method, path, body, if_match, ret, err) < 0)
 		return -1;
@@ -152,8 +153,8 @@ char *client_operation_id(const struct response *r)
 }
 
 /* *ret_id NULL: a sync answer, its metadata is in *ret_metadata. */
-static int begin(struct client *c, const char *method, const char *path, const cJSON *body, const char *if_match,
-		 char **ret_id, cJSON **ret_metadata, struct error *err)
+static int begin(struct client *c, const char *method, const char *path, const cJSON *body,
+		 const char *if_match, char **ret_id, cJSON **ret_metadata, struct error *err)
 {
 	struct response r;
 	int rc = 0;

@@ -88,8 +88,8 @@ static int upload_body(struct client *c, int fd, struct error *err)
 	return 1;
 }
 
-static int upload(struct client *c, const char *path, int fd, const char *const *headers, struct response *ret,
-		  struct error *err)
+static int upload(struct client *c, const char *path, int fd, const char *const *headers,
+		  struct response *ret, struct error *err)
 {
 	AUTO_STRBUF struct strbuf head = STRBUF_INIT;
 	struct exchange x;
@@ -117,7 +117,8 @@ static int upload(struct client *c, const char *path, int fd, const char *const 
 	return 0;
 }
 
-cJSON *client_upload(struct client *c, const char *path, int fd, const char *const *headers, struct error *err)
+cJSON *client_upload(struct client *c, const char *path, int fd, const char *const *headers,
+		     struct error *err)
 {
 	struct response r;
 	AUTO_FREE char *id = NULL;
@@ -127,7 +128,8 @@ cJSON *client_upload(struct client *c, const char *path, int fd, const char *con
 		return NULL;
 	if (client_check(&r, "POST", path, err) == 0) {
 		id = client_operation_id(&r);
-		m = id ? client_wait(c, id, err) : cJSON_DetachItemFromObjectCaseSensitive(r.envelope, "metadata");
+		m = id ? client_wait(c, id, err)
+		       : cJSON_DetachItemFromObjectCaseSensitive(r.envelope, "metadata");
 		if (!m && !id)
 			m = cJSON_CreateNull();
 	}
@@ -178,7 +180,8 @@ int client_download(struct client *c, const char *path, int fd, char **ret_name,
 		client_check(&r, "GET", path, err);
 		rc = -1;
 		if (err->code == ERROR_NONE)
-			error_set(err, ERROR_TOOL, "berthd answered GET %s with HTTP status %d", path, r.status);
+			error_set(err, ERROR_TOOL, "berthd answered GET %s with HTTP status %d", path,
+				  r.status);
 		response_clear(&r);
 	} else if (rc == 0) {
 		*ret_name = disposition_name(x.disposition);

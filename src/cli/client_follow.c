@@ -78,7 +78,8 @@ static int cancel(struct client *c, const char *id, struct error *err)
 /* Polls c's socket, and events when given, for so long; 1: c has an answer, 0: time is over. */
 static int follow_step(struct client *c, struct client_ws **events, int events_fd, int timeout)
 {
-	struct pollfd p[2] = { { .fd = c->fd, .events = POLLIN }, { .fd = *events ? events_fd : -1, .events = POLLIN } };
+	struct pollfd p[2] = {{.fd = c->fd, .events = POLLIN},
+			      {.fd = *events ? events_fd : -1, .events = POLLIN}};
 	int n = poll(p, 2, timeout);
 
 	if (n <= 0)

@@ -41,7 +41,8 @@ void client_close(struct client *c);
 /* Request line and the headers every request has; -1 when the path has bytes that no path may have. */
 int client_head(struct strbuf *sb, const char *method, const char *path, struct error *err);
 int client_send(struct client *c, const void *data, size_t len, struct error *err);
-/* Reads one answer; closes the connection unless both sides keep it. After an upgrade c->in has what came behind. */
+/* Reads one answer; closes the connection unless both sides keep it. After an upgrade c->in has what came
+ * behind. */
 int client_receive(struct client *c, struct exchange *x, struct error *err);
 /* Takes the parts of x. */
 void client_response(struct exchange *x, struct response *ret);
@@ -51,7 +52,8 @@ int client_check(const struct response *r, const char *method, const char *path,
 /* The id of an async answer's operation (caller frees), NULL for a sync one. */
 char *client_operation_id(const struct response *r);
 
-/* Websocket in steps, for poll loops: step reads what is there (blocks when wait) and returns false at the end. */
+/* Websocket in steps, for poll loops: step reads what is there (blocks when wait) and returns false at the
+ * end. */
 struct client_ws;
 struct client_ws *client_ws_open(struct client *c, const char *path,
 				 bool (*on_text)(const char *text, size_t len, void *data), void *data,
@@ -59,7 +61,8 @@ struct client_ws *client_ws_open(struct client *c, const char *path,
 bool client_ws_step(struct client_ws *ws);
 void client_ws_free(struct client_ws *ws);
 
-/* Shows the progress of an operation until c's socket is readable; interrupts cancel it. -1: interrupted twice. */
+/* Shows the progress of an operation until c's socket is readable; interrupts cancel it. -1: interrupted
+ * twice. */
 int client_follow(struct client *c, const char *operation_id, struct error *err);
 
 #endif

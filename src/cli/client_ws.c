@@ -76,7 +76,8 @@ static void ws_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
 {
 	struct client_ws *ws = data;
 
-	if (arg->opcode == WSLAY_TEXT_FRAME && !ws->done && !ws->on_text((const char *)arg->msg, arg->msg_length, ws->data))
+	if (arg->opcode == WSLAY_TEXT_FRAME && !ws->done &&
+	    !ws->on_text((const char *)arg->msg, arg->msg_length, ws->data))
 		ws->done = true;
 }
 
@@ -155,8 +156,8 @@ void client_ws_free(struct client_ws *ws)
 	free(ws);
 }
 
-int client_websocket(struct client *c, const char *path, bool (*on_text)(const char *text, size_t len, void *data),
-		     void *data, struct error *err)
+int client_websocket(struct client *c, const char *path,
+		     bool (*on_text)(const char *text, size_t len, void *data), void *data, struct error *err)
 {
 	struct client_ws *ws = client_ws_open(c, path, on_text, data, err);
 	int rc = 0;

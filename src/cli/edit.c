@@ -67,8 +67,8 @@ static int editor_run(const char *file, struct error *err)
 }
 
 /* Parses and applies. 1: the text was wrong or refused, err says why. */
-static int try_apply(const struct strbuf *text, int (*apply)(const cJSON *v, void *data, struct error *err), void *data,
-		     struct error *err)
+static int try_apply(const struct strbuf *text, int (*apply)(const cJSON *v, void *data, struct error *err),
+		     void *data, struct error *err)
 {
 	cJSON *v = yaml_parse(text->buf, text->len, err);
 	int rc;
@@ -94,7 +94,8 @@ static int read_fd(int fd, struct strbuf *out, struct error *err)
 			return error_sys(err, errno, "cannot read standard input");
 		strbuf_add(out, buf, (size_t)n);
 		if (out->len > TEXT_MAX)
-			return error_set(err, ERROR_TOO_LARGE, "standard input is larger than %u MiB", TEXT_MAX >> 20);
+			return error_set(err, ERROR_TOO_LARGE, "standard input is larger than %u MiB",
+					 TEXT_MAX >> 20);
 	}
 	return 0;
 }
@@ -112,8 +113,9 @@ static bool ask_again(const struct error *err)
 	return true;
 }
 
-static int edit_file(const char *file, const char *before, int (*apply)(const cJSON *v, void *data, struct error *err),
-		     void *data, struct error *err)
+static int edit_file(const char *file, const char *before,
+		     int (*apply)(const cJSON *v, void *data, struct error *err), void *data,
+		     struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	int rc;
@@ -145,7 +147,8 @@ static int write_all(int fd, const char *s, struct error *err)
 	return 0;
 }
 
-int edit_yaml(const char *text, int (*apply)(const cJSON *v, void *data, struct error *err), void *data, struct error *err)
+int edit_yaml(const char *text, int (*apply)(const cJSON *v, void *data, struct error *err), void *data,
+	      struct error *err)
 {
 	AUTO_STRBUF struct strbuf in = STRBUF_INIT;
 	const char *dir = getenv("TMPDIR");

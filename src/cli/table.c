@@ -27,7 +27,8 @@ int format_parse(const char *s, enum format *ret, struct error *err)
 			*ret = (enum format)i;
 			return 0;
 		}
-	return error_set(err, ERROR_INVALID, "unknown format '%s': it must be table, compact, json, csv or yaml", s);
+	return error_set(err, ERROR_INVALID,
+			 "unknown format '%s': it must be table, compact, json, csv or yaml", s);
 }
 
 struct table *table_new(const char *const *headers, size_t n)
@@ -218,8 +219,8 @@ static void put_rule(const struct table *t, const size_t *widths, struct strbuf 
 }
 
 /* One line of all cells of a row; returns false when every cell had fewer lines. */
-static bool put_line(const struct table *t, const size_t *widths, const char *const *cells, size_t i, bool header,
-		     struct strbuf *out)
+static bool put_line(const struct table *t, const size_t *widths, const char *const *cells, size_t i,
+		     bool header, struct strbuf *out)
 {
 	size_t start = out->len;
 	bool any = false;

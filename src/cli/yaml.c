@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,8 +13,8 @@
 /* Does plain text mean a null, a truth value or a number to any YAML reader (1.1 or 1.2)? */
 static bool looks_like_word(const char *s)
 {
-	static const char *const words[] = { "",    "~",  "null", "true", "false", "yes",   "no",    "on",   "off",
-					     "y",   "n",  ".inf", "-.inf", "+.inf", ".nan", "<<" };
+	static const char *const words[] = {"",	   "~", "null", "true", "false", "yes",	  "no",	  "on",
+					    "off", "y", "n",	".inf", "-.inf", "+.inf", ".nan", "<<"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcasecmp(s, words[i]))
@@ -49,7 +48,8 @@ static int emit_scalar(yaml_emitter_t *e, const char *s, yaml_scalar_style_t sty
 {
 	yaml_event_t event;
 
-	if (!yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)s, (int)strlen(s), 1, 1, style))
+	if (!yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)s, (int)strlen(s), 1, 1,
+					  style))
 		return -1;
 	return emit(e, &event);
 }
@@ -67,7 +67,7 @@ static int emit_number(yaml_emitter_t *e, double d)
 {
 	char text[64];
 
-	if (floor(d) == d && fabs(d) < 1e17)
+	if (d > -1e17 && d < 1e17 && (double)(long long)d == d)
 		snprintf(text, sizeof(text), "%.0f", d);
 	else
 		snprintf(text, sizeof(text), "%.15g", d);
@@ -150,7 +150,8 @@ int yaml_print(const cJSON *v, FILE *out, struct error *err)
 	yaml_emitter_set_width(&e, -1);
 	rc = emit_document(&e, v);
 	if (rc < 0)
-		error_set(err, ERROR_SYSTEM, "cannot write YAML: %s", e.problem ? e.problem : "out of memory");
+		error_set(err, ERROR_SYSTEM, "cannot write YAML: %s",
+			  e.problem ? e.problem : "out of memory");
 	yaml_emitter_delete(&e);
 	return rc;
 }

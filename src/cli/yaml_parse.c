@@ -58,7 +58,8 @@ static cJSON *plain_value(const char *s)
 static cJSON *read_scalar(struct reader *r, enum kind kind)
 {
 	const char *s = (const char *)r->event.data.scalar.value;
-	bool plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE && r->event.data.scalar.plain_implicit;
+	bool plain =
+	    r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE && r->event.data.scalar.plain_implicit;
 
 	if (strlen(s) != r->event.data.scalar.length) {
 		refuse(r, "a NUL character is not allowed");

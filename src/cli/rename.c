@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/instance.h"
+
+static int rename_run(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_JSON cJSON *body = cJSON_CreateObject();
+	AUTO_JSON cJSON *op = NULL;
+	AUTO_FREE char *path = NULL;
+	const char *to, *slash;
+	int rc;
+
+	if (cli_getopt(cli, argc, argv, "", NULL) != -1)
+		return CLI_USAGE;
+	rc = cli_argc(cli, argc, 2, 2);
+	if (rc != 0)
+		return rc;
+	to = instance_local(argv[optind + 1]);
+	slash = strchr(argv[optind], '/') ? strchr(to, '/') : NULL;
+	json_set_str(body, "name", slash ? slash + 1 : to);
+	path = instance_path(argv[optind], "");
+	op = client_change(cli->client, "POST", path, body, NULL, err);
+	return op ? 0 : -1;
+}
+
+static const char *const aliases[] = { "move", "mv", NULL };
+
+const struct command cmd_rename = {
+	.name = "rename",
+	.args = "<instance> <new name>",
+	.summary = "Rename a stopped instance",
+	.examples = "  berth rename c1 web\n",
+	.run = rename_run,
+	.aliases = aliases,
+	.complete = "instance",
+};
