@@ -201,7 +201,7 @@ static int open_target(const struct guest *g, const struct rootfs_attach *a, str
 	AUTO_CLOSE int parent = open_parent(g, a->target, a->create != ROOTFS_CREATE_NONE, &name, err);
 	int fd;
 
-	if (parent < 0)
+	if (parent < 0 || !name)
 		return -1;
 	if (a->create != ROOTFS_CREATE_NONE && make_target(parent, name, a->create) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s' in the container", a->target);
@@ -278,7 +278,7 @@ static int unmount_target(const struct guest *g, const char *target, struct erro
 	AUTO_CLOSE int parent = open_parent(g, target, false, &name, err);
 	struct statx st;
 
-	if (parent < 0)
+	if (parent < 0 || !name)
 		return err->sys == ENOENT ? 0 : -1;
 	if (statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_INO, &st) < 0)
 		return errno == ENOENT ? 0 : target_error(target, err);
