@@ -112,7 +112,6 @@ static void reads_whole_files(void **state)
 static void writes_are_all_or_nothing(void **state)
 {
 	AUTO_FREE char *big = mem_alloc(300000);
-	AUTO_STRBUF struct strbuf sb = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 	struct stat st;
 	mode_t old = umask(077);

@@ -297,7 +297,6 @@ static void files_come_back_as_written(void **state)
 	AUTO_JSON cJSON *v = parse("{\"a\":[1,{\"b\":\"\xc3\xa4\"}],\"c\":{}}"), *again = NULL;
 	char path[] = "/tmp/berth-test-json-XXXXXX", file[64];
 	struct error err = ERROR_INIT;
-	AUTO_STRBUF struct strbuf sb = STRBUF_INIT;
 	struct stat st;
 
 	assert_non_null(mkdtemp(path));
