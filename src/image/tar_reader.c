@@ -152,6 +152,10 @@ void tar_reader_free(struct tar_reader *r)
 {
 	if (!r)
 		return;
+	/* libtar leaves the last long names to its next header */
+	free(r->tar->th_buf.gnu_longname);
+	free(r->tar->th_buf.gnu_longlink);
+	r->tar->th_buf.gnu_longname = r->tar->th_buf.gnu_longlink = NULL;
 	tar_close(r->tar);
 	tar_pax_clear(&r->global);
 	tar_pax_clear(&r->pax);
