@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lxc/tools.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proc/proc.h"
@@ -58,7 +56,7 @@ void lxc_argv_destroy(struct argv *a, const char *lxcpath, const char *name)
 void lxc_argv_start(struct argv *a, const char *lxcpath, const char *name, const char *log_file)
 {
 	tool(a, "lxc-start", lxcpath, name);
-	argv_pushl(a, "-d", "-o", log_file, "-l", "INFO", NULL);
+	argv_pushl(a, "-d", "-o", log_file, "-l", "DEBUG", NULL);
 }
 
 void lxc_argv_kill(struct argv *a, const char *lxcpath, const char *name)
@@ -150,17 +148,13 @@ static bool pid_parse(const char *s, const char *end, pid_t *ret)
 	return true;
 }
 
-/* LXC takes any name that is a file name; so do we when reading. */
+/* LXC takes any name that is a file name; so do we when reading, if it is text. */
 static bool name_copy(const char *s, size_t len, struct lxc_status *st)
 {
 	if (len == 0 || len >= sizeof(st->name) || memchr(s, '/', len) || *s == '.')
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
-			return false;
-	memcpy(st->name, s, len);
-	st->name[len] = '\0';
-	return true;
+	proc_clean_text(s, len, st->name, sizeof(st->name));
+	return strlen(st->name) == len && memcmp(st->name, s, len) == 0;
 }
 
 static const char *line_end(const char *line)

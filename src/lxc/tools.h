@@ -3,6 +3,8 @@
  * The lxc-* command lines as pure functions: each appends to argv.  lxcpath is
  * always absolute and always spelled the same (LXC's command socket is named
  * by it).  And the parsers of what the tools print; input is hostile.
+ * lxc-start logs at DEBUG: only there is what a failing hook printed, and it
+ * takes no longer than INFO.
  */
 #ifndef BERTH_LXC_TOOLS_H
 #define BERTH_LXC_TOOLS_H
@@ -21,9 +23,9 @@ bool lxc_state_parse(const char *name, enum lxc_state *ret);
 
 void lxc_argv_create(struct argv *a, const char *lxcpath, const char *name, const char *config_file); /* -t none */
 void lxc_argv_destroy(struct argv *a, const char *lxcpath, const char *name);
-void lxc_argv_start(struct argv *a, const char *lxcpath, const char *name, const char *log_file); /* -d, log priority INFO */
+void lxc_argv_start(struct argv *a, const char *lxcpath, const char *name, const char *log_file); /* -d; log priority DEBUG */
 void lxc_argv_kill(struct argv *a, const char *lxcpath, const char *name);       /* lxc-stop -k */
-void lxc_argv_shutdown(struct argv *a, const char *lxcpath, const char *name, int timeout_s); /* lxc-stop --nokill -t N; <0: no limit */
+void lxc_argv_shutdown(struct argv *a, const char *lxcpath, const char *name, int timeout_s); /* lxc-stop --nokill -t N; <0: no limit; 0: only asks */
 void lxc_argv_freeze(struct argv *a, const char *lxcpath, const char *name);
 void lxc_argv_unfreeze(struct argv *a, const char *lxcpath, const char *name);
 void lxc_argv_info(struct argv *a, const char *lxcpath, const char *name);       /* state and pid */
