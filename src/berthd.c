@@ -145,6 +145,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	struct berthd *b = &d->b;
 	AUTO_FREE char *journal = fs_join(b->settings->state_path, "operations");
 	AUTO_FREE char *profiles = fs_join(b->settings->state_path, "profiles");
+	AUTO_FREE char *server = fs_join(b->settings->state_path, "server.json");
 
 	b->probe = probe_host(b->settings->system_path, b->settings->libexec_dir, err);
 	if (b->probe == NULL)
@@ -153,7 +154,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	image_register(b->ops);
 	instance_register(b->ops);
 	b->events = events_new(b);
-	b->server = server_config_open(b->settings->state_path, err);
+	b->server = server_config_open(server, err);
 	if (b->server == NULL)
 		return -1;
 	b->profiles = profile_store_open(profiles, b->settings->network_pub, b->probe, err);
@@ -231,7 +232,8 @@ static void term_cb(uv_signal_t *handle, int signum)
 	d->stopping = true;
 	log_info("ending on %s: running operations are finished or undone", signum == SIGINT ? "SIGINT" : "SIGTERM");
 	notify_stopping();
-	op_queue_drain(d->b.ops, (unsigned)d->b.settings->shutdown_grace_s * 1000, drained, d);
+	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
+		       drained, d);
 }
 
 /* Folders and sockets stay: they cannot move under running instances. */
@@ -276,12 +278,6 @@ static void watch_signal(struct daemon *d, uv_signal_t *handle, uv_signal_cb cb,
 
 /* ---- main */
 
-static void close_handle(uv_handle_t *handle, void *data)
-{
-	if (!uv_is_closing(handle))
-		uv_close(handle, NULL);
-}
-
 static void close_rooms(struct daemon *d)
 {
 	struct berthd *b = &d->b;
@@ -295,8 +291,10 @@ static void close_rooms(struct daemon *d)
 	events_free(b->events);
 	server_config_free(b->server);
 	probe_free(b->probe);
-	uv_run(&d->loop, UV_RUN_NOWAIT);
-	uv_walk(&d->loop, close_handle, NULL);
+	uv_close((uv_handle_t *)&d->sigterm, NULL);
+	uv_close((uv_handle_t *)&d->sigint, NULL);
+	uv_close((uv_handle_t *)&d->sighup, NULL);
+	/* what was closed frees itself in its callbacks; lxc-monitor is waited for */
 	while (uv_run(&d->loop, UV_RUN_DEFAULT) != 0)
 		;
 	settings_free(b->settings);
