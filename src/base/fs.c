@@ -97,7 +97,7 @@ static int open_tmp(const char *tmp)
 	return fd;
 }
 
-int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct error *err)
+static int replace(const char *path, const void *data, size_t len, mode_t mode, bool durable, struct error *err)
 {
 	const char *name;
 	AUTO_FREE char *dir = parent_of(path, &name);
@@ -109,7 +109,7 @@ int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 	fd = open_tmp(tmp);
 	if (fd < 0)
 		return error_sys(err, errno, "cannot create '%s'", tmp);
-	if (write_all(fd, data, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0) {
+	if (write_all(fd, data, len) < 0 || fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0)) {
 		sys = errno;
 		close(fd);
 		goto failed;
@@ -118,10 +118,20 @@ int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 		sys = errno;
 		goto failed;
 	}
-	return fs_sync_dir(dir, err);
+	return durable ? fs_sync_dir(dir, err) : 0;
 failed:
 	unlink(tmp);
 	return error_sys(err, sys, "cannot write '%s'", path);
+}
+
+int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct error *err)
+{
+	return replace(path, data, len, mode, true, err);
+}
+
+int fs_write_quick(const char *path, const void *data, size_t len, mode_t mode, struct error *err)
+{
+	return replace(path, data, len, mode, false, err);
 }
 
 int fs_sync_dir(const char *path, struct error *err)

@@ -27,6 +27,9 @@ int fs_read_file(const char *path, size_t max, struct strbuf *out, struct error 
  */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct error *err);
 
+/* The same without the fsyncs: whole for readers and whatever happens to us; a power cut may give the old file back. */
+int fs_write_quick(const char *path, const void *data, size_t len, mode_t mode, struct error *err);
+
 int fs_mkdirs(const char *path, mode_t mode, struct error *err); /* mkdir -p; mode for those it makes */
 int fs_sync_dir(const char *path, struct error *err);
 bool fs_exists(const char *path); /* lstat */

@@ -130,6 +130,15 @@ int registry_save(struct registry *r, struct instance *inst, struct error *err)
 	return json_write_file(path, inst->desired, err);
 }
 
+int registry_note(struct registry *r, struct instance *inst, struct error *err)
+{
+	AUTO_FREE char *dir = instance_dir(r->b, inst->name);
+	AUTO_FREE char *path = fs_join(dir, "berth.json");
+
+	registry_touch(inst);
+	return json_write_quick(path, inst->desired, err);
+}
+
 static bool plausible_name(const struct registry *r, const char *name)
 {
 	const char *prefix = r->b->settings->filter_name;

@@ -49,6 +49,7 @@ bool registry_uses_profile(const struct registry *r, const char *profile);
 struct instance *registry_load(struct registry *r, const char *name);
 void registry_remove(struct registry *r, const char *name);
 int registry_save(struct registry *r, struct instance *inst, struct error *err); /* writes berth.json */
+int registry_note(struct registry *r, struct instance *inst, struct error *err); /* not durable: last use, last state */
 /* desired or something that its JSON shows has changed: drops the caches. */
 void registry_touch(struct instance *inst);
 
