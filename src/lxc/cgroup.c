@@ -10,7 +10,6 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
 #include "lxc/figures.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -18,6 +17,13 @@
 #define INIT_SCOPE "/init.scope"
 
 enum { PROC_CGROUP_MAX = 64 * 1024 };
+
+int cgroup_load(pid_t pid, struct strbuf *text, struct error *err)
+{
+	AUTO_FREE char *path = mem_printf("/proc/%d/cgroup", (int)pid);
+
+	return fs_read_file(path, PROC_CGROUP_MAX, text, err);
+}
 
 /* Is `word` in the comma-separated list? The unified hierarchy's list is empty. */
 static bool list_has(const char *list, size_t len, const char *word)
@@ -93,7 +99,8 @@ bool cgroup_find(const char *text, const char *controller, enum cgroup_layout la
 	if (len <= 1 || len > PATH_MAX / 2)
 		return false;
 	base = !ret->unified ? controller : layout == CGROUP_UNIFIED ? "" : "unified";
-	n = snprintf(ret->path, sizeof(ret->path), CGROUP_ROOT "%s%s%.*s", *base ? "/" : "", base, (int)len, path);
+	n = snprintf(ret->path, sizeof(ret->path), CGROUP_ROOT "%s%s%.*s", *base ? "/" : "", base, (int)len,
+		     path);
 	return n > 0 && (size_t)n < sizeof(ret->path);
 }
 
@@ -144,19 +151,19 @@ bool cgroup_read_key(const struct cgroup_dir *dir, const char *file, const char 
 	return false;
 }
 
-int cgroup_write(pid_t pid, const char *controller, const char *file, const char *value, const struct probe *probe,
-		 struct error *err)
+int cgroup_write(pid_t pid, const char *controller, const char *file, const char *value,
+		 const struct probe *probe, struct error *err)
 {
-	AUTO_FREE char *proc = mem_printf("/proc/%d/cgroup", (int)pid);
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_FREE char *path = NULL;
 	AUTO_CLOSE int fd = -1;
 	struct cgroup_dir dir;
 
-	if (fs_read_file(proc, PROC_CGROUP_MAX, &text, err) < 0)
+	if (cgroup_load(pid, &text, err) < 0)
 		return -1;
 	if (!cgroup_find(text.buf, controller, probe->cgroups, &dir) || dir.unified != !*controller)
-		return error_set(err, ERROR_SYSTEM, "cannot set '%s' to '%s': process %d has no cgroup for it", file, value,
+		return error_set(err, ERROR_SYSTEM,
+				 "cannot set '%s' to '%s': process %d has no cgroup for it", file, value,
 				 (int)pid);
 	path = fs_join(dir.path, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);

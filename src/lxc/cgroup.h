@@ -11,8 +11,13 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "base/strbuf.h"
 #include "lxc/probe.h"
+
+/* Appends the text of /proc/PID/cgroup. */
+int cgroup_load(pid_t pid, struct strbuf *text, struct error *err);
 
 struct cgroup_dir {
 	char path[PATH_MAX]; /* "/sys/fs/cgroup/memory/lxc.payload.c1" */

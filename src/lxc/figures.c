@@ -3,14 +3,9 @@
 
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/json.h"
-#include "base/mem.h"
-#include "base/strbuf.h"
 #include "lxc/cgroup.h"
 #include "lxc/netns.h"
-
-enum { PROC_CGROUP_MAX = 64 * 1024 };
 
 struct memory {
 	uint64_t usage, peak, swap, swap_peak;
@@ -68,7 +63,8 @@ static uint64_t processes_read(const char *cgroups, const struct probe *probe)
 	return n;
 }
 
-static cJSON *state_new(const struct memory *m, cJSON *network_taken, pid_t pid, uint64_t processes, uint64_t cpu)
+static cJSON *state_new(const struct memory *m, cJSON *network_taken, pid_t pid, uint64_t processes,
+			uint64_t cpu)
 {
 	cJSON *state = cJSON_CreateObject();
 	cJSON *memory = cJSON_AddObjectToObject(state, "memory");
@@ -86,12 +82,11 @@ static cJSON *state_new(const struct memory *m, cJSON *network_taken, pid_t pid,
 
 cJSON *figures_state(pid_t pid, const struct probe *probe)
 {
-	AUTO_FREE char *path = mem_printf("/proc/%d/cgroup", (int)pid);
 	AUTO_STRBUF struct strbuf cgroups = STRBUF_INIT;
 	struct error ignored = ERROR_INIT;
 	struct memory memory = { 0 };
 
-	fs_read_file(path, PROC_CGROUP_MAX, &cgroups, &ignored); /* gone: no figures, not an error */
+	cgroup_load(pid, &cgroups, &ignored); /* gone: no figures, not an error */
 	memory_read(cgroups.buf, probe, &memory);
 	return state_new(&memory, netns_state(pid), pid, processes_read(cgroups.buf, probe),
 			 cpu_read(cgroups.buf, probe));

@@ -18,11 +18,11 @@
  * host_name,mtu,state,type}},"pid":P,"processes":N}. A process that has just ended gives what could be read.
  */
 cJSON *figures_state(pid_t pid, const struct probe *probe);
-/* The same object for a stopped container: zeros, "network": null, pid 0 (LXD sends an object, never null). */
+/* The same for a stopped container: zeros, "network": null, pid 0 (LXD sends an object, never null). */
 cJSON *figures_stopped(void);
 
 /*
- * Writes one cgroup file of the container, e.g. v1 ("memory","memory.limit_in_bytes") or v2 ("", "memory.max").
+ * Writes one cgroup file of the container, v1 ("memory", "memory.limit_in_bytes") or v2 ("", "memory.max").
  * ERROR_SYSTEM names the file and value.
  */
 int cgroup_write(pid_t pid, const char *controller, const char *file, const char *value,

@@ -25,15 +25,15 @@ struct line {
 	bool is_log; /* else the rest of a message of several lines */
 	bool is_error;
 	struct text message; /* without the reason */
-	const char *reason;  /* strerror, or "" */
+	const char *reason; /* strerror, or "" */
 };
 
 /* What is known of the attempt so far. */
 struct attempt {
-	struct line cause;       /* the first error that is no consequence */
+	struct line cause; /* the first error that is no consequence */
 	struct text config_line; /* of the configuration, when that is what failed */
 	struct text script, output, hook; /* the last script run, the last line it printed, "pre-start" */
-	struct text end;         /* how the first process ended */
+	struct text end; /* how the first process ended */
 	bool reading_output, over;
 };
 
@@ -89,7 +89,8 @@ static void split_reason(struct line *line)
 		const char *reason = strerror(e);
 		size_t len = strlen(reason);
 
-		if (!starts(line->message, reason) || line->message.len < len + 3 || memcmp(line->message.s + len, " - ", 3))
+		if (!starts(line->message, reason) || line->message.len < len + 3 ||
+		    memcmp(line->message.s + len, " - ", 3))
 			continue;
 		line->message.s += len + 3;
 		line->message.len -= len + 3;
@@ -116,8 +117,9 @@ static bool parse_file_line(struct text t, struct line *ret)
 			continue;
 		t.s += 20;
 		t.len -= 20;
-		ret->is_error = starts(t, "ERROR ") || starts(t, "FATAL ") || starts(t, "CRIT ") || starts(t, "ALERT ");
-		t = after(t, " - ");        /* the category */
+		ret->is_error = starts(t, "ERROR ") || starts(t, "FATAL ") || starts(t, "CRIT ") ||
+				starts(t, "ALERT ");
+		t = after(t, " - "); /* the category */
 		t = t.s ? after(t, " - ") : t; /* file:function:line */
 		ret->message = t;
 		return t.s != NULL;
@@ -159,11 +161,21 @@ static struct line parse_line(struct text t)
 static bool is_consequence(struct text message)
 {
 	static const char *const known[] = {
-		"Failed to spawn container",     "Received container state",	   "The container failed to start",
-		"To get more details",		 "Failed to receive the container state", "Failed to initialize container",
-		"An error occurred in another process", "Failed to setup container",   "Failed to create the network",
-		"Failed to create network device", "Failed to setup cgroup limits", "Failed to set up id mapping",
-		"Failed to setup rootfs",	 "Failed to run ",		   "Expected to receive ",
+		"Failed to spawn container",
+		"Received container state",
+		"The container failed to start",
+		"To get more details",
+		"Failed to receive the container state",
+		"Failed to initialize container",
+		"An error occurred in another process",
+		"Failed to setup container",
+		"Failed to create the network",
+		"Failed to create network device",
+		"Failed to setup cgroup limits",
+		"Failed to set up id mapping",
+		"Failed to setup rootfs",
+		"Failed to run ",
+		"Expected to receive ",
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -174,7 +186,8 @@ static bool is_consequence(struct text message)
 
 static bool is_last(struct text message)
 {
-	return starts(message, "Additional information can be obtained") || starts(message, "Failed to create lxc_container");
+	return starts(message, "Additional information can be obtained") ||
+	       starts(message, "Failed to create lxc_container");
 }
 
 static void begin(struct attempt *a)
@@ -235,13 +248,18 @@ static void take_line(struct attempt *a, struct text t)
 	}
 }
 
-/* LXC's words by their beginning, ours with $1, $2 for what they quote, $g2 for the same below the rootfs, $r for the reason. */
+/*
+ * LXC's words by their beginning; ours with $1, $2 for what those quote, $g2 for
+ * the same below the rootfs and $r for the reason.
+ */
 static const struct {
 	const char *words, *ours;
 } rewordings[] = {
 	{ "Failed to retrieve ifindex for", "network interface '$1' does not exist" },
-	{ "Failed to create macvlan interface", "cannot make a macvlan interface on '$2': it is missing or of the wrong kind" },
-	{ "Failed to create ipvlan interface", "cannot make an ipvlan interface on '$2': it is missing or of the wrong kind" },
+	{ "Failed to create macvlan interface",
+	  "cannot make a macvlan on '$2': it is missing or of the wrong kind" },
+	{ "Failed to create ipvlan interface",
+	  "cannot make an ipvlan on '$2': it is missing or of the wrong kind" },
 	{ "Failed to setup limits for the", "this host has no usable cgroup controller '$1'" },
 	{ "Failed to set \"", "the kernel refuses '$2' as '$1'$r" },
 	{ "Failed to exec \"", "cannot run '$1' in the container$r" },
@@ -294,9 +312,11 @@ static void add_plain(struct strbuf *out, const struct line *cause)
 	struct text m = trimmed(cause->message);
 
 	for (size_t i = 0; i < m.len; i++) {
-		bool lower = i == 0 && m.len > 1 && !isupper((unsigned char)m.s[1]);
+		unsigned char c = (unsigned char)m.s[i];
 
-		strbuf_addch(out, lower ? (char)tolower((unsigned char)m.s[i]) : m.s[i] == '"' ? '\'' : m.s[i]);
+		if (i == 0 && m.len > 1 && !isupper((unsigned char)m.s[1]))
+			c = (unsigned char)tolower(c);
+		strbuf_addch(out, c == '"' ? '\'' : (char)c);
 	}
 	add_reason(out, cause);
 }

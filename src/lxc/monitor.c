@@ -42,8 +42,8 @@ static bool is_monitord(const char *name, size_t len, const char *lxcpath)
 
 	if (head + path_len > SOCK_NAME_MAX)
 		path_len = SOCK_NAME_MAX - head;
-	return len == head + path_len && memcmp(name, prefix, sizeof(prefix) - 1) == 0 && name[head - 1] == '/' &&
-	       memcmp(name + head, lxcpath, path_len) == 0;
+	return len == head + path_len && memcmp(name, prefix, sizeof(prefix) - 1) == 0 &&
+	       name[head - 1] == '/' && memcmp(name + head, lxcpath, path_len) == 0;
 }
 
 /* "Num: RefCount Protocol Flags Type St Inode Path", as in proc(5); the path is empty for most. */

@@ -23,7 +23,7 @@ enum {
 	DUMP_DATAGRAMS_MAX = 64,
 };
 
-/* An attribute list: rtnetlink(7), bounds checked by RTA_OK. The length is signed: RTA_NEXT may take it below 0. */
+/* An attribute list, rtnetlink(7). The length is signed: RTA_NEXT may take it below 0, which ends it. */
 struct attrs {
 	const struct rtattr *rta;
 	int len;
@@ -88,7 +88,7 @@ static void add_hwaddr(cJSON *link, struct attrs a, unsigned flags)
 	json_set_str(link, "hwaddr", text);
 }
 
-/* The other end of a veth, or what a macvlan sits on, when that is in our namespace and not in some third one. */
+/* The other end of a veth, or what a macvlan sits on, when that is in our namespace and no third one. */
 static void add_host_name(cJSON *link, struct attrs a, int32_t host_id)
 {
 	int32_t peer_ns = (int32_t)attr_u32(a, IFLA_LINK_NETNSID, (uint32_t)-1);
@@ -148,7 +148,8 @@ static cJSON *addresses_of(const struct netns_dump *dump, uint32_t index)
 static void parse_address(struct netns_dump *dump, const struct ifaddrmsg *info, struct attrs a)
 {
 	size_t size = info->ifa_family == AF_INET6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
-	const struct rtattr *rta = attr_find(a, IFA_LOCAL, size); /* on a tunnel IFA_ADDRESS is the other end */
+	/* on a tunnel IFA_ADDRESS is the other end */
+	const struct rtattr *rta = attr_find(a, IFA_LOCAL, size);
 	cJSON *addresses = addresses_of(dump, info->ifa_index);
 	char text[INET6_ADDRSTRLEN];
 	cJSON *address;
@@ -204,7 +205,7 @@ int netns_parse(struct netns_dump *dump, const void *data, size_t len)
 	return left <= 0 ? 0 : -1;
 }
 
-/* A netlink socket of the process's namespace; *ret_self is a descriptor of ours. Aborts rather than stay there. */
+/* A netlink socket of the process's namespace; *ret_self is ours. Aborts rather than stay there. */
 static int netns_socket(pid_t pid, int *ret_self)
 {
 	AUTO_FREE char *path = mem_printf("/proc/%d/ns/net", (int)pid);
@@ -226,7 +227,9 @@ static int netns_dump(int fd, unsigned short type, struct netns_dump *dump)
 		struct nlmsghdr h;
 		struct ifinfomsg info; /* longer than ifaddrmsg: all zero serves both */
 	} request = {
-		.h = { .nlmsg_len = sizeof(request), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.h = { .nlmsg_len = sizeof(request),
+		       .nlmsg_type = type,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 	};
 	_Alignas(struct nlmsghdr) char buf[DUMP_BUFFER];
 	int rc = 0;
@@ -250,7 +253,9 @@ static int32_t netns_id(int fd, int self)
 		_Alignas(NLMSG_ALIGNTO) struct rtattr rta;
 		uint32_t self;
 	} request = {
-		.h = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETNSID, .nlmsg_flags = NLM_F_REQUEST },
+		.h = { .nlmsg_len = sizeof(request),
+		       .nlmsg_type = RTM_GETNSID,
+		       .nlmsg_flags = NLM_F_REQUEST },
 		.rta = { .rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = NETNSA_FD },
 		.self = (uint32_t)self,
 	};

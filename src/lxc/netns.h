@@ -16,7 +16,7 @@
 
 enum { NETNS_LINKS_MAX = 256, NETNS_ADDRESSES_MAX = 1024 };
 
-/* {"eth0": {"addresses": […], "counters": {…}, …}, "lo": {…}}, sorted by name; NULL when the process is gone. */
+/* {"eth0": {"addresses": […], "counters": {…}, …}, "lo": {…}}, sorted; NULL when the process is gone. */
 cJSON *netns_state(pid_t pid);
 
 /* A dump as it is read, for netns_parse(). */

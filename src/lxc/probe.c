@@ -126,7 +126,8 @@ static int probe_version(struct probe *p, struct error *err)
 
 	if (tool_output(argv, &out, err) < 0) {
 		if (err->sys == ENOENT)
-			return error_set(err, ERROR_TOOL, "'lxc-start' is not in PATH: install the package 'lxc'");
+			return error_set(err, ERROR_TOOL,
+					 "'lxc-start' is not in PATH: install the package 'lxc'");
 		return -1;
 	}
 	len = strspn(out.buf, "0123456789.");
@@ -180,7 +181,8 @@ static bool apparmor_enabled(void)
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	struct error ignored = ERROR_INIT;
 
-	return fs_read_file("/sys/module/apparmor/parameters/enabled", 16, &text, &ignored) == 0 && text.buf[0] == 'Y';
+	return fs_read_file("/sys/module/apparmor/parameters/enabled", 16, &text, &ignored) == 0 &&
+	       text.buf[0] == 'Y';
 }
 
 static void text_copy(char *dst, size_t size, const char *src)

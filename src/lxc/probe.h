@@ -19,13 +19,17 @@ struct probe {
 	bool idmapped_mounts; /* MOUNT_ATTR_IDMAP works on the file system of the probed folder */
 	bool overlay_idmapped; /* overlay accepts an idmapped lower layer (kernel >= 5.19) */
 	bool lxcfs;           /* /var/lib/lxcfs/proc is there */
-	uint32_t idmap_base;  /* first subordinate id of root, from /etc/subuid and /etc/subgid (the range in both) */
+	uint32_t idmap_base;  /* first subordinate id of root, in both /etc/subuid and /etc/subgid */
 	uint32_t idmap_size;  /* 0: root has no range */
 	char kernel_version[65];
 	char architecture[32]; /* uname -m */
 };
 
-/* dir: where instances will live (idmapped mounts depend on the file system). libexec: for berth-rootfs probe. Synchronous, < 30 ms. */
+/*
+ * dir: where instances will live (idmapped mounts depend on the file system).
+ * libexec: where berth-rootfs is. Synchronous, < 30 ms. An error only where
+ * berthd cannot run at all: without lxc-start.
+ */
 struct probe *probe_host(const char *dir, const char *libexec, struct error *err);
 void probe_free(struct probe *p);
 

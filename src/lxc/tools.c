@@ -8,8 +8,9 @@
 
 /* lxc/state.c: the same words from LXC 1.0 to 7.0. */
 static const char *const state_names[] = {
-	[LXC_STOPPED] = "STOPPED",   [LXC_STARTING] = "STARTING", [LXC_RUNNING] = "RUNNING", [LXC_STOPPING] = "STOPPING",
-	[LXC_ABORTING] = "ABORTING", [LXC_FREEZING] = "FREEZING", [LXC_FROZEN] = "FROZEN",   [LXC_THAWED] = "THAWED",
+	[LXC_STOPPED] = "STOPPED",   [LXC_STARTING] = "STARTING", [LXC_RUNNING] = "RUNNING",
+	[LXC_STOPPING] = "STOPPING", [LXC_ABORTING] = "ABORTING", [LXC_FREEZING] = "FREEZING",
+	[LXC_FROZEN] = "FROZEN",     [LXC_THAWED] = "THAWED",
 };
 
 enum { STATE_COUNT = sizeof(state_names) / sizeof(state_names[0]) };
@@ -100,7 +101,8 @@ void lxc_argv_monitor(struct argv *a, const char *lxcpath)
 	tool(a, "lxc-monitor", lxcpath, ".*");
 }
 
-void lxc_argv_cgroup_set(struct argv *a, const char *lxcpath, const char *name, const char *key, const char *value)
+void lxc_argv_cgroup_set(struct argv *a, const char *lxcpath, const char *name, const char *key,
+			 const char *value)
 {
 	tool(a, "lxc-cgroup", lxcpath, name);
 	argv_pushl(a, "--", key, value, NULL); /* "-1" is a value */
@@ -185,7 +187,8 @@ int lxc_parse_info(const char *out, struct lxc_status *ret, struct error *err)
 		end = line_end(s);
 		if ((value = info_value(s, end, "State:")))
 			found = state_parse(value, (size_t)(skip_word(value, end) - value), &ret->state);
-		else if ((value = info_value(s, end, "PID:")) && !pid_parse(value, skip_word(value, end), &ret->pid))
+		else if ((value = info_value(s, end, "PID:")) &&
+			 !pid_parse(value, skip_word(value, end), &ret->pid))
 			ret->pid = 0;
 	}
 	if (found)

@@ -16,23 +16,38 @@
 #include "base/argv.h"
 #include "base/error.h"
 
-enum lxc_state { LXC_STOPPED, LXC_STARTING, LXC_RUNNING, LXC_STOPPING, LXC_ABORTING, LXC_FREEZING, LXC_FROZEN, LXC_THAWED };
+enum lxc_state {
+	LXC_STOPPED,
+	LXC_STARTING,
+	LXC_RUNNING,
+	LXC_STOPPING,
+	LXC_ABORTING,
+	LXC_FREEZING,
+	LXC_FROZEN,
+	LXC_THAWED,
+};
 
 const char *lxc_state_name(enum lxc_state s); /* "RUNNING" */
 bool lxc_state_parse(const char *name, enum lxc_state *ret);
 
-void lxc_argv_create(struct argv *a, const char *lxcpath, const char *name, const char *config_file); /* -t none */
+/* -t none: an empty container with this configuration. */
+void lxc_argv_create(struct argv *a, const char *lxcpath, const char *name, const char *config_file);
 void lxc_argv_destroy(struct argv *a, const char *lxcpath, const char *name);
-void lxc_argv_start(struct argv *a, const char *lxcpath, const char *name, const char *log_file); /* -d; log priority DEBUG */
-void lxc_argv_kill(struct argv *a, const char *lxcpath, const char *name);       /* lxc-stop -k */
-void lxc_argv_shutdown(struct argv *a, const char *lxcpath, const char *name, int timeout_s); /* lxc-stop --nokill -t N; <0: no limit; 0: only asks */
+/* -d */
+void lxc_argv_start(struct argv *a, const char *lxcpath, const char *name, const char *log_file);
+void lxc_argv_kill(struct argv *a, const char *lxcpath, const char *name); /* lxc-stop -k */
+/* lxc-stop --nokill -t N; below 0: waits without limit; 0: only asks. */
+void lxc_argv_shutdown(struct argv *a, const char *lxcpath, const char *name, int timeout_s);
 void lxc_argv_freeze(struct argv *a, const char *lxcpath, const char *name);
 void lxc_argv_unfreeze(struct argv *a, const char *lxcpath, const char *name);
-void lxc_argv_info(struct argv *a, const char *lxcpath, const char *name);       /* state and pid */
-void lxc_argv_list_active(struct argv *a, const char *lxcpath);                  /* name, state, pid of all active ones */
+void lxc_argv_info(struct argv *a, const char *lxcpath, const char *name); /* state and pid */
+/* State, pid and name of all active ones; about 8 ms each, since lxc-ls looks at their addresses too. */
+void lxc_argv_list_active(struct argv *a, const char *lxcpath);
 void lxc_argv_monitor(struct argv *a, const char *lxcpath);
-void lxc_argv_cgroup_set(struct argv *a, const char *lxcpath, const char *name, const char *key, const char *value);
-void lxc_argv_device(struct argv *a, const char *lxcpath, const char *name, bool add, const char *host_path, const char *guest_path);
+void lxc_argv_cgroup_set(struct argv *a, const char *lxcpath, const char *name, const char *key,
+			 const char *value);
+void lxc_argv_device(struct argv *a, const char *lxcpath, const char *name, bool add, const char *host_path,
+		     const char *guest_path);
 
 struct lxc_status {
 	char name[256];

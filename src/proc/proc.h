@@ -75,7 +75,10 @@ void proc_abandon(struct proc *p);
  */
 int proc_check(const char *name, const struct proc_result *result, struct error *err);
 
-/* Copies what a tool printed so that it fits a message: control characters become spaces, bytes that are not UTF-8 '?'. */
+/*
+ * Copies what a tool printed so that it fits a message: control characters
+ * become spaces, bytes that are not UTF-8 '?'.
+ */
 void proc_clean_text(const char *text, size_t len, char *buf, size_t size);
 
 #endif

@@ -3,11 +3,20 @@
 
 #include "proc/proc.h"
 
+static size_t utf8_length(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
 /* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 when there is none. */
 static size_t utf8_sequence(const char *s, size_t len)
 {
 	const unsigned char *u = (const unsigned char *)s;
-	size_t need = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
+	size_t need = utf8_length(u[0]);
 
 	if (need > len)
 		return 0;
@@ -64,6 +73,7 @@ int proc_check(const char *name, const struct proc_result *result, struct error 
 	if (result->timed_out)
 		return error_set(err, ERROR_TIMEOUT, "'%s' timed out%s%s", name, sep, line);
 	if (result->signal)
-		return error_set(err, ERROR_TOOL, "'%s' was killed by signal %d%s%s", name, result->signal, sep, line);
+		return error_set(err, ERROR_TOOL, "'%s' was killed by signal %d%s%s", name, result->signal,
+				 sep, line);
 	return error_set(err, ERROR_TOOL, "'%s' exited with %d%s%s", name, result->exit_code, sep, line);
 }

@@ -68,7 +68,8 @@ static int place_fds(const struct spawn *s)
 }
 
 /* After vfork: system calls only, and no memory of the parent's is written but this stack. */
-__attribute__((noinline)) static void run_child(const struct spawn *s, const char *program, int report, pid_t parent)
+__attribute__((noinline)) static void run_child(const struct spawn *s, const char *program, int report,
+						pid_t parent)
 {
 	sigset_t none;
 	int reason;

@@ -16,7 +16,7 @@ enum {
 
 struct supervise {
 	uv_loop_t *loop;
-	uv_timer_t timer;  /* to the next start; when stopping, to SIGKILL */
+	uv_timer_t timer; /* to the next start; when stopping, to SIGKILL */
 	struct proc *proc; /* NULL between two runs */
 	struct argv argv, env;
 	char *cwd;
@@ -114,8 +114,8 @@ static void term_over_cb(uv_timer_t *timer)
 	proc_kill(s->proc, SIGKILL);
 }
 
-struct supervise *supervise_start(uv_loop_t *loop, const struct proc_spec *spec,
-				  void (*on_start)(void *data), struct error *err)
+struct supervise *supervise_start(uv_loop_t *loop, const struct proc_spec *spec, void (*on_start)(void *data),
+				  struct error *err)
 {
 	struct supervise *s = mem_alloc(sizeof(*s));
 

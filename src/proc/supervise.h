@@ -19,7 +19,7 @@ struct supervise;
 struct supervise *supervise_start(uv_loop_t *loop, const struct proc_spec *spec,
 				  void (*on_start)(void *data), struct error *err);
 pid_t supervise_pid(const struct supervise *s); /* 0 between two runs */
-/* SIGTERM to the group, SIGKILL 5 s later; no callback from now on; frees itself later on the loop. NULL is fine. */
+/* SIGTERM to the group, SIGKILL 5 s later; no callback from now on; frees itself later. NULL is fine. */
 void supervise_stop(struct supervise *s);
 
 #endif

@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lxc_monitor_connected(text, "/var/lib/lxc", &inode, 1);
 	if (cgroup_find(text, "memory", CGROUP_HYBRID, &dir) && strstr(dir.path, "/../"))
 		abort();
-	if (subid_range(text, text, &base, &count) && (base == 0 || count < SUBID_SIZE_MIN || base + count < base))
+	if (subid_range(text, text, &base, &count) &&
+	    (base == 0 || count < SUBID_SIZE_MIN || base + count < base))
 		abort();
 	return 0;
 }

@@ -29,11 +29,13 @@
 #include "lxc/netns.h"
 
 /* What this development machine, a systemd host on v2 and one on hybrid v1 print. */
-static const char hybrid[] = "9:name=systemd:/lxc.payload.p1\n8:pids:/lxc.payload.p1\n4:memory:/lxc.payload.p1\n"
-			     "2:cpu,cpuacct:/lxc.payload.p1\n0::/lxc.payload.p1\n";
+static const char hybrid[] =
+	"9:name=systemd:/lxc.payload.p1\n8:pids:/lxc.payload.p1\n4:memory:/lxc.payload.p1\n"
+	"2:cpu,cpuacct:/lxc.payload.p1\n0::/lxc.payload.p1\n";
 static const char unified[] = "0::/lxc.payload.c1/init.scope\n";
 
-static void expect_dir(const char *text, const char *controller, enum cgroup_layout layout, const char *path, bool v2)
+static void expect_dir(const char *text, const char *controller, enum cgroup_layout layout, const char *path,
+		       bool v2)
 {
 	struct cgroup_dir dir;
 
@@ -66,7 +68,8 @@ static void test_cgroup_find_hostile(void **state)
 	static char endless[3 * PATH_MAX];
 
 	/* what the container makes below its own cgroup does not count, whatever its name */
-	expect_dir("0::/lxc.payload.c1/lxc.payload.other\n", "", CGROUP_UNIFIED, "/sys/fs/cgroup/lxc.payload.c1", true);
+	expect_dir("0::/lxc.payload.c1/lxc.payload.other\n", "", CGROUP_UNIFIED,
+		   "/sys/fs/cgroup/lxc.payload.c1", true);
 	expect_dir("0::/\n", "memory", CGROUP_UNIFIED, NULL, true);
 	expect_dir("4:memory:/\n0::/x\n", "memory", CGROUP_HYBRID, NULL, false);
 	expect_dir("0::/init.scope\n", "memory", CGROUP_UNIFIED, NULL, true);
@@ -139,8 +142,9 @@ static void test_stopped(void **state)
 
 	assert_non_null(s);
 	text = json_text(s);
-	assert_string_equal(text, "{\"memory\":{\"usage\":0,\"usage_peak\":0,\"swap_usage\":0,\"swap_usage_peak\":0},"
-				  "\"network\":null,\"pid\":0,\"processes\":0,\"cpu\":{\"usage\":0}}");
+	assert_string_equal(
+		text, "{\"memory\":{\"usage\":0,\"usage_peak\":0,\"swap_usage\":0,\"swap_usage_peak\":0},"
+		      "\"network\":null,\"pid\":0,\"processes\":0,\"cpu\":{\"usage\":0}}");
 	free(text);
 	cJSON_Delete(s);
 }
@@ -224,9 +228,10 @@ static void test_real_namespace(void **state)
 	guest_start(&g);
 	snprintf(pid, sizeof(pid), "%d", (int)g.pid);
 	snprintf(host, sizeof(host), "bt%d", (int)g.pid);
-	ip_run((const char *const[]){ "ip", "link", "add", host, "type", "veth", "peer", "name", "eth0", "address",
-				      "00:16:3e:01:02:03", "mtu", "1400", "netns", pid, NULL });
-	ip_run((const char *const[]){ "nsenter", "-t", pid, "-n", "ip", "addr", "add", "10.91.4.2/25", "dev", "eth0", NULL });
+	ip_run((const char *const[]){ "ip", "link", "add", host, "type", "veth", "peer", "name", "eth0",
+				      "address", "00:16:3e:01:02:03", "mtu", "1400", "netns", pid, NULL });
+	ip_run((const char *const[]){ "nsenter", "-t", pid, "-n", "ip", "addr", "add", "10.91.4.2/25", "dev",
+				      "eth0", NULL });
 	stat("/proc/self/ns/net", &before);
 	s = figures_state(g.pid, &probe);
 	stat("/proc/self/ns/net", &after);

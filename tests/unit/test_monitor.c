@@ -21,7 +21,8 @@
 #define LISTENER "00000000f1385249: 00000002 00000000 00010000 0001 01 82852 @lxc/555104faf2ee41b8//tmp/lxc\n"
 #define ACCEPTED "000000000e789b45: 00000002 00000000 00000000 0001 03 82854 @lxc/555104faf2ee41b8//tmp/lxc\n"
 #define WAITING "000000000e789b45: 00000002 00000000 00000000 0001 03     0 @lxc/555104faf2ee41b8//tmp/lxc\n"
-#define ELSEWHERE "000000000e789b45: 00000002 00000000 00000000 0001 03     0 @lxc/555104faf2ee41b8//tmp/lxc2\n"
+#define ELSEWHERE                                                                                            \
+	"000000000e789b45: 00000002 00000000 00000000 0001 03     0 @lxc/555104faf2ee41b8//tmp/lxc2\n"
 #define OURS "000000000e789b46: 00000002 00000000 00000000 0001 03 82853\n"
 #define OURS_ALONE "000000000e789b46: 00000002 00000000 00000000 0001 01 82853\n"
 
@@ -137,9 +138,11 @@ static void test_events_and_late_gap(void **state)
 {
 	struct run run = { .stop_after_gaps = 1 };
 
-	with_tool(&run, "#!/bin/sh\n[ \"$*\" = '-P /nonexistent/lxc -n .*' ] && [ -t 1 ] || exit 1\n"
-			"echo \"'c1' changed state to [RUNNING]\"\necho \"'c1' exited with status [0]\"\necho noise\n"
-			"echo \"'c 2' changed state to [STOPPED]\"\nexec sleep 1000\n");
+	with_tool(
+		&run,
+		"#!/bin/sh\n[ \"$*\" = '-P /nonexistent/lxc -n .*' ] && [ -t 1 ] || exit 1\n"
+		"echo \"'c1' changed state to [RUNNING]\"\necho \"'c1' exited with status [0]\"\necho noise\n"
+		"echo \"'c 2' changed state to [STOPPED]\"\nexec sleep 1000\n");
 	assert_string_equal(run.seen.buf, "c1=RUNNING c 2=STOPPED gap ");
 	strbuf_clear(&run.seen);
 }
@@ -173,12 +176,9 @@ static void test_no_tool(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_connected),
-		cmocka_unit_test(test_connected_hostile),
-		cmocka_unit_test(test_long_lxcpath),
-		cmocka_unit_test(test_events_and_late_gap),
-		cmocka_unit_test(test_stop_at_once),
-		cmocka_unit_test(test_no_tool),
+		cmocka_unit_test(test_connected),    cmocka_unit_test(test_connected_hostile),
+		cmocka_unit_test(test_long_lxcpath), cmocka_unit_test(test_events_and_late_gap),
+		cmocka_unit_test(test_stop_at_once), cmocka_unit_test(test_no_tool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

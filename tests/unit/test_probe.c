@@ -74,10 +74,11 @@ static void test_subid_range(void **state)
 {
 	expect_range("root:100000:65536\n", "root:100000:65536\n", 100000, 65536);
 	expect_range("root:100000:65536", "0:100000:65536", 100000, 65536);
-	expect_range("user:1:99999\nroot:1000000:1000000000\n", "root:1000000:1000000000\n", 1000000, 1000000000);
+	expect_range("user:1:99999\nroot:1000000:1000000000\n", "root:1000000:1000000000\n", 1000000,
+		     1000000000);
 	/* the first pair that has room */
-	expect_range("root:5000:10\nroot:200000:65536\nroot:300000:65536\n", "root:300000:65536\nroot:200000:65536\n", 200000,
-		     65536);
+	expect_range("root:5000:10\nroot:200000:65536\nroot:300000:65536\n",
+		     "root:300000:65536\nroot:200000:65536\n", 200000, 65536);
 	/* an overlap */
 	expect_range("root:100000:200000\n", "root:150000:200000\n", 150000, 150000);
 	expect_range("root:100000:100000\n", "root:150000:100000\n", 0, 0);
@@ -126,7 +127,8 @@ static void test_this_host(void **state)
 	assert_int_equal(sscanf(p->lxc_version, "%u.%u", &major, &minor), 2);
 	assert_true(major >= 4);
 	assert_true(*p->kernel_version && *p->architecture);
-	assert_int_equal(p->cgroups == CGROUP_UNIFIED, access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0);
+	assert_int_equal(p->cgroups == CGROUP_UNIFIED,
+			 access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0);
 	assert_false(p->idmapped_mounts); /* no program: not an error, but nothing is promised */
 	assert_false(p->overlay_idmapped);
 	assert_true(p->idmap_size == 0 || p->idmap_size >= SUBID_SIZE_MIN);
@@ -139,7 +141,9 @@ static void test_helper_is_asked(void **state)
 	struct probe *p;
 
 	write_program("lxc-start", "#!/bin/sh\necho 6.0.4-devel\n");
-	write_program("berth-rootfs", "#!/bin/sh\n[ \"$1\" = probe ] && [ \"$2\" = /some/dir ] && echo idmapped=1 overlay=0\n");
+	write_program(
+		"berth-rootfs",
+		"#!/bin/sh\n[ \"$1\" = probe ] && [ \"$2\" = /some/dir ] && echo idmapped=1 overlay=0\n");
 	p = probe_host("/some/dir", work, &err);
 	assert_non_null(p);
 	assert_string_equal(p->lxc_version, "6.0.4");

@@ -100,7 +100,11 @@ static void run_spec(struct run *run, const struct proc_spec *spec)
 	assert_int_equal(run->exits, 1);
 }
 
-#define SH(script) (const char *const[]){ "sh", "-c", script, NULL }
+#define SH(script)                                                                                           \
+	(const char *const[])                                                                                \
+	{                                                                                                    \
+		"sh", "-c", script, NULL                                                                     \
+	}
 
 static void run_sh(struct run *run, const char *script)
 {
@@ -149,8 +153,9 @@ static void test_surroundings_are_clean(void **state)
 {
 	struct run *run = *state;
 
-	run_sh(run, "env | grep -v -e ^PATH= -e ^_= -e ^PWD= -e ^SHLVL= | sort; pwd; readlink /proc/self/fd/0;"
-		    "ls /proc/self/fd; echo x >/dev/stderr");
+	run_sh(run,
+	       "env | grep -v -e ^PATH= -e ^_= -e ^PWD= -e ^SHLVL= | sort; pwd; readlink /proc/self/fd/0;"
+	       "ls /proc/self/fd; echo x >/dev/stderr");
 	assert_string_equal(run->out, "HOME=/root\nLC_ALL=C\n/\n/dev/null\n0\n1\n2\n3\n");
 	assert_string_equal(run->errs, "x\n");
 }
@@ -173,7 +178,8 @@ static void test_signals_are_reset(void **state)
 static void test_leads_its_own_session(void **state)
 {
 	struct run *run = *state;
-	const char *const argv[] = { "sh", "-c", "read -r p x y z g s t </proc/self/stat; echo $p $g $s $t", NULL };
+	const char *const argv[] = { "sh", "-c", "read -r p x y z g s t </proc/self/stat; echo $p $g $s $t",
+				     NULL };
 	struct proc_spec spec = spec_for(run, argv);
 	int pid, group, session, tty;
 
@@ -235,7 +241,10 @@ static void test_cannot_run(void **state)
 	int fds = count_fds();
 
 	for (int i = 0; i < 3; i++) {
-		const char *argv[] = { i == 0 ? "/nonexistent/tool" : i == 1 ? "no-such-tool-x" : "/etc/passwd", NULL };
+		const char *argv[] = { i == 0	? "/nonexistent/tool"
+				       : i == 1 ? "no-such-tool-x"
+						: "/etc/passwd",
+				       NULL };
 		struct proc_spec spec = spec_for(run, argv);
 		struct error err = ERROR_INIT;
 
@@ -309,7 +318,8 @@ static void test_lines(void **state)
 static void test_lines_from_a_pty(void **state)
 {
 	struct run *run = *state;
-	struct proc_spec spec = spec_for(run, SH("test -t 1 && echo tty; test -t 0 || echo no; test -t 2 || echo no"));
+	struct proc_spec spec =
+		spec_for(run, SH("test -t 1 && echo tty; test -t 0 || echo no; test -t 2 || echo no"));
 
 	spec.on_line = line_cb;
 	spec.tty_stdout = true;

@@ -82,12 +82,17 @@ static struct proc_spec spec_for(struct run *run, const char *const *argv)
 	return (struct proc_spec){ .argv = argv, .on_line = line_cb, .data = run };
 }
 
-#define SH(script) (const char *const[]){ "sh", "-c", script, NULL }
+#define SH(script)                                                                                           \
+	(const char *const[])                                                                                \
+	{                                                                                                    \
+		"sh", "-c", script, NULL                                                                     \
+	}
 
 static void test_starts_again(void **state)
 {
 	struct run *run = *state;
-	char *argv[] = { mem_strdup("sh"), mem_strdup("-c"), mem_strdup("echo $0 $V; pwd; exit 3"), mem_strdup("zero"), NULL };
+	char *argv[] = { mem_strdup("sh"), mem_strdup("-c"), mem_strdup("echo $0 $V; pwd; exit 3"),
+			 mem_strdup("zero"), NULL };
 	struct proc_spec spec = spec_for(run, (const char *const *)argv);
 	struct error err = ERROR_INIT;
 
@@ -127,7 +132,8 @@ static void test_stop_ends_the_child(void **state)
 static void test_no_callback_after_stop(void **state)
 {
 	struct run *run = *state;
-	struct proc_spec spec = spec_for(run, SH("trap 'echo late; exit' TERM; echo one; echo two; while :; do sleep 0.01; done"));
+	struct proc_spec spec = spec_for(
+		run, SH("trap 'echo late; exit' TERM; echo one; echo two; while :; do sleep 0.01; done"));
 	struct error err = ERROR_INIT;
 
 	run->stop_after = 1;

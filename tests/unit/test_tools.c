@@ -73,7 +73,7 @@ static void test_states(void **state)
 		assert_int_equal(s, i);
 	}
 	assert_string_equal(lxc_state_name((enum lxc_state)99), "UNKNOWN");
-	assert_string_equal(lxc_state_name((enum lxc_state)-1), "UNKNOWN");
+	assert_string_equal(lxc_state_name((enum lxc_state) - 1), "UNKNOWN");
 	assert_false(lxc_state_parse("", &s));
 	assert_false(lxc_state_parse("running", &s));
 	assert_false(lxc_state_parse("RUNNING ", &s));
@@ -102,8 +102,15 @@ static void test_info(void **state)
 
 static void test_info_hostile(void **state)
 {
-	static const char *const bad[] = { "", "\n\n", "State:", "State: \n", "State: RUN", "State: RUNNINGX\n", "PID: 5\n",
-					   "c1 doesn't exist\n", " State: RUNNING\n" };
+	static const char *const bad[] = { "",
+					   "\n\n",
+					   "State:",
+					   "State: \n",
+					   "State: RUN",
+					   "State: RUNNINGX\n",
+					   "PID: 5\n",
+					   "c1 doesn't exist\n",
+					   " State: RUNNING\n" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct error err = ERROR_INIT;
@@ -142,7 +149,8 @@ static void test_list_hostile(void **state)
 	char line[400];
 
 	expect_list("RUNNING\nRUNNING 5\nRUNNING 5 \nRUNNING x c1\nWHAT 5 c1\n", "", 5);
-	expect_list("RUNNING 5 ../c1\nRUNNING 5 .\nRUNNING 5 a/b\nRUNNING 5 a\033b\nRUNNING 5 a\377\n", "", 5);
+	expect_list("RUNNING 5 ../c1\nRUNNING 5 .\nRUNNING 5 a/b\nRUNNING 5 a\033b\nRUNNING 5 a\377\n", "",
+		    5);
 	expect_list("RUNNING 4294967296 c1\nRUNNING 5x c1\nRUNNING  c1\n", "", 3);
 	expect_list("junk\nRUNNING 5 c1\njunk", "[c1 RUNNING 5]", 2);
 	snprintf(line, sizeof(line), "RUNNING 5 %0300d\n", 1);
@@ -165,7 +173,8 @@ static void test_monitor_line(void **state)
 	expect_event("'a b' changed state to [STOPPED]", "a b", LXC_STOPPED);
 	expect_event("'it's' changed state to [STOPPED]", "it's", LXC_STOPPED);
 	/* a name made to look like an event of another */
-	expect_event("'x' changed state to [y' changed state to [STOPPED]", "x' changed state to [y", LXC_STOPPED);
+	expect_event("'x' changed state to [y' changed state to [STOPPED]", "x' changed state to [y",
+		     LXC_STOPPED);
 }
 
 static void test_monitor_line_noise(void **state)
