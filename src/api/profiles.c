@@ -81,7 +81,8 @@ static void profiles_get(struct request *r)
 	for (const char **name = names; *name; name++) {
 		AUTO_FREE char *url = mem_printf("/1.0/profiles/%s", *name);
 
-		cJSON_AddItemToArray(list, request_recursion(r) > 0 ? profile_view(b, *name) : cJSON_CreateString(url));
+		cJSON_AddItemToArray(list, request_recursion(r) > 0 ? profile_view(b, *name)
+								    : cJSON_CreateString(url));
 	}
 	reply_sync(r, list);
 }
@@ -128,7 +129,8 @@ static int replace(struct berthd *b, const char *name, const cJSON *profile, str
 {
 	if (config_validate(cJSON_GetObjectItemCaseSensitive(profile, "config"), b->probe, err) < 0 ||
 	    devices_validate(cJSON_GetObjectItemCaseSensitive(profile, "devices"), err) < 0 ||
-	    instance_profile_check(b, name, profile, err) < 0 || profile_put(b->profiles, name, profile, err) < 0)
+	    instance_profile_check(b, name, profile, err) < 0 ||
+	    profile_put(b->profiles, name, profile, err) < 0)
 		return -1;
 	instance_profile_changed(b, name);
 	return 0;
@@ -206,14 +208,16 @@ static bool any_busy(const struct berthd *b, const char *profile, struct error *
 		AUTO_FREE char *lock = mem_printf("instance/%s", *name);
 
 		if (uses(registry_get(b->registry, *name), profile) && op_locked(b->ops, lock)) {
-			error_set(err, ERROR_CONFLICT, "Instance \"%s\", which uses the profile, is busy", *name);
+			error_set(err, ERROR_CONFLICT, "Instance \"%s\", which uses the profile, is busy",
+				  *name);
 			return true;
 		}
 	}
 	return false;
 }
 
-static int rename_in(struct berthd *b, struct instance *inst, const char *old, const char *new, struct error *err)
+static int rename_in(struct berthd *b, struct instance *inst, const char *old, const char *new,
+		     struct error *err)
 {
 	cJSON *list = json_arr(inst->desired, "profiles");
 
@@ -227,7 +231,8 @@ static int rename_in(struct berthd *b, struct instance *inst, const char *old, c
 	return registry_save(b->registry, inst, err);
 }
 
-/* The profile under its new name, then who uses it, then the old one goes: at every instant each instance has its profile. */
+/* The profile under its new name, then who uses it, then the old one goes: at every instant each instance has
+ * its profile. */
 static int rename_used(struct berthd *b, const char *old, const char *new, struct error *err)
 {
 	AUTO_JSON cJSON *copy = cJSON_Duplicate(profile_get(b->profiles, old), true);

@@ -46,11 +46,13 @@ static int cpu_share(const struct cgroup_context *ctx, struct cgroup_settings *o
 		if (unlimited)
 			add(out, "", "cpu.max", true, mem_printf("max %" PRId64, share.period_us));
 		else
-			add(out, "", "cpu.max", false, mem_printf("%" PRId64 " %" PRId64, share.quota_us, share.period_us));
+			add(out, "", "cpu.max", false,
+			    mem_printf("%" PRId64 " %" PRId64, share.quota_us, share.period_us));
 		return 0;
 	}
 	add(out, "cpu", "cpu.shares", share.weight == 1024, mem_printf("%" PRId64, share.weight));
-	add(out, "cpu", "cpu.cfs_quota_us", true, mem_strdup("-1")); /* no period is refused while there is no quota */
+	add(out, "cpu", "cpu.cfs_quota_us", true,
+	    mem_strdup("-1")); /* no period is refused while there is no quota */
 	add(out, "cpu", "cpu.cfs_period_us", unlimited, mem_printf("%" PRId64, share.period_us));
 	if (!unlimited)
 		add(out, "cpu", "cpu.cfs_quota_us", false, mem_printf("%" PRId64, share.quota_us));
@@ -78,7 +80,8 @@ static int memory_legacy(const struct memory_limit *m, struct cgroup_settings *o
 	bool swap_limited = m->swap != LIMIT_NONE && hard != LIMIT_NONE && swap_counted;
 
 	if (m->swap != LIMIT_NONE && m->swap > 0 && !swap_limited)
-		return error_set(err, ERROR_INVALID, "Invalid value: limits.memory.swap as a size needs %s on this host",
+		return error_set(err, ERROR_INVALID,
+				 "Invalid value: limits.memory.swap as a size needs %s on this host",
 				 swap_counted ? "a hard limits.memory" : "swap accounting (swapaccount=1)");
 	if (swap_counted) /* must never be below memory.limit_in_bytes, so it goes out of the way first */
 		add(out, "memory", MEMSW_FILE, true, mem_strdup("-1"));

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking keys up in config_keys[] and checking whole configs against it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
+#include "base/similar.h"
 #include "model/key.h"
 #include "model/key_types.h"
 
 #define KEY_LENGTH_MAX 255
-#define NEAR_ENOUGH 3
 
 /* Length of "user." in "user.*", 0 for an exact name. */
 static size_t prefix_length(const char *row)
@@ -27,66 +27,38 @@ const struct config_key *config_key_find(const char *name)
 	return NULL;
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
+/* What of a name is compared with a row: all of it, or, for "limits.kernel.*", as many of its parts as that
+ * has. */
+static char *comparable(const char *name, const char *row)
 {
-	unsigned ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* Damerau-Levenshtein distance (optimal string alignment); big for texts longer than any key. */
-static unsigned distance(const char *a, const char *b)
-{
-	enum { MAX = 48 };
-	size_t la = strlen(a), lb = strlen(b);
-	unsigned d[MAX + 1][MAX + 1];
-
-	if (la > MAX || lb > MAX)
-		return MAX;
-	for (size_t i = 0; i <= la; i++)
-		d[i][0] = (unsigned)i;
-	for (size_t j = 0; j <= lb; j++)
-		d[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= la; i++) {
-		for (size_t j = 1; j <= lb; j++) {
-			d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < d[i][j])
-				d[i][j] = d[i - 2][j - 2] + 1;
-		}
-	}
-	return d[la][lb];
-}
-
-/* How far name is from a row; for "environment.*" only what comes before the dot counts. */
-static unsigned row_distance(const char *name, const char *row)
-{
-	char head[64], want[64];
 	size_t prefix = prefix_length(row);
-	size_t dot = strcspn(name, ".");
+	const char *end = name;
 
 	if (!prefix)
-		return distance(name, row);
-	if (!name[dot] || dot >= sizeof(head) || prefix > sizeof(want) || strchr(row, '.') != row + prefix - 1)
-		return NEAR_ENOUGH + 1;
-	memcpy(head, name, dot);
-	head[dot] = '\0';
-	memcpy(want, row, prefix - 1);
-	want[prefix - 1] = '\0';
-	return distance(head, want);
+		return mem_strdup(name);
+	for (const char *dot = row; dot < row + prefix; dot++) {
+		if (*dot != '.')
+			continue;
+		end = strchr(end, '.');
+		if (!end)
+			return NULL;
+		end++;
+	}
+	return mem_strndup(name, (size_t)(end - name));
 }
 
 const char *config_key_nearest(const char *name)
 {
-	unsigned best = NEAR_ENOUGH + 1;
+	size_t best = SIMILAR_MAX + 1;
 	const char *nearest = NULL;
 
 	for (const struct config_key *k = config_keys; k->name; k++) {
-		unsigned d = row_distance(name, k->name);
+		AUTO_FREE char *given = comparable(name, k->name);
+		size_t prefix = prefix_length(k->name);
+		AUTO_FREE char *known = mem_strndup(k->name, prefix ? prefix : strlen(k->name));
 
-		if (d < best) {
-			best = d;
+		if (given && similar_better(given, known, &best))
 			nearest = k->name;
-		}
 	}
 	return nearest;
 }
@@ -106,7 +78,7 @@ static int validate_item(const cJSON *item, const struct probe *probe, struct er
 {
 	const struct config_key *row = config_key_find(item->string);
 
-	if (!row || strlen(item->string) > KEY_LENGTH_MAX || !type_is_line(item->string))
+	if (!row || strlen(item->string) > KEY_LENGTH_MAX || !type_is_word(item->string))
 		return unknown_key(item->string, err);
 	if (!cJSON_IsString(item))
 		return error_set(err, ERROR_INVALID, "Invalid value: %s must be a string", item->string);

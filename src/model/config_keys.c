@@ -16,10 +16,11 @@ static int refuse(struct error *err, const char *key, const char *value, const c
 }
 
 /* A validator out of a predicate and the rule it checks. */
-#define VALIDATOR(name, predicate, rule)                                                                        \
-	static int valid_##name(const char *key, const char *value, const struct probe *probe, struct error *err) \
-	{                                                                                                       \
-		return (predicate) ? 0 : refuse(err, key, value, rule);                                         \
+#define VALIDATOR(name, predicate, rule)                                                       \
+	static int valid_##name(const char *key, const char *value, const struct probe *probe, \
+				struct error *err)                                             \
+	{                                                                                      \
+		return (predicate) ? 0 : refuse(err, key, value, rule);                        \
 	}
 
 /* The part of "limits.kernel.nofile" after a prefix of that many characters. */
@@ -61,7 +62,8 @@ static int valid_memory(const char *key, const char *value, const struct probe *
 	uint64_t bytes = limits_memory_bytes(value);
 
 	if (!type_is_size(value) && !type_is_percent(value, NULL))
-		return refuse(err, key, value, "must be a size such as 512MiB or a percentage of the host's memory");
+		return refuse(err, key, value,
+			      "must be a size such as 512MiB or a percentage of the host's memory");
 	if (bytes < CONFIG_MEMORY_MIN)
 		return refuse(err, key, value, "must be at least 4MiB: no init starts with less");
 	return 0;
@@ -69,9 +71,9 @@ static int valid_memory(const char *key, const char *value, const struct probe *
 
 static int valid_prlimit(const char *key, const char *value, const struct probe *probe, struct error *err)
 {
-	static const char *const names[] = { "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue",
-					     "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending",
-					     "stack", NULL };
+	static const char *const names[] = { "as",	"core",	    "cpu",	  "data",   "fsize", "locks",
+					     "memlock", "msgqueue", "nice",	  "nofile", "nproc", "rss",
+					     "rtprio",	"rttime",   "sigpending", "stack",  NULL };
 
 	for (size_t i = 0; names[i]; i++) {
 		if (strcmp(names[i], REST("limits.kernel.")) != 0)
@@ -80,8 +82,8 @@ static int valid_prlimit(const char *key, const char *value, const struct probe 
 			return refuse(err, key, value, "must be a number, SOFT:HARD or unlimited");
 		return 0;
 	}
-	return error_set(err, ERROR_INVALID, "Unknown configuration key: %s (no such resource limit, see setrlimit(2))",
-			 key);
+	return error_set(err, ERROR_INVALID,
+			 "Unknown configuration key: %s (no such resource limit, see setrlimit(2))", key);
 }
 
 static int valid_raw(const char *key, const char *value, const struct probe *probe, struct error *err)
@@ -101,12 +103,13 @@ static int valid_volatile(const char *key, const char *value, const struct probe
 }
 
 const struct config_key config_keys[] = {
-	{ "boot.autostart", "bool", "unset: started if it ran when the host went down", valid_bool, key_render_autostart,
-	  false, KEY_LIVE_NOTHING, NULL, "Start it when berthd starts (or, without berthd, by lxc-autostart)." },
-	{ "boot.autostart.delay", "integer", "0", valid_seconds, key_render_start_delay, false, KEY_LIVE_NOTHING, NULL,
-	  "Seconds to wait after starting it before the next one is started." },
-	{ "boot.autostart.priority", "integer", "0", valid_priority, key_render_start_order, false, KEY_LIVE_NOTHING,
-	  NULL, "Instances with a higher number start first." },
+	{ "boot.autostart", "bool", "unset: started if it ran when the host went down", valid_bool,
+	  key_render_autostart, false, KEY_LIVE_NOTHING, NULL,
+	  "Start it when berthd starts (or, without berthd, by lxc-autostart)." },
+	{ "boot.autostart.delay", "integer", "0", valid_seconds, key_render_start_delay, false,
+	  KEY_LIVE_NOTHING, NULL, "Seconds to wait after starting it before the next one is started." },
+	{ "boot.autostart.priority", "integer", "0", valid_priority, key_render_start_order, false,
+	  KEY_LIVE_NOTHING, NULL, "Instances with a higher number start first." },
 	{ "boot.host_shutdown_timeout", "integer", "30", valid_seconds, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Seconds it gets to shut down when the host goes down, before it is killed." },
 	{ "boot.stop.priority", "integer", "0", valid_priority, NULL, true, KEY_LIVE_NOTHING, NULL,
@@ -117,37 +120,49 @@ const struct config_key config_keys[] = {
 	  "User data for cloud-init; kept and handed out, not used by berth itself." },
 	{ "cloud-init.vendor-data", "text", "", valid_text, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Vendor data for cloud-init; kept and handed out, not used by berth itself." },
-	{ "environment.*", "string", "", valid_environment, key_render_environment, false, KEY_LIVE_RESTART, NULL,
-	  "An environment variable of init and of what berth exec runs." },
-	{ "image.halt_signal", "signal", "SIGPWR", valid_signal, key_render_halt_signal, false, KEY_LIVE_RESTART, NULL,
+	{ "environment.*", "string", "", valid_environment, key_render_environment, false, KEY_LIVE_RESTART,
+	  NULL, "An environment variable of init and of what berth exec runs." },
+	{ "image.halt_signal", "signal", "SIGPWR", valid_signal, key_render_halt_signal, false,
+	  KEY_LIVE_RESTART, NULL,
 	  "The signal that makes the image's init shut down; a property of the image." },
-	{ "image.reboot_signal", "signal", "SIGINT", valid_signal, key_render_reboot_signal, false, KEY_LIVE_RESTART,
-	  NULL, "The signal that makes the image's init reboot; a property of the image." },
+	{ "image.reboot_signal", "signal", "SIGINT", valid_signal, key_render_reboot_signal, false,
+	  KEY_LIVE_RESTART, NULL, "The signal that makes the image's init reboot; a property of the image." },
 	{ "image.*", "string", "", valid_line, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Properties of the image it was made from." },
 	{ "limits.cpu", "integer or set", "all CPUs", valid_cpu, key_render_cgroup, false, KEY_LIVE_APPLY,
-	  key_apply_cgroup, "A number of CPUs (berth chooses them, spreading instances evenly; more than the host has means "
+	  key_apply_cgroup,
+	  "A number of CPUs (berth chooses them, spreading instances evenly; more than the host has means "
 	  "all) or a set of CPUs such as 0-1,3." },
-	{ "limits.cpu.allowance", "percent or time", "100%", valid_allowance, key_render_cgroup, false, KEY_LIVE_APPLY,
-	  key_apply_cgroup, "50% is a share that counts only when CPUs are busy; 25ms/100ms is a hard limit of that much "
+	{ "limits.cpu.allowance", "percent or time", "100%", valid_allowance, key_render_cgroup, false,
+	  KEY_LIVE_APPLY, key_apply_cgroup,
+	  "50% is a share that counts only when CPUs are busy; 25ms/100ms is a hard limit of that much "
 	  "CPU time per period." },
-	{ "limits.cpu.priority", "integer", "10", valid_cpu_priority, key_render_cgroup, false, KEY_LIVE_APPLY,
-	  key_apply_cgroup, "0 to 10: who goes first among instances with the same allowance." },
-	{ "limits.kernel.*", "integer", "the host's", valid_prlimit, key_render_prlimit, false, KEY_LIVE_RESTART, NULL,
-	  "A resource limit (setrlimit(2)) of init, such as limits.kernel.nofile: a number, SOFT:HARD or unlimited." },
-	{ "limits.memory", "size or percent", "all memory", valid_memory, key_render_cgroup, false, KEY_LIVE_APPLY,
-	  key_apply_cgroup, "How much memory it may use: 512MiB, or 10% of the host's. At least 4MiB." },
-	{ "limits.memory.enforce", "hard or soft", "hard", valid_enforce, key_render_cgroup, false, KEY_LIVE_APPLY,
-	  key_apply_cgroup, "hard: it never gets more. soft: it gets more while the host has memory to spare." },
+	{ "limits.cpu.priority", "integer", "10", valid_cpu_priority, key_render_cgroup, false,
+	  KEY_LIVE_APPLY, key_apply_cgroup,
+	  "0 to 10: who goes first among instances with the same allowance." },
+	{ "limits.kernel.*", "integer", "the host's", valid_prlimit, key_render_prlimit, false,
+	  KEY_LIVE_RESTART, NULL,
+	  "A resource limit (setrlimit(2)) of init, such as limits.kernel.nofile: a number, SOFT:HARD or "
+	  "unlimited." },
+	{ "limits.memory", "size or percent", "all memory", valid_memory, key_render_cgroup, false,
+	  KEY_LIVE_APPLY, key_apply_cgroup,
+	  "How much memory it may use: 512MiB, or 10% of the host's. At least 4MiB." },
+	{ "limits.memory.enforce", "hard or soft", "hard", valid_enforce, key_render_cgroup, false,
+	  KEY_LIVE_APPLY, key_apply_cgroup,
+	  "hard: it never gets more. soft: it gets more while the host has memory to spare." },
 	{ "limits.memory.swap", "bool or size", "true", valid_swap, key_render_cgroup, false, KEY_LIVE_APPLY,
-	  key_apply_cgroup, "false: nothing is swapped out. A size: at most that much, beyond limits.memory." },
-	{ "limits.processes", "integer", "no limit", valid_processes, key_render_cgroup, false, KEY_LIVE_APPLY,
-	  key_apply_cgroup, "How many processes and threads may run in it." },
-	{ "linux.sysctl.*", "string", "the kernel's", valid_sysctl, key_render_sysctl, false, KEY_LIVE_RESTART, NULL,
+	  key_apply_cgroup,
+	  "false: nothing is swapped out. A size: at most that much, beyond limits.memory." },
+	{ "limits.processes", "integer", "no limit", valid_processes, key_render_cgroup, false,
+	  KEY_LIVE_APPLY, key_apply_cgroup, "How many processes and threads may run in it." },
+	{ "linux.sysctl.*", "string", "the kernel's", valid_sysctl, key_render_sysctl, false,
+	  KEY_LIVE_RESTART, NULL,
 	  "A sysctl of the container's own namespaces, such as linux.sysctl.net.ipv4.ip_forward." },
 	{ "raw.lxc", "text", "", valid_raw, key_render_raw, false, KEY_LIVE_RESTART, NULL,
-	  "Lines put at the end of the LXC config as they are. Refused: lines that set the name, the root file system, the "
-	  "id map, logs, or clear hooks (lxc.uts.name, lxc.rootfs.*, lxc.idmap, lxc.console.logfile, lxc.log.file, "
+	  "Lines put at the end of the LXC config as they are. Refused: lines that set the name, the root "
+	  "file system, the "
+	  "id map, logs, or clear hooks (lxc.uts.name, lxc.rootfs.*, lxc.idmap, lxc.console.logfile, "
+	  "lxc.log.file, "
 	  "lxc.ephemeral, lxc.hook.version)." },
 	{ "security.idmap.base", "integer", "chosen by berth", valid_id, NULL, true, KEY_LIVE_RESTART, NULL,
 	  "The first host id of its own range; needs security.idmap.isolated." },
@@ -173,8 +188,8 @@ const struct config_key config_keys[] = {
 	  "Labels of your own; berth only keeps them. One line each." },
 	{ "volatile.idmap.base", "integer", "set by berth", valid_id, NULL, true, KEY_LIVE_RESTART, NULL,
 	  "First host id of the range in use." },
-	{ "volatile.idmap.size", "integer", "set by berth", valid_id_count, NULL, true, KEY_LIVE_RESTART, NULL,
-	  "How many ids the range in use has." },
+	{ "volatile.idmap.size", "integer", "set by berth", valid_id_count, NULL, true, KEY_LIVE_RESTART,
+	  NULL, "How many ids the range in use has." },
 	{ "volatile.*", "string", "set by berth", valid_volatile, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "What berth itself remembers: addresses, interface names, the image. volatile.DEVICE.hwaddr and "
 	  "volatile.DEVICE.host_name are used for nics." },

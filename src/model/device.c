@@ -36,7 +36,9 @@ int device_valid_bool(const char *device, const char *key, const char *value, st
 
 int device_valid_line(const char *device, const char *key, const char *value, struct error *err)
 {
-	return type_is_line(value) ? 0 : device_refuse(key, value, "must be one line without control characters", err);
+	return type_is_line(value)
+		       ? 0
+		       : device_refuse(key, value, "must be one line without control characters", err);
 }
 
 bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *ret_base, uint32_t *ret_size)
@@ -57,9 +59,7 @@ bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *re
 
 static const char *order_key(const cJSON *device)
 {
-	const char *path = json_str_or(device, "path", "");
-
-	return strcmp(json_str_or(device, "type", ""), "disk") == 0 ? path + strspn(path, "/") : "";
+	return strcmp(json_str_or(device, "type", ""), "disk") == 0 ? json_str_or(device, "path", "") : "";
 }
 
 static int compare_order(const void *a, const void *b)

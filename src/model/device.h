@@ -44,7 +44,7 @@ bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *re
  * NULL-terminated; free the array. */
 const cJSON **devices_in_order(const cJSON *devices);
 
-/* A path as a field of an fstab line (octal escapes for blanks and backslash), without the leading '/' if relative. */
+/* A path as a field of an fstab line (octal escapes for blanks and more), without the leading '/' if relative. */
 void mount_field(struct strbuf *out, const char *path, bool relative);
 
 /* Appends {"device","argv"} to change->commands; the list of const char * ends with NULL. */

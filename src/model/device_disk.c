@@ -13,18 +13,13 @@
 
 #define POOL "default" /* the one there is */
 
-static int valid_target(const char *device, const char *key, const char *value, struct error *err)
+static int valid_path(const char *device, const char *key, const char *value, struct error *err)
 {
-	AUTO_FREE char *absolute = value[0] == '/' ? NULL : mem_printf("/%s", value);
-
-	return type_is_path(absolute ? absolute : value) ? 0 : device_refuse(key, value,
-		"must be a path without '.' or '..' parts and without control characters", err);
-}
-
-static int valid_source(const char *device, const char *key, const char *value, struct error *err)
-{
-	return type_is_path(value) ? 0 : device_refuse(key, value,
-		"must be an absolute path without '.' or '..' parts and without control characters", err);
+	return type_is_path(value) ? 0
+				   : device_refuse(key, value,
+						   "must be an absolute path without '.' or '..' parts and "
+						   "without control characters",
+						   err);
 }
 
 static int valid_size(const char *device, const char *key, const char *value, struct error *err)
@@ -34,37 +29,46 @@ static int valid_size(const char *device, const char *key, const char *value, st
 
 static int valid_pool(const char *device, const char *key, const char *value, struct error *err)
 {
-	return strcmp(value, POOL) == 0 ? 0 : device_refuse(key, value, "is not found: there is one pool, \"" POOL "\"", err);
+	return strcmp(value, POOL) == 0
+		       ? 0
+		       : device_refuse(key, value, "is not found: there is one pool, \"" POOL "\"", err);
 }
 
 static int valid_propagation(const char *device, const char *key, const char *value, struct error *err)
 {
-	static const char *const modes[] = { "private", "shared", "slave", "unbindable", "rprivate", "rshared", "rslave",
-					     "runbindable", NULL };
+	static const char *const modes[] = { "private", "shared", "slave",	 "unbindable", "rprivate",
+					     "rshared", "rslave", "runbindable", NULL };
 
 	for (size_t i = 0; modes[i]; i++) {
 		if (strcmp(modes[i], value) == 0)
 			return 0;
 	}
-	return device_refuse(key, value, "must be private, shared, slave or unbindable, or one of these with r before", err);
+	return device_refuse(key, value,
+			     "must be private, shared, slave or unbindable, or one of these with r before",
+			     err);
 }
 
 const struct device_property disk_properties[] = {
-	{ "path", "path", true, valid_target, KEY_LIVE_APPLY, "Where it appears inside; / is the root file system." },
-	{ "source", "path", false, valid_source, KEY_LIVE_APPLY,
-	  "The file or folder of the host." },
-	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING, "The storage pool of the root file system: " POOL "." },
+	{ "path", "path", true, valid_path, KEY_LIVE_APPLY,
+	  "Where it appears inside; / is the root file system." },
+	{ "source", "path", false, valid_path, KEY_LIVE_APPLY, "The file or folder of the host." },
+	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING,
+	  "The storage pool of the root file system: " POOL "." },
 	{ "size", "size", false, valid_size, KEY_LIVE_RESTART,
 	  "The root file system's size; refused by storage drivers that cannot enforce it (overlay, dir)." },
 	{ "readonly", "bool", false, device_valid_bool, KEY_LIVE_APPLY, "Mount it read-only." },
-	{ "optional", "bool", false, device_valid_bool, KEY_LIVE_NOTHING, "Start also when the source is missing." },
-	{ "required", "bool", false, device_valid_bool, KEY_LIVE_NOTHING, "false: the same as optional=true." },
+	{ "optional", "bool", false, device_valid_bool, KEY_LIVE_NOTHING,
+	  "Start also when the source is missing." },
+	{ "required", "bool", false, device_valid_bool, KEY_LIVE_NOTHING,
+	  "false: the same as optional=true." },
 	{ "recursive", "bool", false, device_valid_bool, KEY_LIVE_RESTART,
-	  "With the mounts below the source. Every folder on the way to it must then be open to others (mode x)." },
+	  "With the mounts below the source. Every folder on the way to it must then be open to others (mode "
+	  "x)." },
 	{ "shift", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
 	  "Map owners so that the host's root is the container's root in it; true unless set to false." },
-	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART, 
-	  "Mount propagation, see mount(8). Every folder on the way to the source must then be open to others." },
+	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART,
+	  "Mount propagation, see mount(8). Every folder on the way to the source must then be open to "
+	  "others." },
 	{ .name = NULL },
 };
 
@@ -80,24 +84,28 @@ static bool is_optional(const cJSON *props)
 
 int disk_validate(const char *device, const cJSON *props, struct error *err)
 {
-	static const char *const host_only[] = { "readonly", "optional", "required", "recursive", "shift", "propagation",
-						 NULL };
+	static const char *const host_only[] = { "readonly", "optional",    "required", "recursive",
+						 "shift",    "propagation", NULL };
 
 	if (!is_root(props)) {
 		if (!device_prop(props, "source"))
 			return error_set(err, ERROR_INVALID, "Missing required device option \"source\"");
 		if (device_prop(props, "pool"))
-			return error_set(err, ERROR_INVALID, "Storage volumes cannot be specified as absolute paths");
+			return error_set(err, ERROR_INVALID,
+					 "Storage volumes cannot be specified as absolute paths");
 		if (device_prop(props, "size"))
 			return error_set(err, ERROR_INVALID, "Only the root disk may have a size quota");
 		return 0;
 	}
 	if (device_prop(props, "source"))
-		return error_set(err, ERROR_INVALID, "Root disk entry may not have a \"source\" property set");
+		return error_set(err, ERROR_INVALID,
+				 "Root disk entry may not have a \"source\" property set");
 	if (device_prop(props, "size"))
 		return error_set(err, ERROR_INVALID,
-				 "size \"%s\" cannot be enforced by the overlay and dir storage drivers, whose instances share "
-				 "one file system (btrfs, zfs and lvm could): leave it out", device_prop(props, "size"));
+				 "size \"%s\" cannot be enforced by the overlay and dir storage drivers, "
+				 "whose instances share "
+				 "one file system (btrfs, zfs and lvm could): leave it out",
+				 device_prop(props, "size"));
 	for (const char *const *key = host_only; *key; key++) {
 		if (device_prop(props, *key))
 			return error_set(err, ERROR_INVALID, "The root disk has no option \"%s\"", *key);
@@ -113,7 +121,8 @@ int disk_check_start(const char *device, const cJSON *props, struct error *err)
 	if (is_root(props) || is_optional(props) || !source || stat(source, &st) == 0)
 		return 0;
 	if (errno != ENOENT && errno != ENOTDIR)
-		return error_sys(err, errno, "cannot look at source path \"%s\" for disk \"%s\"", source, device);
+		return error_sys(err, errno, "cannot look at source path \"%s\" for disk \"%s\"", source,
+				 device);
 	return error_set(err, ERROR_INVALID, "Missing source path \"%s\" for disk \"%s\"", source, device);
 }
 
@@ -125,15 +134,17 @@ static bool source_is_file(const char *source)
 }
 
 /* The map to give the mount; false when owners stay as they are. */
-static bool wants_map(const cJSON *config, const struct probe *probe, const cJSON *props, uint32_t *base, uint32_t *size)
+static bool wants_map(const cJSON *config, const struct probe *probe, const cJSON *props, uint32_t *base,
+		      uint32_t *size)
 {
 	return probe->idmapped_mounts && !type_is_false(device_prop(props, "shift")) &&
 	       instance_idmap(config, probe, base, size);
 }
 
 /*
- * The program that mounts it in the container whose init is --pid (appended by the caller). It does so with the
- * host's rights: folders on the way to the source may be closed to others, and an idmapped source may be missing.
+ * The program that mounts it in the container whose init is --pid (appended by the caller). It does so with
+ * the host's rights: folders on the way to the source may be closed to others, and an idmapped source may be
+ * missing.
  */
 static void attach_arguments(struct argv *a, const char *libexec, const cJSON *props, const cJSON *config,
 			     const struct probe *probe)
@@ -144,7 +155,7 @@ static void attach_arguments(struct argv *a, const char *libexec, const cJSON *p
 	argv_pushf(a, "%s/berth-rootfs", libexec);
 	argv_push(a, "attach");
 	argv_pushf(a, "--source=%s", source);
-	argv_pushf(a, "--target=/%s", path + strspn(path, "/"));
+	argv_pushf(a, "--target=%s", path);
 	argv_pushf(a, "--create=%s", source_is_file(source) ? "file" : "dir");
 	if (type_is_true(device_prop(props, "readonly")))
 		argv_push(a, "--readonly");
@@ -169,7 +180,8 @@ static void render_entry(struct render *r, const cJSON *props)
 	mount_field(&entry, source, false);
 	strbuf_addch(&entry, ' ');
 	mount_field(&entry, device_prop(props, "path"), true);
-	strbuf_addf(&entry, " none %s,create=%s", type_is_true(device_prop(props, "recursive")) ? "rbind" : "bind",
+	strbuf_addf(&entry, " none %s,create=%s",
+		    type_is_true(device_prop(props, "recursive")) ? "rbind" : "bind",
 		    source_is_file(source) ? "file" : "dir");
 	if (type_is_true(device_prop(props, "readonly")))
 		strbuf_addstr(&entry, ",ro");
@@ -205,7 +217,7 @@ static void detach(const struct live_change *c, const char *device, const cJSON 
 	const char *path = device_prop(props, "path");
 	AUTO_FREE char *program = mem_printf("%s/berth-rootfs", c->libexec_dir);
 	AUTO_FREE char *pid = mem_printf("--pid=%d", (int)c->live.pid);
-	AUTO_FREE char *target = mem_printf("--target=/%s", path + strspn(path, "/"));
+	AUTO_FREE char *target = mem_printf("--target=%s", path);
 
 	live_command(c, device, program, "detach", pid, target, NULL);
 }
@@ -222,11 +234,13 @@ static void attach(const struct live_change *c, const char *device, const cJSON 
 enum live_result disk_live(const struct live_change *change, const char *device, const cJSON *old_props,
 			   const cJSON *new_props, struct error *err)
 {
-	static const char *const mounted_by[] = { "path", "source", "readonly", "shift", "recursive", "propagation", NULL };
+	static const char *const mounted_by[] = { "path",      "source",      "readonly", "shift",
+						  "recursive", "propagation", NULL };
 	bool differs = !old_props || !new_props;
 
 	if ((old_props && is_root(old_props)) || (new_props && is_root(new_props)))
-		return old_props && new_props && is_root(old_props) == is_root(new_props) ? LIVE_APPLIED : LIVE_PENDING;
+		return old_props && new_props && is_root(old_props) == is_root(new_props) ? LIVE_APPLIED
+											  : LIVE_PENDING;
 	for (const char *const *key = mounted_by; !differs && *key; key++)
 		differs = !device_same(old_props, new_props, *key);
 	if (!differs)

@@ -13,10 +13,10 @@
 #include "model/nic.h"
 #include "model/raw_lxc.h"
 
-#define VALIDATOR(name, predicate, rule)                                                            \
+#define VALIDATOR(name, predicate, rule)                                                                   \
 	static int valid_##name(const char *device, const char *key, const char *value, struct error *err) \
-	{                                                                                           \
-		return (predicate) ? 0 : device_refuse(key, value, rule, err);                      \
+	{                                                                                                  \
+		return (predicate) ? 0 : device_refuse(key, value, rule, err);                             \
 	}
 
 VALIDATOR(ifname, type_is_ifname(value), "must be 1-15 letters, digits, '.', '_' and '-'")
@@ -24,33 +24,45 @@ VALIDATOR(mac, type_is_mac(value), "must be a MAC address such as 00:16:3e:12:34
 VALIDATOR(mtu, type_is_int(value, 68, 65535), "must be a number from 68 to 65535")
 VALIDATOR(ip4, type_is_cidr(AF_INET, value), "must be an IPv4 address, with or without /PREFIX")
 VALIDATOR(ip6, type_is_cidr(AF_INET6, value), "must be an IPv6 address, with or without /PREFIX")
-VALIDATOR(gateway4, type_is_address(AF_INET, value) || strcmp(value, "auto") == 0 || strcmp(value, "none") == 0,
+VALIDATOR(gateway4,
+	  type_is_address(AF_INET, value) || strcmp(value, "auto") == 0 || strcmp(value, "none") == 0,
 	  "must be an IPv4 address, auto or none")
-VALIDATOR(gateway6, type_is_address(AF_INET6, value) || strcmp(value, "auto") == 0 || strcmp(value, "none") == 0,
+VALIDATOR(gateway6,
+	  type_is_address(AF_INET6, value) || strcmp(value, "auto") == 0 || strcmp(value, "none") == 0,
 	  "must be an IPv6 address, auto or none")
 VALIDATOR(rate, type_is_bitrate(value), "must be a rate such as 10Mbit")
-VALIDATOR(nictype, strcmp(value, "bridged") == 0 || strcmp(value, "p2p") == 0 || strcmp(value, "macvlan") == 0 ||
-		   strcmp(value, "physical") == 0, "must be bridged, p2p, macvlan or physical")
+VALIDATOR(nictype,
+	  strcmp(value, "bridged") == 0 || strcmp(value, "p2p") == 0 || strcmp(value, "macvlan") == 0 ||
+		  strcmp(value, "physical") == 0,
+	  "must be bridged, p2p, macvlan or physical")
 
 const struct device_property nic_properties[] = {
 	{ "nictype", "string", false, valid_nictype, KEY_LIVE_RESTART,
-	  "bridged (a veth pair on a bridge), p2p (a veth pair), macvlan or physical; bridged when network is given." },
+	  "bridged (a veth pair on a bridge), p2p (a veth pair), macvlan or physical; bridged when network "
+	  "is given." },
 	{ "parent", "interface", false, valid_ifname, KEY_LIVE_APPLY,
 	  "The bridge, or the interface that macvlan and physical use." },
-	{ "network", "interface", false, valid_ifname, KEY_LIVE_APPLY, "The bridge: short for nictype=bridged parent=X." },
-	{ "name", "interface", false, valid_ifname, KEY_LIVE_RESTART, "Its name inside; ethN when not given." },
-	{ "host_name", "interface", false, valid_ifname, KEY_LIVE_RESTART, "The name of the veth's end on the host." },
+	{ "network", "interface", false, valid_ifname, KEY_LIVE_APPLY,
+	  "The bridge: short for nictype=bridged parent=X." },
+	{ "name", "interface", false, valid_ifname, KEY_LIVE_RESTART,
+	  "Its name inside; ethN when not given." },
+	{ "host_name", "interface", false, valid_ifname, KEY_LIVE_RESTART,
+	  "The name of the veth's end on the host." },
 	{ "hwaddr", "MAC", false, valid_mac, KEY_LIVE_RESTART, "Its MAC address." },
 	{ "mtu", "integer", false, valid_mtu, KEY_LIVE_APPLY, "Its MTU; the parent's when not given." },
 	{ "ipv4.address", "address", false, valid_ip4, KEY_LIVE_APPLY,
 	  "A static address, set before init runs. Without /PREFIX it has the bridge's (or 24)." },
 	{ "ipv4.gateway", "address", false, valid_gateway4, KEY_LIVE_APPLY,
-	  "The default route: an address, auto (the parent's address when it starts) or none. Not given: the bridge's "
+	  "The default route: an address, auto (the parent's address when it starts) or none. Not given: the "
+	  "bridge's "
 	  "address, if ipv4.address lies in its network." },
-	{ "ipv6.address", "address", false, valid_ip6, KEY_LIVE_APPLY, "As ipv4.address; without /PREFIX 64." },
+	{ "ipv6.address", "address", false, valid_ip6, KEY_LIVE_APPLY,
+	  "As ipv4.address; without /PREFIX 64." },
 	{ "ipv6.gateway", "address", false, valid_gateway6, KEY_LIVE_APPLY, "As ipv4.gateway." },
-	{ "limits.ingress", "rate", false, valid_rate, KEY_LIVE_APPLY, "How much it may receive: 10Mbit (veth only)." },
-	{ "limits.egress", "rate", false, valid_rate, KEY_LIVE_APPLY, "How much it may send: 10Mbit (veth only)." },
+	{ "limits.ingress", "rate", false, valid_rate, KEY_LIVE_APPLY,
+	  "How much it may receive: 10Mbit (veth only)." },
+	{ "limits.egress", "rate", false, valid_rate, KEY_LIVE_APPLY,
+	  "How much it may send: 10Mbit (veth only)." },
 	{ "limits.max", "rate", false, valid_rate, KEY_LIVE_APPLY, "Both of them at once." },
 	{ .name = NULL },
 };
@@ -62,18 +74,23 @@ static bool is_veth(enum nic_kind kind)
 
 int nic_validate(const char *device, const cJSON *props, struct error *err)
 {
-	static const char *const veth_only[] = { "limits.ingress", "limits.egress", "limits.max", "host_name", NULL };
+	static const char *const veth_only[] = { "limits.ingress", "limits.egress", "limits.max", "host_name",
+						 NULL };
 	const char *nictype = device_prop(props, "nictype");
 	enum nic_kind kind = nic_kind(props);
 
 	if (kind == NIC_KINDS)
 		return error_set(err, ERROR_INVALID,
-				 "Missing required device option \"nictype\" (bridged, p2p, macvlan, physical) or \"network\"");
-	if (device_prop(props, "network") && ((nictype && kind != NIC_BRIDGED) || device_prop(props, "parent")))
-		return error_set(err, ERROR_INVALID,
-				 "\"network\" already means nictype=bridged and parent: give one or the other");
+				 "Missing required device option \"nictype\" (bridged, p2p, macvlan, "
+				 "physical) or \"network\"");
+	if (device_prop(props, "network") &&
+	    ((nictype && kind != NIC_BRIDGED) || device_prop(props, "parent")))
+		return error_set(
+			err, ERROR_INVALID,
+			"\"network\" already means nictype=bridged and parent: give one or the other");
 	if (kind != NIC_P2P && !nic_parent(props))
-		return error_set(err, ERROR_INVALID, "Missing required device option \"parent\" for a %s nic", nictype);
+		return error_set(err, ERROR_INVALID, "Missing required device option \"parent\" for a %s nic",
+				 nictype);
 	if (kind == NIC_P2P && nic_parent(props))
 		return error_set(err, ERROR_INVALID, "A p2p nic has no \"parent\"");
 	for (const char *const *key = veth_only; *key && !is_veth(kind); key++) {
@@ -112,7 +129,8 @@ static void render_limits(struct render *r, const struct nic *nic)
 {
 	AUTO_FREE char *up = mem_printf("%s/berth-nic-up --ingress=%" PRIu64 " --egress=%" PRIu64,
 					r->in->rootfs.libexec_dir, nic->ingress, nic->egress);
-	AUTO_FREE char *down = mem_printf("%s/berth-nic-up --ingress=0 --egress=0", r->in->rootfs.libexec_dir);
+	AUTO_FREE char *down = mem_printf("%s/berth-nic-up --ingress=0 --egress=0",
+					  r->in->rootfs.libexec_dir);
 
 	net_line(r, "script.up", up);
 	net_line(r, "script.down", down);

@@ -18,8 +18,8 @@ struct nic_live {
 
 static struct nic resolve(const struct live_change *c, bool new_one, const char *device, const cJSON *props)
 {
-	struct nic_source src = { new_one ? c->new_config : c->old_config, new_one ? c->new_devices : c->old_devices,
-				  c->instance_dir };
+	struct nic_source src = { new_one ? c->new_config : c->old_config,
+				  new_one ? c->new_devices : c->old_devices, c->instance_dir };
 	struct nic nic;
 
 	nic_resolve(&src, device, props, &nic);
@@ -42,7 +42,8 @@ static void set_limits(const struct nic_live *l, const struct nic *nic)
 static void set_address(const struct nic_live *l, const char *guest, const char *family,
 			const struct nic_address *old, const struct nic_address *new)
 {
-	if (old && old->gateway[0] && strcmp(old->gateway, new->gateway) != 0 && strcmp(old->gateway, "auto") != 0)
+	if (old && old->gateway[0] && strcmp(old->gateway, new->gateway) != 0 &&
+	    strcmp(old->gateway, "auto") != 0)
 		INSIDE(l, family, "route", "del", "default", "via", old->gateway, "dev", guest);
 	if (old && old->text[0] && strcmp(old->text, new->text) != 0)
 		INSIDE(l, family, "addr", "del", old->text, "dev", guest);
@@ -54,7 +55,8 @@ static void set_address(const struct nic_live *l, const char *guest, const char 
 
 static void add_veth(const struct nic_live *l, const struct nic *nic)
 {
-	HOST(l, "link", "add", "name", nic->host, "type", "veth", "peer", "name", nic->guest, "netns", l->pid);
+	HOST(l, "link", "add", "name", nic->host, "type", "veth", "peer", "name", nic->guest, "netns",
+	     l->pid);
 	if (nic->hwaddr)
 		INSIDE(l, "link", "set", "dev", nic->guest, "address", nic->hwaddr);
 	if (nic->mtu) {
@@ -117,8 +119,9 @@ static enum live_result nic_remove(const struct nic_live *l, struct nic *nic)
 /* Everything that only a new interface could change is the same? */
 static bool same_interface(const struct nic *old, const struct nic *new)
 {
-	return old->kind == new->kind && strcmp(old->guest, new->guest) == 0 && strcmp(old->host, new->host) == 0 &&
-	       (!old->hwaddr) == (!new->hwaddr) && (!old->hwaddr || strcmp(old->hwaddr, new->hwaddr) == 0) &&
+	return old->kind == new->kind &&strcmp(old->guest, new->guest) == 0 &&
+	       strcmp(old->host, new->host) == 0 && (!old->hwaddr) == (!new->hwaddr) &&
+	       (!old->hwaddr || strcmp(old->hwaddr, new->hwaddr) == 0) &&
 	       (new->kind == NIC_BRIDGED || !new->parent || strcmp(old->parent, new->parent) == 0) &&
 	       (new->mtu || !old->mtu);
 }

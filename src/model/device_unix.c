@@ -22,13 +22,17 @@
 static bool is_node_path(const char *s)
 {
 	return type_is_path(s) &&
-	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._:+@,=-") == strlen(s);
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._:+@,=-") ==
+		       strlen(s);
 }
 
 static int valid_path(const char *device, const char *key, const char *value, struct error *err)
 {
-	return is_node_path(value) ? 0 : device_refuse(key, value,
-		"must be an absolute path of letters, digits and . _ : + @ , = - without '.' or '..' parts", err);
+	return is_node_path(value) ? 0
+				   : device_refuse(key, value,
+						   "must be an absolute path of letters, digits and . _ : + "
+						   "@ , = - without '.' or '..' parts",
+						   err);
 }
 
 static int valid_number(const char *device, const char *key, const char *value, struct error *err)
@@ -38,7 +42,9 @@ static int valid_number(const char *device, const char *key, const char *value, 
 
 static int valid_id(const char *device, const char *key, const char *value, struct error *err)
 {
-	return type_is_int(value, 0, 4294967294) ? 0 : device_refuse(key, value, "must be an id inside the container", err);
+	return type_is_int(value, 0, 4294967294)
+		       ? 0
+		       : device_refuse(key, value, "must be an id inside the container", err);
 }
 
 static int valid_mode(const char *device, const char *key, const char *value, struct error *err)
@@ -49,11 +55,15 @@ static int valid_mode(const char *device, const char *key, const char *value, st
 const struct device_property unix_properties[] = {
 	{ "source", "path", false, valid_path, KEY_LIVE_APPLY, "The node on the host; path when not given." },
 	{ "path", "path", false, valid_path, KEY_LIVE_APPLY, "The node inside; source when not given." },
-	{ "major", "integer", false, valid_number, KEY_LIVE_APPLY, "Its major number; the source's when not given." },
-	{ "minor", "integer", false, valid_number, KEY_LIVE_APPLY, "Its minor number; the source's when not given." },
+	{ "major", "integer", false, valid_number, KEY_LIVE_APPLY,
+	  "Its major number; the source's when not given." },
+	{ "minor", "integer", false, valid_number, KEY_LIVE_APPLY,
+	  "Its minor number; the source's when not given." },
 	{ "mode", "octal", false, valid_mode, KEY_LIVE_APPLY, "Its mode; 0660 when not given." },
-	{ "uid", "integer", false, valid_id, KEY_LIVE_APPLY, "Its owner, as the container sees it; 0 when not given." },
-	{ "gid", "integer", false, valid_id, KEY_LIVE_APPLY, "Its group, as the container sees it; 0 when not given." },
+	{ "uid", "integer", false, valid_id, KEY_LIVE_APPLY,
+	  "Its owner, as the container sees it; 0 when not given." },
+	{ "gid", "integer", false, valid_id, KEY_LIVE_APPLY,
+	  "Its group, as the container sees it; 0 when not given." },
 	{ "required", "bool", false, device_valid_bool, KEY_LIVE_NOTHING,
 	  "false: start also when the source is missing; true when not given." },
 	{ .name = NULL },
@@ -91,7 +101,8 @@ static bool has_numbers(const cJSON *props)
 int unix_validate(const char *device, const cJSON *props, struct error *err)
 {
 	if (!source_of(props))
-		return error_set(err, ERROR_INVALID, "Unix device entry is missing the required \"source\" or \"path\" property");
+		return error_set(err, ERROR_INVALID,
+				 "Unix device entry is missing the required \"source\" or \"path\" property");
 	if (!device_prop(props, "major") != !device_prop(props, "minor"))
 		return error_set(err, ERROR_INVALID, "Both major and minor must be supplied for device");
 	if (strcmp(target_of(props), "/") == 0)
@@ -109,11 +120,14 @@ int unix_check_start(const char *device, const cJSON *props, struct error *err)
 	if (stat(source, &st) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return error_sys(err, errno, "cannot look at the device \"%s\"", source);
-		return error_set(err, ERROR_INVALID, "The required device path doesn't exist and the major and minor settings "
-				 "are not specified: \"%s\"", source);
+		return error_set(err, ERROR_INVALID,
+				 "The required device path doesn't exist and the major and minor settings "
+				 "are not specified: \"%s\"",
+				 source);
 	}
 	if (is_block(props) ? !S_ISBLK(st.st_mode) : !S_ISCHR(st.st_mode))
-		return error_set(err, ERROR_INVALID, "\"%s\" is not a %s device", source, is_block(props) ? "block" : "character");
+		return error_set(err, ERROR_INVALID, "\"%s\" is not a %s device", source,
+				 is_block(props) ? "block" : "character");
 	return 0;
 }
 
@@ -132,7 +146,8 @@ static void node_arguments(struct argv *a, const char *libexec, const char *dir,
 }
 
 /* An id of the container as the host counts it. */
-static unsigned long host_id(const cJSON *props, const char *key, const cJSON *config, const struct probe *probe)
+static unsigned long host_id(const cJSON *props, const char *key, const cJSON *config,
+			     const struct probe *probe)
 {
 	unsigned long id = strtoul(json_str_or(props, key, "0"), NULL, 10);
 	uint32_t base, size;
@@ -142,7 +157,8 @@ static unsigned long host_id(const cJSON *props, const char *key, const cJSON *c
 
 static void push_owner(struct argv *a, const cJSON *props, const cJSON *config, const struct probe *probe)
 {
-	argv_pushf(a, "--owner=%lu:%lu", host_id(props, "uid", config, probe), host_id(props, "gid", config, probe));
+	argv_pushf(a, "--owner=%lu:%lu", host_id(props, "uid", config, probe),
+		   host_id(props, "gid", config, probe));
 	if (is_optional(props))
 		argv_push(a, "--optional");
 }
@@ -160,7 +176,9 @@ static void render_allow(struct render *r, const cJSON *props)
 		major_number = major(st.st_rdev);
 		minor_number = minor(st.st_rdev);
 	}
-	render_line(r, r->probe->cgroups == CGROUP_UNIFIED ? "lxc.cgroup2.devices.allow" : "lxc.cgroup.devices.allow",
+	render_line(r,
+		    r->probe->cgroups == CGROUP_UNIFIED ? "lxc.cgroup2.devices.allow"
+							: "lxc.cgroup.devices.allow",
 		    "%c %u:%u rwm", is_block(props) ? 'b' : 'c', major_number, minor_number);
 }
 

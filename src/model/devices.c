@@ -19,8 +19,8 @@ static int none_render(struct render *r, const char *device, const cJSON *props,
 	return 0;
 }
 
-static enum live_result none_live(const struct live_change *change, const char *device, const cJSON *old_props,
-				  const cJSON *new_props, struct error *err)
+static enum live_result none_live(const struct live_change *change, const char *device,
+				  const cJSON *old_props, const cJSON *new_props, struct error *err)
 {
 	return LIVE_APPLIED;
 }
@@ -28,7 +28,8 @@ static enum live_result none_live(const struct live_change *change, const char *
 static const struct device_property none_properties[] = { { .name = NULL } };
 
 const struct device_type device_types[] = {
-	{ "nic", nic_properties, nic_validate, nic_check_start, nic_render, nic_live, "A network interface." },
+	{ "nic", nic_properties, nic_validate, nic_check_start, nic_render, nic_live,
+	  "A network interface." },
 	{ "disk", disk_properties, disk_validate, disk_check_start, disk_render, disk_live,
 	  "The root file system (path /), or a file or folder of the host." },
 	{ "unix-char", unix_properties, unix_validate, unix_check_start, unix_render, unix_live,
@@ -78,18 +79,22 @@ static int check_properties(const struct device_type *type, const cJSON *device,
 		const struct device_property *p = find_property(type, item->string);
 
 		if (!cJSON_IsString(item))
-			return error_set(err, ERROR_INVALID, "Invalid value for device option \"%s\": must be a string",
+			return error_set(err, ERROR_INVALID,
+					 "Invalid value for device option \"%s\": must be a string",
 					 type_show(item->string, show));
 		if (strcmp(item->string, "type") == 0)
 			continue;
 		if (!p)
-			return error_set(err, ERROR_INVALID, "Invalid device option \"%s\"", type_show(item->string, show));
-		if (*item->valuestring && p->validate(device->string, item->string, item->valuestring, err) < 0)
+			return error_set(err, ERROR_INVALID, "Invalid device option \"%s\"",
+					 type_show(item->string, show));
+		if (*item->valuestring &&
+		    p->validate(device->string, item->string, item->valuestring, err) < 0)
 			return -1;
 	}
 	for (const struct device_property *p = type->properties; p->name; p++) {
 		if (p->required && !device_prop(device, p->name))
-			return error_set(err, ERROR_INVALID, "Missing required device option \"%s\"", p->name);
+			return error_set(err, ERROR_INVALID, "Missing required device option \"%s\"",
+					 p->name);
 	}
 	return type->validate(device->string, device, err);
 }
@@ -102,7 +107,8 @@ static const struct device_type *type_of(const cJSON *device, struct error *err)
 
 	if (!type)
 		error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type%s%s%s",
-			  device->string, *name ? " \"" : "", *name ? type_show(name, show) : "", *name ? "\"" : "");
+			  device->string, *name ? " \"" : "", *name ? type_show(name, show) : "",
+			  *name ? "\"" : "");
 	return type;
 }
 
@@ -113,7 +119,8 @@ static int validate_one(const cJSON *device, struct error *err)
 
 	if (!name_ok(device->string))
 		return error_set(err, ERROR_INVALID,
-				 "Invalid device name \"%s\": 1-%d letters, digits, '.', '_' and '-', not starting with '.'",
+				 "Invalid device name \"%s\": 1-%d letters, digits, '.', '_' and '-', not "
+				 "starting with '.'",
 				 type_show(device->string, show), DEVICE_NAME_MAX);
 	if (!cJSON_IsObject(device))
 		error_set(err, ERROR_INVALID, "must be an object of strings");
@@ -131,8 +138,8 @@ static int check_pair(const cJSON *a, const cJSON *b, struct error *err)
 
 	if (!value || strcmp(type, json_str_or(b, "type", "")) != 0 || !device_same(a, b, key))
 		return 0;
-	return error_set(err, ERROR_INVALID, "Devices \"%s\" and \"%s\" have the same %s \"%s\"", a->string, b->string,
-			 key, value);
+	return error_set(err, ERROR_INVALID, "Devices \"%s\" and \"%s\" have the same %s \"%s\"", a->string,
+			 b->string, key, value);
 }
 
 int devices_validate(const cJSON *devices, struct error *err)

@@ -10,8 +10,8 @@ static void merge(cJSON *into, const cJSON *from)
 		json_set(into, item->string, cJSON_Duplicate(item, true));
 }
 
-void config_expand(const cJSON *const *profiles, size_t n, const cJSON *instance,
-		   cJSON **ret_config, cJSON **ret_devices)
+void config_expand(const cJSON *const *profiles, size_t n, const cJSON *instance, cJSON **ret_config,
+		   cJSON **ret_devices)
 {
 	*ret_config = cJSON_CreateObject();
 	*ret_devices = cJSON_CreateObject();

@@ -22,7 +22,7 @@ struct render_input;
 struct render {
 	const struct probe *probe;
 	const cJSON *config;  /* expanded: profiles and instance merged */
-	cJSON *lines;         /* array of {"key":…,"value":…}: of the config, or of the device being rendered */
+	cJSON *lines;         /* array of {"key":…,"value":…}, of the config or of one device */
 	cJSON *context;       /* the whole template context */
 	const struct render_input *in;
 	unsigned nics;        /* next free lxc.net.N */
@@ -49,7 +49,8 @@ struct config_key {
 	const char *type; /* for the manual: "integer", "size", "bool", "string", … */
 	const char *def;  /* what an unset key means, for the manual */
 	int (*validate)(const char *key, const char *value, const struct probe *probe, struct error *err);
-	int (*render)(struct render *r, const char *key, const char *value, struct error *err); /* NULL: no LXC line, see renderless */
+	/* NULL: no LXC line, see renderless */
+	int (*render)(struct render *r, const char *key, const char *value, struct error *err);
 	bool renderless;  /* deliberately no LXC line: berth itself acts on it */
 	enum key_live live;
 	int (*apply)(const struct live *l, const char *key, const char *value_or_null, struct error *err);
@@ -102,10 +103,10 @@ const struct device_type *device_type_find(const char *name);
 int devices_validate(const cJSON *devices, struct error *err);
 /* `Failed to start device "eth0": …`: bridge or source that is not there now. */
 int devices_check_start(const cJSON *expanded_devices, struct error *err);
-/* The same checks for devices that are new or changed, old may be NULL: `Failed add validation for device "bad": …`. */
+/* The same for devices that are new or changed, old may be NULL: `Failed add validation for device "bad": …`. */
 int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, struct error *err);
 
-/* Instance, profile, alias names etc. LXD's rule for instances: a host name label, 1-63, [A-Za-z0-9-], not starting with digit or '-', not ending in '-'. */
+/* LXD's rule for instances: a host name label, 1-63, [A-Za-z0-9-], not starting with digit or '-', not ending in '-'. */
 int name_validate_instance(const char *name, struct error *err); /* "Invalid instance name: …" */
 int name_validate_profile(const char *name, struct error *err);  /* no '/', no space, no control, 1-64 */
 
@@ -144,7 +145,7 @@ struct live_change {
 	const char *libexec_dir;
 	cJSON *applied; /* array of strings, owned by the caller */
 	cJSON *pending;
-	cJSON *warnings; /* array, may be NULL: why a limit could not be written now ("limits.memory: …"); it is pending */
+	cJSON *warnings; /* array or NULL: why a limit could not be written now ("limits.memory: …"), and is pending */
 	/* array of {"device":…,"argv":[…]}: children the caller runs in order (berth-rootfs attach/detach, lxc-device, ip, tc);
 	 * one that fails moves its device from applied to pending with a warning */
 	cJSON *commands;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -21,8 +22,8 @@ int key_render_cgroup(struct render *r, const char *key, const char *value, stru
 
 		if (settings.v[i].live_only)
 			continue;
-		snprintf(name, sizeof(name), "lxc.cgroup%s.%s", r->probe->cgroups == CGROUP_UNIFIED ? "2" : "",
-			 settings.v[i].file);
+		snprintf(name, sizeof(name), "lxc.cgroup%s.%s",
+			 r->probe->cgroups == CGROUP_UNIFIED ? "2" : "", settings.v[i].file);
 		render_line(r, name, "%s", settings.v[i].value);
 	}
 	cgroup_settings_clear(&settings);
@@ -75,7 +76,8 @@ int key_render_autostart(struct render *r, const char *key, const char *value, s
 
 int key_render_start_order(struct render *r, const char *key, const char *value, struct error *err)
 {
-	render_line(r, "lxc.start.order", "%s", value);
+	/* lxc-autostart starts lower numbers first */
+	render_line(r, "lxc.start.order", "%ld", -strtol(value, NULL, 10));
 	return 0;
 }
 

@@ -93,6 +93,11 @@ bool type_is_line(const char *s)
 	return true;
 }
 
+bool type_is_word(const char *s)
+{
+	return type_is_line(s) && !strchr(s, ' ');
+}
+
 bool type_is_text(const char *s)
 {
 	for (; *s; s++) {
@@ -104,7 +109,8 @@ bool type_is_text(const char *s)
 
 bool type_is_ifname(const char *s)
 {
-	return made_of(s, ALNUM, "._-") && strlen(s) < IFNAMSIZ && strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
+	return made_of(s, ALNUM, "._-") && strlen(s) < IFNAMSIZ && strcmp(s, ".") != 0 &&
+	       strcmp(s, "..") != 0;
 }
 
 bool type_is_mac(const char *s)
@@ -155,6 +161,8 @@ bool type_is_path(const char *s)
 	for (const char *part = s; part; part = strchr(part, '/')) {
 		size_t len = strcspn(++part, "/");
 
+		if (len == 0 && *part) /* "//" */
+			return false;
 		if ((len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.'))
 			return false;
 	}
@@ -163,8 +171,8 @@ bool type_is_path(const char *s)
 
 bool type_is_signal(const char *s)
 {
-	static const char *const names[] = { "HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "ALRM", "TERM",
-					     "CONT", "STOP", "WINCH", "PWR" };
+	static const char *const names[] = { "HUP",  "INT",  "QUIT", "ABRT", "KILL",  "USR1", "USR2",
+					     "ALRM", "TERM", "CONT", "STOP", "WINCH", "PWR" };
 
 	if (type_is_int(s, 1, 64))
 		return true;

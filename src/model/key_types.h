@@ -18,6 +18,7 @@ bool type_is_size(const char *s);
 bool type_is_bitrate(const char *s);
 bool type_is_percent(const char *s, int *ret); /* "50%", 1-100; ret may be NULL */
 bool type_is_line(const char *s); /* no control characters: it may become (part of) a config line */
+bool type_is_word(const char *s); /* the same without blanks: names of keys */
 bool type_is_text(const char *s); /* newlines and tabs allowed, no other control characters */
 bool type_is_ifname(const char *s); /* 1-15 of [A-Za-z0-9._-], not "." or ".." */
 bool type_is_mac(const char *s);    /* "00:16:3e:aa:bb:cc", unicast */
@@ -25,7 +26,7 @@ bool type_is_address(int family, const char *s);
 bool type_is_cidr(int family, const char *s); /* address, or address/prefix */
 bool type_is_env_name(const char *s); /* [A-Za-z_][A-Za-z0-9_]* */
 bool type_is_dotted(const char *s); /* [a-z0-9_-]+ joined by single dots: sysctl and LXC key names */
-bool type_is_path(const char *s); /* absolute, no control characters, no "." or ".." part, < PATH_MAX */
+bool type_is_path(const char *s); /* absolute, no control characters, ".", ".." or "//", < PATH_MAX */
 bool type_is_signal(const char *s); /* "SIGPWR", "SIGRTMIN+3" or a number 1-64 */
 bool type_is_prlimit(const char *s); /* "N", "SOFT:HARD", "unlimited" */
 bool type_is_mode(const char *s); /* octal, at most 0777 */

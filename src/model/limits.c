@@ -62,13 +62,15 @@ static int check_cpu_range(const char *s, const char **rest, struct error *err)
 	if (*end == '-') {
 		s = end + 1;
 		if (*s < '0' || *s > '9')
-			return error_set(err, ERROR_INVALID, "must be a number of CPUs or a set such as 0-1,3");
+			return error_set(err, ERROR_INVALID,
+					 "must be a number of CPUs or a set such as 0-1,3");
 		to = strtol(s, &end, 10);
 	}
 	if (from > to)
 		return error_set(err, ERROR_INVALID, "the range %ld-%ld runs backwards", from, to);
 	if (to > last)
-		return error_set(err, ERROR_INVALID, "CPU %ld is not on this host, which has 0-%ld", to, last);
+		return error_set(err, ERROR_INVALID, "CPU %ld is not on this host, which has 0-%ld", to,
+				 last);
 	*rest = end;
 	return 0;
 }
@@ -88,7 +90,8 @@ int limits_cpu_check(const char *value, struct error *err)
 		if (*s == '\0')
 			return 0;
 		if (*s++ != ',')
-			return error_set(err, ERROR_INVALID, "must be a number of CPUs or a set such as 0-1,3");
+			return error_set(err, ERROR_INVALID,
+					 "must be a number of CPUs or a set such as 0-1,3");
 	}
 }
 
@@ -153,7 +156,8 @@ uint64_t limits_memory_bytes(const char *value)
 	int percent;
 
 	if (type_is_percent(value, &percent))
-		return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 100 * (uint64_t)percent;
+		return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 100 *
+		       (uint64_t)percent;
 	if (!type_is_size(value) || units_parse_size(value, &bytes, &ignored) < 0)
 		return 0;
 	return bytes;

@@ -30,7 +30,7 @@ struct cpu_share {
 	int64_t quota_us;  /* -1: no hard limit */
 	int64_t period_us;
 };
-/* limits.cpu.allowance and limits.cpu.priority together, by LXD's formula (lxd/cgroup/abstraction.go, ParseCPU). */
+/* limits.cpu.allowance and .priority together, by LXD's formula (lxd/cgroup/abstraction.go, ParseCPU). */
 void limits_cpu_share(const cJSON *config, bool unified, struct cpu_share *ret);
 int limits_cpu_allowance_check(const char *value, struct error *err); /* "50%" or "25ms/100ms" */
 

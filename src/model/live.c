@@ -80,7 +80,8 @@ static void apply_config(const struct live_change *c)
 			apply_key(c, item->string, device_prop(c->new_config, item->string));
 	}
 	cJSON_ArrayForEach(item, c->old_config) {
-		if (!cJSON_GetObjectItemCaseSensitive(c->new_config, item->string) && device_prop(c->old_config, item->string))
+		if (!cJSON_GetObjectItemCaseSensitive(c->new_config, item->string) &&
+		    device_prop(c->old_config, item->string))
 			apply_key(c, item->string, NULL);
 	}
 }
@@ -100,7 +101,8 @@ static int apply_device(const struct live_change *c, const char *name, const cJS
 	enum live_result result;
 
 	if (!type)
-		return error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type", name);
+		return error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type",
+				 name);
 	result = type->live(c, name, old, new, err);
 	if (result == LIVE_FAILED)
 		return -1;

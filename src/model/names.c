@@ -45,8 +45,9 @@ int name_validate_profile(const char *name, struct error *err)
 		return error_set(err, ERROR_INVALID, "Invalid profile name \"%s\": starts with a dot", name);
 	for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
 		if (*p <= ' ' || *p == 0x7f)
-			return error_set(err, ERROR_INVALID,
-					 "Invalid profile name: spaces and control characters are not allowed");
+			return error_set(
+				err, ERROR_INVALID,
+				"Invalid profile name: spaces and control characters are not allowed");
 	}
 	return 0;
 }

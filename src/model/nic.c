@@ -73,7 +73,8 @@ static bool name_taken(const struct nic_source *src, const char *name)
 }
 
 /* Nics without a name get the free ethN in the order of their device names. */
-static void guest_name(const struct nic_source *src, const char *device, const cJSON *props, char out[IFNAMSIZ])
+static void guest_name(const struct nic_source *src, const char *device, const cJSON *props,
+		       char out[IFNAMSIZ])
 {
 	const char *wanted = wanted_name(src, device, props);
 	unsigned before = 0;
@@ -95,7 +96,8 @@ static void guest_name(const struct nic_source *src, const char *device, const c
 }
 
 /* Always the same for one nic of one instance folder: what was rendered can be found again. */
-static void host_name(const struct nic_source *src, const char *device, const cJSON *props, char out[IFNAMSIZ])
+static void host_name(const struct nic_source *src, const char *device, const cJSON *props,
+		      char out[IFNAMSIZ])
 {
 	const char *name = device_prop(props, "host_name");
 	uint64_t hash = 14695981039346656037u; /* FNV-1a */
@@ -116,8 +118,9 @@ static void host_name(const struct nic_source *src, const char *device, const cJ
 
 static const void *address_bytes(const struct sockaddr *sa)
 {
-	return sa->sa_family == AF_INET ? (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr
-					: (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+	return sa->sa_family == AF_INET
+		       ? (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr
+		       : (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
 }
 
 /* Is addr in the network of this interface address? Then its prefix length, else -1. */
@@ -156,7 +159,8 @@ static int parent_network(const char *parent, int family, const char *addr, char
 	return prefix;
 }
 
-/* A bare address takes its prefix length, and without a gateway property the gateway, from the bridge's network. */
+/* A bare address takes its prefix length, and without a gateway property the gateway, from the bridge's
+ * network. */
 static void resolve_address(const cJSON *props, int family, const char *parent, struct nic_address *ret)
 {
 	const char *address = device_prop(props, family == AF_INET ? "ipv4.address" : "ipv6.address");

@@ -66,7 +66,8 @@ static cJSON *checked(const struct profile_store *s, const char *name, const cJS
 	cJSON *profile;
 
 	if (!type_is_text(description) || strlen(description) > 4096) {
-		error_set(err, ERROR_INVALID, "Invalid description: control characters or longer than 4096 bytes");
+		error_set(err, ERROR_INVALID,
+			  "Invalid description: control characters or longer than 4096 bytes");
 		return NULL;
 	}
 	if (config_validate(config, s->probe, err) < 0 || devices_validate(devices, err) < 0)
@@ -161,7 +162,8 @@ struct profile_store *profile_store_open(const char *dir, const char *default_br
 	s->dir = mem_strdup(dir);
 	s->probe = probe;
 	s->profiles = strmap_new(free_profile);
-	if (fs_mkdirs(dir, 0700, err) == 0 && load_all(s, err) == 0 && make_default(s, default_bridge, err) == 0)
+	if (fs_mkdirs(dir, 0700, err) == 0 && load_all(s, err) == 0 &&
+	    make_default(s, default_bridge, err) == 0)
 		return s;
 	profile_store_free(s);
 	return NULL;
@@ -201,7 +203,8 @@ int profile_create(struct profile_store *s, const cJSON *profile, struct error *
 		return -1;
 	path = path_of(s, name);
 	if (strmap_get(s->profiles, name) || fs_exists(path))
-		return error_set(err, ERROR_CONFLICT, "Error inserting \"%s\" into database: The profile already exists", name);
+		return error_set(err, ERROR_CONFLICT,
+				 "Error inserting \"%s\" into database: The profile already exists", name);
 	made = checked(s, name, profile, err);
 	return made ? store(s, name, made, err) : -1;
 }

@@ -26,14 +26,16 @@ static const struct owned_key {
 
 /* An empty value clears what was set before: never what berth needs to start and stop. */
 static const char *const never_cleared[] = {
-	"lxc.hook", "lxc.hook.pre-start", "lxc.hook.post-stop", "lxc.net", "lxc.mount.auto", "lxc.rootfs", NULL,
+	"lxc.hook", "lxc.hook.pre-start", "lxc.hook.post-stop", "lxc.net", "lxc.mount.auto", "lxc.rootfs",
+	NULL,
 };
 
 static int check_key(const char *key, const char *value, int line, struct error *err)
 {
 	if (strncmp(key, "lxc.", 4) != 0 || !type_is_dotted(key)) {
 		/* upper case only in lxc.prlimit, lxc.sysctl, lxc.cgroup names: type_is_dotted allows it */
-		return error_set(err, ERROR_INVALID, "line %d: '%s' is not a key of LXC's (lxc.x = y)", line, key);
+		return error_set(err, ERROR_INVALID, "line %d: '%s' is not a key of LXC's (lxc.x = y)", line,
+				 key);
 	}
 	for (const struct owned_key *o = owned_keys; o->name; o++) {
 		if (strcmp(key, o->name) == 0)

@@ -46,11 +46,12 @@ static int check_lines(const cJSON *lines, struct error *err)
 static int check_path(const char *what, const char *path, struct error *err)
 {
 	if (path && type_is_path(path) &&
-	    strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-") == strlen(path))
+	    strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-") ==
+		    strlen(path))
 		return 0;
 	return error_set(err, ERROR_INVALID,
-			 "cannot render the %s '%s': must be an absolute path of letters, digits and . _ + -", what,
-			 path ? path : "");
+			 "cannot render the %s '%s': must be an absolute path of letters, digits and . _ + -",
+			 what, path ? path : "");
 }
 
 static void add_include(cJSON *includes, const char *dir, const char *name)
@@ -64,8 +65,9 @@ static void add_include(cJSON *includes, const char *dir, const char *name)
 /* The names lxc.arch knows (lxc 5, confile_utils.c); NULL leaves the personality alone. */
 static const char *lxc_arch(const char *name)
 {
-	static const char *const known[] = { "x86_64", "amd64", "i386", "i586", "i686", "x86", "aarch64", "arm64",
-					     "armv6l", "armv7l", "armhf", "ppc64le", "riscv64", "s390x", NULL };
+	static const char *const known[] = { "x86_64", "amd64",	  "i386",    "i586",   "i686",
+					     "x86",    "aarch64", "arm64",   "armv6l", "armv7l",
+					     "armhf",  "ppc64le", "riscv64", "s390x",  NULL };
 
 	for (size_t i = 0; known[i]; i++) {
 		if (strcmp(known[i], name) == 0)
@@ -79,7 +81,8 @@ static void set_or_null(cJSON *context, const char *key, const char *value)
 	json_set(context, key, value ? cJSON_CreateString(value) : cJSON_CreateNull());
 }
 
-static void set_hooks(cJSON *context, const struct render_input *in, bool mapped, uint32_t base, uint32_t size)
+static void set_hooks(cJSON *context, const struct render_input *in, bool mapped, uint32_t base,
+		      uint32_t size)
 {
 	const struct render_rootfs *fs = &in->rootfs;
 	AUTO_FREE char *map = mapped ? mem_printf("%" PRIu32 ":%" PRIu32, base, size) : mem_strdup("none");
@@ -87,11 +90,12 @@ static void set_hooks(cJSON *context, const struct render_input *in, bool mapped
 	if (strcmp(fs->driver, "overlay") != 0) {
 		set_or_null(context, "pre_start", NULL);
 		set_or_null(context, "post_stop", NULL);
-		set_or_null(context, "rootfs_options", mapped && in->probe->idmapped_mounts ? "idmap=container" : NULL);
+		set_or_null(context, "rootfs_options",
+			    mapped && in->probe->idmapped_mounts ? "idmap=container" : NULL);
 		return;
 	}
-	json_set_strf(context, "pre_start", "%s/berth-rootfs mount --lower=%s --idmap=%s %s", fs->libexec_dir, fs->lower,
-		      map, fs->instance_dir);
+	json_set_strf(context, "pre_start", "%s/berth-rootfs mount --lower=%s --idmap=%s %s", fs->libexec_dir,
+		      fs->lower, map, fs->instance_dir);
 	json_set_strf(context, "post_stop", "%s/berth-rootfs umount %s", fs->libexec_dir, fs->instance_dir);
 	set_or_null(context, "rootfs_options", NULL);
 }
@@ -106,7 +110,8 @@ static int set_identity(cJSON *context, const struct render_input *in, struct er
 
 	if (mapped && size == 0)
 		return error_set(err, ERROR_INVALID,
-				 "'%s' has no id map: root has no range in /etc/subuid and /etc/subgid (or set security.privileged)",
+				 "'%s' has no id map: root has no range in /etc/subuid and /etc/subgid (or "
+				 "set security.privileged)",
 				 in->name);
 	add_include(includes, shared, "common.conf");
 	if (mapped) {
@@ -128,7 +133,8 @@ static int set_context(cJSON *context, const struct render_input *in, struct err
 	if (check_path("instance folder", in->rootfs.instance_dir, err) < 0 ||
 	    check_path("program folder", in->rootfs.libexec_dir, err) < 0)
 		return -1;
-	if (strcmp(in->rootfs.driver, "overlay") == 0 && check_path("image folder", in->rootfs.lower, err) < 0)
+	if (strcmp(in->rootfs.driver, "overlay") == 0 &&
+	    check_path("image folder", in->rootfs.lower, err) < 0)
 		return -1;
 	rootfs = fs_join(in->rootfs.instance_dir, "rootfs");
 	json_set_str(context, "name", in->name);
@@ -153,7 +159,8 @@ static int render_config(struct render *r, struct error *err)
 
 		if (!row || !row->render || !cJSON_IsString(item) || !*item->valuestring)
 			continue;
-		if (row->render(r, item->string, item->valuestring, err) < 0 || check_lines(r->lines, err) < 0)
+		if (row->render(r, item->string, item->valuestring, err) < 0 ||
+		    check_lines(r->lines, err) < 0)
 			return -1;
 	}
 	if (cJSON_GetArraySize(r->lines) == 0)
@@ -204,7 +211,8 @@ static int render_devices(struct render *r, const cJSON *devices, struct error *
 	return 0;
 }
 
-static int render_template(const struct render_input *in, const cJSON *context, struct strbuf *out, struct error *err)
+static int render_template(const struct render_input *in, const cJSON *context, struct strbuf *out,
+			   struct error *err)
 {
 	AUTO_FREE char *path = fs_join(in->template_dir, "instance.conf");
 	struct template *t = template_load(path, err);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/key_doc.h"
+
+#include <string.h>
+
+#include "model/key.h"
+
+static const char *const live_words[] = {
+	[KEY_LIVE_APPLY] = "at once",
+	[KEY_LIVE_NOTHING] = "no matter",
+	[KEY_LIVE_RESTART] = "after a restart",
+};
+
+static const char intro[] =
+	"# Configuration keys and devices\n"
+	"\n"
+	"Made from the tables in src/model by `make doc/config-keys.md`: change them there.\n"
+	"\n"
+	"*Takes effect* says when a change reaches a running instance: at once, after a restart (until then "
+	"it is\n"
+	"listed as pending), or no matter (nothing that runs depends on it). An empty value means unset. "
+	"Values are\n"
+	"one line without control characters, except those of type text.\n"
+	"\n"
+	"## Keys\n"
+	"\n"
+	"| key | type | unset means | takes effect | |\n"
+	"|---|---|---|---|---|\n";
+
+/* Text in a cell: a '|' would end it. */
+static void cell(struct strbuf *out, const char *text)
+{
+	for (; *text; text++)
+		strbuf_addf(out, *text == '|' ? "\\%c" : "%c", *text);
+}
+
+static void add_keys(struct strbuf *out)
+{
+	for (const struct config_key *k = config_keys; k->name; k++) {
+		strbuf_addf(out, "| `%s` | %s | ", k->name, k->type);
+		cell(out, k->def);
+		strbuf_addf(out, " | %s | ", live_words[k->live]);
+		cell(out, k->doc);
+		strbuf_addstr(out, " |\n");
+	}
+}
+
+static void add_type(struct strbuf *out, const struct device_type *type)
+{
+	strbuf_addf(out, "\n### %s\n\n%s\n", type->name, type->doc);
+	if (!type->properties->name)
+		return;
+	strbuf_addstr(out, "\n| option | type | takes effect | |\n|---|---|---|---|\n");
+	for (const struct device_property *p = type->properties; p->name; p++) {
+		strbuf_addf(out, "| `%s`%s | %s | %s | ", p->name, p->required ? " (required)" : "", p->type,
+			    live_words[p->live]);
+		cell(out, p->doc);
+		strbuf_addstr(out, " |\n");
+	}
+}
+
+void key_doc(struct strbuf *out)
+{
+	strbuf_addstr(out, intro);
+	add_keys(out);
+	strbuf_addstr(out, "\n## Devices\n\n"
+			   "Every device has a `type`. Adding or removing one takes effect at once, except "
+			   "physical nics, "
+			   "unix devices\nof privileged instances and disks with `recursive` or "
+			   "`propagation`: after a restart.\n");
+	for (const struct device_type *type = device_types; type->name; type++)
+		add_type(out, type);
+}

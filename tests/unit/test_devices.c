@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "model/device.h"
+#include "model/nic.h"
+
+static cJSON *parse(const char *text)
+{
+	struct error err = ERROR_INIT;
+	cJSON *v = json_parse(text, strlen(text), &err);
+
+	if (!v)
+		fail_msg("%s: %s", text, err.msg);
+	return v;
+}
+
+/* "" when the devices pass, else the message. */
+static const char *check(const char *text)
+{
+	static struct error err;
+	AUTO_JSON cJSON *devices = parse(text);
+
+	error_clear(&err);
+	if (devices_validate(devices, &err) == 0)
+		return "";
+	assert_int_equal(err.code, ERROR_INVALID);
+	return err.msg;
+}
+
+static void good_devices(void **state)
+{
+	static const char *const good[] = {
+		"{}",
+		"null",
+		"{\"eth0\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":\"br0\"},\"root\":{\"type\":"
+		"\"disk\",\"path\":\"/\",\"pool\":\"default\"}}",
+		"{\"eth0\":{\"type\":\"nic\",\"network\":\"br0\",\"name\":\"eth0\",\"hwaddr\":\"00:16:3e:00:"
+		"00:01\",\"mtu\":\"1400\","
+		"\"ipv4.address\":\"10.0.0.2/"
+		"24\",\"ipv4.gateway\":\"auto\",\"ipv6.address\":\"fd00::2\",\"ipv6.gateway\":\"none\","
+		"\"limits.ingress\":\"10Mbit\",\"limits.egress\":\"1Gbit\"}}",
+		"{\"p\":{\"type\":\"nic\",\"nictype\":\"p2p\"}}",
+		"{\"m\":{\"type\":\"nic\",\"nictype\":\"macvlan\",\"parent\":\"eth0\"}}",
+		"{\"h\":{\"type\":\"nic\",\"nictype\":\"physical\",\"parent\":\"eth1\"}}",
+		"{\"d\":{\"type\":\"disk\",\"source\":\"/srv/a "
+		"b\",\"path\":\"/mnt\",\"readonly\":\"true\",\"optional\":\"1\",\"shift\":\"false\","
+		"\"recursive\":\"false\",\"propagation\":\"rslave\"}}",
+		"{\"c\":{\"type\":\"unix-char\",\"path\":\"/dev/zero2\",\"source\":\"/dev/"
+		"zero\",\"mode\":\"0666\",\"uid\":\"5\",\"gid\":\"6\"}}",
+		"{\"b\":{\"type\":\"unix-block\",\"path\":\"/dev/"
+		"b\",\"major\":\"7\",\"minor\":\"0\",\"required\":\"false\"}}",
+		"{\"n\":{\"type\":\"none\"}}",
+		"{\"eth0\":{\"type\":\"nic\",\"nictype\":\"p2p\",\"mtu\":\"\"}}", /* "" is unset */
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (*check(good[i]))
+			fail_msg("%s: %s", good[i], check(good[i]));
+	}
+}
+
+#define NIC(more) "{\"e\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":\"br0\"," more "}}"
+#define DISK(more) "{\"d\":{\"type\":\"disk\",\"source\":\"/srv\",\"path\":\"/mnt\"," more "}}"
+#define NODE(more) "{\"c\":{\"type\":\"unix-char\"," more "}}"
+
+static void bad_devices(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "[]", "must be an object" },
+		{ "{\"x\":1}", "Device validation failed for \"x\": must be an object" },
+		{ "{\"x\":{}}", "Device validation failed for \"x\": Failed loading device \"x\": "
+				"Unsupported device type" },
+		{ "{\"x\":{\"type\":\"gpu\"}}",
+		  "Failed loading device \"x\": Unsupported device type \"gpu\"" },
+		{ "{\"x\":{\"type\":\"proxy\"}}", "Unsupported device type \"proxy\"" },
+		{ "{\"x\":{\"type\":\"none\",\"a\":\"b\"}}", "Invalid device option \"a\"" },
+		{ "{\"a/b\":{\"type\":\"none\"}}", "Invalid device name \"a/b\"" },
+		{ "{\"\":{\"type\":\"none\"}}", "Invalid device name" },
+		{ "{\"..\":{\"type\":\"none\"}}", "Invalid device name" },
+		{ "{\"a b\":{\"type\":\"none\"}}", "Invalid device name" },
+		{ "{\"a\\nb\":{\"type\":\"none\"}}", "Invalid device name \"a?b\"" },
+		{ "{\"$(id)\":{\"type\":\"none\"}}", "Invalid device name" },
+		{ "{\"e\":{\"type\":\"nic\"}}", "nictype" },
+		{ "{\"e\":{\"type\":\"nic\",\"nictype\":\"bridged\"}}", "\"parent\"" },
+		{ "{\"e\":{\"type\":\"nic\",\"nictype\":\"sriov\",\"parent\":\"x\"}}",
+		  "bridged, p2p, macvlan or physical" },
+		{ "{\"e\":{\"type\":\"nic\",\"nictype\":\"p2p\",\"parent\":\"x\"}}", "no \"parent\"" },
+		{ "{\"e\":{\"type\":\"nic\",\"nictype\":\"macvlan\",\"network\":\"x\"}}",
+		  "one or the other" },
+		{ "{\"e\":{\"type\":\"nic\",\"nictype\":\"macvlan\",\"parent\":\"x\",\"limits.max\":"
+		  "\"1Mbit\"}}",
+		  "needs a bridged or p2p" },
+		{ NIC("\"name\":\"waytoolongforaname\""), "Invalid value for device option \"name\"" },
+		{ NIC("\"name\":\"a/b\""), "\"name\"" },
+		{ NIC("\"hwaddr\":\"nonsense\""), "MAC address" },
+		{ NIC("\"hwaddr\":\"01:00:5e:00:00:01\""), "MAC address" },
+		{ NIC("\"mtu\":\"10\""), "68 to 65535" },
+		{ NIC("\"ipv4.address\":\"999.1.1.1\""), "IPv4 address" },
+		{ NIC("\"ipv4.address\":\"10.0.0.1/33\""), "IPv4 address" },
+		{ NIC("\"ipv4.gateway\":\"router\""), "auto or none" },
+		{ NIC("\"ipv6.address\":\"10.0.0.1\""), "IPv6 address" },
+		{ NIC("\"limits.ingress\":\"fast\""), "rate" },
+		{ NIC("\"limits.ingress\":\"1Mbit; reboot\""), "rate" },
+		{ NIC("\"nosuch\":\"1\""), "Invalid device option \"nosuch\"" },
+		{ NIC("\"mtu\":1400"), "must be a string" },
+		{ "{\"d\":{\"type\":\"disk\",\"source\":\"/srv\"}}",
+		  "Missing required device option \"path\"" },
+		{ "{\"d\":{\"type\":\"disk\",\"path\":\"/mnt\"}}",
+		  "Missing required device option \"source\"" },
+		{ "{\"d\":{\"type\":\"disk\",\"source\":\"srv\",\"path\":\"/mnt\"}}", "absolute path" },
+		{ "{\"d\":{\"type\":\"disk\",\"source\":\"/srv\",\"path\":\"mnt\"}}", "absolute path" },
+		{ "{\"d\":{\"type\":\"disk\",\"source\":\"/srv\",\"path\":\"/a/../b\"}}", "'..'" },
+		{ "{\"d\":{\"type\":\"disk\",\"source\":\"/srv\",\"path\":\"/a\\nb\"}}",
+		  "control characters" },
+		{ "{\"d\":{\"type\":\"disk\",\"source\":\"/srv\",\"path\":\"//\"}}", "absolute path" },
+		{ DISK("\"pool\":\"default\""), "absolute paths" },
+		{ DISK("\"size\":\"1GiB\""), "root disk" },
+		{ DISK("\"readonly\":\"maybe\""), "true or false" },
+		{ DISK("\"propagation\":\"sideways\""), "private, shared" },
+		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"size\":\"1GiB\"}}",
+		  "cannot be enforced by the overlay and dir" },
+		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"size\":\"much\"}}", "must be a size" },
+		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"nosuch\"}}", "one pool" },
+		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"source\":\"/srv\"}}",
+		  "may not have a \"source\"" },
+		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"readonly\":\"true\"}}",
+		  "no option \"readonly\"" },
+		{ "{\"a\":{\"type\":\"disk\",\"path\":\"/\"},\"b\":{\"type\":\"disk\",\"path\":\"/\"}}",
+		  "have the same path \"/\"" },
+		{ "{\"a\":{\"type\":\"nic\",\"nictype\":\"p2p\",\"name\":\"e\"},\"b\":{\"type\":\"nic\","
+		  "\"nictype\":\"p2p\",\"name\":\"e\"}}",
+		  "Devices \"a\" and \"b\" have the same name \"e\"" },
+		{ NODE("\"uid\":\"0\""), "missing the required" },
+		{ NODE("\"path\":\"/dev/x;reboot\""), "absolute path of letters" },
+		{ NODE("\"path\":\"/dev/$(reboot)\""), "absolute path of letters" },
+		{ NODE("\"source\":\"/dev/a b\""), "absolute path of letters" },
+		{ NODE("\"path\":\"/\""), "must name a node" },
+		{ NODE("\"path\":\"/dev/x\",\"major\":\"1\""), "Both major and minor" },
+		{ NODE("\"path\":\"/dev/x\",\"mode\":\"4755\""), "octal mode" },
+		{ NODE("\"path\":\"/dev/x\",\"uid\":\"-1\""), "an id" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const char *msg;
+
+		msg = check(bad[i][0]);
+		if (!*msg || !strstr(msg, bad[i][1]))
+			fail_msg("%s: '%s', not '%s'", bad[i][0], msg, bad[i][1]);
+	}
+}
+
+static void host_checks(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "{\"bad\":{\"type\":\"disk\",\"source\":\"/nosuch\",\"path\":\"/x\"}}",
+		  "Missing source path \"/nosuch\" for disk \"bad\"" },
+		{ "{\"e\":{\"type\":\"nic\",\"network\":\"nosuchbr0\"}}",
+		  "Parent device \"nosuchbr0\" doesn't exist" },
+		{ "{\"e\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":\"lo\"}}",
+		  "Parent device \"lo\" is not a bridge" },
+		{ "{\"c\":{\"type\":\"unix-char\",\"path\":\"/nosuch\"}}", "doesn't exist" },
+		{ "{\"c\":{\"type\":\"unix-block\",\"source\":\"/dev/zero\",\"path\":\"/dev/b\"}}",
+		  "is not a block device" },
+	};
+	AUTO_JSON cJSON *fine = parse(
+		"{\"d\":{\"type\":\"disk\",\"source\":\"/nosuch\",\"path\":\"/x\",\"optional\":\"true\"},"
+		"\"r\":{\"type\":\"disk\",\"path\":\"/\"},\"t\":{\"type\":\"disk\",\"source\":\"/"
+		"tmp\",\"path\":\"/t\"},"
+		"\"p\":{\"type\":\"nic\",\"nictype\":\"p2p\"},\"z\":{\"type\":\"unix-char\",\"path\":\"/dev/"
+		"zero\"},"
+		"\"q\":{\"type\":\"unix-char\",\"path\":\"/"
+		"nosuch\",\"required\":\"false\"},\"n\":{\"type\":\"none\"}}");
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(devices_check_start(fine, &err), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		AUTO_JSON cJSON *devices = parse(bad[i][0]);
+
+		assert_int_equal(devices_check_start(devices, &err), -1);
+		assert_non_null(strstr(err.msg, bad[i][1]));
+		assert_ptr_equal(strstr(err.msg, "Failed to start device \""), err.msg);
+		assert_int_equal(devices_check_added(NULL, devices, &err), -1);
+		assert_ptr_equal(strstr(err.msg, "Failed add validation for device \""), err.msg);
+		/* what was there before is not looked at again */
+		assert_int_equal(devices_check_added(devices, devices, &err), 0);
+	}
+}
+
+static void nic_names(void **state)
+{
+	AUTO_JSON cJSON *devices = parse("{\"eth0\":{\"type\":\"nic\",\"nictype\":\"p2p\"},\"lan\":{\"type\":"
+					 "\"nic\",\"nictype\":\"p2p\"},"
+					 "\"wan\":{\"type\":\"nic\",\"nictype\":\"p2p\"},\"x\":{\"type\":"
+					 "\"nic\",\"nictype\":\"p2p\",\"name\":\"eth2\"},"
+					 "\"v\":{\"type\":\"nic\",\"nictype\":\"p2p\"}}");
+	AUTO_JSON cJSON *config = parse(
+		"{\"volatile.v.name\":\"kept0\",\"volatile.v.host_name\":\"vethkept\","
+		"\"volatile.v.hwaddr\":\"00:16:3e:00:00:09\"}");
+	static const char *const want[][2] = {
+		{ "eth0", "eth0" }, { "lan", "eth1" }, { "wan", "eth3" }, { "x", "eth2" }, { "v", "kept0" }
+	};
+	struct nic_source here = { config, devices, "/var/lib/lxc/c1" },
+			  there = { config, devices, "/srv/lxc/c1" };
+	struct nic nic, other;
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		nic_resolve(&here, want[i][0], json_obj(devices, want[i][0]), &nic);
+		assert_string_equal(nic.guest, want[i][1]);
+		assert_true(strlen(nic.host) < IFNAMSIZ);
+	}
+	assert_string_equal(nic.host, "vethkept");
+	assert_string_equal(nic.hwaddr, "00:16:3e:00:00:09");
+	nic_resolve(&here, "lan", json_obj(devices, "lan"), &nic);
+	nic_resolve(&here, "wan", json_obj(devices, "wan"), &other);
+	assert_string_not_equal(nic.host, other.host);
+	nic_resolve(&there, "lan", json_obj(devices, "lan"), &other); /* two daemons side by side */
+	assert_string_not_equal(nic.host, other.host);
+}
+
+static void nic_addresses(void **state)
+{
+	/* lo is the only interface there always is; a bridge's network works the same */
+	AUTO_JSON cJSON *devices = parse("{\"a\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":\"lo\","
+					 "\"ipv4.address\":\"127.9.9.9\","
+					 "\"ipv6.address\":\"fd00::5\"},"
+					 "\"b\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":"
+					 "\"nosuch0\",\"ipv4.address\":\"10.0.0.5\","
+					 "\"limits.max\":\"1Mbit\",\"limits.egress\":\"2Mbit\"},"
+					 "\"c\":{\"type\":\"nic\",\"nictype\":\"p2p\",\"ipv4.address\":\"10."
+					 "0.0.5/30\",\"ipv4.gateway\":\"10.0.0.6\"}}");
+	struct nic_source src = { NULL, devices, "/x" };
+	struct nic nic;
+
+	nic_resolve(&src, "a", json_obj(devices, "a"), &nic);
+	assert_string_equal(nic.ip4.text, "127.9.9.9/8");
+	assert_string_equal(nic.ip4.gateway, "127.0.0.1");
+	assert_string_equal(nic.ip6.text, "fd00::5/64");
+	assert_string_equal(nic.ip6.gateway, "");
+	nic_resolve(&src, "b", json_obj(devices, "b"), &nic);
+	assert_string_equal(nic.ip4.text, "10.0.0.5/24");
+	assert_string_equal(nic.ip4.gateway, "");
+	assert_int_equal(nic.ingress, 1000000);
+	assert_int_equal(nic.egress, 2000000);
+	nic_resolve(&src, "c", json_obj(devices, "c"), &nic);
+	assert_string_equal(nic.ip4.text, "10.0.0.5/30");
+	assert_string_equal(nic.ip4.gateway, "10.0.0.6");
+	assert_null(nic.parent);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_devices),	 cmocka_unit_test(bad_devices),
+		cmocka_unit_test(host_checks),	 cmocka_unit_test(nic_names),
+		cmocka_unit_test(nic_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
