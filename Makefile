@@ -80,6 +80,8 @@ $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))
 	@echo "  LD  $@"; $(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		-lcmocka $(TEST_LIBS)
 unit-build: $(UNIT)
+doc/config-keys.md: $(BUILD)/unit/test_key_doc ## write it from the tables in src/model
+	$< --write $@
 unit: $(UNIT) ## run the unit tests
 	@set -e; for t in $(UNIT); do echo "# $$t"; $$t; done
 
