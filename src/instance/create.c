@@ -42,8 +42,8 @@ static bool mark_is_ours(struct work *w)
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 
-	return fs_read_file(path, 4096, &text, &err) == 0 &&
-	       strcmp(text.buf, json_str_or(w->args, "mark", "-")) == 0;
+	return w->made || (fs_read_file(path, 4096, &text, &err) == 0 &&
+	       strcmp(text.buf, json_str_or(w->args, "mark", "-")) == 0);
 }
 
 /* ---- reserve: everything that can be wrong is found here, before the disk is touched */
@@ -118,6 +118,7 @@ static int make_folder(struct work *w, struct error *err)
 		(void)rmdir(w->dir);
 		return -1;
 	}
+	w->made = true;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -19,6 +20,17 @@
 #include "proc/op.h"
 #include "proc/proc.h"
 
+/* A child that asks LXC for states. */
+struct refresh {
+	LIST_ENTRY(refresh) link;
+	struct registry *r;
+	struct proc *proc;
+	char *name;
+	void (*ready)(void *data);
+	void *data;
+};
+LIST_HEAD(refresh_list, refresh);
+
 struct registry {
 	struct berthd *b;
 	struct strmap *instances;
@@ -26,7 +38,7 @@ struct registry {
 	struct folder_watch *folder;
 	void (*on_state)(struct instance *inst, enum lxc_state old, void *data);
 	void *on_state_data;
-	bool synced; /* the monitor's first connection needs no second listing */
+	struct refresh_list refreshes;
 };
 
 static void instance_free(void *p)
@@ -225,12 +237,22 @@ void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enu
 	r->on_state_data = data;
 }
 
-struct refresh {
-	struct registry *r;
-	char *name;
-	void (*ready)(void *data);
-	void *data;
-};
+static struct refresh *refresh_new(struct registry *r, const char *name)
+{
+	struct refresh *f = mem_alloc(sizeof(*f));
+
+	f->r = r;
+	f->name = mem_strdup(name);
+	LIST_INSERT_HEAD(&r->refreshes, f, link);
+	return f;
+}
+
+static void refresh_free(struct refresh *f)
+{
+	LIST_REMOVE(f, link);
+	free(f->name);
+	free(f);
+}
 
 static void refresh_exit_cb(const struct proc_result *result, void *data)
 {
@@ -245,27 +267,24 @@ static void refresh_exit_cb(const struct proc_result *result, void *data)
 		else
 			log_warning("instance '%s': %s", f->name, err.msg);
 	}
-	free(f->name);
-	free(f);
+	refresh_free(f);
 }
 
 void registry_refresh(struct registry *r, const char *name)
 {
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	struct proc_spec spec = { .timeout_ms = 10000, .on_exit = refresh_exit_cb };
-	struct refresh *f = mem_alloc(sizeof(*f));
+	struct refresh *f = refresh_new(r, name);
 	struct error err = ERROR_INIT;
 
-	f->r = r;
-	f->name = mem_strdup(name);
 	lxc_argv_info(&argv, r->b->settings->system_path, name);
 	spec.argv = (const char *const *)argv.v;
 	spec.data = f;
-	if (proc_start(r->b->loop, &spec, &err) != NULL)
+	f->proc = proc_start(r->b->loop, &spec, &err);
+	if (f->proc != NULL)
 		return;
 	log_warning("instance '%s': %s", name, err.msg);
-	free(f->name);
-	free(f);
+	refresh_free(f);
 }
 
 static void listed(const struct lxc_status *st, void *data)
@@ -300,28 +319,28 @@ static void sync_exit_cb(const struct proc_result *result, void *data)
 	strmap_free(seen);
 	if (f->ready != NULL)
 		f->ready(f->data);
-	free(f);
+	refresh_free(f);
 }
 
 void registry_sync(struct registry *r, void (*ready)(void *data), void *data)
 {
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	struct proc_spec spec = { .timeout_ms = 60000, .output_max = 4 << 20, .on_exit = sync_exit_cb };
-	struct refresh *f = mem_alloc(sizeof(*f));
+	struct refresh *f = refresh_new(r, NULL);
 	struct error err = ERROR_INIT;
 
-	f->r = r;
 	f->ready = ready;
 	f->data = data;
 	lxc_argv_list_active(&argv, r->b->settings->system_path);
 	spec.argv = (const char *const *)argv.v;
 	spec.data = f;
-	if (proc_start(r->b->loop, &spec, &err) != NULL)
+	f->proc = proc_start(r->b->loop, &spec, &err);
+	if (f->proc != NULL)
 		return;
 	log_error("cannot list active containers: %s", err.msg);
 	if (ready != NULL)
 		ready(data);
-	free(f);
+	refresh_free(f);
 }
 
 static void on_monitor(const char *name, enum lxc_state state, void *data)
@@ -370,8 +389,14 @@ fail:
 
 void registry_free(struct registry *r)
 {
+	struct refresh *f;
+
 	if (r == NULL)
 		return;
+	while ((f = LIST_FIRST(&r->refreshes)) != NULL) {
+		proc_abandon(f->proc);
+		refresh_free(f);
+	}
 	lxc_monitor_stop(r->monitor);
 	folder_watch_stop(r->folder);
 	strmap_free(r->instances);

@@ -387,7 +387,6 @@ int instance_profile_changed(struct berthd *b, const char *profile)
 
 	for (const char **n = names; *n != NULL; n++) {
 		struct instance *inst = registry_get(b->registry, *n);
-		AUTO_JSON cJSON *nothing = cJSON_CreateObject();
 		AUTO_JSON cJSON *before = NULL;
 		struct error err = ERROR_INIT;
 		cJSON *args;

@@ -127,6 +127,8 @@ struct folder_watch *folder_watch_start(uv_loop_t *loop, const char *path,
 
 void folder_watch_stop(struct folder_watch *w)
 {
-	if (w != NULL)
-		uv_close((uv_handle_t *)&w->event, event_closed_cb);
+	if (w == NULL)
+		return;
+	uv_timer_stop(&w->timer);
+	uv_close((uv_handle_t *)&w->event, event_closed_cb);
 }

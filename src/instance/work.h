@@ -13,7 +13,7 @@ struct work {
 	char *name;
 	char *dir;         /* system_path/NAME */
 	long log_offset;   /* lxc.log before a start */
-	bool was_running;
+	bool made;         /* dir, by this very operation (a recovered one looks for its mark) */
 	cJSON *scratch;    /* of the one operation that needs it; freed with the work */
 };
 
