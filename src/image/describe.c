@@ -57,12 +57,15 @@ static cJSON *make_properties(const struct describe *d, const cJSON *metadata, c
 
 static void set_time(cJSON *image, const char *key, int64_t seconds, const char *unset)
 {
-	struct timespec ts = { .tv_sec = (time_t)seconds };
+	time_t t = (time_t)seconds;
 	char text[TIME_TEXT_SIZE];
+	struct tm tm;
 
-	if (seconds > 0)
-		time_rfc3339(ts, text);
-	json_set_str(image, key, seconds > 0 ? text : unset);
+	/* whole seconds without a fraction, as Go prints them */
+	if (seconds > 0 && gmtime_r(&t, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		json_set_str(image, key, text);
+	else
+		json_set_str(image, key, unset);
 }
 
 static cJSON *make_private(const struct describe *d, const cJSON *metadata)

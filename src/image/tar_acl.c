@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* acl_from_text(3) forms: tag:qualifier:permissions, between commas or newlines; star adds ":id". */
+#include <endian.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <string.h>
 
 #include "image/tar_pax.h"
@@ -114,6 +117,50 @@ int tar_acl_numeric(const char *text, size_t len, struct strbuf *out, struct err
 		f = trim(text, (size_t)(next - text));
 		if (f.len && entry(f, out, err))
 			return -1;
+	}
+	return 0;
+}
+
+static const char *xattr_tag(unsigned tag)
+{
+	switch (tag) {
+	case ACL_USER_OBJ:
+	case ACL_USER:
+		return "user";
+	case ACL_GROUP_OBJ:
+	case ACL_GROUP:
+		return "group";
+	case ACL_MASK:
+		return "mask";
+	case ACL_OTHER:
+		return "other";
+	default:
+		return NULL;
+	}
+}
+
+int tar_acl_from_xattr(const void *value, size_t len, struct strbuf *out, struct error *err)
+{
+	struct posix_acl_xattr_header header;
+	struct posix_acl_xattr_entry e;
+	const char *at = value, *tag;
+	unsigned perm;
+
+	if (len < sizeof(header) || (len - sizeof(header)) % sizeof(e))
+		return invalid(err);
+	memcpy(&header, at, sizeof(header));
+	if (le32toh(header.a_version) != POSIX_ACL_XATTR_VERSION)
+		return invalid(err);
+	for (at += sizeof(header); at < (const char *)value + len; at += sizeof(e)) {
+		memcpy(&e, at, sizeof(e));
+		tag = xattr_tag(le16toh(e.e_tag));
+		perm = le16toh(e.e_perm);
+		if (!tag || perm > 7)
+			return invalid(err);
+		strbuf_addf(out, "%s%s:", out->len ? "," : "", tag);
+		if (le16toh(e.e_tag) == ACL_USER || le16toh(e.e_tag) == ACL_GROUP)
+			strbuf_addf(out, "%u", le32toh(e.e_id));
+		strbuf_addf(out, ":%c%c%c", perm & 4 ? 'r' : '-', perm & 2 ? 'w' : '-', perm & 1 ? 'x' : '-');
 	}
 	return 0;
 }

@@ -155,15 +155,35 @@ static int take_xattr(struct tar_pax *p, const struct record *r, struct error *e
 	return 0;
 }
 
+/* With --xattrs-include=* GNU tar stores ACLs twice: as text with names, and as the kernel's xattr. */
 static int take_acl(struct tar_pax *p, const struct record *r, struct error *err)
 {
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	int which = strstr(r->key, "default") != NULL;
 
-	if (tar_acl_numeric(r->value, r->len, &text, err))
-		return -1;
-	if (text.len)
-		tar_pax_record(&p->records, r->key, text.buf, text.len);
-	return 0;
+	if (p->acl_exact[which])
+		return 0;
+	strbuf_reset(&p->acl[which]);
+	return tar_acl_numeric(r->value, r->len, &p->acl[which], err);
+}
+
+static int take_acl_xattr(struct tar_pax *p, const struct record *r, struct error *err)
+{
+	int which = strstr(r->key, "default") != NULL;
+
+	p->acl_exact[which] = true;
+	strbuf_reset(&p->acl[which]);
+	return tar_acl_from_xattr(r->value, r->len, &p->acl[which], err);
+}
+
+static void add_acls(struct tar_pax *p)
+{
+	static const char *const names[] = { "SCHILY.acl.access", "SCHILY.acl.default" };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (p->acl[i].len)
+			tar_pax_record(&p->records, names[i], p->acl[i].buf, p->acl[i].len);
+	}
 }
 
 /* ---- GNU sparse files, formats 0.0, 0.1, 1.0 (tar's manual, "Sparse Formats") */
@@ -267,6 +287,8 @@ static const struct {
 	{ "mtime", take_mtime, true },
 	{ "SCHILY.acl.access", take_acl, false },
 	{ "SCHILY.acl.default", take_acl, false },
+	{ "SCHILY.xattr.system.posix_acl_access", take_acl_xattr, false },
+	{ "SCHILY.xattr.system.posix_acl_default", take_acl_xattr, false },
 	{ "SCHILY.xattr.", take_xattr, false },
 	{ "GNU.sparse.", take_sparse, false },
 };
@@ -331,6 +353,7 @@ int tar_pax_parse(struct tar_pax *p, const char *data, size_t len, bool global, 
 		if (take(p, &r, global, err))
 			return -1;
 	}
+	add_acls(p);
 	return p->sparse.half ? malformed(err) : 0;
 }
 
@@ -340,6 +363,8 @@ void tar_pax_init(struct tar_pax *p)
 	strbuf_init(&p->path);
 	strbuf_init(&p->link);
 	strbuf_init(&p->records);
+	strbuf_init(&p->acl[0]);
+	strbuf_init(&p->acl[1]);
 }
 
 void tar_pax_clear(struct tar_pax *p)
@@ -347,6 +372,8 @@ void tar_pax_clear(struct tar_pax *p)
 	strbuf_clear(&p->path);
 	strbuf_clear(&p->link);
 	strbuf_clear(&p->records);
+	strbuf_clear(&p->acl[0]);
+	strbuf_clear(&p->acl[1]);
 	free(p->sparse.map);
 	p->sparse.map = NULL;
 }
@@ -357,5 +384,8 @@ void tar_pax_reset(struct tar_pax *p)
 	strbuf_reset(&p->path);
 	strbuf_reset(&p->link);
 	strbuf_reset(&p->records);
+	strbuf_reset(&p->acl[0]);
+	strbuf_reset(&p->acl[1]);
+	p->acl_exact[0] = p->acl_exact[1] = false;
 	tar_sparse_clear(&p->sparse);
 }

@@ -42,6 +42,8 @@ struct tar_pax {
 	int64_t mtime; /* floor of the time */
 	uint32_t mtime_ns;
 	struct strbuf records; /* xattrs and ACLs, checked, as records to hand on */
+	struct strbuf acl[2];  /* access, default: with numeric ids */
+	bool acl_exact[2];     /* from the xattr, where all ids are numbers */
 	struct tar_sparse sparse;
 };
 
@@ -57,6 +59,8 @@ void tar_pax_record(struct strbuf *out, const char *key, const void *value, size
 /* An ACL in text form with numeric ids, or with names and the ids behind them (star): appends it with numeric ids
  * only. Entries with a name alone are left out: the host's idea of it means nothing in the container. */
 int tar_acl_numeric(const char *text, size_t len, struct strbuf *out, struct error *err);
+/* The kernel's xattr (linux/posix_acl_xattr.h) as such text. */
+int tar_acl_from_xattr(const void *value, size_t len, struct strbuf *out, struct error *err);
 
 /* Decimal digits only. */
 int tar_parse_decimal(const char *s, size_t len, uint64_t max, uint64_t *ret);

@@ -92,39 +92,38 @@ static void remember(struct tar_tree *t, const char *name, unsigned what)
 	strmap_put(t->seen, name, (void *)(uintptr_t)what);
 }
 
-/* One folder on the way to an entry: there already, or made by the unpacker. */
-static int check_folder(struct tar_tree *t, const char *folder, struct error *err)
+/* One folder on the way to an entry: there already, or made by the unpacker. Else what stands in its place. */
+static const char *check_folder(struct tar_tree *t, const char *folder)
 {
 	unsigned kind = seen(t, folder) & SEEN_KIND;
-	char buf[128];
 
-	if (kind == SEEN_DIR)
-		return 0;
-	if (kind == 0) {
+	if (kind == 0)
 		remember(t, folder, SEEN_DIR);
-		return 0;
-	}
-	return error_set(err, ERROR_INVALID, "an entry lies below '%s', which is a %s of this archive",
-			 tar_printable(folder, buf), kind == SEEN_SYMLINK ? "symbolic link" : "file");
+	if (kind == 0 || kind == SEEN_DIR)
+		return NULL;
+	return kind == SEEN_SYMLINK ? "symbolic link" : "file";
 }
 
 static int check_parents(struct tar_tree *t, char *name, struct error *err)
 {
-	char *last = strrchr(name, '/'), *slash;
+	char *last = strrchr(name, '/'), *slash, buf[128], in_the_way[128];
 	size_t len = last ? (size_t)(last - name) : 0;
-	int rc = 0;
+	const char *what;
 
 	if (len == t->parent.len && memcmp(name, t->parent.buf, len) == 0)
 		return 0;
-	for (slash = strchr(name, '/'); slash && !rc; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		rc = check_folder(t, name, err);
-		*slash = '/';
-	}
 	strbuf_reset(&t->parent);
-	if (rc == 0)
-		strbuf_add(&t->parent, name, len);
-	return rc;
+	for (slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		what = check_folder(t, name);
+		tar_printable(name, in_the_way);
+		*slash = '/';
+		if (what)
+			return error_set(err, ERROR_INVALID, "entry '%s' lies below '%s', which is a %s of this archive",
+					 tar_printable(name, buf), in_the_way, what);
+	}
+	strbuf_add(&t->parent, name, len);
+	return 0;
 }
 
 static int check_target(struct tar_tree *t, const char *name, const char *target, unsigned *ret, struct error *err)

@@ -23,7 +23,7 @@ struct tar_writer {
 	struct strbuf pax, map;
 };
 
-struct header { /* struct oldgnu_header of GNU tar's tar.h */
+struct header {
 	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], chksum[8], typeflag, linkname[100];
 	char magic[8], uname[32], gname[32], devmajor[8], devminor[8], rest[167];
 };
@@ -122,7 +122,7 @@ static int put_header(struct tar_writer *w, struct header *h, struct error *err)
 	unsigned sum = 0;
 	size_t i;
 
-	memcpy(h->magic, "ustar  ", 8);
+	memcpy(h->magic, "ustar\00000", 8); /* POSIX: elsewhere GNU tar does not look for its pax sparse maps */
 	memset(h->chksum, ' ', sizeof(h->chksum));
 	for (i = 0; i < sizeof(*h); i++)
 		sum += p[i];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes a tar stream that GNU tar reads in one way only: GNU headers, long
- * names as L and K (their bytes are taken as they are), pax records for the
- * rest. Names must be canonical.
+ * Writes a tar stream that GNU tar reads in one way only: ustar headers, long
+ * names as GNU's L and K (their bytes are taken as they are), numbers that do
+ * not fit in base 256, pax records for the rest. Names must be canonical.
  */
 #ifndef BERTH_IMAGE_TAR_WRITER_H
 #define BERTH_IMAGE_TAR_WRITER_H

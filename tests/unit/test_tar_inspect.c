@@ -261,6 +261,37 @@ static void test_owners_times_xattrs(void **state)
 	assert_non_null(memmem(out.buf, out.len, "user::rwx,user:7:r-x,group::r-x,mask::r-x,other::---\n", 53));
 }
 
+/* The numbers of the xattr win over the names of the text, in either order. */
+static void test_acl_from_xattr(void **state)
+{
+	static const char acl[] = "\2\0\0\0" "\1\0\6\0\377\377\377\377" "\2\0\6\0\350\3\0\0" "\4\0\4\0\377\377\377\377"
+				  "\20\0\6\0\377\377\377\377" "\40\0\4\0\377\377\377\377";
+	static const char text[] = "SCHILY.acl.access=user::rw-,user:1000:rw-,group::r--,mask::rw-,other::r--\n";
+	static const char other[] = "user::rwx,user:eve:rwx,other::rwx,g::r";
+	int order;
+
+	for (order = 0; order < 2; order++) {
+		AUTO_STRBUF struct strbuf out = STRBUF_INIT, records = STRBUF_INIT;
+		struct error err = ERROR_INIT;
+		struct strbuf a;
+
+		start_tree(&a);
+		if (order)
+			tar_build_record(&records, "SCHILY.acl.access", other);
+		tar_pax_record(&records, "SCHILY.xattr.system.posix_acl_access", acl, sizeof(acl) - 1);
+		if (!order)
+			tar_build_record(&records, "SCHILY.acl.access", other);
+		TAR_ADD(&a, .name = "h", .type = 'x', .data = records.buf, .len = records.len);
+		TAR_ADD(&a, .name = "etc/f", .data = "x");
+		tar_build_end(&a);
+		cJSON_Delete(inspect(&a, &whole, &out, &err));
+		assert_string_equal(err.msg, "");
+		assert_non_null(memmem(out.buf, out.len, text, sizeof(text) - 1));
+		assert_null(memmem(out.buf, out.len, "eve", 3));
+		assert_null(memmem(out.buf, out.len, "posix_acl", 9));
+	}
+}
+
 static void test_sparse_formats(void **state)
 {
 	static const char map10[512] = "2\n0\n4\n1000\n4\n";
@@ -357,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_split_parts),
 		cmocka_unit_test(test_long_names_and_pax),
 		cmocka_unit_test(test_owners_times_xattrs),
+		cmocka_unit_test(test_acl_from_xattr),
 		cmocka_unit_test(test_sparse_formats),
 		cmocka_unit_test(test_output_is_stable),
 		cmocka_unit_test(test_harmless_repetition),
