@@ -26,6 +26,7 @@ struct args {
 	const char *create;
 	bool readonly;
 	bool optional;
+	bool hook;   /* LXC runs us */
 	bool mapped; /* --idmap was given */
 	pid_t pid;
 	struct idmap map;
@@ -106,15 +107,11 @@ static int parse_option(struct args *a, int c, struct error *err)
 	}
 }
 
-/* With lxc.hook.version = 0 LXC appends "NAME SECTION HOOK …" to the arguments of a hook. */
-static int hook_operands(char **operand, int n)
+/* With lxc.hook.version = 0 LXC appends "NAME lxc HOOK" to a hook's arguments and sets no LXC_HOOK_TYPE. */
+static bool is_old_hook(char **operand, int n)
 {
-	const char *type = getenv("LXC_HOOK_TYPE");
-	const char *name = getenv("LXC_NAME");
-
-	if (type && name && n > 3 && !strcmp(operand[1], name) && !strcmp(operand[3], type))
-		return 1;
-	return n;
+	return n >= 3 && !strcmp(operand[n - 2], "lxc") &&
+	       (!strcmp(operand[n - 1], "pre-start") || !strcmp(operand[n - 1], "post-stop"));
 }
 
 static int parse_args(struct args *a, int argc, char **argv, struct error *err)
@@ -127,7 +124,12 @@ static int parse_args(struct args *a, int argc, char **argv, struct error *err)
 			return -1;
 	}
 	a->operand = argv + optind;
-	a->operands = hook_operands(a->operand, argc - optind);
+	a->operands = argc - optind;
+	a->hook = getenv("LXC_HOOK_TYPE") != NULL;
+	if (is_old_hook(a->operand, a->operands)) {
+		a->hook = true;
+		a->operands -= 3;
+	}
 	return 0;
 }
 
@@ -149,7 +151,7 @@ static int run_umount(const struct args *a, struct error *err)
 {
 	int rc = rootfs_umount(a->operand[0], err);
 
-	if (rc == 0 || !getenv("LXC_HOOK_TYPE"))
+	if (rc == 0 || !a->hook)
 		return rc;
 	/* LXC does not reboot a container whose post-stop hook fails; the next mount repairs what is left */
 	fprintf(stderr, "berth-rootfs: %s\n", err->msg);

@@ -1,0 +1,473 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# berth-rootfs, the program that LXC's hooks run, without berthd: mounts and their repair, live mounts into a hostile
+# container, copies with shifted owners, and real containers started by lxc-start alone.
+
+load helpers
+
+BASE=1000000
+MAP=$BASE:65536
+
+setup_file() {
+	ROOT=$(mktemp -d /tmp/berth-rootfs.XXXX)
+	chmod 755 "$ROOT"
+	IMAGE_FILE=$(busybox_image)
+	mkdir -p "$ROOT/image" "$ROOT/lxc"
+	tar xzf "$IMAGE_FILE" --numeric-owner -C "$ROOT/image"
+	export ROOT IMAGE=$ROOT/image/rootfs RFS=$BERTH_BUILD/berth-rootfs
+	export ASAN_OPTIONS=detect_leaks=0 # a hook ends by exit
+}
+
+teardown_file() {
+	local dir
+	[[ ${ROOT:-} == /tmp/berth-rootfs.* ]] || return 0
+	for dir in "$ROOT"/lxc/*/; do
+		[[ -e $dir/config ]] && lxc-stop -k -P "$ROOT/lxc" -n "$(basename "$dir")" 2>/dev/null
+	done
+	mounts | awk '{ print $5 }' | sort -r | xargs -r -n1 umount -l
+	rm -rf --one-file-system "$ROOT" "/run/lxc/lock$ROOT"
+}
+
+setup() {
+	D=$ROOT/i$BATS_TEST_NUMBER
+	mkdir -p "$D"
+	C=r$$-$BATS_TEST_NUMBER
+}
+
+mounts() {
+	awk -v root="$ROOT/" 'index($5, root) == 1' /proc/self/mountinfo
+}
+
+mount_count() {
+	mounts | wc -l
+}
+
+rfs() { # [RC] ARGUMENTS…
+	local rc=0
+	[[ $1 =~ ^[0-9]$ ]] && rc=$1 && shift
+	run --separate-stderr timeout 30 "$RFS" "$@"
+	printf '$ berth-rootfs %s\n%s\n%s\n' "$*" "$output" "$stderr" >&2
+	[[ $status == "$rc" ]] || die "FAIL: exit status $status, expected $rc"
+}
+
+# container NAME [CONFIG LINES]: a config for lxc-start alone
+container() {
+	local dir=$ROOT/lxc/$1
+	mkdir -p "$dir/rootfs"
+	chown $BASE:$BASE "$dir"
+	chmod 700 "$dir"
+	cat >"$dir/config" <<-END
+		lxc.include = /usr/share/lxc/config/common.conf
+		lxc.include = /usr/share/lxc/config/userns.conf
+		lxc.hook.post-stop =
+		lxc.uts.name = $1
+		lxc.apparmor.profile = unconfined
+		lxc.idmap = u 0 $BASE 65536
+		lxc.idmap = g 0 $BASE 65536
+		lxc.rootfs.path = dir:$dir/rootfs
+		lxc.hook.pre-start = $RFS mount --lower=$IMAGE --idmap=$MAP $dir
+		lxc.hook.post-stop = $RFS umount $dir
+		lxc.net.0.type = empty
+		${2:-}
+	END
+}
+
+lxc() { # TOOL NAME ARGUMENTS…
+	local tool=$1 name=$2
+	shift 2
+	timeout -k 5 60 "lxc-$tool" -P "$ROOT/lxc" -n "$name" "$@" 3>&-
+}
+
+start() {
+	lxc start "$1" -l DEBUG -o "$ROOT/lxc/$1/log"
+}
+
+init_of() {
+	lxc info "$1" -pH
+}
+
+is_running() {
+	[[ $(lxc info "$1" -sH) == RUNNING ]]
+}
+
+is_stopped() {
+	[[ $(lxc info "$1" -sH) == STOPPED ]]
+}
+
+@test "a mount shows the image with shifted owners, and takes writes" {
+	rfs mount --lower="$IMAGE" --idmap=$MAP "$D"
+	assert "$(stat -c %u:%g "$D/rootfs/bin/busybox")" = $BASE:$BASE
+	assert "$(stat -c %u:%a "$D/rootfs/")" = $BASE:755
+	echo text >"$D/rootfs/etc/issue"
+	assert "$(stat -c %u "$D/upper/etc/issue")" = $BASE
+	contains "$(cat "$IMAGE/etc/issue")" "berth busybox"
+	assert "$(mount_count)" -eq 1 "only the overlay stays mounted"
+	rfs umount "$D"
+	assert "$(mount_count)" -eq 0
+}
+
+@test "no device node of an image works in an instance with a map" {
+	local lower=$ROOT/devices
+	mkdir -p "$lower"
+	mknod "$lower/null" c 1 3
+	rfs mount --lower="$lower" --idmap=$MAP "$D"
+	run bash -c ": <'$D/rootfs/null'"
+	assert "$status" -ne 0
+	rfs umount "$D"
+	rm -rf "$D/upper"
+	rfs mount --lower="$lower" --idmap=none "$D"
+	: <"$D/rootfs/null"
+	rfs umount "$D"
+}
+
+@test "mounting twice is once; another map or image replaces what is mounted" {
+	rfs mount --lower="$IMAGE" --idmap=$MAP "$D"
+	local id
+	id=$(mounts | cut -d' ' -f1)
+	rfs mount --lower="$IMAGE" --idmap=$MAP "$D"
+	assert "$(mounts | cut -d' ' -f1)" = "$id"
+	rfs mount --lower="$IMAGE" --idmap=2000000:65536 "$D"
+	assert "$(stat -c %u "$D/rootfs/bin/busybox")" = 2000000
+	mkdir "$ROOT/other"
+	rfs mount --lower="$ROOT/other" --idmap=2000000:65536 "$D"
+	[[ ! -e $D/rootfs/bin ]]
+	assert "$(mount_count)" -eq 1
+	rfs umount "$D"
+	rfs umount "$D"
+	assert "$(mount_count)" -eq 0
+}
+
+@test "what a killed predecessor left is repaired" {
+	rfs mount --lower="$IMAGE" --idmap=$MAP "$D"
+	mount --bind "$IMAGE" "$D/lower"
+	mount --bind "$IMAGE" "$D/lower"
+	rfs mount --lower="$IMAGE" --idmap=$MAP "$D"
+	assert "$(mount_count)" -eq 1
+	mount --bind "$IMAGE" "$D/lower"
+	mount --bind "$IMAGE" "$D/rootfs"
+	rfs umount "$D"
+	assert "$(mount_count)" -eq 0
+}
+
+@test "killed at any instant: the next call repairs it" {
+	local i pid
+	for ((i = 0; i < 150; i++)); do
+		"$RFS" mount --lower="$IMAGE" --idmap=$MAP "$D" 3>&- &
+		pid=$!
+		for ((n = 0; n < RANDOM % 400; n++)); do :; done
+		kill -KILL $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+		if ((i % 2)); then
+			"$RFS" mount --lower="$IMAGE" --idmap=$MAP "$D"
+			[[ $(mount_count) == 1 ]]
+		fi
+		"$RFS" umount "$D"
+		[[ $(mount_count) == 0 ]]
+	done
+}
+
+@test "two at once do not disturb each other" {
+	local i
+	for ((i = 0; i < 20; i++)); do
+		printf '%s\n' 1 2 3 4 5 6 | xargs -P 6 -I{} "$RFS" mount --lower="$IMAGE" --idmap=$MAP "$D"
+		assert "$(mount_count)" -eq 1
+		printf '%s\n' 1 2 3 | xargs -P 3 -I{} "$RFS" umount "$D"
+		assert "$(mount_count)" -eq 0
+	done
+}
+
+@test "200 rounds leave nothing behind" {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		"$RFS" mount --lower="$IMAGE" --idmap=$MAP "$D"
+		"$RFS" umount "$D"
+	done
+	assert "$(mount_count)" -eq 0
+	wait_for 5 bash -c '! pgrep -x berth-rootfs --parent 1' || die "FAIL: processes stay behind"
+}
+
+@test "a busy mount is detached, and that is said" {
+	rfs mount --lower="$IMAGE" --idmap=$MAP "$D"
+	(cd "$D/rootfs" && exec sleep 100) 3>&- &
+	local pid=$!
+	wait_for 5 bash -c "[[ \$(readlink /proc/$pid/cwd) == $D/rootfs ]]"
+	rfs umount "$D"
+	kill $pid
+	contains "$stderr" "in use"
+	assert "$(mount_count)" -eq 0
+}
+
+@test "odd and long names are no problem" {
+	local odd long
+	odd="$D/a b,c:d\\e'é"
+	mkdir -p "$odd/i" "$odd/l,o:w/sub"
+	rfs mount --lower="$odd/l,o:w" --idmap=5000:100 "$odd/i"
+	assert "$(stat -c %u "$odd/i/rootfs/sub")" = 5000
+	rfs umount "$odd/i"
+	long=$D
+	while ((${#long} < 3500)); do long+=/$(printf '%0200d' 7); done
+	mkdir -p "$long/i" "$long/low/sub"
+	rfs mount --lower="$long/low" --idmap=5000:100 "$long/i"
+	assert "$(stat -c %u "$long/i/rootfs/sub")" = 5000
+	rfs umount "$long/i"
+	assert "$(mount_count)" -eq 0
+}
+
+@test "errors say what is wrong and leave nothing mounted" {
+	rfs 1 mount --lower=/nosuch --idmap=$MAP "$D"
+	contains "$stderr" "'/nosuch'"
+	rfs 1 mount --lower=/proc --idmap=$MAP "$D"
+	contains "$stderr" "no idmapped mounts"
+	rfs 2 mount --lower="$IMAGE" --idmap=1:x "$D"
+	contains "$stderr" "BASE:SIZE"
+	rfs 2 mount --lower="$IMAGE" "$D"
+	contains "$stderr" "--idmap is missing"
+	rfs 1 mount --lower="$IMAGE" --idmap=$MAP "$D/nosuch"
+	rm -rf "$D/upper"
+	echo >"$D/upper"
+	rfs 1 mount --lower="$IMAGE" --idmap=$MAP "$D"
+	contains "$stderr" "not a directory"
+	rfs umount /nosuch
+	rfs 2 nosuch
+	rfs 2
+	rfs --help
+	contains "$output" "idmap-copy"
+	assert "$(mount_count)" -eq 0
+}
+
+@test "as a post-stop hook, umount never fails" {
+	echo >"$D/file"
+	rfs 1 umount "$D/file"
+	LXC_HOOK_TYPE=post-stop rfs umount "$D/file"
+	contains "$stderr" "berth-rootfs:"
+}
+
+@test "probe tells what works here and cleans up" {
+	rfs probe "$D"
+	assert "$output" = "idmapped=1 overlay=1"
+	assert "$(ls -A "$D")" = ""
+	rfs probe /proc || true
+	assert "$(mount_count)" -eq 0
+}
+
+@test "a container starts, reboots from inside, stops and is killed; its mount goes with it" {
+	container "$C"
+	start "$C"
+	assert "$(lxc attach "$C" -- stat -c %u /bin/busybox)" = 0
+	lxc attach "$C" -- sh -c 'echo kept >/root/file'
+	local pid
+	pid=$(init_of "$C")
+	lxc attach "$C" -- reboot -f || true
+	rebooted() { local now; now=$(init_of "$C") && [[ -n $now && $now != "$pid" ]]; }
+	wait_for 20 rebooted
+	wait_for 10 is_running "$C"
+	assert "$(lxc attach "$C" -- cat /root/file)" = kept
+	assert "$(mount_count)" -eq 1
+	lxc stop "$C" --nokill -t 20
+	assert "$(mount_count)" -eq 0 "after a clean stop"
+	start "$C"
+	lxc stop "$C" -k
+	assert "$(mount_count)" -eq 0 "after a kill"
+}
+
+@test "a killed monitor leaks the mount, and the next start uses or repairs it" {
+	container "$C"
+	start "$C"
+	local init monitor
+	init=$(init_of "$C")
+	monitor=$(awk '$1 == "PPid:" { print $2 }' "/proc/$init/status")
+	kill -KILL "$monitor"
+	wait_for 10 process_gone "$init"
+	wait_for 10 is_stopped "$C"
+	assert "$(mount_count)" -eq 1
+	start "$C"
+	assert "$(lxc attach "$C" -- stat -c %u /bin/busybox)" = 0
+	lxc stop "$C" -k
+	assert "$(mount_count)" -eq 0
+}
+
+@test "the fresh image: SIGPWR halts it, SIGINT reboots it" {
+	container "$C"
+	start "$C"
+	local pid
+	pid=$(init_of "$C")
+	lxc stop "$C" -r -t 20
+	rebooted() { local now; now=$(init_of "$C") && [[ -n $now && $now != "$pid" ]]; }
+	wait_for 20 rebooted
+	lxc attach "$C" -- sh -c 'grep -q "^root:\*:" /etc/shadow && [ "$(cat /proc/1/comm)" = init ]'
+	lxc stop "$C" --nokill -t 20
+	is_stopped "$C"
+}
+
+@test "live mounts: owners shifted, read-only stays read-only, files and folders are made by the container's root" {
+	container "$C"
+	start "$C"
+	local init
+	init=$(init_of "$C")
+	mkdir -p "$D/src/sub"
+	chmod 700 "$D/src"
+	echo hello >"$D/src/file"
+	rfs attach --pid="$init" --source="$D/src" --target=/mnt/a/b --idmap=$MAP --create=dir
+	rfs attach --pid="$init" --source="$D/src" --target=/mnt/a/b --idmap=$MAP --create=dir
+	assert "$(lxc attach "$C" -- stat -c %u /mnt/a /mnt/a/b/file | tr '\n' ' ')" = "0 0 "
+	assert "$(lxc attach "$C" -- grep -c ' /mnt/a/b ' /proc/mounts)" = 1
+	lxc attach "$C" -- sh -c 'echo from inside >/mnt/a/b/new'
+	assert "$(stat -c %u "$D/src/new")" = 0
+	rfs attach --pid="$init" --source="$D/src" --target=/mnt/ro --idmap=$MAP --create=dir --readonly
+	run lxc attach "$C" -- sh -c 'mount -o remount,bind,rw /mnt/ro; echo x >/mnt/ro/x'
+	assert "$status" -ne 0
+	[[ ! -e $D/src/x ]]
+	rfs attach --pid="$init" --source="$D/src/file" --target=/etc/some/file --create=file
+	assert "$(lxc attach "$C" -- cat /etc/some/file)" = hello
+	rfs attach --pid="$init" --source="$D/nosuch" --target=/mnt/c --create=dir --optional
+	rfs 1 attach --pid="$init" --source="$D/nosuch" --target=/mnt/c --create=dir
+	rfs detach --pid="$init" --target=/mnt/a/b
+	rfs detach --pid="$init" --target=/mnt/a/b
+	rfs detach --pid="$init" --target=/never/was
+	assert "$(lxc attach "$C" -- ls /mnt/a/b)" = ""
+	rfs detach --pid="$init" --target=/etc/some/file
+	lxc stop "$C" -k
+}
+
+@test "live mounts: a hostile container cannot lead them astray" {
+	container "$C"
+	start "$C"
+	local init target
+	init=$(init_of "$C")
+	mkdir -p "$D/src"
+	lxc attach "$C" -- sh -c "ln -s / /slash; ln -s /proc/1/root /magic; mkdir /q; ln -s $ROOT /q/x; echo >/plain; mkdir /full"
+	for target in /slash/etc /magic/etc /q/x /q/x/y /plain /plain/x /../../etc /q/../etc / '' . etc/../.. /proc/1/root/mnt /proc/self/fd/0; do
+		run --separate-stderr "$RFS" attach --pid="$init" --source="$D/src" --target="$target"
+		assert "$status" -ne 0 "attach at '$target'"
+		run --separate-stderr "$RFS" attach --pid="$init" --source="$D/src" --target="$target" --create=dir
+		assert "$status" -ne 0 "attach at '$target', made"
+	done
+	rfs 2 attach --pid="$init" --source="$IMAGE/etc/issue" --target=/full
+	contains "$stderr" "is a folder"
+	run --separate-stderr "$RFS" attach --pid=$$ --source="$D/src" --target=/mnt
+	contains "$stderr" "not in a container"
+	rfs 1 attach --pid=4194304 --source="$D/src" --target=/mnt
+	[[ ! -e $ROOT/y && ! -e /etc/some ]]
+	assert "$(mount_count)" -eq 1
+	assert "$(lxc attach "$C" -- grep -c -e slash -e magic -e /q -e plain /proc/mounts || true)" = 0
+	lxc stop "$C" -k
+}
+
+@test "disks of a config are mounted by the hook start-host" {
+	mkdir -p "$D/src"
+	echo data >"$D/src/file"
+	container "$C" "lxc.hook.version = 1
+lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir --readonly --idmap=$MAP --pid=\$LXC_PID"
+	start "$C"
+	assert "$(lxc attach "$C" -- cat /data/x/file)" = data
+	run lxc attach "$C" -- sh -c 'mount -o remount,bind,rw /data/x; echo x >/data/x/y'
+	assert "$status" -ne 0
+	lxc stop "$C" -k
+}
+
+@test "a privileged container: no map, device nodes work" {
+	container "$C"
+	sed -i "/lxc.idmap/d; /userns.conf/d; s/--idmap=$MAP/--idmap=none/" "$ROOT/lxc/$C/config"
+	start "$C"
+	assert "$(stat -c %u "$ROOT/lxc/$C/rootfs/bin/busybox")" = 0
+	mkdir -p "$D/src"
+	rfs attach --pid="$(init_of "$C")" --source="$D/src" --target=/mnt/a --create=dir
+	lxc attach "$C" -- touch /mnt/a/x
+	[[ -e $D/src/x ]]
+	lxc stop "$C" -k
+	assert "$(mount_count)" -eq 0
+}
+
+@test "a copy keeps everything and shifts every id" {
+	local s=$D/src d=$D/dst
+	mkdir -p "$s/d/e"
+	chmod 1777 "$s/d"
+	(
+		cd "$s"
+		echo data >f
+		ln f d/hard
+		ln -s /nowhere link
+		mkfifo fifo
+		mknod null c 1 3
+		ln null null2
+		truncate -s 50M sparse
+		echo end >>sparse
+		cp /bin/busybox suid
+		chown 33:44 suid
+		chmod 6755 suid
+		cp /bin/busybox cap
+		setcap cap_net_raw+ep cap
+		chown -h 5:6 link
+		touch -h -d '2001-02-03 04:05:06.123456' link f
+		setfattr -n user.x -v y f
+		setfattr -n trusted.z -v y f
+		setfacl -m u:1000:rwx -d -m g:50:rx d
+		mkdir "$(printf '%0255d' 0)"
+		touch "$(printf 'n\ne\x80')"
+	)
+	rfs idmap-copy --lower="$s" --idmap=$MAP "$d"
+	contains "$stderr" "left out 2 device nodes"
+	local format='%U:%G %p %y %m %s %l %n %T@\n' odd=$'n\n*'
+	diff <(cd "$s" && find . -not -name 'null*' -not -name "$odd" -printf "$format" | sort) \
+		<(cd "$d" && find . -not -name "$odd" -printf "$format" | awk -v b=$BASE \
+			'{ split($1, id, ":"); sub(/^[^ ]*/, id[1] - b ":" id[2] - b); print }' | sort) >&2
+	diff -r --no-dereference --exclude='null*' --exclude=fifo "$s" "$d" >&2
+	assert "$(stat -c %h "$d/f")" = 2
+	assert "$(stat -c %b "$d/sparse")" -lt 1000
+	assert "$(getcap -n "$d/cap")" =~ "cap_net_raw=ep .rootid=$BASE"
+	assert "$(getfattr --only-values -n user.x "$d/f")" = y
+	run getfattr -n trusted.z "$d/f"
+	assert "$status" -ne 0
+	contains "$(getfacl -np "$d/d")" "user:1001000:rwx"
+	contains "$(getfacl -np "$d/d")" "default:group:1000050:r-x"
+	rfs 1 idmap-copy --lower="$s" --idmap=$MAP "$d"
+	contains "$stderr" "not empty"
+	rfs 1 idmap-copy --lower="$s" --idmap=$BASE:20 "$D/small"
+	contains "$stderr" "beyond the 20 ids"
+	rfs idmap-copy --lower="$s" --idmap=none "$D/plain"
+	[[ -c $D/plain/null ]]
+}
+
+@test "the busybox image: the same input gives the same bytes" {
+	"$REPO/scripts/build-busybox-image" "$D/1.tar.gz"
+	(cd / && TMPDIR=$D "$REPO/scripts/build-busybox-image" "$D/2.tar.gz")
+	cmp "$D/1.tar.gz" "$D/2.tar.gz"
+	contains "$(tar tzf "$D/1.tar.gz" | head -1)" metadata.yaml
+	assert "$(tar tvzf "$D/1.tar.gz" | grep -c '^[cb]')" -eq 0
+}
+
+@test "host-init: twice is once, two side by side, undo takes everything back" {
+	local n=$((RANDOM % 200 + 20)) before subnet1 subnet2 hi=$REPO/scripts/host-init
+	subnet1=10.233.$n.0/24 subnet2=10.234.$n.0/24
+	before=$(cat /etc/subuid /etc/subgid /proc/sys/net/ipv4/ip_forward; nft list tables)
+	"$hi" --root "$D/a" --bridge "ha$n" --subnet $subnet1 --dry-run 3>&-
+	[[ ! -e $D/a && ! -e /sys/class/net/ha$n ]]
+	"$hi" --root "$D/a" --bridge "ha$n" --subnet $subnet1 3>&-
+	"$hi" --root "$D/a" --bridge "ha$n" --subnet $subnet1 3>&-
+	"$hi" --root "$D/b" --bridge "hb$n" --subnet $subnet2 3>&-
+	assert "$(cat /proc/sys/net/ipv4/ip_forward)" = 1
+	grep -q '^root:' /etc/subuid
+	contains "$(nft list table inet "berth_ha$n")" masquerade
+	assert "$(pgrep -fc -- "--pid-file=$D/a/dnsmasq.pid")" = 1
+	run "$hi" --root "$D/c" --bridge "hc$n" --subnet $subnet1 3>&-
+	assert "$status" -ne 0
+	contains "$output" "is in use"
+	run "$hi" --root "$D/c" --bridge "ha$n" --subnet 10.235.$n.0/24 3>&-
+	assert "$status" -ne 0
+	contains "$output" "was not made for"
+	for bad in 10.1.2.3 10.1.2.3/24 10.1.0.0/8 300.1.1.0/24 10.1.1.0/30 x/24 10..1.0/24; do
+		run "$hi" --root "$D/c" --bridge "hc$n" --subnet $bad 3>&-
+		assert "$status" -ne 0 "subnet $bad"
+	done
+	"$hi" --root "$D/c" --undo
+	"$hi" --root "$D/a" --undo
+	"$hi" --root "$D/a" --undo
+	[[ ! -e /sys/class/net/ha$n && -e /sys/class/net/hb$n ]]
+	assert "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 "the other one still needs it"
+	"$hi" --root "$D/b" --undo
+	[[ ! -e /sys/class/net/hb$n ]]
+	! pgrep -f -- "--pid-file=$D/"
+	if [[ ! -d /run/berth-host-init ]]; then # nobody else's is set up
+		assert "$(cat /etc/subuid /etc/subgid /proc/sys/net/ipv4/ip_forward; nft list tables)" = "$before"
+	fi
+}
