@@ -107,7 +107,7 @@ static int list_run(struct cli *cli, int argc, char **argv, struct error *err)
 		if (opt == '?')
 			return CLI_USAGE;
 		if (opt == 'f' && format_parse(optarg, &l.format, err) < 0)
-			return -1;
+			return cli_usage(cli, "%s", err->msg);
 		if (opt == 'c' || opt == 1)
 			columns = opt == 'c' ? optarg : COLUMNS_FAST;
 	}
@@ -115,8 +115,9 @@ static int list_run(struct cli *cli, int argc, char **argv, struct error *err)
 		optind++;
 	l.filters = argv + optind;
 	l.n_filters = argc - optind;
-	rc = list_columns_parse(&l.columns, columns, err);
-	if (rc == 0)
+	if (list_columns_parse(&l.columns, columns, err) < 0)
+		rc = cli_usage(cli, "%s", err->msg);
+	else
 		rc = run_parsed(cli, &l, err);
 	list_columns_clear(&l.columns);
 	return rc;

@@ -135,6 +135,8 @@ static int check_update(struct work *w, struct instance *inst, struct error *err
 		return -1;
 	work_fill_volatile(w->b, new);
 	instance_expand(w->b, new, &expanded, &devices);
+	if (devices_check_added(json_obj(w->args, "was_devices"), devices, err) < 0)
+		return -1;
 	if (idmap_assign(w->b, new, expanded, w->name, err) < 0)
 		return -1;
 	return check_idmap(w, inst->desired, new, err);
@@ -371,10 +373,12 @@ int instance_profile_check(struct berthd *b, const char *profile, const cJSON *n
 	int rc = 0;
 
 	for (const char **n = names; *n != NULL && rc == 0; n++) {
-		const struct instance *inst = registry_get(b->registry, *n);
+		struct instance *inst = registry_get(b->registry, *n);
 
-		if (uses(inst, profile))
-			rc = check_with(b, inst, profile, new_profile, err);
+		if (!uses(inst, profile))
+			continue;
+		instance_text(b, inst); /* what holds before the change: profile_changed compares with it */
+		rc = check_with(b, inst, profile, new_profile, err);
 	}
 	free(names);
 	return rc;

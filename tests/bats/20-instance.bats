@@ -116,9 +116,6 @@ leaves_nothing() {
 @test "config, devices and profiles at creation" {
 	local c
 	c=$(name opt)
-	mkdir -p "$BATS_TEST_TMPDIR/share"
-	run_berth init bb "$c" -c limits.processes=99 -c user.a='b c' -d root,size= -p default || true
-	run_berth '?' delete "$c"
 	run_berth init bb "$c" -c limits.processes=99 -c user.a='b c' -p default
 	run_berth config get "$c" limits.processes
 	assert "$output" = 99
@@ -259,8 +256,8 @@ leaves_nothing() {
 	c=$(name fail)
 	run_berth init bb "$c" -c raw.lxc='lxc.init.cmd = /nosuch/init'
 	refused 1 "nosuch" start "$c"
-	assert "$(state_of "$c")" = STOPPED
-	assert "$(leaked_mounts)" = ""
+	wait_for 10 is_state "$c" STOPPED
+	wait_for 10 nothing leaked_mounts
 	run_berth info "$c" --show-log
 	contains "$output" "nosuch"
 	run_berth delete "$c"
@@ -276,11 +273,9 @@ leaves_nothing() {
 	run_berth delete "$c"
 }
 
-@test "a launch whose start fails leaves the instance to look at" {
-	local c
-	c=$(name lf)
-	refused 1 "nosuch" launch bb "$c" -c raw.lxc='lxc.init.cmd = /nosuch/init'
-	run_berth '?' delete "$c"
+@test "a launch whose start fails leaves nothing" {
+	leaves_nothing 1 "nosuch" launch bb "$(name lf)" -c raw.lxc='lxc.init.cmd = /nosuch/init'
+	wait_for 10 nothing leaked_mounts
 }
 
 @test "delete of several, of none, of a missing one" {

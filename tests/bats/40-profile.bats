@@ -68,17 +68,17 @@ load helpers
 	assert "$output" = 1
 	run_berth profile get e1 user.yes
 	assert "$output" = yes
-	run_berth profile device add e1 n none
-	assert "$output" = "Device n added to e1"
-	refused 1 "has a device 'n' already" profile device add e1 n none
+	run_berth profile device add e1 nothing none
+	assert "$output" = "Device nothing added to e1"
+	refused 1 "has a device 'nothing' already" profile device add e1 nothing none
 	run_berth profile device list e1
-	assert "$output" = n
+	assert "$output" = nothing
 	run_berth profile device show e1
-	assert "$output" = $'n:\n  type: none'
+	assert "$output" = $'nothing:\n  type: none'
 	refused 1 "" profile device add e1 bad nosuchtype
-	run_berth profile device remove e1 n
-	assert "$output" = "Device n removed from e1"
-	refused 1 "no device 'n'" profile device remove e1 n
+	run_berth profile device remove e1 nothing
+	assert "$output" = "Device nothing removed from e1"
+	refused 1 "no device 'nothing'" profile device remove e1 nothing
 	run_berth profile delete e1
 }
 
@@ -116,7 +116,7 @@ load helpers
 	refused 1 "has the profile 'a' already" profile add "$c" a
 	run_berth profile assign "$c" default
 	assert "$output" = "Profiles default applied to $c"
-	refused 1 "Profile not found" profile assign "$c" default,nosuch
+	refused 1 'Requested profile "nosuch" doesn'"'"'t exist' profile assign "$c" default,nosuch
 	run_berth delete "$c"
 	run_berth profile delete a b
 }
@@ -127,9 +127,9 @@ load helpers
 	run_berth profile create lim
 	launch "$c" -p default -p lim
 	run_berth profile set lim limits.processes=77
-	wait_for 5 grep -qx 77 "$(find /sys/fs/cgroup -path "*$c*/pids.max" | head -n 1)"
+	wait_for 5 grep -qx 77 "$(cgroup_file "$c" pids.max)"
 	run_berth profile edit lim <<<'{config: {limits.processes: 55}, description: "", devices: {}}'
-	wait_for 5 grep -qx 55 "$(find /sys/fs/cgroup -path "*$c*/pids.max" | head -n 1)"
+	wait_for 5 grep -qx 55 "$(cgroup_file "$c" pids.max)"
 	run_berth delete -f "$c"
 	run_berth profile delete lim
 }

@@ -203,7 +203,7 @@ alive() {
 	"$BERTH" monitor --pretty >"$BATS_TEST_TMPDIR/pretty" </dev/null 2>&1 3>&- &
 	local pid2=$!
 	# the first event that arrives shows that the listener is there
-	wait_for 10 eval '"$BERTH" config set user.ping=$RANDOM; [[ -s $BATS_TEST_TMPDIR/ev && -s $BATS_TEST_TMPDIR/pretty ]]'
+	wait_for 10 eval '"$BERTH" profile create ping; "$BERTH" profile delete ping; [[ -s $BATS_TEST_TMPDIR/ev && -s $BATS_TEST_TMPDIR/pretty ]]'
 	run_berth init bb "$c"
 	run_berth start "$c"
 	run_berth stop -f "$c"
@@ -214,7 +214,6 @@ alive() {
 		"instance-created instance-started instance-stopped instance-deleted "
 	contains "$(cat "$BATS_TEST_TMPDIR/pretty")" "Action: instance-started, Source: /1.0/instances/$c"
 	contains "$(cat "$BATS_TEST_TMPDIR/pretty")" "Description: Creating instance"
-	run_berth config unset user.ping
 	refused 2 "can only be used with --pretty" monitor --loglevel info
 	refused 2 "unknown event type" monitor --type nosuch
 }

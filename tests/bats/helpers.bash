@@ -93,7 +93,10 @@ api() {
 	local method=$1 path=$2
 	local arguments=(-sS --max-time 60 --unix-socket "$BERTH_SOCKET" -X "$method" -D "$BATS_TEST_TMPDIR/headers"
 		-o "$BATS_TEST_TMPDIR/body" -w '%{http_code}')
-	(($# > 2)) && arguments+=(-H 'Content-Type: application/json' --data-binary "$3")
+	if (($# > 2)); then
+		printf '%s' "$3" >"$BATS_TEST_TMPDIR/request"
+		arguments+=(-H 'Content-Type: application/json' --data-binary "@$BATS_TEST_TMPDIR/request")
+	fi
 	http=$(curl "${arguments[@]}" "${@:4}" "http://unix.socket$path") || die "FAIL: curl $method $path"
 	# shellcheck disable=SC2034
 	headers=$(tr -d '\r' <"$BATS_TEST_TMPDIR/headers")
@@ -120,6 +123,18 @@ in_container() {
 	local name=$1
 	shift
 	timeout --foreground -k 5 60 "$BERTH" exec "$name" -- "$@" </dev/null
+}
+
+# The file of a container's cgroup, wherever the hierarchy has it.
+cgroup_file() { # NAME FILE…: the first that exists
+	local c=$1 f path
+	shift
+	for f in "$@"; do
+		path=$(find /sys/fs/cgroup -path "*lxc.payload.$c/$f" 2>/dev/null | head -n 1)
+		[[ -n $path ]] && break
+	done
+	[[ -n $path ]] || die "FAIL: '$c' has no cgroup file $*"
+	echo "$path"
 }
 
 # A name that no other file running now uses (cgroups and host interfaces are shared).
