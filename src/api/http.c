@@ -36,16 +36,19 @@ static void mhd_poll_cb(uv_poll_t *p, int status, int events)
 	MHD_run(h->mhd);
 }
 
+/* Before the loop sleeps. The epoll fd does not tell of a resumed or ended connection: kicked does. */
 static void prepare_cb(uv_prepare_t *p)
 {
 	struct http *h = p->data;
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	if (h->resumed || (MHD_get_timeout(h->mhd, &ms) == MHD_YES && ms == 0)) {
-		h->resumed = false;
+	if (h->kicked || (MHD_get_timeout(h->mhd, &ms) == MHD_YES && ms == 0)) {
+		h->kicked = false;
 		MHD_run(h->mhd);
 	}
-	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
+	if (h->kicked)
+		uv_timer_start(&h->timeout, timeout_cb, 0, 0);
+	else if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
 		uv_timer_start(&h->timeout, timeout_cb, ms, 0);
 	else
 		uv_timer_stop(&h->timeout);

@@ -47,6 +47,7 @@ static void resume(struct exchange *x, enum exchange_phase phase)
 	unwatch(x);
 	x->phase = phase;
 	MHD_resume_connection(x->mhd);
+	x->http->kicked = true;
 	x->http->resumed = true;
 }
 

@@ -64,6 +64,7 @@ struct http {
 	size_t body_max;
 	char *socket_path;
 	int gone_fd; /* epoll: tells of suspended clients that hung up */
+	bool kicked; /* libmicrohttpd has work that its epoll fd does not tell of: run it before the loop sleeps */
 	int handles; /* not closed yet */
 	bool resumed; /* a connection was: libmicrohttpd must run before the loop sleeps */
 	uv_poll_t mhd_poll;

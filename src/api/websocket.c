@@ -142,6 +142,7 @@ static void websocket_abort(struct websocket *ws)
 	wslay_event_context_free(ws->wslay);
 	ws->wslay = NULL;
 	MHD_upgrade_action(ws->urh, MHD_UPGRADE_ACTION_CLOSE); /* closes fd; libuv has let go of it */
+	ws->http->kicked = true;
 }
 
 void websocket_shut_down(struct websocket *ws)
