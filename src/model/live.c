@@ -61,6 +61,8 @@ static void apply_key(const struct live_change *c, const char *key, const char *
 		return;
 	}
 	if (row->live == KEY_LIVE_APPLY && row->apply(&c->live, key, new_value, &why) == 0) {
+		if (position(c->pending, key) >= 0) /* it waited from before */
+			cJSON_DeleteItemFromArray(c->pending, position(c->pending, key));
 		note(c, true, key);
 		return;
 	}
