@@ -147,28 +147,18 @@ share() {
 	run_berth delete "$c"
 }
 
-@test "a source that is not there: nothing is mounted, and the next start says so" {
+@test "what the host does not have is refused, stopped or running, in LXD's words" {
 	local c
 	c=$(name nosrc)
-	launch "$c"
-	run_berth config device add "$c" x disk source=/nosuch path=/x
-	contains "$stderr" "note: takes effect after a restart: x"
-	run_berth stop -f "$c"
-	refused 1 "/nosuch" start "$c"
-	run_berth delete "$c"
-}
-
-@test "a node that is of another type, or not there: the start says so" {
-	local c
-	c=$(name badnode)
 	run_berth init bb "$c"
-	run_berth config device add "$c" x unix-block source=/dev/zero path=/dev/b
-	refused 1 "/dev/zero" start "$c"
-	run_berth config device remove "$c" x
-	run_berth config device add "$c" x unix-char path=/dev/nosuch
-	refused 1 "/dev/nosuch" start "$c"
-	run_berth config device remove "$c" x
+	refused 1 'Failed add validation for device "x": Missing source path "/nosuch" for disk "x"' \
+		config device add "$c" x disk source=/nosuch path=/x
+	refused 1 "nosuchbr0" config device add "$c" x nic nictype=bridged parent=nosuchbr0
 	run_berth start "$c"
+	refused 1 "Missing source path" config device add "$c" x disk source=/nosuch path=/x
+	refused 1 "/nosuchnode" config device add "$c" x unix-char path=/nosuchnode
+	run_berth config device list "$c"
+	assert "$output" = ""
 	run_berth delete -f "$c"
 }
 
