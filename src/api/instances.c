@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "instance/fields.h"
 #include "instance/instance.h"
 
 static struct instance *find(struct request *r)
@@ -60,12 +61,16 @@ static bool passes(struct request *r, struct instance *inst, const struct filter
 	return ok;
 }
 
-static void list_one(struct request *r, struct instance *inst, struct strbuf *out)
+static void list_one(struct request *r, struct instance *inst, unsigned fields, struct strbuf *out)
 {
 	struct berthd *b = request_berthd(r);
 
 	if (out->len > 1)
 		strbuf_addch(out, ',');
+	if (fields != 0) {
+		fields_text(b, inst, fields, out);
+		return;
+	}
 	switch (request_recursion(r)) {
 	case 0:
 		strbuf_addf(out, "\"%s/%s\"", request_instances_prefix(r), inst->name);
@@ -82,11 +87,17 @@ static void get_list(struct request *r)
 {
 	struct registry *registry = request_berthd(r)->registry;
 	const char *text = request_query(r, "filter");
+	const char *wanted = request_query(r, "fields");
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 	struct filter *filter = NULL;
 	struct error err = ERROR_INIT;
 	const char **names;
+	unsigned fields = 0;
 
+	if (wanted != NULL && fields_parse(wanted, &fields, &err) < 0) {
+		reply_error(r, &err);
+		return;
+	}
 	if (text != NULL && text[0] != '\0' && (filter = filter_parse(text, &err)) == NULL) {
 		reply_error(r, &err);
 		return;
@@ -97,7 +108,7 @@ static void get_list(struct request *r)
 		struct instance *inst = registry_get(registry, *n);
 
 		if (passes(r, inst, filter))
-			list_one(r, inst, &out);
+			list_one(r, inst, fields, &out);
 	}
 	strbuf_addch(&out, ']');
 	free(names);

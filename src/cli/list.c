@@ -18,15 +18,20 @@ struct list {
 	int n_filters;
 };
 
+/* fields= is berthd's own: other servers send everything, which does no harm. */
 static cJSON *fetch(struct cli *cli, const struct list *l, struct error *err)
 {
-	bool whole = l->format == FORMAT_JSON || l->format == FORMAT_YAML;
-	bool state = whole || list_columns_need_state(&l->columns) ||
-		     list_filter_needs_state(l->filters, l->n_filters);
+	bool whole = l->format == FORMAT_JSON || l->format == FORMAT_YAML ||
+		     !list_filter_members_only(l->filters, l->n_filters);
+	AUTO_FREE char *fields = whole ? NULL : list_columns_fields(&l->columns);
+	bool state = whole || strstr(fields, "state.") || strstr(fields, "snapshots");
 	AUTO_FREE char *filter = list_filter_server(l->filters, l->n_filters);
 	AUTO_FREE char *escaped = filter ? client_escape(filter) : NULL;
-	AUTO_FREE char *path = mem_printf("/1.0/instances?recursion=%d%s%s", state ? 2 : 1,
-					  escaped ? "&filter=" : "", escaped ? escaped : "");
+	AUTO_FREE char *path = mem_printf("/1.0/instances?recursion=%d%s%s%s%s%s", state ? 2 : 1,
+					  escaped ? "&filter=" : "", escaped ? escaped : "",
+					  fields ? "&fields=" : "", fields ? fields : "",
+					  fields && l->n_filters > 0 ?
+					  ",status,type,architecture,location,description" : "");
 
 	return client_get(cli->client, path, NULL, err);
 }

@@ -12,7 +12,7 @@
 struct list_column {
 	char letter;        /* 0: a configuration key or device setting */
 	const char *header;
-	bool needs_state;
+	const char *fields; /* members of an instance it shows, for fields= */
 	void (*cell)(const cJSON *instance, struct strbuf *out); /* NULL: key */
 	char *key;          /* "user.role", "devices:eth0.parent" */
 	char *own_header;
@@ -29,7 +29,8 @@ struct list_columns {
 /* "ns46", "n,user.role:ROLE:10,s": letters, and keys as KEY[:HEADER[:MAXWIDTH]]. */
 int list_columns_parse(struct list_columns *c, const char *text, struct error *err);
 void list_columns_clear(struct list_columns *c);
-bool list_columns_need_state(const struct list_columns *c);
+/* The members of an instance that the columns show, with its name: berthd's fields=. Caller frees. */
+char *list_columns_fields(const struct list_columns *c);
 void list_column_cell(const struct list_column *c, const cJSON *instance, struct strbuf *out);
 
 #define LIST_COLUMNS_HELP                                                                                \
@@ -44,7 +45,8 @@ void list_column_cell(const struct list_column *c, const cJSON *instance, struct
 
 /* Whether an instance passes all filters: a prefix or pattern of its name, or key=value. */
 bool list_filter_match(char *const *filters, int n, const cJSON *instance);
-bool list_filter_needs_state(char *const *filters, int n);
+/* Whether the filters look at nothing but name, status, type, architecture, location and description. */
+bool list_filter_members_only(char *const *filters, int n);
 /* The part that the server can do, as the value of filter= ("status eq running"); NULL: none. Caller frees.
  */
 char *list_filter_server(char *const *filters, int n);

@@ -213,28 +213,28 @@ static void cell_image(const cJSON *i, struct strbuf *out)
 }
 
 static const struct list_column columns[] = {
-	{ .letter = '4', .header = "IPV4", .needs_state = true, .cell = cell_ipv4 },
-	{ .letter = '6', .header = "IPV6", .needs_state = true, .cell = cell_ipv6 },
-	{ .letter = 'a', .header = "ARCHITECTURE", .cell = cell_architecture },
-	{ .letter = 'b', .header = "STORAGE POOL", .cell = cell_pool },
-	{ .letter = 'c', .header = "CREATED AT", .cell = cell_created },
-	{ .letter = 'd', .header = "DESCRIPTION", .cell = cell_description },
-	{ .letter = 'D', .header = "DISK USAGE", .needs_state = true, .cell = cell_disk },
-	{ .letter = 'e', .header = "PROJECT", .cell = cell_project },
-	{ .letter = 'f', .header = "BASE IMAGE", .cell = cell_image },
-	{ .letter = 'F', .header = "BASE IMAGE", .cell = cell_image_full },
-	{ .letter = 'l', .header = "LAST USED AT", .cell = cell_last_used },
-	{ .letter = 'L', .header = "LOCATION", .cell = cell_location },
-	{ .letter = 'm', .header = "MEMORY USAGE", .needs_state = true, .cell = cell_memory },
-	{ .letter = 'M', .header = "MEMORY USAGE%", .needs_state = true, .cell = cell_memory_percent },
-	{ .letter = 'n', .header = "NAME", .cell = cell_name },
-	{ .letter = 'N', .header = "PROCESSES", .needs_state = true, .cell = cell_processes },
-	{ .letter = 'p', .header = "PID", .needs_state = true, .cell = cell_pid },
-	{ .letter = 'P', .header = "PROFILES", .cell = cell_profiles },
-	{ .letter = 's', .header = "STATE", .cell = cell_status },
-	{ .letter = 'S', .header = "SNAPSHOTS", .needs_state = true, .cell = cell_snapshots },
-	{ .letter = 't', .header = "TYPE", .cell = cell_type },
-	{ .letter = 'u', .header = "CPU USAGE", .needs_state = true, .cell = cell_cpu },
+	{ .letter = '4', .header = "IPV4", .fields = "state.network", .cell = cell_ipv4 },
+	{ .letter = '6', .header = "IPV6", .fields = "state.network", .cell = cell_ipv6 },
+	{ .letter = 'a', .header = "ARCHITECTURE", .fields = "architecture", .cell = cell_architecture },
+	{ .letter = 'b', .header = "STORAGE POOL", .fields = "expanded_devices", .cell = cell_pool },
+	{ .letter = 'c', .header = "CREATED AT", .fields = "created_at", .cell = cell_created },
+	{ .letter = 'd', .header = "DESCRIPTION", .fields = "description", .cell = cell_description },
+	{ .letter = 'D', .header = "DISK USAGE", .fields = "state.disk", .cell = cell_disk },
+	{ .letter = 'e', .header = "PROJECT", .fields = "project", .cell = cell_project },
+	{ .letter = 'f', .header = "BASE IMAGE", .fields = "config", .cell = cell_image },
+	{ .letter = 'F', .header = "BASE IMAGE", .fields = "config", .cell = cell_image_full },
+	{ .letter = 'l', .header = "LAST USED AT", .fields = "last_used_at", .cell = cell_last_used },
+	{ .letter = 'L', .header = "LOCATION", .fields = "location", .cell = cell_location },
+	{ .letter = 'm', .header = "MEMORY USAGE", .fields = "state.memory", .cell = cell_memory },
+	{ .letter = 'M', .header = "MEMORY USAGE%", .fields = "state.memory,expanded_config", .cell = cell_memory_percent },
+	{ .letter = 'n', .header = "NAME", .fields = "name", .cell = cell_name },
+	{ .letter = 'N', .header = "PROCESSES", .fields = "state.pid,state.processes", .cell = cell_processes },
+	{ .letter = 'p', .header = "PID", .fields = "state.pid", .cell = cell_pid },
+	{ .letter = 'P', .header = "PROFILES", .fields = "profiles", .cell = cell_profiles },
+	{ .letter = 's', .header = "STATE", .fields = "status", .cell = cell_status },
+	{ .letter = 'S', .header = "SNAPSHOTS", .fields = "snapshots", .cell = cell_snapshots },
+	{ .letter = 't', .header = "TYPE", .fields = "type,ephemeral", .cell = cell_type },
+	{ .letter = 'u', .header = "CPU USAGE", .fields = "state.cpu", .cell = cell_cpu },
 };
 
 static int add_column(struct list_columns *c, const struct list_column *column, struct error *err)
@@ -257,7 +257,7 @@ static int add_letter(struct list_columns *c, char letter, struct error *err)
 static int add_key(struct list_columns *c, const char *text, struct error *err)
 {
 	const char *colon = strchr(text, ':');
-	struct list_column column = { 0 };
+	struct list_column column = { .fields = "expanded_config,expanded_devices" };
 	const char *width;
 	int64_t max = 0;
 
@@ -308,12 +308,14 @@ void list_columns_clear(struct list_columns *c)
 	c->n = 0;
 }
 
-bool list_columns_need_state(const struct list_columns *c)
+char *list_columns_fields(const struct list_columns *c)
 {
+	struct strbuf out = STRBUF_INIT;
+
+	strbuf_addstr(&out, "name");
 	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].needs_state)
-			return true;
-	return false;
+		strbuf_addf(&out, ",%s", c->v[i].fields);
+	return strbuf_detach(&out);
 }
 
 static const char *key_value(const char *key, const cJSON *instance)

@@ -118,12 +118,15 @@ bool list_filter_match(char *const *filters, int n, const cJSON *instance)
 	return true;
 }
 
-bool list_filter_needs_state(char *const *filters, int n)
+bool list_filter_members_only(char *const *filters, int n)
 {
-	for (int i = 0; i < n; i++)
-		if (!strncmp(filters[i], "ipv4=", 5) || !strncmp(filters[i], "ipv6=", 5))
-			return true;
-	return false;
+	for (int i = 0; i < n; i++) {
+		const char *equals = strchr(filters[i], '=');
+
+		if (equals && !member_of(filters[i], (size_t)(equals - filters[i])))
+			return false;
+	}
+	return true;
 }
 
 char *list_filter_server(char *const *filters, int n)

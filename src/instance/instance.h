@@ -23,7 +23,7 @@ cJSON *instance_state(struct berthd *b, struct instance *inst);
 const char *instance_etag(struct instance *inst);
 /* Profiles and the instance's own merged; both results are new. */
 void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices);
-const char *instance_status(enum lxc_state state, int *ret_code); /* "Running", 103 */
+const char *instance_status(const struct instance *inst, int *ret_code); /* "Running", 103; "Error", 112 with a note */
 
 /* ---- changes */
 /* POST /1.0/instances (LXD's InstancesPost, plus Incus's "start"). */

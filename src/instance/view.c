@@ -12,7 +12,7 @@
 #include "model/key.h"
 #include "model/profile.h"
 
-const char *instance_status(enum lxc_state state, int *ret_code)
+const char *instance_status(const struct instance *inst, int *ret_code)
 {
 	static const struct {
 		const char *name;
@@ -24,21 +24,19 @@ const char *instance_status(enum lxc_state state, int *ret_code)
 		[LXC_FROZEN] = { "Frozen", 110 },     [LXC_THAWED] = { "Thawed", 111 },
 	};
 
-	if (ret_code != NULL)
-		*ret_code = table[state].code;
-	return table[state].name;
+	if (inst->note != NULL) {
+		*ret_code = 112;
+		return "Error";
+	}
+	*ret_code = table[inst->state].code;
+	return table[inst->state].name;
 }
 
 static void set_status(cJSON *v, const struct instance *inst)
 {
 	int code;
-	const char *name = instance_status(inst->state, &code);
 
-	if (inst->note != NULL) {
-		name = "Error";
-		code = 112;
-	}
-	json_set_str(v, "status", name);
+	json_set_str(v, "status", instance_status(inst, &code));
 	json_set_int(v, "status_code", code);
 }
 

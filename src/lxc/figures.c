@@ -63,38 +63,52 @@ static uint64_t processes_read(const char *cgroups, const struct probe *probe)
 	return n;
 }
 
-static cJSON *state_new(const struct memory *m, cJSON *network_taken, pid_t pid, uint64_t processes,
-			uint64_t cpu)
+static void add_memory(cJSON *state, const struct memory *m)
 {
-	cJSON *state = cJSON_CreateObject();
 	cJSON *memory = cJSON_AddObjectToObject(state, "memory");
 
 	json_set_int(memory, "usage", (int64_t)m->usage);
 	json_set_int(memory, "usage_peak", (int64_t)m->peak);
 	json_set_int(memory, "swap_usage", (int64_t)m->swap);
 	json_set_int(memory, "swap_usage_peak", (int64_t)m->swap_peak);
-	cJSON_AddItemToObject(state, "network", network_taken ? network_taken : cJSON_CreateNull());
-	json_set_int(state, "pid", pid);
-	json_set_int(state, "processes", (int64_t)processes);
-	json_set_int(cJSON_AddObjectToObject(state, "cpu"), "usage", (int64_t)cpu);
+}
+
+cJSON *figures_parts(pid_t pid, const struct probe *probe, unsigned parts)
+{
+	AUTO_STRBUF struct strbuf cgroups = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+	struct memory memory = { 0 };
+	cJSON *state = cJSON_CreateObject();
+	cJSON *network = NULL;
+
+	/* gone, or pid 0 for a stopped one: no figures, not an error */
+	if (pid > 0 && (parts & (FIGURES_CPU | FIGURES_MEMORY | FIGURES_PROCESSES)))
+		cgroup_load(pid, &cgroups, &ignored);
+	if (parts & FIGURES_MEMORY) {
+		memory_read(cgroups.buf, probe, &memory);
+		add_memory(state, &memory);
+	}
+	if (parts & FIGURES_NETWORK) {
+		network = pid > 0 ? netns_state(pid) : NULL;
+		cJSON_AddItemToObject(state, "network", network != NULL ? network : cJSON_CreateNull());
+	}
+	if (parts & FIGURES_PID)
+		json_set_int(state, "pid", pid);
+	if (parts & FIGURES_PROCESSES)
+		json_set_int(state, "processes", (int64_t)processes_read(cgroups.buf, probe));
+	if (parts & FIGURES_CPU)
+		json_set_int(cJSON_AddObjectToObject(state, "cpu"), "usage", (int64_t)cpu_read(cgroups.buf, probe));
 	return state;
 }
 
 cJSON *figures_state(pid_t pid, const struct probe *probe)
 {
-	AUTO_STRBUF struct strbuf cgroups = STRBUF_INIT;
-	struct error ignored = ERROR_INIT;
-	struct memory memory = { 0 };
-
-	cgroup_load(pid, &cgroups, &ignored); /* gone: no figures, not an error */
-	memory_read(cgroups.buf, probe, &memory);
-	return state_new(&memory, netns_state(pid), pid, processes_read(cgroups.buf, probe),
-			 cpu_read(cgroups.buf, probe));
+	return figures_parts(pid, probe, FIGURES_ALL);
 }
 
 cJSON *figures_stopped(void)
 {
-	struct memory none = { 0 };
+	static const struct probe none = { .cgroups = CGROUP_UNIFIED };
 
-	return state_new(&none, NULL, 0, 0, 0);
+	return figures_parts(0, &none, FIGURES_ALL);
 }

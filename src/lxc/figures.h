@@ -18,6 +18,9 @@
  * host_name,mtu,state,type}},"pid":P,"processes":N}. A process that has just ended gives what could be read.
  */
 cJSON *figures_state(pid_t pid, const struct probe *probe);
+/* The same, but only the parts asked for: the others are not read and not there. */
+enum { FIGURES_CPU = 1, FIGURES_MEMORY = 2, FIGURES_NETWORK = 4, FIGURES_PROCESSES = 8, FIGURES_PID = 16, FIGURES_ALL = 31 };
+cJSON *figures_parts(pid_t pid, const struct probe *probe, unsigned parts);
 /* The same for a stopped container: zeros, "network": null, pid 0 (LXD sends an object, never null). */
 cJSON *figures_stopped(void);
 
