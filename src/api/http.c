@@ -9,6 +9,7 @@
 #include "api/http.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,8 +72,10 @@ static void sweep_cb(uv_timer_t *t)
 	uint64_t now = uv_now(h->loop);
 	struct connection *c;
 
-	if (LIST_EMPTY(&h->connections))
+	if (LIST_EMPTY(&h->connections)) {
 		uv_timer_stop(t);
+		malloc_trim(0); /* what a burst of requests took goes back to the system */
+	}
 	LIST_FOREACH(c, &h->connections, link) {
 		if (c->deadline == 0 || now < c->deadline)
 			continue;

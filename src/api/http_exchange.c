@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -77,6 +78,15 @@ static void set_deadline(struct exchange *x, uint64_t ms)
 	x->connection->deadline = uv_now(x->http->loop) + ms;
 }
 
+/* "http://host/path" is to be taken like "/path" (RFC 9112 3.2.2). */
+static const char *origin_form(const char *target)
+{
+	if (strncasecmp(target, "http://", 7) != 0)
+		return target;
+	target += 7 + strcspn(target + 7, "/?");
+	return *target == '/' ? target : "/";
+}
+
 void *exchange_target_cb(void *cls, const char *target, struct MHD_Connection *mhd)
 {
 	struct exchange *x = mem_alloc(sizeof(*x));
@@ -84,7 +94,7 @@ void *exchange_target_cb(void *cls, const char *target, struct MHD_Connection *m
 	x->http = cls;
 	x->mhd = mhd;
 	x->connection = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-	x->target = mem_strdup(target);
+	x->target = mem_strdup(origin_form(target));
 	set_deadline(x, HTTP_HEAD_MS);
 	return x;
 }
