@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "model/key_types.h"
@@ -22,30 +23,46 @@ static uint32_t name_hash(const char *s)
 	return hash;
 }
 
-static unsigned host_cpus(void)
+/* The numbers of the CPUs that are online ("0-3,6" in sysfs), in order; returns how many. */
+static unsigned host_cpus(unsigned short cpus[CPU_MAX])
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	AUTO_STRBUF struct strbuf list = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+	unsigned n = 0;
+	char *s;
 
-	return n < 1 ? 1 : n > CPU_MAX ? CPU_MAX : (unsigned)n;
+	if (fs_read_file("/sys/devices/system/cpu/online", 65536, &list, &ignored) < 0)
+		strbuf_addstr(&list, "0");
+	s = list.buf;
+	while (*s >= '0' && *s <= '9') {
+		unsigned long from = strtoul(s, &s, 10), to = *s == '-' ? strtoul(s + 1, &s, 10) : from;
+
+		for (unsigned long cpu = from; cpu <= to && cpu < CPU_MAX && n < CPU_MAX; cpu++)
+			cpus[n++] = (unsigned short)cpu;
+		s += *s == ',';
+	}
+	return n ? n : 1;
 }
 
 void limits_cpu_set(const char *instance, const char *value_or_null, struct strbuf *out)
 {
-	unsigned host = host_cpus(), count = host, first;
+	unsigned short cpus[CPU_MAX] = { 0 };
 	bool taken[CPU_MAX] = { false };
+	unsigned host, count, first;
 
 	if (value_or_null && !type_is_int(value_or_null, 1, CPU_MAX)) {
 		strbuf_addstr(out, value_or_null);
 		return;
 	}
+	host = count = host_cpus(cpus);
 	if (value_or_null && (unsigned)atoi(value_or_null) < host)
 		count = (unsigned)atoi(value_or_null);
 	first = name_hash(instance) % host;
 	for (unsigned i = 0; i < count; i++)
 		taken[(first + i) % host] = true;
-	for (unsigned cpu = 0, n = 0; cpu < host; cpu++) {
-		if (taken[cpu])
-			strbuf_addf(out, "%s%u", n++ ? "," : "", cpu);
+	for (unsigned i = 0, n = 0; i < host; i++) {
+		if (taken[i])
+			strbuf_addf(out, "%s%u", n++ ? "," : "", (unsigned)cpus[i]);
 	}
 }
 
