@@ -145,6 +145,7 @@ int tar_acl_from_xattr(const void *value, size_t len, struct strbuf *out, struct
 	struct posix_acl_xattr_entry e;
 	const char *at = value, *tag;
 	unsigned perm;
+	bool named;
 
 	if (len < sizeof(header) || (len - sizeof(header)) % sizeof(e))
 		return invalid(err);
@@ -157,8 +158,11 @@ int tar_acl_from_xattr(const void *value, size_t len, struct strbuf *out, struct
 		perm = le16toh(e.e_perm);
 		if (!tag || perm > 7)
 			return invalid(err);
+		named = le16toh(e.e_tag) == ACL_USER || le16toh(e.e_tag) == ACL_GROUP;
+		if (named && le32toh(e.e_id) > INT32_MAX)
+			continue;
 		strbuf_addf(out, "%s%s:", out->len ? "," : "", tag);
-		if (le16toh(e.e_tag) == ACL_USER || le16toh(e.e_tag) == ACL_GROUP)
+		if (named)
 			strbuf_addf(out, "%u", le32toh(e.e_id));
 		strbuf_addf(out, ":%c%c%c", perm & 4 ? 'r' : '-', perm & 2 ? 'w' : '-', perm & 1 ? 'x' : '-');
 	}
