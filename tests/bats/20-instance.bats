@@ -263,13 +263,16 @@ leaves_nothing() {
 	run_berth delete "$c"
 }
 
-@test "a bridge that does not exist" {
+@test "a bridge that does not exist, or that vanished" {
 	local c
 	c=$(name br)
 	run_berth init bb "$c"
-	run_berth config device override "$c" eth0 parent=nosuchbr0
-	refused 1 "nosuchbr0" start "$c"
-	assert "$(state_of "$c")" = STOPPED
+	refused 1 'Parent device "nosuchbr0" doesn'"'"'t exist' config device override "$c" eth0 parent=nosuchbr0
+	ip link add name "gone$BERTH_TEST_ID" type bridge
+	run_berth config device override "$c" eth0 parent="gone$BERTH_TEST_ID"
+	ip link del "gone$BERTH_TEST_ID"
+	refused 1 "gone$BERTH_TEST_ID" start "$c"
+	wait_for 10 is_state "$c" STOPPED
 	run_berth delete "$c"
 }
 
