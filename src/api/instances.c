@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/disk_usage.h"
 #include "api/lifecycle.h"
 #include "api/router.h"
 #include "base/fs.h"
@@ -164,30 +165,67 @@ static void put_state(struct request *r)
 	reply_op(r, instance_power(request_berthd(r), inst->name, &options, &err), &err, NULL);
 }
 
+static void reply_state(struct request *r, struct instance *inst, cJSON *disk)
+{
+	cJSON *v;
+
+	if (inst == NULL) {
+		cJSON_Delete(disk);
+		reply_errorf(r, ERROR_NOT_FOUND, "Instance not found");
+		return;
+	}
+	v = instance_state(request_berthd(r), inst);
+	json_set(v, "disk", disk);
+	reply_sync(r, v);
+}
+
 static void get_state(struct request *r)
 {
 	struct instance *inst = find(r);
 
 	if (inst != NULL)
-		reply_sync(r, instance_state(request_berthd(r), inst));
+		disk_usage(r, inst, reply_state);
 }
 
 /* ---- one instance */
 
-static void get_one(struct request *r)
+static void reply_full(struct request *r, struct instance *inst, cJSON *disk)
 {
-	struct instance *inst = find(r);
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 	cJSON *v;
 
+	if (inst == NULL) {
+		cJSON_Delete(disk);
+		reply_errorf(r, ERROR_NOT_FOUND, "Instance not found");
+		return;
+	}
+	instance_full_text(request_berthd(r), inst, &out);
+	v = json_parse(out.buf, out.len, &err);
+	if (v == NULL) {
+		cJSON_Delete(disk);
+		reply_error(r, &err);
+		return;
+	}
+	json_set(json_obj(v, "state"), "disk", disk);
+	reply_sync_etag(r, v, instance_etag(inst));
+}
+
+static void get_one(struct request *r)
+{
+	struct instance *inst = find(r);
+	struct error err = ERROR_INIT;
+	const char *text;
+	cJSON *v;
+
 	if (inst == NULL)
 		return;
-	if (request_recursion(r) > 0)
-		instance_full_text(request_berthd(r), inst, &out);
-	else
-		strbuf_addstr(&out, instance_text(request_berthd(r), inst));
-	v = json_parse(out.buf, out.len, &err);
+	if (request_recursion(r) > 0) {
+		disk_usage(r, inst, reply_full);
+		return;
+	}
+	text = instance_text(request_berthd(r), inst);
+	v = json_parse(text, strlen(text), &err);
 	if (v == NULL)
 		reply_error(r, &err);
 	else

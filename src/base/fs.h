@@ -44,7 +44,7 @@ int fs_remove_tree(const char *path, struct error *err);
 /* openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS); returns fd or -1. flags get O_CLOEXEC. */
 int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *err);
 
-/* Disk usage of a tree in bytes (st_blocks), hard links once, one file system. */
-int fs_tree_usage(const char *path, unsigned long long *ret, struct error *err);
+/* Disk usage of a tree in bytes (st_blocks), hard links once, one file system; ERROR_TIMEOUT after max_ms (0: never). */
+int fs_tree_usage(const char *path, unsigned max_ms, unsigned long long *ret, struct error *err);
 
 #endif

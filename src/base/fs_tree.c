@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ struct walk {
 	int fd; /* of the innermost folder */
 	struct error *err;
 	bool remove;
+	long long deadline_ms; /* on CLOCK_MONOTONIC; 0: none */
 	unsigned long long usage;
 	struct strmap *links; /* "dev:ino" of files with several names */
 };
@@ -209,6 +211,14 @@ static int leave(struct walk *w)
 	return 0;
 }
 
+static long long monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 /* The whole tree below dirfd/name; the top folder itself stays. 1: it is not there. */
 static int walk_tree(struct walk *w, int dirfd, const char *name)
 {
@@ -220,6 +230,8 @@ static int walk_tree(struct walk *w, int dirfd, const char *name)
 
 		if (!f->subdirs.n && w->depth == 1)
 			return 0;
+		if (w->deadline_ms && monotonic_ms() > w->deadline_ms)
+			return error_set(w->err, ERROR_TIMEOUT, "walking '%s' takes too long", w->top);
 		if (!f->subdirs.n) {
 			rc = leave(w);
 			continue;
@@ -295,7 +307,7 @@ int fs_remove_tree(const char *path, struct error *err)
 	return rc < 0 ? -1 : 0;
 }
 
-int fs_tree_usage(const char *path, unsigned long long *ret, struct error *err)
+int fs_tree_usage(const char *path, unsigned max_ms, unsigned long long *ret, struct error *err)
 {
 	struct walk w = { .top = path, .fd = -1, .err = err };
 	AUTO_CLOSE int dirfd = -1;
@@ -313,6 +325,7 @@ int fs_tree_usage(const char *path, unsigned long long *ret, struct error *err)
 	if (dirfd < 0)
 		return error_sys(err, errno, "cannot open folder '%s'", path);
 	w.links = strmap_new(NULL);
+	w.deadline_ms = max_ms ? monotonic_ms() + max_ms : 0;
 	rc = walk_tree(&w, dirfd, ".");
 	*ret = w.usage;
 	walk_end(&w);

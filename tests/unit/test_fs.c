@@ -253,7 +253,7 @@ static void depth_and_width_do_not_matter(void **state)
 	getrlimit(RLIMIT_NOFILE, &before);
 	few.rlim_max = before.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &few);
-	if (fs_tree_usage("deep", &used, &err) < 0 || fs_remove_tree("deep", &err) < 0)
+	if (fs_tree_usage("deep", 0, &used, &err) < 0 || fs_remove_tree("deep", &err) < 0)
 		fail_msg("%s", err.msg);
 	setrlimit(RLIMIT_NOFILE, &before);
 	assert_false(fs_exists("deep"));
@@ -292,10 +292,10 @@ static void remove_around_mounts(void)
 	put("src/sub/precious", "x");
 	MUST(fs_mkdirs("t/a/mnt", 0700, &err) == 0);
 	put("t/a/file", "x");
-	MUST(fs_tree_usage("t", &used, &err) == 0);
+	MUST(fs_tree_usage("t", 0, &used, &err) == 0);
 	/* of the same file system: only the mount tells it apart */
 	MUST(mount("src", "t/a/mnt", NULL, MS_BIND, NULL) == 0);
-	MUST(fs_tree_usage("t", &with, &err) == 0);
+	MUST(fs_tree_usage("t", 0, &with, &err) == 0);
 	MUST(with <= used);
 	MUST(fs_remove_tree("t", &err) == -1);
 	MUST(err.code == ERROR_CONFLICT);
@@ -339,17 +339,17 @@ static void usage_counts_hard_links_once(void **state)
 		big[i] = (char)(i * 7);
 	assert_int_equal(mkdir("t", 0700), 0);
 	assert_int_equal(fs_write_atomic("t/a", big, 1 << 20, 0600, &err), 0);
-	assert_int_equal(fs_tree_usage("t", &one, &err), 0);
+	assert_int_equal(fs_tree_usage("t", 0, &one, &err), 0);
 	assert_true(one >= 1 << 20);
 	assert_int_equal(link("t/a", "t/b"), 0);
 	assert_int_equal(link("t/a", "t/c"), 0);
 	assert_int_equal(symlink("/", "t/root"), 0);
-	assert_int_equal(fs_tree_usage("t", &two, &err), 0);
+	assert_int_equal(fs_tree_usage("t", 0, &two, &err), 0);
 	assert_in_range(two, one, one + 65536);
 	assert_int_equal(stat("t/a", &st), 0);
-	assert_int_equal(fs_tree_usage("t/a", &one, &err), 0);
+	assert_int_equal(fs_tree_usage("t/a", 0, &one, &err), 0);
 	assert_int_equal(one, (unsigned long long)st.st_blocks * 512);
-	assert_int_equal(fs_tree_usage("missing", &one, &err), -1);
+	assert_int_equal(fs_tree_usage("missing", 0, &one, &err), -1);
 	assert_int_equal(err.sys, ENOENT);
 }
 
