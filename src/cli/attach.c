@@ -3,6 +3,7 @@
 #include "cli/attach.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -51,7 +52,30 @@ static void forward(const struct attach *at, int sig)
 	kill(pid > 1 ? (pid_t)pid : at->pid, sig);
 }
 
-/* SIGPIPE stays blocked here, so that a relay sees EPIPE; the child gets the mask that we were started with.
+/* With a pty of ours the child leads a session, so the terminal it opens first becomes its controlling one. */
+static void spawn_streams(const struct attach_streams *s, posix_spawn_file_actions_t *actions)
+{
+	if (s->master >= 0)
+		posix_spawn_file_actions_addopen(actions, 0, s->slave, O_RDWR, 0);
+	for (int i = 0; i < 3; i++) {
+		if (s->child[i] >= 0)
+			posix_spawn_file_actions_adddup2(actions, s->child[i], i);
+		else if (s->master >= 0 && i > 0)
+			posix_spawn_file_actions_adddup2(actions, 0, i);
+	}
+}
+
+/* ^C is ours to pass on, unless lxc-attach has the terminal, in raw mode. */
+static short spawn_flags(const struct attach_streams *s)
+{
+	if (s->inherited)
+		return POSIX_SPAWN_SETSIGMASK;
+	return POSIX_SPAWN_SETSIGMASK | (s->master >= 0 ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP);
+}
+
+/*
+ * SIGPIPE stays blocked here, so that a relay sees EPIPE; the child gets the
+ * mask that we were started with.
  */
 static int spawn(struct attach *at, char *const *argv, const sigset_t *signals, struct error *err)
 {
@@ -64,12 +88,8 @@ static int spawn(struct attach *at, char *const *argv, const sigset_t *signals, 
 	sigprocmask(SIG_BLOCK, &block, &old);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
-	for (int i = 0; i < 3; i++)
-		if (at->streams.child[i] >= 0)
-			posix_spawn_file_actions_adddup2(&actions, at->streams.child[i], i);
-	/* ^C is ours to pass on, unless the terminal is in raw mode anyway */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-					    (at->streams.inherited ? 0 : POSIX_SPAWN_SETPGROUP));
+	spawn_streams(&at->streams, &actions);
+	posix_spawnattr_setflags(&attr, spawn_flags(&at->streams));
 	posix_spawnattr_setsigmask(&attr, &old);
 	posix_spawnattr_setpgroup(&attr, 0);
 	sys = posix_spawnp(&at->pid, argv[0], &actions, &attr, argv, environ);
@@ -105,8 +125,7 @@ static int wait_child(struct attach *at)
 
 	while (!over) {
 		p[0] = (struct pollfd){ .fd = at->signals, .events = POLLIN };
-		attach_streams_poll(&at->streams, p + 1);
-		if (poll(p, 1 + ATTACH_POLL_N, -1) < 0)
+		if (poll(p, 1 + ATTACH_POLL_N, attach_streams_poll(&at->streams, p + 1)) < 0)
 			continue;
 		attach_streams_step(&at->streams, p + 1);
 		if (p[0].revents)

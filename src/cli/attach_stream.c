@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define READY_POLL_MS 2 /* while lxc-attach prepares its terminal */
+
 static int make_pipe(struct attach_streams *s, int stream, struct error *err)
 {
 	struct attach_relay *r = &s->relays[stream];
@@ -32,22 +34,41 @@ static int hide_terminals(struct attach_streams *s, struct error *err)
 	return 0;
 }
 
-static int open_pty(int *ret_master, int *ret_slave, struct error *err)
+static int open_pty(struct attach_streams *s, struct error *err)
 {
-	char name[64];
 	int sys;
 
-	*ret_slave = -1;
-	*ret_master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	if (*ret_master >= 0 && grantpt(*ret_master) == 0 && unlockpt(*ret_master) == 0 &&
-	    ptsname_r(*ret_master, name, sizeof(name)) == 0)
-		*ret_slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (*ret_slave >= 0)
+	s->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (s->master >= 0 && grantpt(s->master) == 0 && unlockpt(s->master) == 0 &&
+	    ptsname_r(s->master, s->slave, sizeof(s->slave)) == 0)
 		return 0;
 	sys = errno;
-	if (*ret_master >= 0)
-		close(*ret_master);
+	if (s->master >= 0)
+		close(s->master);
+	s->master = -1;
 	return error_sys(err, sys, "cannot make a terminal");
+}
+
+/*
+ * lxc-attach puts the terminal into raw mode and throws away what came in
+ * before: until then nothing is sent. Line mode is the sign that it has not.
+ */
+static void set_line_mode(int fd)
+{
+	struct termios t;
+
+	if (tcgetattr(fd, &t) < 0)
+		return;
+	cfmakeraw(&t);
+	t.c_lflag |= ICANON;
+	tcsetattr(fd, TCSANOW, &t);
+}
+
+static bool in_line_mode(int fd)
+{
+	struct termios t;
+
+	return tcgetattr(fd, &t) == 0 && (t.c_lflag & ICANON);
 }
 
 static void make_raw(struct attach_streams *s)
@@ -65,16 +86,16 @@ static void make_raw(struct attach_streams *s)
 static int stand_in(struct attach_streams *s, struct error *err)
 {
 	struct winsize ws = { .ws_row = 24, .ws_col = 80 };
-	int slave, input;
+	int input;
 
-	if (open_pty(&s->master, &slave, err) < 0)
+	if (open_pty(s, err) < 0)
 		return -1;
 	for (int stream = 0; stream < 3; stream++)
 		if (ioctl(stream, TIOCGWINSZ, &ws) == 0)
 			break;
 	ioctl(s->master, TIOCSWINSZ, &ws);
-	for (int stream = 0; stream < 3; stream++)
-		s->child[stream] = slave;
+	set_line_mode(s->master);
+	s->waiting = true;
 	s->relays[1].from = s->master;
 	s->relays[1].to = STDOUT_FILENO;
 	s->relays[1].own_from = true;
@@ -88,23 +109,35 @@ static int stand_in(struct attach_streams *s, struct error *err)
 	return 0;
 }
 
+/* lxc-attach speaks to /dev/tty, whatever its streams are. */
+static bool controlling_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 int attach_streams_open(struct attach_streams *s, enum attach_terminal terminal, struct error *err)
 {
+	bool both = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+
 	s->master = -1;
 	for (int i = 0; i < 3; i++) {
 		s->child[i] = -1;
 		s->relays[i].from = s->relays[i].to = -1;
 	}
-	s->inherited = terminal != ATTACH_NEVER && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	if (s->inherited)
-		return 0;
-	return terminal == ATTACH_ALWAYS ? stand_in(s, err) : hide_terminals(s, err);
+	if (terminal == ATTACH_NEVER || (terminal == ATTACH_AUTO && !both))
+		return hide_terminals(s, err);
+	s->inherited = both && controlling_terminal();
+	return s->inherited ? 0 : stand_in(s, err);
 }
 
 void attach_streams_spawned(struct attach_streams *s)
 {
-	for (int i = 2; i >= 0; i--) {
-		if (s->child[i] >= 0 && (i == 0 || s->child[i] != s->child[0]))
+	for (int i = 0; i < 3; i++) {
+		if (s->child[i] >= 0)
 			close(s->child[i]);
 		s->child[i] = -1;
 	}
@@ -158,8 +191,9 @@ static bool relay_write(struct attach_relay *r)
 	return true;
 }
 
-void attach_streams_poll(const struct attach_streams *s, struct pollfd p[ATTACH_POLL_N])
+int attach_streams_poll(struct attach_streams *s, struct pollfd p[ATTACH_POLL_N])
 {
+	s->waiting = s->waiting && s->relays[1].from >= 0 && in_line_mode(s->master);
 	for (int i = 0; i < 3; i++) {
 		const struct attach_relay *r = &s->relays[i];
 		bool writing = r->done < r->len;
@@ -167,6 +201,10 @@ void attach_streams_poll(const struct attach_streams *s, struct pollfd p[ATTACH_
 		p[2 * i] = (struct pollfd){ .fd = writing ? -1 : r->from, .events = POLLIN };
 		p[2 * i + 1] = (struct pollfd){ .fd = writing ? r->to : -1, .events = POLLOUT };
 	}
+	if (!s->waiting)
+		return -1;
+	p[0].fd = -1;
+	return READY_POLL_MS;
 }
 
 void attach_streams_step(struct attach_streams *s, const struct pollfd p[ATTACH_POLL_N])

@@ -25,6 +25,8 @@ struct attach_streams {
 	bool inherited; /* a terminal that lxc-attach takes over itself */
 	int child[3];   /* the child's streams: -1 = as ours */
 	int master;     /* of the pty that stands in for a terminal, or -1; relays[1] owns it */
+	char slave[64]; /* its other side, for the child: lxc-attach wants it to be its controlling terminal */
+	bool waiting;   /* for lxc-attach to be ready for input */
 	bool raw;       /* our standard input was put into raw mode */
 	struct termios saved;
 	struct attach_relay relays[3];
@@ -32,7 +34,8 @@ struct attach_streams {
 
 int attach_streams_open(struct attach_streams *s, enum attach_terminal terminal, struct error *err);
 void attach_streams_spawned(struct attach_streams *s); /* closes the child's ends */
-void attach_streams_poll(const struct attach_streams *s, struct pollfd p[ATTACH_POLL_N]);
+/* Returns the timeout for poll. */
+int attach_streams_poll(struct attach_streams *s, struct pollfd p[ATTACH_POLL_N]);
 void attach_streams_step(struct attach_streams *s, const struct pollfd p[ATTACH_POLL_N]);
 void attach_streams_resize(const struct attach_streams *s);
 /* What the child left behind; somebody it started may hold the pipes open, so only what is there by now. */
