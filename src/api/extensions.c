@@ -31,6 +31,7 @@ const char *const api_extensions[] = {
 	"image_types",
 	"api_filtering",
 	"api_os",
+	"instance_bulk_state_change",      /* PUT instances */
 	"warnings",
 	"server_supported_storage_drivers",
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */

@@ -2,9 +2,9 @@
 /*
  * libmicrohttpd on the loop. It runs when its epoll fd is readable, when the
  * timeout that it names is over, and before the loop sleeps when it says that
- * it has work left or a connection was resumed (which, without a thread of its
- * own, neither makes its epoll fd readable nor changes its timeout). A suspended connection is out of its epoll set, so an
- * epoll set of ours tells when such a client hangs up.
+ * it has work left, or we gave it some by resuming a connection (which neither
+ * its epoll fd nor its timeout tells of). A suspended connection is out of its
+ * epoll set, so an epoll set of ours tells when such a client hangs up.
  */
 #include "api/http.h"
 
@@ -21,7 +21,6 @@
 #include "api/http_private.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "model/settings.h"
 
 static void timeout_cb(uv_timer_t *t)
 {
@@ -174,7 +173,6 @@ struct http *http_listen(struct berthd *b, const char *socket_path, struct error
 	h = mem_alloc(sizeof(*h));
 	h->berthd = b;
 	h->loop = b->loop;
-	h->body_max = (size_t)b->settings->http_max_body;
 	h->gone_fd = epoll_create1(EPOLL_CLOEXEC);
 	h->mhd = h->gone_fd >= 0 ? start_daemon(h, fd) : NULL;
 	if (!h->mhd) {

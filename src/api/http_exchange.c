@@ -18,6 +18,7 @@
 #include "api/http_private.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/settings.h"
 
 static const char *header(const struct request *r, const char *name)
 {
@@ -42,14 +43,13 @@ static void unwatch(struct exchange *x)
 	epoll_ctl(x->http->gone_fd, EPOLL_CTL_DEL, x->connection->fd, NULL);
 }
 
-/* A waiting connection goes on: libmicrohttpd will call exchange_request_cb() again (prepare_cb() sees to it). */
+/* A waiting connection goes on: libmicrohttpd will call exchange_request_cb() again when prepare_cb() runs it. */
 static void resume(struct exchange *x, enum exchange_phase phase)
 {
 	unwatch(x);
 	x->phase = phase;
 	MHD_resume_connection(x->mhd);
 	x->http->kicked = true;
-	x->http->resumed = true;
 }
 
 static void send_reply(struct request *r)
@@ -71,6 +71,12 @@ void exchange_gone(struct exchange *x)
 	x->request = NULL;
 	resume(x, EXCHANGE_GONE);
 	request_gone(r);
+}
+
+/* Of a JSON body; SIGHUP may change it. */
+static size_t body_max(const struct exchange *x)
+{
+	return (size_t)x->http->berthd->settings->http_max_body;
 }
 
 static void set_deadline(struct exchange *x, uint64_t ms)
@@ -213,7 +219,7 @@ static bool announced_too_much(const struct exchange *x)
 {
 	const char *s = header(x->request, "Content-Length");
 
-	return s && !x->request->upload && strtoull(s, NULL, 10) > x->http->body_max;
+	return s && !x->request->upload && strtoull(s, NULL, 10) > body_max(x);
 }
 
 static enum MHD_Result begin(struct exchange *x, const char *method)
@@ -228,7 +234,7 @@ static enum MHD_Result begin(struct exchange *x, const char *method)
 	set_deadline(x, HTTP_BODY_MS);
 	routed = router_route(r);
 	if (routed && announced_too_much(x)) {
-		reply_errorf(r, ERROR_TOO_LARGE, "the request body is larger than %zu bytes", x->http->body_max);
+		reply_errorf(r, ERROR_TOO_LARGE, "the request body is larger than %zu bytes", body_max(x));
 		routed = false;
 	}
 	if (!routed && header(r, "Expect"))
@@ -244,9 +250,9 @@ static void take_body(struct exchange *x, const char *data, size_t len)
 	if (x->phase == EXCHANGE_BODY) {
 		if (x->request->upload)
 			x->connection->deadline = x->received_from + HTTP_BODY_MS + x->received * 1000 / 1024;
-		if (!request_body_data(x->request, data, len, x->http->body_max))
+		if (!request_body_data(x->request, data, len, body_max(x)))
 			refuse(x);
-	} else if (x->phase == EXCHANGE_REFUSED && x->received > x->http->body_max) {
+	} else if (x->phase == EXCHANGE_REFUSED && x->received > body_max(x)) {
 		refuse_early(x);
 	}
 }

@@ -61,12 +61,10 @@ struct http {
 	struct berthd *berthd;
 	uv_loop_t *loop;
 	struct MHD_Daemon *mhd;
-	size_t body_max;
 	char *socket_path;
 	int gone_fd; /* epoll: tells of suspended clients that hung up */
 	bool kicked; /* libmicrohttpd has work that its epoll fd does not tell of: run it before the loop sleeps */
 	int handles; /* not closed yet */
-	bool resumed; /* a connection was: libmicrohttpd must run before the loop sleeps */
 	uv_poll_t mhd_poll;
 	uv_poll_t gone_poll;
 	uv_prepare_t prepare;
