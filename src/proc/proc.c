@@ -6,16 +6,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "proc/spawn.h"
+#include "proc/stdio.h"
 
 enum {
 	PROC_OUTPUT_MAX = 256 * 1024,
@@ -236,61 +234,11 @@ static void read_cb(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 	proc_close_if_over(p);
 }
 
-static int memory_fd(const void *data, size_t len)
-{
-	int fd = memfd_create("stdin", MFD_CLOEXEC);
-	size_t done = 0;
-
-	while (fd >= 0 && done < len) {
-		ssize_t n = write(fd, (const char *)data + done, len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			int saved = errno;
-
-			close(fd);
-			errno = saved;
-			return -1;
-		}
-		done += (size_t)n;
-	}
-	if (fd >= 0)
-		lseek(fd, 0, SEEK_SET);
-	return fd;
-}
-
-/* fds[0]: ours, nonblocking; fds[1]: the child's. A raw pty: no echo, no "\r\n". */
-static int pty_open(int fds[2])
-{
-	struct termios t;
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	int slave = -1;
-
-	if (master < 0)
-		return -errno;
-	if (grantpt(master) == 0 && unlockpt(master) == 0)
-		slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0) {
-		int saved = errno;
-
-		close(master);
-		return -saved;
-	}
-	if (tcgetattr(slave, &t) == 0) {
-		cfmakeraw(&t);
-		tcsetattr(slave, TCSANOW, &t);
-	}
-	fds[0] = master;
-	fds[1] = slave;
-	return 0;
-}
-
 /* Real pipes, not libuv's socket pairs: a script's `echo >/dev/stderr` cannot open a socket. */
 static int stream_open(struct stream *s, bool tty, int *ret_child_fd)
 {
 	int fds[2];
-	int rc = tty ? pty_open(fds) : uv_pipe(fds, UV_NONBLOCK_PIPE, 0);
+	int rc = tty ? stdio_pty(fds) : uv_pipe(fds, UV_NONBLOCK_PIPE, 0);
 
 	if (rc < 0)
 		return rc;
@@ -315,7 +263,7 @@ static int plumbing_open(struct plumbing *pl, struct proc *p, const struct proc_
 	if (spec->use_stdin_fd)
 		pl->fd[0] = spec->stdin_fd;
 	else if (spec->input)
-		pl->fd[0] = memory_fd(spec->input, spec->input_len);
+		pl->fd[0] = stdio_memory(spec->input, spec->input_len);
 	else
 		pl->fd[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (pl->fd[0] < 0)
