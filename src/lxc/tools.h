@@ -41,7 +41,7 @@ void lxc_argv_shutdown(struct argv *a, const char *lxcpath, const char *name, in
 void lxc_argv_freeze(struct argv *a, const char *lxcpath, const char *name);
 void lxc_argv_unfreeze(struct argv *a, const char *lxcpath, const char *name);
 void lxc_argv_info(struct argv *a, const char *lxcpath, const char *name); /* state and pid */
-/* State, pid and name of all active ones; about 8 ms each, since lxc-ls looks at their addresses too. */
+/* State, pid and name of all active ones; about 4 ms each, since lxc-ls looks at their addresses too. */
 void lxc_argv_list_active(struct argv *a, const char *lxcpath);
 void lxc_argv_monitor(struct argv *a, const char *lxcpath);
 void lxc_argv_cgroup_set(struct argv *a, const char *lxcpath, const char *name, const char *key,
