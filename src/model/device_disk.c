@@ -11,7 +11,8 @@
 #include "model/device.h"
 #include "model/key_types.h"
 
-#define POOL "default" /* the one there is */
+/* There is one place for instances; a storage driver's name stands for it, with that driver. */
+static const char *const pools[] = { "default", "overlay", "dir", NULL };
 
 static int valid_path(const char *device, const char *key, const char *value, struct error *err)
 {
@@ -29,9 +30,11 @@ static int valid_size(const char *device, const char *key, const char *value, st
 
 static int valid_pool(const char *device, const char *key, const char *value, struct error *err)
 {
-	return strcmp(value, POOL) == 0
-		       ? 0
-		       : device_refuse(key, value, "is not found: there is one pool, \"" POOL "\"", err);
+	for (const char *const *pool = pools; *pool; pool++) {
+		if (strcmp(*pool, value) == 0)
+			return 0;
+	}
+	return device_refuse(key, value, "is not found: there are \"default\", \"overlay\" and \"dir\"", err);
 }
 
 static int valid_propagation(const char *device, const char *key, const char *value, struct error *err)
@@ -53,7 +56,8 @@ const struct device_property disk_properties[] = {
 	  "Where it appears inside; / is the root file system." },
 	{ "source", "path", false, valid_path, KEY_LIVE_APPLY, "The file or folder of the host." },
 	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING,
-	  "The storage pool of the root file system: " POOL "." },
+	  "The storage pool of the root file system: default, or the storage driver it is to be made with, overlay "
+	  "or dir." },
 	{ "size", "size", false, valid_size, KEY_LIVE_RESTART,
 	  "The root file system's size; refused by storage drivers that cannot enforce it (overlay, dir)." },
 	{ "readonly", "bool", false, device_valid_bool, KEY_LIVE_APPLY, "Mount it read-only." },

@@ -47,6 +47,8 @@ static void good_devices(void **state)
 		"\"ipv4.address\":\"10.0.0.2/"
 		"24\",\"ipv4.gateway\":\"auto\",\"ipv6.address\":\"fd00::2\",\"ipv6.gateway\":\"none\","
 		"\"limits.ingress\":\"10Mbit\",\"limits.egress\":\"1Gbit\"}}",
+		"{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"overlay\"}}",
+		"{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"dir\"}}",
 		"{\"p\":{\"type\":\"nic\",\"nictype\":\"p2p\"}}",
 		"{\"m\":{\"type\":\"nic\",\"nictype\":\"macvlan\",\"parent\":\"eth0\"}}",
 		"{\"h\":{\"type\":\"nic\",\"nictype\":\"physical\",\"parent\":\"eth1\"}}",
@@ -128,7 +130,7 @@ static void bad_devices(void **state)
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"size\":\"1GiB\"}}",
 		  "cannot be enforced by the overlay and dir" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"size\":\"much\"}}", "must be a size" },
-		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"nosuch\"}}", "one pool" },
+		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"nosuch\"}}", "there are" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"source\":\"/srv\"}}",
 		  "may not have a \"source\"" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"readonly\":\"true\"}}",
