@@ -146,7 +146,11 @@ static const struct command config_commands[] = {
 		      "      Takes the configuration from a file.\n",
 	  .run = config_edit,
 	  .complete = "instance" },
-	{ .name = "device", .summary = "Manage devices of instances", .sub = config_device_commands },
+	{ .name = "device",
+	  .summary = "Manage devices of instances",
+	  .examples = "  berth config device add c1 data disk source=/srv/data path=/data\n"
+		      "  berth config device override c1 eth0 ipv4.address=10.0.3.50/24\n",
+	  .sub = config_device_commands },
 	{ 0 },
 };
 

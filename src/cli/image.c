@@ -229,7 +229,10 @@ static const struct command image_commands[] = {
 	  .examples = "  berth image unset-property debian release\n",
 	  .run = image_unset_property,
 	  .complete = "image -" },
-	{ .name = "alias", .summary = "Manage image aliases", .sub = image_alias_commands },
+	{ .name = "alias",
+	  .summary = "Manage image aliases",
+	  .examples = "  berth image alias create debian 025eb64a4b04\n",
+	  .sub = image_alias_commands },
 	{ 0 },
 };
 

@@ -268,7 +268,10 @@ static const struct command profile_commands[] = {
 	  .run = profile_instance_assign,
 	  .aliases = assign_aliases,
 	  .complete = "instance profile" },
-	{ .name = "device", .summary = "Manage devices of profiles", .sub = profile_device_commands },
+	{ .name = "device",
+	  .summary = "Manage devices of profiles",
+	  .examples = "  berth profile device add lab eth1 nic nictype=bridged parent=lxcbr1\n",
+	  .sub = profile_device_commands },
 	{ 0 },
 };
 
