@@ -73,12 +73,9 @@ static void help_aliases(FILE *out, const struct command *cmd)
 static void help_command(const struct cli *cli, FILE *out)
 {
 	const struct command *cmd = cli->command;
+	const char *args = cmd->args ? cmd->args : "[flags]";
 
-	fprintf(out, "Usage: %s %s\n\n%s\n", cli->path,
-		cmd->sub    ? "<command> [<arguments>]"
-		: cmd->args ? cmd->args
-			    : "",
-		cmd->summary);
+	fprintf(out, "Usage: %s %s\n\n%s\n", cli->path, cmd->sub ? "<command> [<arguments>]" : args, cmd->summary);
 	if (cmd->aliases)
 		help_aliases(out, cmd);
 	if (cmd->sub)

@@ -69,9 +69,13 @@ static int power_one(struct cli *cli, const struct power *p, const char *name, s
 
 	if (err->code == ERROR_NONE && (op || !id))
 		return 0;
-	/* as lxc: where to look */
-	if (!strcmp(p->action, "start") && id)
-		fprintf(stderr, "Try `berth info --show-log %s` for more info\n", instance_local(name));
+	if (!strcmp(p->action, "start") && id) {
+		AUTO_FREE char *why = mem_strdup(err->msg);
+
+		/* as lxc: where to look */
+		error_set(err, err->code, "%s\nTry `berth info --show-log %s` for more info", why,
+			  instance_local(name));
+	}
 	return -1;
 }
 
