@@ -150,7 +150,7 @@ enum live_result nic_live(const struct live_change *change, const char *device, 
 			  const cJSON *new_props, struct error *err)
 {
 	struct nic_live l = { .change = change, .device = device };
-	struct nic old, new;
+	struct nic old = { 0 }, new = { 0 };
 
 	snprintf(l.netns, sizeof(l.netns), "--net=/proc/%d/ns/net", (int)change->live.pid);
 	snprintf(l.pid, sizeof(l.pid), "%d", (int)change->live.pid);
