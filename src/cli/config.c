@@ -31,7 +31,7 @@ static int config_show(struct cli *cli, int argc, char **argv, struct error *err
 		return CLI_USAGE;
 	if (cli_argc(cli, argc, 0, 1) != 0)
 		return CLI_USAGE;
-	name = argc > optind ? argv[optind] : NULL;
+	name = argc > optind && strcmp(argv[optind], "local:") != 0 ? argv[optind] : NULL;
 	if (object_get(cli, name ? &object_instance : &object_server, name, &o, err) < 0)
 		return -1;
 	return object_show(&o, expanded, err);
@@ -96,7 +96,7 @@ static int config_edit(struct cli *cli, int argc, char **argv, struct error *err
 		return CLI_USAGE;
 	if (cli_argc(cli, argc, 0, 1) != 0)
 		return CLI_USAGE;
-	name = argc > optind ? argv[optind] : NULL;
+	name = argc > optind && strcmp(argv[optind], "local:") != 0 ? argv[optind] : NULL;
 	return object_edit(cli, name ? &object_instance : &object_server, name, err);
 }
 

@@ -7,13 +7,16 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/image.h"
+#include "cli/instance.h"
 
 char *image_ref_resolve(struct cli *cli, const char *ref, struct error *err)
 {
-	AUTO_FREE char *segment = client_escape(ref);
-	AUTO_FREE char *path = mem_printf("/1.0/images/aliases/%s", segment);
+	AUTO_FREE char *segment = NULL, *path = NULL;
 	AUTO_JSON cJSON *alias = NULL;
 
+	ref = instance_local(ref);
+	segment = client_escape(ref);
+	path = mem_printf("/1.0/images/aliases/%s", segment);
 	if (*ref == '\0') {
 		error_set(err, ERROR_INVALID, "the name of the image is empty");
 		return NULL;

@@ -7,12 +7,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/image.h"
+#include "cli/instance.h"
 
 #define ALIASES "/1.0/images/aliases"
 
 static char *alias_path(const char *name)
 {
-	AUTO_FREE char *segment = client_escape(name);
+	AUTO_FREE char *segment = client_escape(instance_local(name));
 
 	return mem_printf(ALIASES "/%s", segment);
 }
@@ -45,7 +46,7 @@ static int alias_create(struct cli *cli, int argc, char **argv, struct error *er
 		return CLI_USAGE;
 	if (image_object(cli, argv[optind + 1], &image, err) < 0)
 		return -1;
-	json_set_str(body, "name", argv[optind]);
+	json_set_str(body, "name", instance_local(argv[optind]));
 	json_set_str(body, "target", json_str_or(image.value, "fingerprint", argv[optind + 1]));
 	json_set_str(body, "description", description);
 	json_set_str(body, "type", "container");

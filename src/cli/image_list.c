@@ -236,6 +236,8 @@ int image_list_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 	n = parse_columns(cli, letters, shown);
 	if (n == 0)
 		return CLI_USAGE;
+	if (optind < argc && strcmp(argv[optind], "local:") == 0) /* as lxc names the one server there is */
+		optind++;
 	images = list_get(cli, argv + optind, err);
 	return images ? list_print(images, shown, n, format, err) : -1;
 }

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
-#include "cli/keyval.h"
+#include "cli/instance.h"
 
 static const char *const server_members[] = { "config", NULL };
 static const char *const instance_members[] = { "architecture", "config",   "devices",	   "ephemeral",
@@ -111,8 +111,11 @@ const struct object_kind *object_kind_of(const struct command *command)
 
 void object_init(struct object *o, const struct object_kind *kind, const char *name)
 {
-	AUTO_FREE char *segment = client_escape(name ? name : "");
+	AUTO_FREE char *segment = NULL;
 
+	if (name)
+		name = instance_local(name);
+	segment = client_escape(name ? name : "");
 	*o = (struct object){ .kind = kind, .name = mem_strdup(name ? name : "") };
 	o->path = name ? mem_printf("%s%s", kind->prefix, segment) : mem_strdup(kind->prefix);
 }

@@ -16,7 +16,7 @@ load helpers
 	run_berth config set "$c" user.c 3
 	run_berth config get "$c" user.c
 	assert "$output" = 3
-	run_berth config unset "$c" user.c
+	run_berth config unset "local:$c" user.c
 	run_berth config get "$c" user.c
 	assert "$output" = ""
 	refused 1 "it is not set" config unset "$c" user.c
