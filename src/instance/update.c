@@ -116,6 +116,23 @@ static int check_idmap(struct work *w, const cJSON *old, const cJSON *new, struc
 			 "instance with security.privileged or security.idmap.* set", w->name, a);
 }
 
+/* A pool that is a storage driver's name decides at creation only. */
+static int check_pool(struct work *w, const cJSON *old, const cJSON *devices, struct error *err)
+{
+	const char *driver = json_str_or(old, "driver", ""), *pool;
+	const cJSON *dev;
+
+	cJSON_ArrayForEach(dev, devices) {
+		pool = json_str_or(dev, "pool", "default");
+		if (strcmp(json_str_or(dev, "path", ""), "/") == 0 && strcmp(pool, "default") != 0 &&
+		    strcmp(pool, driver) != 0)
+			return error_set(err, ERROR_UNSUPPORTED,
+					 "the root disk of '%s' cannot move to the pool \"%s\": it was made with the storage "
+					 "driver \"%s\"", w->name, pool, driver);
+	}
+	return 0;
+}
+
 static int check_update(struct work *w, struct instance *inst, struct error *err)
 {
 	AUTO_JSON cJSON *expanded = NULL;
@@ -135,7 +152,8 @@ static int check_update(struct work *w, struct instance *inst, struct error *err
 		return -1;
 	work_fill_volatile(w->b, new);
 	instance_expand(w->b, new, &expanded, &devices);
-	if (devices_check_added(json_obj(w->args, "was_devices"), devices, err) < 0)
+	if (devices_check_added(json_obj(w->args, "was_devices"), devices, err) < 0 ||
+	    check_pool(w, inst->desired, devices, err) < 0)
 		return -1;
 	if (idmap_assign(w->b, new, expanded, w->name, err) < 0)
 		return -1;
