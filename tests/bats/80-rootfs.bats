@@ -466,7 +466,8 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	assert "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 "the other one still needs it"
 	"$hi" --root "$D/b" --undo
 	[[ ! -e /sys/class/net/hb$n ]]
-	! pgrep -f -- "--pid-file=$D/"
+	run pgrep -f -- "--pid-file=$D/"
+	assert "$status" -ne 0 "a dnsmasq stays behind: $output"
 	if [[ ! -d /run/berth-host-init ]]; then # nobody else's is set up
 		assert "$(cat /etc/subuid /etc/subgid /proc/sys/net/ipv4/ip_forward; nft list tables)" = "$before"
 	fi

@@ -222,6 +222,7 @@ static void test_long_names_and_pax(void **state)
 	TAR_ADD(&a, .name = "base", .prefix = "etc/prefix", .data = "p");
 	tar_build_end(&a);
 	AUTO_JSON cJSON *report = inspect(&a, &whole, &out, &err);
+	assert_non_null(report);
 	assert_string_equal(err.msg, "");
 	strbuf_addf(&want, "rootfs/%s -> %s", name, link);
 	expect_entry(&out, 2, want.buf, "");
@@ -247,6 +248,7 @@ static void test_owners_times_xattrs(void **state)
 	TAR_ADD(&a, .name = "etc/f", .data = "x", .mode = 04755, .gid = "0000017");
 	tar_build_end(&a);
 	AUTO_JSON cJSON *report = inspect(&a, &whole, &out, &err);
+	assert_non_null(report);
 	assert_string_equal(err.msg, "");
 	entry_at(&out, 2, &e, &name, &data);
 	assert_int_equal(e.mode, 04755);
@@ -373,6 +375,7 @@ static void test_harmless_repetition(void **state)
 	TAR_ADD(&a, .name = "etc/x", .type = '1', .link = "etc/x");
 	tar_build_end(&a);
 	AUTO_JSON cJSON *report = inspect(&a, &whole, &out, &err);
+	assert_non_null(report);
 	assert_string_equal(err.msg, "");
 	expect_entry(&out, 3, "rootfs/etc/x", "new");
 	expect_entry(&out, 4, "rootfs/etc", "");
