@@ -74,7 +74,7 @@ static enum op_result delete_hide(struct op *op, struct error *err)
 		return OP_FAIL;
 	}
 	strmap_remove(d->store->images, d->fingerprint);
-	return fs_sync_dir(kept ? d->home : d->store->dir, err) ? OP_FAIL : OP_DONE;
+	return OP_DONE;
 }
 
 static enum op_result delete_unhide(struct op *op, struct error *err)
@@ -93,6 +93,14 @@ static enum op_result delete_unhide(struct op *op, struct error *err)
 	    store_load_one(d->store, d->fingerprint, err))
 		return OP_FAIL;
 	return OP_DONE;
+}
+
+/* From here on it is gone. */
+static enum op_result delete_commit(struct op *op, struct error *err)
+{
+	struct deletion *d = op_data(op);
+
+	return fs_sync_dir(json_bool(op_args(op), "kept", false) ? d->home : d->store->dir, err) ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result delete_aliases(struct op *op, struct error *err)
@@ -125,7 +133,8 @@ static enum op_result delete_remove(struct op *op, struct error *err)
 
 static const struct op_step delete_steps[] = {
 	{ "hide", delete_hide, delete_unhide, 0, 0 },
-	{ "aliases", delete_aliases, NULL, 0, OP_COMMIT },
+	{ "commit", delete_commit, NULL, 0, OP_COMMIT },
+	{ "aliases", delete_aliases, NULL, 0, 0 },
 	{ "remove", delete_remove, NULL, LONG_TIME_S, 0 },
 	{ 0 },
 };
