@@ -190,6 +190,59 @@ refuses() {
 	assert "$(ls -A "$BATS_TEST_TMPDIR/out")" = ""
 }
 
+# A server that breaks off in the middle of an export: "close" ends the connection, "stall" says nothing more.
+broken_server() {
+	cat >"$BATS_TEST_TMPDIR/server" <<-'END'
+		#!/bin/bash
+		answer() { printf 'HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n%s' "$1" "${#2}" "$2"; }
+		while IFS=' ' read -r method path _; do
+			while IFS= read -r line && [[ $line != $'\r' ]]; do :; done
+			case $path in
+			*/aliases/*) answer '404 Not Found' '{"type":"error","error":"Image alias not found","error_code":404}' ;;
+			*/export)
+				printf 'HTTP/1.1 200 OK\r\nContent-Disposition: inline;filename=abcd.tar.gz\r\nContent-Length: 1000\r\n\r\n12345'
+				[[ $1 == close ]] && exit
+				sleep 30
+				;;
+			*) answer '200 OK' '{"type":"sync","metadata":{"fingerprint":"abcd"}}' ;;
+			esac
+		done
+	END
+	chmod +x "$BATS_TEST_TMPDIR/server"
+	socat "UNIX-LISTEN:$BATS_TEST_TMPDIR/s,fork" "EXEC:$BATS_TEST_TMPDIR/server $1" 3>&- &
+	SERVER=$!
+	wait_for 5 test -S "$BATS_TEST_TMPDIR/s"
+}
+
+@test "a download that breaks off leaves no file" {
+	mkdir "$BATS_TEST_TMPDIR/out"
+	broken_server close
+	run_berth 1 --socket "$BATS_TEST_TMPDIR/s" image export abcd "$BATS_TEST_TMPDIR/out/x"
+	kill "$SERVER"
+	assert "$(ls -A "$BATS_TEST_TMPDIR/out")" = ""
+}
+
+@test "an export that is interrupted leaves no file" {
+	mkdir "$BATS_TEST_TMPDIR/out"
+	broken_server stall
+	"$BERTH" --socket "$BATS_TEST_TMPDIR/s" image export abcd "$BATS_TEST_TMPDIR/out/x" </dev/null 3>&- &
+	local pid=$!
+	wait_for 5 eval '[[ -n $(ls -A "$BATS_TEST_TMPDIR/out") ]]'
+	kill -TERM "$pid"
+	wait "$pid" || true
+	kill "$SERVER"
+	assert "$(ls -A "$BATS_TEST_TMPDIR/out")" = ""
+}
+
+@test "progress is shown on a terminal" {
+	tar czf "$BATS_TEST_TMPDIR/i.tar.gz" -C "$(tree)" rootfs
+	run script -qec "'$BERTH' image import '$BATS_TEST_TMPDIR/i.tar.gz' --alias tty" /dev/null </dev/null
+	assert "$status" = 0
+	contains "$output" "Transferring: 100%"
+	contains "$output" "Image imported with fingerprint: $(sha256 "$BATS_TEST_TMPDIR/i.tar.gz")"
+	run_berth image delete tty
+}
+
 @test "an image is deleted while an instance lies on it: the instance goes on" {
 	tar czf "$BATS_TEST_TMPDIR/i.tar.gz" -C "$(tree)" rootfs
 	run_berth image import "$BATS_TEST_TMPDIR/i.tar.gz" --alias gone
