@@ -156,6 +156,10 @@ void object_note_pending(const cJSON *operation)
 	}
 	if (names.len)
 		fprintf(stderr, "note: takes effect after a restart: %s\n", names.buf);
+	cJSON_ArrayForEach(item, json_arr(json_obj(operation, "metadata"), "warnings")) {
+		if (cJSON_IsString(item))
+			fprintf(stderr, "warning: not changed now: %s\n", item->valuestring);
+	}
 }
 
 static cJSON *writable_part(const struct object *o)

@@ -83,7 +83,7 @@ static int reserve(struct work *w, struct error *err)
 		return -1;
 	work_fill_volatile(w->b, desired);
 	instance_expand(w->b, desired, &expanded, &devices);
-	if (storage_choose(w->b, devices, &driver, err) < 0 ||
+	if (devices_check_added(NULL, devices, err) < 0 || storage_choose(w->b, devices, &driver, err) < 0 ||
 	    idmap_assign(w->b, desired, expanded, w->name, err) < 0)
 		return -1;
 	if (fingerprint_of(w)[0] == '\0')

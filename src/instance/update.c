@@ -215,6 +215,7 @@ static enum op_result step_unwrite(struct op *op, struct error *err)
 static void move_to_pending(struct work *w, const char *name, const char *why)
 {
 	cJSON *applied = json_arr(w->scratch, "applied"), *item, *next;
+	AUTO_FREE char *text = mem_printf("%s: %s", name, why);
 
 	for (item = applied->child; item != NULL; item = next) {
 		next = item->next;
@@ -222,7 +223,7 @@ static void move_to_pending(struct work *w, const char *name, const char *why)
 			cJSON_Delete(cJSON_DetachItemViaPointer(applied, item));
 	}
 	cJSON_AddItemToArray(json_arr(w->scratch, "pending"), cJSON_CreateString(name));
-	log_warning("instance '%s': '%s' could not be changed live: %s", w->name, name, why);
+	cJSON_AddItemToArray(json_arr(w->scratch, "warnings"), cJSON_CreateString(text));
 }
 
 static enum op_result next_command(struct op *op, struct error *err);
@@ -245,11 +246,15 @@ static enum op_result finish_live(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	struct instance *inst = registry_find(w->b->registry, w->name, err);
 	cJSON *pending = json_arr(w->scratch, "pending");
+	const cJSON *warning;
 
 	if (inst == NULL)
 		return OP_FAIL;
 	op_metadata_set(op, "applied", cJSON_Duplicate(json_arr(w->scratch, "applied"), true));
 	op_metadata_set(op, "pending", cJSON_Duplicate(pending, true));
+	op_metadata_set(op, "warnings", cJSON_Duplicate(json_arr(w->scratch, "warnings"), true));
+	cJSON_ArrayForEach(warning, json_arr(w->scratch, "warnings"))
+		log_warning("instance '%s': not changed live: %s", w->name, warning->valuestring);
 	if (cJSON_GetArraySize(pending) == 0)
 		return OP_DONE;
 	json_set(inst->desired, "pending", cJSON_Duplicate(pending, true));
@@ -302,6 +307,7 @@ static enum op_result step_live(struct op *op, struct error *err)
 	change.applied = cJSON_AddArrayToObject(w->scratch, "applied");
 	change.pending = cJSON_AddArrayToObject(w->scratch, "pending");
 	change.commands = cJSON_AddArrayToObject(w->scratch, "commands");
+	change.warnings = cJSON_AddArrayToObject(w->scratch, "warnings");
 	/* what already waited goes on waiting */
 	cJSON_ArrayForEach(before, json_arr(inst->desired, "pending"))
 		cJSON_AddItemToArray(change.pending, cJSON_Duplicate(before, true));
