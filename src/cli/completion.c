@@ -145,6 +145,12 @@ static void put_option_line(struct strbuf *out, const char *line)
 			value = NULL;
 	}
 	for (i = 0; i < n; i++) {
+		if (lengths[i] == strlen("--profile") && strncmp(names[i], "--profile", lengths[i]) == 0) {
+			value = "PROFILE";
+			value_length = strlen(value);
+		}
+	}
+	for (i = 0; i < n; i++) {
 		strbuf_addf(out, " %.*s", (int)lengths[i], names[i]);
 		if (value)
 			strbuf_addf(out, "=%.*s", (int)value_length, value);
