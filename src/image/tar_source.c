@@ -287,6 +287,7 @@ static int fill(struct tar_source *s, struct error *err)
 	if (!s->packing && detect(s, err))
 		return -1;
 	while (s->give_pos == s->give_len && !s->end) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): detect() set it */
 		if (raw_fill(s, err) || s->packing->step(s, err))
 			return -1;
 	}

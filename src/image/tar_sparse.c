@@ -106,6 +106,7 @@ int tar_sparse_in_data(struct tar_sparse *sp, struct tar_source *source, uint64_
 		return error_set(err, ERROR_INVALID, "a sparse file has two maps");
 	if (next_number(&l, &n, err))
 		return -1;
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): next_number() set it */
 	for (; n; n--) {
 		if (next_number(&l, &offset, err) || next_number(&l, &len, err) ||
 		    tar_sparse_add(sp, offset, len, err))

@@ -394,6 +394,7 @@ void registry_free(struct registry *r)
 	if (r == NULL)
 		return;
 	while ((f = LIST_FIRST(&r->refreshes)) != NULL) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): refresh_free() took it off the list */
 		proc_abandon(f->proc);
 		refresh_free(f);
 	}
