@@ -9,10 +9,13 @@
 
 #include "api/resources_devices.h"
 #include "api/sysfs.h"
+#include "base/fs.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 #define CPU "/sys/devices/system/cpu/cpu%d"
 #define CPUS_MAX 4096
+#define NODES_MAX 64
 
 /* ---- cpu */
 
@@ -104,7 +107,7 @@ static int64_t numa_node_of(int cpu)
 	char path[80];
 	int node;
 
-	for (node = 0; node < 64; node++) {
+	for (node = 0; node < NODES_MAX; node++) {
 		snprintf(path, sizeof(path), CPU "/node%d", cpu, node);
 		if (access(path, F_OK) == 0)
 			return node;
@@ -168,61 +171,60 @@ static cJSON *cpu_json(void)
 
 /* ---- memory */
 
-/* The number behind "MemTotal:" (kB, or a count); node lines begin with "Node 0 ". */
-static int64_t meminfo_value(const char *path, const char *field)
+/* The number behind "MemTotal:" (kB, or a count); lines of a node begin with "Node 0 ". */
+static int64_t meminfo_value(const char *text, const char *field)
 {
-	FILE *f = fopen(path, "re");
-	char line[256], *at;
-	long long kib = -1;
+	size_t n = strlen(field);
+	const char *at;
+	long long value = 0;
 
-	while (f && kib < 0 && fgets(line, sizeof(line), f)) {
-		at = strstr(line, field);
-		if (at && (at == line || at[-1] == ' ') && at[strlen(field)] == ':')
-			sscanf(at + strlen(field) + 1, "%15lld", &kib);
+	for (at = strstr(text, field); at; at = strstr(at + n, field)) {
+		if (at[n] != ':' || (at != text && at[-1] != ' ' && at[-1] != '\n'))
+			continue;
+		sscanf(at + n + 1, "%15lld", &value);
+		break;
 	}
-	if (f)
-		fclose(f);
-	return kib < 0 ? 0 : kib;
+	return value;
 }
 
-static cJSON *nodes_json(void)
+static cJSON *node_json(int node)
 {
-	cJSON *list = cJSON_CreateArray();
-	int node;
+	AUTO_FREE char *path = mem_printf("/sys/devices/system/node/node%d/meminfo", node);
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	cJSON *v;
 
-	for (node = 0; node < 64; node++) {
-		char path[80];
-		int64_t total;
-		cJSON *v;
-
-		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", node);
-		total = meminfo_value(path, "MemTotal");
-		if (total == 0)
-			continue;
-		v = cJSON_CreateObject();
-		json_set_int(v, "numa_node", node);
-		json_set_int(v, "hugepages_used", 0);
-		json_set_int(v, "hugepages_total", 0);
-		json_set_int(v, "used", meminfo_value(path, "MemUsed") * 1024);
-		json_set_int(v, "total", total * 1024);
-		cJSON_AddItemToArray(list, v);
-	}
-	return list;
+	if (access(path, F_OK) < 0 || fs_read_file(path, 65536, &text, &err) < 0)
+		return NULL;
+	v = cJSON_CreateObject();
+	json_set_int(v, "numa_node", node);
+	json_set_int(v, "hugepages_used", 0);
+	json_set_int(v, "hugepages_total", 0);
+	json_set_int(v, "used", meminfo_value(text.buf, "MemUsed") * 1024);
+	json_set_int(v, "total", meminfo_value(text.buf, "MemTotal") * 1024);
+	return v;
 }
 
 static cJSON *memory_json(void)
 {
-	static const char file[] = "/proc/meminfo";
-	int64_t total = meminfo_value(file, "MemTotal"), page = meminfo_value(file, "Hugepagesize") * 1024;
-	int64_t huge = meminfo_value(file, "HugePages_Total"), huge_free = meminfo_value(file, "HugePages_Free");
-	int64_t available = meminfo_value(file, "MemAvailable");
-	cJSON *v = cJSON_CreateObject();
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	cJSON *v = cJSON_CreateObject(), *nodes = cJSON_CreateArray(), *item;
+	int64_t total, page, huge;
+	int node;
 
-	json_set(v, "nodes", nodes_json());
+	(void)fs_read_file("/proc/meminfo", 65536, &text, &err);
+	total = meminfo_value(text.buf, "MemTotal");
+	page = meminfo_value(text.buf, "Hugepagesize") * 1024;
+	huge = meminfo_value(text.buf, "HugePages_Total");
+	for (node = 0; node < NODES_MAX; node++)
+		if ((item = node_json(node)))
+			cJSON_AddItemToArray(nodes, item);
+	json_set(v, "nodes", nodes);
 	json_set_int(v, "hugepages_total", huge * page);
-	json_set_int(v, "hugepages_used", (huge - huge_free) * page);
+	json_set_int(v, "hugepages_used", (huge - meminfo_value(text.buf, "HugePages_Free")) * page);
 	json_set_int(v, "hugepages_size", page);
-	json_set_int(v, "used", (total - available) * 1024);
+	json_set_int(v, "used", (total - meminfo_value(text.buf, "MemAvailable")) * 1024);
 	json_set_int(v, "total", total * 1024);
 	return v;
 }
