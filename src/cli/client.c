@@ -73,6 +73,7 @@ void client_close(struct client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	c->kept = false;
 }
 
 static int connect_failed(const struct client *c, int sys, struct error *err)
@@ -330,6 +331,7 @@ int client_receive(struct client *c, struct exchange *x, struct error *err)
 	}
 	if (rc < 0 || (!x->keep && !x->parser.upgrade))
 		client_close(c);
+	c->kept = c->fd >= 0;
 	return rc;
 }
 

@@ -48,12 +48,33 @@ static int send_text(struct client *c, const struct strbuf *text, struct error *
 	return -1;
 }
 
+/* *ret_stale: a kept connection ended before a byte of the answer: the server closed it just now. */
+static int exchange(struct client *c, const struct strbuf *text, struct exchange *x, bool *ret_stale,
+		    struct error *err)
+{
+	int rc;
+
+	exchange_init(x);
+	*ret_stale = false;
+	if (client_connect(c, err) < 0)
+		return -1;
+	*ret_stale = c->kept;
+	rc = client_send(c, text->buf, text->len, err);
+	if (rc == 0)
+		rc = client_receive(c, x, err);
+	else
+		client_close(c);
+	*ret_stale = *ret_stale && rc < 0 && !x->started;
+	return rc;
+}
+
 int client_request(struct client *c, const char *method, const char *path, const cJSON *body,
 		   const char *if_match, struct response *ret, struct error *err)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_FREE char *json = body ? json_text(body) : NULL;
 	struct exchange x;
+	bool stale;
 	int rc;
 
 	*ret = (struct response){ 0 };
@@ -62,10 +83,12 @@ int client_request(struct client *c, const char *method, const char *path, const
 	if (request_text(&text, method, path, json, if_match, err) < 0)
 		return -1;
 	debug_request(c, method, path, json);
-	if (send_text(c, &text, err) < 0)
-		return -1;
-	exchange_init(&x);
-	rc = client_receive(c, &x, err);
+	rc = exchange(c, &text, &x, &stale, err);
+	if (rc < 0 && stale && !strcmp(method, "GET")) {
+		exchange_clear(&x);
+		error_clear(err);
+		rc = exchange(c, &text, &x, &stale, err);
+	}
 	if (rc == 0) {
 		client_response(&x, ret);
 		debug_answer(c, ret);

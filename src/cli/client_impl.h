@@ -13,6 +13,7 @@
 struct client {
 	char *socket_path;
 	int fd;           /* -1: not connected */
+	bool kept;        /* from an earlier exchange */
 	bool quiet;
 	bool debug;
 	struct strbuf in; /* read past the last answer: only after an upgrade */

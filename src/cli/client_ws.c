@@ -99,11 +99,9 @@ static int ws_handshake(struct client *c, const char *path, struct error *err)
 	rc = client_receive(c, &x, err);
 	if (rc == 0 && (x.parser.status_code != 101 || !x.accept || strcmp(x.accept, WS_ACCEPT) != 0)) {
 		client_response(&x, &r);
-		error_clear(err);
-		client_check(&r, "GET", path, err);
-		rc = -1;
-		if (err->code == ERROR_NONE)
-			error_set(err, ERROR_TOOL, "berthd opened no websocket for %s", path);
+		rc = error_set(err, ERROR_TOOL, "berthd opened no websocket for %s", path);
+		if (r.status >= 400)
+			client_check(&r, "GET", path, err);
 		response_clear(&r);
 		client_close(c);
 	}

@@ -160,7 +160,7 @@ static int copy_run(struct cli *cli, int argc, char **argv, struct error *err)
 		if (opt == '?')
 			return CLI_USAGE;
 		if (take_option(&c, opt, err) < 0)
-			return -1;
+			return cli_usage(cli, "%s", err->msg);
 	}
 	rc = cli_argc(cli, argc, 2, 2);
 	if (rc != 0)

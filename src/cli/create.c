@@ -267,7 +267,7 @@ static int parse(struct cli *cli, int argc, char **argv, struct create *c, struc
 		if (opt == OPT_CONSOLE && !c->launch)
 			return cli_usage(cli, "--console is for launch");
 		if (take_option(c, opt, err) < 0)
-			return -1;
+			return cli_usage(cli, "%s", err->msg);
 	}
 	if (c->no_profiles && cJSON_GetArraySize(c->profiles) > 0)
 		return cli_usage(cli, "--no-profiles and --profile exclude each other");

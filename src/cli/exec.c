@@ -184,7 +184,7 @@ static int parse(struct cli *cli, int argc, char **argv, struct exec_options *o,
 			return CLI_USAGE;
 		if (opt != -1) {
 			if (take_option(o, opt, err) < 0)
-				return -1;
+				return cli_usage(cli, "%s", err->msg);
 			continue;
 		}
 		if (*ret_name || optind >= argc || !strcmp(argv[optind - 1], "--"))

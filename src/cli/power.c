@@ -205,7 +205,7 @@ static int parse_options(struct cli *cli, int argc, char **argv, struct power *p
 		    (opt >= 3 && opt != 'f' && strcmp(p->action, "start") != 0))
 			return cli_usage(cli, "unknown option '%s'", argv[optind - 1]);
 		if (opt == 2 && units_parse_int(optarg, -1, 86400, &p->timeout, err) < 0)
-			return error_wrap(err, "--timeout");
+			return cli_usage(cli, "--timeout: %s", err->msg);
 		p->all |= opt == 1;
 		p->force |= opt == 'f';
 		p->console |= opt == 3;
