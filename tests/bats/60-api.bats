@@ -171,7 +171,7 @@ alive() {
 	assert "$(field .error)" = "Operation not found"
 	run_berth init bb "$(name op)"
 	run_berth operation list -f json
-	id=$(jq -r '.[0].id' <<<"$output")
+	id=$(jq -r 'max_by(.created_at).id' <<<"$output") # the newest: it is kept for 5 s
 	api DELETE "/1.0/operations/$id"
 	assert "$http" = 400
 	assert "$(field .error)" = "Only running operations can be cancelled"
