@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -50,6 +51,19 @@ static int become(uid_t uid, gid_t gid)
 	return (int)syscall(SYS_setresuid, uid, uid, uid);
 }
 
+/* The kernel's own call: glibc's refuses the two signals that it keeps for itself, and those may be ignored too. */
+static void default_action(int signum)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		uint64_t mask;
+	} action = { .handler = SIG_DFL };
+
+	syscall(SYS_rt_sigaction, signum, &action, NULL, sizeof(action.mask));
+}
+
 static int place_fds(const struct spawn *s)
 {
 	int high[SPAWN_FDS_MAX];
@@ -75,7 +89,7 @@ __attribute__((noinline)) static void run_child(const struct spawn *s, const cha
 	int reason;
 
 	for (int signum = 1; signum < NSIG; signum++)
-		signal(signum, SIG_DFL);
+		default_action(signum);
 	if (setsid() >= 0 && (!s->use_ids || become(s->uid, s->gid) == 0) && chdir(s->cwd) == 0 &&
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && place_fds(s) == 0) {
 		if (getppid() != parent)
