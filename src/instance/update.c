@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "instance/work.h"
+#include "model/key_types.h"
 #include "model/profile.h"
 #include "model/settings.h"
 
@@ -21,19 +22,31 @@ static bool has_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* volatile.* is berth's own: what the client sends back of it is not a change. */
-static void keep_volatile(cJSON *config, const cJSON *old_config)
+/* Of volatile.*, a client may choose the addresses and interface names of nics; the rest is berth's own. */
+static bool may_choose(const char *key)
 {
-	cJSON *item, *next;
+	return type_has_suffix(key, ".hwaddr") || type_has_suffix(key, ".host_name");
+}
 
-	for (item = config->child; item != NULL; item = next) {
-		next = item->next;
-		if (has_prefix(item->string, "volatile."))
-			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
-	}
-	cJSON_ArrayForEach(item, old_config)
-		if (has_prefix(item->string, "volatile."))
+/*
+ * What a client sends back of berth's own keys is what it read a moment ago, not a change; what it leaves out
+ * stays. A volatile key that berth does not have is a mistake.
+ */
+static int keep_volatile(cJSON *config, const cJSON *old_config, struct error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, config)
+		if (has_prefix(item->string, "volatile.") && !may_choose(item->string) &&
+		    cJSON_GetObjectItemCaseSensitive(old_config, item->string) == NULL)
+			return error_set(err, ERROR_INVALID, "%s is set by berth, not by clients", item->string);
+	cJSON_ArrayForEach(item, old_config) {
+		if (!has_prefix(item->string, "volatile."))
+			continue;
+		if (!may_choose(item->string) || cJSON_GetObjectItemCaseSensitive(config, item->string) == NULL)
 			json_set(config, item->string, cJSON_Duplicate(item, true));
+	}
+	return 0;
 }
 
 /* An empty value unsets a key (LXD's clients send that), also for PATCH. */
@@ -81,11 +94,11 @@ static cJSON *changed(const cJSON *old, const cJSON *change, bool patch, struct 
 	const cJSON *flag = cJSON_GetObjectItemCaseSensitive(change, "ephemeral");
 
 	if (take_member(v, change, "config", patch, err) < 0 || take_member(v, change, "devices", patch, err) < 0 ||
-	    take_member(v, change, "profiles", patch, err) < 0) {
+	    take_member(v, change, "profiles", patch, err) < 0 ||
+	    keep_volatile(json_obj(v, "config"), json_obj(old, "config"), err) < 0) {
 		cJSON_Delete(v);
 		return NULL;
 	}
-	keep_volatile(json_obj(v, "config"), json_obj(old, "config"));
 	drop_empty(json_obj(v, "config"));
 	if (json_str(change, "description") != NULL || !patch)
 		json_set_str(v, "description", json_str_or(change, "description", ""));
@@ -97,23 +110,32 @@ static cJSON *changed(const cJSON *old, const cJSON *change, bool patch, struct 
 /* ---- check */
 
 /* Files in an overlay's upper layer belong to mapped ids: another map would leave them with strangers. */
-static int check_idmap(struct work *w, const cJSON *old, const cJSON *new, struct error *err)
+static int check_idmap(const struct berthd *b, const struct instance *inst, const cJSON *new_config, struct error *err)
 {
-	AUTO_JSON cJSON *old_config = NULL;
-	AUTO_JSON cJSON *old_devices = NULL;
-	AUTO_JSON cJSON *new_config = NULL;
-	AUTO_JSON cJSON *new_devices = NULL;
-	uint32_t a, b, size;
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	uint32_t was, now, size;
 
-	instance_expand(w->b, old, &old_config, &old_devices);
-	instance_expand(w->b, new, &new_config, &new_devices);
-	idmap_of(w->b, old_config, &a, &size);
-	idmap_of(w->b, new_config, &b, &size);
-	if (a == b || (strcmp(json_str_or(old, "driver", ""), "dir") == 0 && w->b->probe->idmapped_mounts))
+	instance_expand(b, inst->desired, &config, &devices);
+	idmap_of(b, config, &was, &size);
+	idmap_of(b, new_config, &now, &size);
+	if (was == now || (strcmp(json_str_or(inst->desired, "driver", ""), "dir") == 0 && b->probe->idmapped_mounts))
 		return 0;
 	return error_set(err, ERROR_UNSUPPORTED,
 			 "the id map of '%s' cannot change any more: its files lie in an overlay as ids %u+; make a new "
-			 "instance with security.privileged or security.idmap.* set", w->name, a);
+			 "instance with security.privileged or security.idmap.* set", inst->name, was);
+}
+
+/* Gives desired the id map that its expanded config asks for, when the instance can still take it. */
+static int assign_idmap(struct berthd *b, const struct instance *inst, cJSON *desired, cJSON *expanded, struct error *err)
+{
+	static const char *const keys[] = { "volatile.idmap.base", "volatile.idmap.size" };
+
+	if (idmap_assign(b, desired, expanded, inst->name, err) < 0)
+		return -1;
+	for (size_t i = 0; i < 2; i++)
+		json_set_str(expanded, keys[i], json_str(json_obj(desired, "config"), keys[i]));
+	return check_idmap(b, inst, expanded, err);
 }
 
 /* A pool that is a storage driver's name decides at creation only. */
@@ -155,9 +177,7 @@ static int check_update(struct work *w, struct instance *inst, struct error *err
 	if (devices_check_added(json_obj(w->args, "was_devices"), devices, err) < 0 ||
 	    check_pool(w, inst->desired, devices, err) < 0)
 		return -1;
-	if (idmap_assign(w->b, new, expanded, w->name, err) < 0)
-		return -1;
-	return check_idmap(w, inst->desired, new, err);
+	return assign_idmap(w->b, inst, new, expanded, err);
 }
 
 static enum op_result step_check(struct op *op, struct error *err)
@@ -255,7 +275,7 @@ static enum op_result finish_live(struct op *op, struct error *err)
 	op_metadata_set(op, "warnings", cJSON_Duplicate(json_arr(w->scratch, "warnings"), true));
 	cJSON_ArrayForEach(warning, json_arr(w->scratch, "warnings"))
 		log_warning("instance '%s': not changed live: %s", w->name, warning->valuestring);
-	if (cJSON_GetArraySize(pending) == 0)
+	if (cJSON_GetArraySize(pending) == 0 && cJSON_GetArraySize(json_arr(inst->desired, "pending")) == 0)
 		return OP_DONE;
 	json_set(inst->desired, "pending", cJSON_Duplicate(pending, true));
 	return registry_save(w->b->registry, inst, err) < 0 ? OP_FAIL : OP_DONE;
@@ -374,6 +394,7 @@ static int check_with(struct berthd *b, const struct instance *inst, const char 
 {
 	const cJSON *names = json_arr(inst->desired, "profiles"), *item;
 	const cJSON **list = mem_alloc(((size_t)cJSON_GetArraySize(names) + 1) * sizeof(*list));
+	AUTO_JSON cJSON *desired = cJSON_Duplicate(inst->desired, true);
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
 	size_t n = 0;
@@ -386,7 +407,8 @@ static int check_with(struct berthd *b, const struct instance *inst, const char 
 	}
 	config_expand(list, n, inst->desired, &config, &devices);
 	free(list);
-	if (config_validate(config, b->probe, err) < 0 || devices_validate(devices, err) < 0)
+	if (config_validate(config, b->probe, err) < 0 || devices_validate(devices, err) < 0 ||
+	    assign_idmap(b, inst, desired, config, err) < 0)
 		return error_wrap(err, "instance '%s' uses this profile", inst->name);
 	return 0;
 }

@@ -216,6 +216,20 @@ load helpers
 	run_berth delete "$c"
 }
 
+@test "volatile keys: addresses can be chosen, the rest is berth's own" {
+	local c
+	c=$(name vo)
+	run_berth init bb "$c"
+	run_berth config set "$c" volatile.eth0.hwaddr=00:16:3e:11:22:33
+	run_berth config get "$c" volatile.eth0.hwaddr
+	assert "$output" = 00:16:3e:11:22:33
+	refused 1 "must be a MAC address" config set "$c" volatile.eth0.hwaddr=nonsense
+	refused 1 "volatile.nosuch is set by berth" config set "$c" volatile.nosuch=1
+	run_berth start "$c"
+	assert "$(in_container "$c" cat /sys/class/net/eth0/address)" = 00:16:3e:11:22:33
+	run_berth delete -f "$c"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
