@@ -209,7 +209,8 @@ static int parse_types(const char *list, int *ret, struct error *err)
 			if (strlen(types[i].name) == len && memcmp(types[i].name, list, len) == 0)
 				bit = types[i].bit;
 		if (bit == 0)
-			return error_set(err, ERROR_INVALID, "'%.*s' isn't a supported event type", (int)len, list);
+			return error_set(err, ERROR_INVALID, "'%.*s' isn't a supported event type", (int)len,
+					 list);
 		*ret |= bit;
 	}
 	return 0;

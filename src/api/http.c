@@ -129,9 +129,11 @@ static size_t unescape_cb(void *cls, struct MHD_Connection *mhd, char *s)
 
 static struct MHD_Daemon *start_daemon(struct http *h, int fd)
 {
+	const unsigned flags =
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
+
 	MHD_set_panic_func(panic_cb, NULL);
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG,
-				0, NULL, NULL, exchange_request_cb, h,
+	return MHD_start_daemon(flags, 0, NULL, NULL, exchange_request_cb, h,
 				MHD_OPTION_EXTERNAL_LOGGER, mhd_log_cb, NULL,
 				MHD_OPTION_LISTEN_SOCKET, fd,
 				MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,

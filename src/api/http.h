@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "berthd.h"
 
-/* Listens on the unix socket (0660, group `berth` when it exists); refuses when another daemon answers there. */
+/* A unix socket (0660, group `berth` when it exists); refuses when another daemon answers there. */
 struct http *http_listen(struct berthd *b, const char *socket_path, struct error *err);
 void http_free(struct http *h); /* closes all connections, unlinks the socket */
 
@@ -22,7 +22,8 @@ void http_free(struct http *h); /* closes all connections, unlinks the socket */
 struct websocket;
 struct websocket_handler {
 	void (*on_open)(struct websocket *ws, void *data); /* may be NULL */
-	void (*on_message)(struct websocket *ws, int opcode, const void *msg, size_t len, void *data); /* whole messages, <= 1 MiB */
+	/* whole messages, <= 1 MiB */
+	void (*on_message)(struct websocket *ws, int opcode, const void *msg, size_t len, void *data);
 	void (*on_close)(struct websocket *ws, void *data); /* ws is gone afterwards */
 };
 struct request;

@@ -43,7 +43,8 @@ static void unwatch(struct exchange *x)
 	epoll_ctl(x->http->gone_fd, EPOLL_CTL_DEL, x->connection->fd, NULL);
 }
 
-/* A waiting connection goes on: libmicrohttpd will call exchange_request_cb() again when prepare_cb() runs it. */
+/* A waiting connection goes on: exchange_request_cb() is called again when prepare_cb() runs libmicrohttpd.
+ */
 static void resume(struct exchange *x, enum exchange_phase phase)
 {
 	unwatch(x);
@@ -192,14 +193,15 @@ static enum MHD_Result queue_reply(struct exchange *x)
 	return ret;
 }
 
-/* The reply to a body that will not end soon, past libmicrohttpd (which has written nothing for this request). */
+/* The reply to a body that will not end soon, past libmicrohttpd (which has written nothing yet). */
 static void refuse_early(struct exchange *x)
 {
 	const struct reply *reply = &x->request->reply;
-	char *text = mem_printf("HTTP/1.1 %u %s\r\nContent-Type: application/json\r\n"
-				"X-Content-Type-Options: nosniff\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-				reply->status, MHD_get_reason_phrase_for(reply->status), reply->len,
-				reply->text ? reply->text : "");
+	char *text = mem_printf(
+		"HTTP/1.1 %u %s\r\nContent-Type: application/json\r\n"
+		"X-Content-Type-Options: nosniff\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+		reply->status, MHD_get_reason_phrase_for(reply->status), reply->len,
+		reply->text ? reply->text : "");
 
 	if (send(x->connection->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		log_debug("cannot refuse a request body: %m");
@@ -271,8 +273,9 @@ static enum MHD_Result body_ended(struct exchange *x)
 	return MHD_YES;
 }
 
-enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-				    const char *version, const char *data, size_t *data_len, void **con_cls)
+enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const char *url,
+				    const char *method, const char *version, const char *data,
+				    size_t *data_len, void **con_cls)
 {
 	struct exchange *x = *con_cls;
 

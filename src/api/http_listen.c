@@ -42,11 +42,13 @@ static int remove_stale(const struct sockaddr_un *addr, struct error *err)
 	if (lstat(addr->sun_path, &st) < 0)
 		return errno == ENOENT ? 0 : error_sys(err, errno, "cannot look at '%s'", addr->sun_path);
 	if (!S_ISSOCK(st.st_mode))
-		return error_set(err, ERROR_CONFLICT, "'%s' is in the way: it is not a socket", addr->sun_path);
+		return error_set(err, ERROR_CONFLICT, "'%s' is in the way: it is not a socket",
+				 addr->sun_path);
 	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN)
 		return error_set(err, ERROR_CONFLICT, "another daemon answers on '%s'", addr->sun_path);
 	if (errno != ECONNREFUSED)
-		return error_sys(err, errno, "cannot tell whether another daemon answers on '%s'", addr->sun_path);
+		return error_sys(err, errno, "cannot tell whether another daemon answers on '%s'",
+				 addr->sun_path);
 	if (unlink(addr->sun_path) < 0)
 		return error_sys(err, errno, "cannot remove the old socket '%s'", addr->sun_path);
 	return 0;
@@ -60,7 +62,8 @@ static int bind_and_listen(int fd, const struct sockaddr_un *addr, struct error 
 	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
 		return error_sys(err, errno, "cannot bind '%s'", addr->sun_path);
 	if (gid != (gid_t)-1 && lchown(addr->sun_path, (uid_t)-1, gid) < 0)
-		log_warning("cannot give '%s' to the group %s: %s", addr->sun_path, GROUP_NAME, strerror(errno));
+		log_warning("cannot give '%s' to the group %s: %s", addr->sun_path, GROUP_NAME,
+			    strerror(errno));
 	if (chmod(addr->sun_path, 0660) < 0)
 		return error_sys(err, errno, "cannot set the mode of '%s'", addr->sun_path);
 	if (listen(fd, SOMAXCONN) < 0)

@@ -63,7 +63,7 @@ struct http {
 	struct MHD_Daemon *mhd;
 	char *socket_path;
 	int gone_fd; /* epoll: tells of suspended clients that hung up */
-	bool kicked; /* libmicrohttpd has work that its epoll fd does not tell of: run it before the loop sleeps */
+	bool kicked; /* libmicrohttpd has work that its epoll fd does not tell of */
 	int handles; /* not closed yet */
 	uv_poll_t mhd_poll;
 	uv_poll_t gone_poll;
@@ -80,8 +80,9 @@ int http_socket(const char *path, struct error *err);
 
 /* http_exchange.c: libmicrohttpd's callbacks */
 void *exchange_target_cb(void *cls, const char *target, struct MHD_Connection *mhd);
-enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-				    const char *version, const char *data, size_t *data_len, void **con_cls);
+enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const char *url,
+				    const char *method, const char *version, const char *data,
+				    size_t *data_len, void **con_cls);
 void exchange_completed_cb(void *cls, struct MHD_Connection *mhd, void **con_cls,
 			   enum MHD_RequestTerminationCode code);
 void exchange_gone(struct exchange *x); /* its client hung up while it waits */
@@ -89,8 +90,8 @@ void exchange_gone(struct exchange *x); /* its client hung up while it waits */
 /* websocket.c */
 struct websocket *websocket_new(struct http *h, const struct websocket_handler *handler, void *data);
 void websocket_drop(struct websocket *ws); /* the client left before the switch */
-void websocket_upgrade_cb(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra, size_t extra_len,
-			  MHD_socket fd, struct MHD_UpgradeResponseHandle *urh);
+void websocket_upgrade_cb(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra,
+			  size_t extra_len, MHD_socket fd, struct MHD_UpgradeResponseHandle *urh);
 void websocket_shut_down(struct websocket *ws); /* says goodbye and ends now, on_close included */
 
 #endif

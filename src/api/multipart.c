@@ -26,7 +26,7 @@ struct multipart {
 	char delimiter[BOUNDARY_MAX + 5]; /* "\r\n--boundary"; '\r' is nowhere but at its start */
 	size_t delimiter_len;
 	size_t matched; /* bytes of the delimiter seen */
-	size_t implied; /* of these: not part of the body, the line break before it counts as the delimiter's */
+	size_t implied; /* of these: not in the body, the line break before it counts */
 	struct strbuf text; /* of a boundary's line, of headers */
 };
 
@@ -155,7 +155,8 @@ static ssize_t feed_text(struct multipart *m, const char *s, size_t len, const c
 
 	for (i = 0; i < len; i++) {
 		if (m->text.len == HEADERS_MAX)
-			return error_set(err, ERROR_INVALID, "the headers of a part are longer than %d bytes", HEADERS_MAX);
+			return error_set(err, ERROR_INVALID, "the headers of a part are longer than %d bytes",
+					 HEADERS_MAX);
 		if (!s[i])
 			return error_set(err, ERROR_INVALID, "a part has a NUL byte in its headers");
 		strbuf_addch(&m->text, s[i]);

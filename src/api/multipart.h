@@ -15,7 +15,8 @@
 struct multipart;
 
 struct multipart_handler {
-	int (*part)(void *data, const char *name, const char *filename, struct error *err); /* filename may be NULL */
+	/* filename may be NULL */
+	int (*part)(void *data, const char *name, const char *filename, struct error *err);
 	int (*bytes)(void *data, const void *bytes, size_t len, struct error *err);
 };
 

@@ -32,8 +32,8 @@ static void send_text(struct request *r, unsigned status, struct strbuf *text)
 static void envelope_sync(struct strbuf *out, const char *metadata, size_t len)
 {
 	strbuf_grow(out, len + 160);
-	strbuf_addstr(out, "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"operation\":\"\",\"error_code\":0,"
-		    "\"error\":\"\",\"metadata\":");
+	strbuf_addstr(out, "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"operation\":\"\","
+			   "\"error_code\":0,\"error\":\"\",\"metadata\":");
 	strbuf_add(out, metadata, len);
 	strbuf_addstr(out, "}\n");
 }
@@ -86,8 +86,10 @@ void reply_operation(struct request *r, struct op *op)
 	object = op_json(op);
 	json = json_text(object);
 	r->reply.location = mem_printf("/1.0/operations/%s", op_id(op));
-	strbuf_addf(&text, "{\"type\":\"async\",\"status\":\"Operation created\",\"status_code\":100,\"operation\":\"%s\","
-		    "\"error_code\":0,\"error\":\"\",\"metadata\":%s}\n", r->reply.location, json);
+	strbuf_addf(&text,
+		    "{\"type\":\"async\",\"status\":\"Operation created\",\"status_code\":100,"
+		    "\"operation\":\"%s\",\"error_code\":0,\"error\":\"\",\"metadata\":%s}\n",
+		    r->reply.location, json);
 	free(json);
 	cJSON_Delete(object);
 	send_text(r, 202, &text);
@@ -108,8 +110,10 @@ void reply_error(struct request *r, const struct error *err)
 	}
 	message = cJSON_CreateStringReference(*err->msg ? err->msg : "internal error");
 	json = json_text(message);
-	strbuf_addf(&text, "{\"type\":\"error\",\"status\":\"\",\"status_code\":0,\"operation\":\"\",\"error_code\":%u,"
-		    "\"error\":%s,\"metadata\":null}\n", status, json);
+	strbuf_addf(&text,
+		    "{\"type\":\"error\",\"status\":\"\",\"status_code\":0,\"operation\":\"\","
+		    "\"error_code\":%u,\"error\":%s,\"metadata\":null}\n",
+		    status, json);
 	free(json);
 	cJSON_Delete(message);
 	send_text(r, status, &text);

@@ -76,10 +76,10 @@ struct request {
 struct request *request_new(struct berthd *b, const struct request_transport *transport, const char *method,
 			    const char *target);
 void request_free(struct request *r); /* aborts an upload; NULL is fine */
-/* The client left while the handler has yet to reply: fires on_gone and frees, or keeps it until that reply comes. */
+/* The client left before the reply: fires on_gone and frees, or keeps it until that reply comes. */
 void request_gone(struct request *r);
 
-/* Finds the row; false: refused, r->reply is set (the body, if any, is to be swallowed). Begins the row's upload. */
+/* Finds the row, begins its upload; false: refused, r->reply is set (a body is to be swallowed). */
 bool router_route(struct request *r);
 /* The next bytes of the body; false: refused, r->reply is set. max: of a JSON body. */
 bool request_body_data(struct request *r, const void *data, size_t len, size_t max);
@@ -92,7 +92,7 @@ int upload_data(struct request *r, const void *data, size_t len, struct error *e
 void upload_end(struct request *r); /* replies, or the row's end() does */
 void upload_abort(struct request *r);
 
-/* Percent-decoding, strict: NULL for a bad escape or an encoded NUL. plus: '+' is a space (queries). Caller frees. */
+/* Strict: NULL for a bad escape or an encoded NUL. plus: '+' is a space (queries). Caller frees. */
 char *uri_decode(const char *s, size_t len, bool plus);
 
 #endif

@@ -147,7 +147,8 @@ static int parse_pair(struct request *r, const char *s, size_t len)
 	}
 	free(pair->key);
 	free(pair->value);
-	reply_errorf(r, ERROR_INVALID, "bad percent-encoding in the query '%.*s'", (int)(len < 200 ? len : 200), s);
+	reply_errorf(r, ERROR_INVALID, "bad percent-encoding in the query '%.*s'",
+		     (int)(len < 200 ? len : 200), s);
 	return -1;
 }
 
@@ -230,7 +231,8 @@ bool router_route(struct request *r)
 /* LXD reads no body where it needs none (Ansible sends "null" with GET). */
 static bool body_wanted(const struct request *r)
 {
-	return strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0;
+	return strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0 ||
+	       strcmp(r->method, "PATCH") == 0;
 }
 
 bool request_body_data(struct request *r, const void *data, size_t len, size_t max)

@@ -37,7 +37,7 @@ struct route_upload {
 	/* multipart/form-data only: a part of this field name starts. May be NULL: multipart is refused. */
 	int (*part)(void *state, const char *name, const char *filename, struct error *err);
 	void (*end)(struct request *r, void *state);  /* whole body arrived: must reply */
-	void (*abort)(void *state);                   /* client left, or refused half-way; end will not come */
+	void (*abort)(void *state); /* client left, or refused half-way; end will not come */
 };
 
 struct route {
@@ -52,7 +52,8 @@ extern const struct route server_routes[], operation_routes[], event_routes[], i
 	profile_routes[], instance_routes[];
 
 struct berthd *request_berthd(const struct request *r);
-const char *request_param(const struct request *r, const char *name); /* "{name}" of the pattern; never NULL for those it has */
+/* "{name}" of the pattern; never NULL for those it has */
+const char *request_param(const struct request *r, const char *name);
 const char *request_query(const struct request *r, const char *name); /* decoded; NULL when absent */
 const char *request_header(const struct request *r, const char *name); /* or NULL */
 const cJSON *request_body(const struct request *r); /* parsed JSON body; NULL when there was none */
@@ -69,7 +70,8 @@ bool request_etag_ok(struct request *r, const char *etag);
 
 void reply_sync(struct request *r, cJSON *metadata_taken);               /* 200; NULL -> {} */
 void reply_sync_etag(struct request *r, cJSON *metadata_taken, const char *etag);
-void reply_sync_text(struct request *r, const char *metadata_json, size_t len); /* already serialised: lists */
+/* Already serialised: lists. */
+void reply_sync_text(struct request *r, const char *metadata_json, size_t len);
 void reply_created(struct request *r, const char *location);             /* 201 */
 void reply_operation(struct request *r, struct op *op);                  /* 202 */
 void reply_error(struct request *r, const struct error *err);
@@ -77,12 +79,13 @@ void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Streams an open file (taken) as octet-stream; name for Content-Disposition, may be NULL. */
 void reply_file(struct request *r, int fd_taken, const char *name);
-void reply_multipart(struct request *r, int fd_taken, const char *boundary); /* the file is the multipart body */
+/* The file is the multipart body. */
+void reply_multipart(struct request *r, int fd_taken, const char *boundary);
 
 /* SHA-256 over the sorted compact JSON: quoted by the reply. */
 void etag_of(const cJSON *v, char out[65]);
 
-/* LXD's filter= (lxd/filter): clauses joined by and/or, not, eq/ne, on dotted fields. "Invalid filter: clause has no operator" */
+/* LXD's filter=: clauses joined by and/or, not, eq/ne, on dotted fields. Errors: "Invalid filter: …". */
 struct filter;
 struct filter *filter_parse(const char *text, struct error *err);
 bool filter_match(const struct filter *f, const cJSON *object);

@@ -51,7 +51,8 @@ static int check(const char *key, const char *value, struct error *err)
 	if (is_user_key(key)) {
 		if (strlen(value) <= VALUE_MAX)
 			return 0;
-		return error_set(err, ERROR_INVALID, "cannot set '%s': the value is longer than %d bytes", key, VALUE_MAX);
+		return error_set(err, ERROR_INVALID, "cannot set '%s': the value is longer than %d bytes",
+				 key, VALUE_MAX);
 	}
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(keys[i].name, key) != 0)
@@ -118,7 +119,8 @@ static int apply(cJSON *config, const cJSON *change, struct error *err)
 	AUTO_FREE char *value = value_text(change);
 
 	if (!value)
-		return error_set(err, ERROR_INVALID, "cannot set '%.200s': the value is not a string", change->string);
+		return error_set(err, ERROR_INVALID, "cannot set '%.200s': the value is not a string",
+				 change->string);
 	if (!*value) {
 		json_set_str(config, change->string, NULL);
 		return 0;

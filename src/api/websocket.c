@@ -90,7 +90,8 @@ void reply_websocket(struct request *r, const struct websocket_handler *handler,
 	    !has_token(request_header(r, "Connection"), "upgrade"))
 		reply_errorf(r, ERROR_INVALID, "this is a websocket: ask with 'Upgrade: websocket'");
 	else if (!version || strcmp(version, "13") != 0)
-		reply_errorf(r, ERROR_INVALID, "the websocket version must be 13, not '%.20s'", version ? version : "");
+		reply_errorf(r, ERROR_INVALID, "the websocket version must be 13, not '%.20s'",
+			     version ? version : "");
 	else if (!accept_key(request_header(r, "Sec-WebSocket-Key"), r->reply.accept))
 		reply_errorf(r, ERROR_INVALID, "Sec-WebSocket-Key is not 16 bytes in base64");
 	else {
@@ -208,7 +209,8 @@ static ssize_t send_cb(wslay_event_context_ptr ctx, const uint8_t *buf, size_t l
 	ssize_t n;
 
 	do
-		n = send(ws->fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT | (flags & WSLAY_MSG_MORE ? MSG_MORE : 0));
+		n = send(ws->fd, buf, len,
+			 MSG_NOSIGNAL | MSG_DONTWAIT | (flags & WSLAY_MSG_MORE ? MSG_MORE : 0));
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return n;
@@ -283,8 +285,8 @@ static void init_wslay(struct websocket *ws)
 	wslay_event_config_set_max_recv_msg_length(ws->wslay, MESSAGE_MAX);
 }
 
-void websocket_upgrade_cb(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra, size_t extra_len,
-			  MHD_socket fd, struct MHD_UpgradeResponseHandle *urh)
+void websocket_upgrade_cb(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra,
+			  size_t extra_len, MHD_socket fd, struct MHD_UpgradeResponseHandle *urh)
 {
 	struct websocket *ws = cls;
 	struct exchange *x = con_cls;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request as text ("METHOD TARGET", header lines, a blank line, the body) given to the real routes over a real
- * store of profiles and images and a registry with one instance, without sockets. Operations are accepted and never
- * run: their queue has no slot. Every answer must be one of LXD's envelopes with a status that fits it.
+ * A request as text ("METHOD TARGET", header lines, a blank line, the body) given to the real routes over a
+ * real store of profiles and images and a registry with one instance, without sockets. Operations are
+ * accepted and never run: their queue has no slot. Every answer must be one of LXD's envelopes with a status
+ * that fits it.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -65,7 +66,8 @@ static void make_host(const struct settings *s)
 	must(fs_mkdirs(mine, 0700, &err) == 0 && fs_mkdirs(theirs, 0700, &err) == 0 &&
 	     fs_mkdirs(journal, 0700, &err) == 0 && fs_mkdirs(tools, 0700, &err) == 0, err.msg);
 	write_file(mine, "config", "lxc.uts.name = c1\n");
-	write_file(mine, "berth.json", "{\"architecture\":\"x86_64\",\"config\":{\"user.a\":\"1\"},\"devices\":{},"
+	write_file(mine, "berth.json",
+		   "{\"architecture\":\"x86_64\",\"config\":{\"user.a\":\"1\"},\"devices\":{},"
 		   "\"profiles\":[\"default\"],\"driver\":\"dir\",\"description\":\"\",\"ephemeral\":false}");
 	write_file(mine, "lxc.log", "a line\n");
 	write_file(theirs, "config", "lxc.uts.name = old\nlxc.rootfs.path = dir:/nosuch\n");
@@ -86,7 +88,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	AUTO_FREE char *journal = NULL, *profiles = NULL, *server = NULL;
 
 	/* profiles are synced to the disk: /dev/shm is none */
-	snprintf(dir, sizeof(dir), "%s/berth-fuzz-routes-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(dir, sizeof(dir), "%s/berth-fuzz-routes-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	must(mkdtemp(dir) != NULL, "no folder");
 	atexit(clean_up);
 	log_set_level(LOG_LEVEL_ERROR);
@@ -133,7 +136,8 @@ static void check_status(const struct fake *f, const cJSON *v)
 	const char *type = json_str_or(v, "type", "");
 
 	if (f->status >= 400) {
-		must(strcmp(type, "error") == 0 && json_int(v, "error_code", 0) == f->status, "wrong error envelope");
+		must(strcmp(type, "error") == 0 && json_int(v, "error_code", 0) == f->status,
+		     "wrong error envelope");
 		must(*json_str_or(v, "error", "") && strcmp(json_str(v, "error"), "internal error") != 0,
 		     "an error without a reason");
 	} else if (f->status == 202) {

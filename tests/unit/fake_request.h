@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A request without a socket: written like HTTP, answered into a struct. For test_router.c and fuzz_http_routes.c. */
+/* A request without a socket, answered into a struct. For test_router.c and fuzz_http_routes.c. */
 #ifndef BERTH_TESTS_FAKE_REQUEST_H
 #define BERTH_TESTS_FAKE_REQUEST_H
 
@@ -61,8 +61,8 @@ static void fake_send(struct request *r)
 static const struct request_transport fake_transport = { fake_header, fake_send };
 
 /* The whole way of a request, its body in pieces. A handler that replies later finds its client gone. */
-static inline void fake_run(struct fake *f, struct berthd *b, const char *method, const char *target, const char *body,
-			    size_t len, size_t piece)
+static inline void fake_run(struct fake *f, struct berthd *b, const char *method, const char *target,
+			    const char *body, size_t len, size_t piece)
 {
 	struct request *r = request_new(b, &fake_transport, method, target);
 	bool going;

@@ -152,7 +152,9 @@ static void all_types(void)
 	expect_event(fd, "\"metadata\":{\"action\":\"instance-renamed\",\"source\":\"/1.0/instances/c1\","
 			 "\"context\":{\"old_name\":\"c0\"}},\"location\":\"none\",\"project\":\"default\"}");
 	client_on_loop(log_line);
-	expect_event(fd, "\"metadata\":{\"message\":\"a line for the log: 7\",\"level\":\"error\",\"context\":{}}");
+	expect_event(
+		fd,
+		"\"metadata\":{\"message\":\"a line for the log: 7\",\"level\":\"error\",\"context\":{}}");
 	close(fd);
 }
 

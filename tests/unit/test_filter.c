@@ -13,7 +13,8 @@
 
 static const char object_text[] =
 	"{\"name\":\"web1\",\"status\":\"Running\",\"ephemeral\":false,\"status_code\":103,"
-	"\"config\":{\"user.role\":\"front end\",\"limits.cpu\":\"2\",\"image.release\":\"22.04\",\"user.x\":\"a+b\"},"
+	"\"config\":{\"user.role\":\"front "
+	"end\",\"limits.cpu\":\"2\",\"image.release\":\"22.04\",\"user.x\":\"a+b\"},"
 	"\"devices\":{\"eth0\":{\"type\":\"nic\"}},\"profiles\":[\"default\"],\"note\":null}";
 
 static bool match(const char *text)
@@ -61,7 +62,8 @@ static void test_logic(void **state)
 	assert_false(match("name eq web1 and status eq Stopped"));
 	assert_true(match("name eq web2 or status eq Running"));
 	assert_true(match("name eq web1 or name eq x and status eq Running"));
-	assert_false(match("name eq web1 or name eq x and status eq Stopped")); /* from left to right, as LXD */
+	assert_false(
+		match("name eq web1 or name eq x and status eq Stopped")); /* from left to right, as LXD */
 }
 
 static void test_patterns(void **state)

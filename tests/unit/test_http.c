@@ -26,7 +26,8 @@ static void basics(void)
 		 "\r\nConnection: close\r\n", "\r\n\r\n{\"type\":\"sync\"", "\"metadata\":[\"/1.0\"]}\n");
 	EXCHANGE("GET /1.0" CLOSE "\r\n", "\r\nETag: \"", "\"api_version\":\"1.0\"");
 	EXCHANGE("GET http://somewhere/1.0/operations" CLOSE "\r\n", "HTTP/1.1 200 OK");
-	EXCHANGE("GET /nosuch" CLOSE "\r\n", "HTTP/1.1 404 Not Found\r\n", "\r\nX-Content-Type-Options: nosniff\r\n");
+	EXCHANGE("GET /nosuch" CLOSE "\r\n", "HTTP/1.1 404 Not Found\r\n",
+		 "\r\nX-Content-Type-Options: nosniff\r\n");
 	EXCHANGE("DELETE /1.0" CLOSE "\r\n", "HTTP/1.1 501 Not Implemented\r\n");
 	EXCHANGE("GET / HTTP/1.0\r\n\r\n", "200 OK\r\n", "\"/1.0\"");
 }
@@ -57,7 +58,8 @@ static void test_head(void **state)
 static void bodies(void)
 {
 	EXCHANGE("PATCH /1.0" CLOSE "Content-Length: 28\r\n\r\n{\"config\":{\"user.a\":\"1234\"}}", "200 OK");
-	EXCHANGE("PATCH /1.0" CLOSE "Transfer-Encoding: chunked\r\n\r\nb\r\n{\"config\":{\r\n2;ext=1\r\n}}\r\n0\r\n\r\n",
+	EXCHANGE("PATCH /1.0" CLOSE
+		 "Transfer-Encoding: chunked\r\n\r\nb\r\n{\"config\":{\r\n2;ext=1\r\n}}\r\n0\r\n\r\n",
 		 "200 OK");
 	EXCHANGE("PATCH /1.0" CLOSE "Content-Length: 3\r\n\r\n{x}", "HTTP/1.1 400 ", "\"error_code\":400");
 	EXCHANGE("GET /" CLOSE "Content-Length: 4\r\n\r\nnull", "200 OK");
@@ -154,7 +156,8 @@ static char wait_request[200];
 static void name_wait(struct op *op, void *data)
 {
 	if (op_status(op) < OP_SUCCESS)
-		snprintf(wait_request, sizeof(wait_request), "GET /1.0/operations/%s/wait" CLOSE "\r\n", op_id(op));
+		snprintf(wait_request, sizeof(wait_request), "GET /1.0/operations/%s/wait" CLOSE "\r\n",
+			 op_id(op));
 }
 
 static void find_wait(void)
@@ -216,13 +219,16 @@ static void timeout(void)
 	AUTO_FREE char *text = NULL;
 
 	hold();
-	text = mem_printf("%.*s?timeout=0" CLOSE "\r\n", (int)(strstr(wait_request, " HTTP") - wait_request), wait_request);
+	text = mem_printf("%.*s?timeout=0" CLOSE "\r\n", (int)(strstr(wait_request, " HTTP") - wait_request),
+			  wait_request);
 	EXCHANGE(text, "\"status\":\"Running\"");
 	free(text);
-	text = mem_printf("%.*s?timeout=1" CLOSE "\r\n", (int)(strstr(wait_request, " HTTP") - wait_request), wait_request);
+	text = mem_printf("%.*s?timeout=1" CLOSE "\r\n", (int)(strstr(wait_request, " HTTP") - wait_request),
+			  wait_request);
 	EXCHANGE(text, "\"status\":\"Running\"");
 	free(text);
-	text = mem_printf("%.*s?timeout=x" CLOSE "\r\n", (int)(strstr(wait_request, " HTTP") - wait_request), wait_request);
+	text = mem_printf("%.*s?timeout=x" CLOSE "\r\n", (int)(strstr(wait_request, " HTTP") - wait_request),
+			  wait_request);
 	EXCHANGE(text, "HTTP/1.1 400 ");
 	client_on_loop(server_let_go);
 	EXCHANGE(wait_request, "\"status\":\"Success\"");
@@ -269,9 +275,13 @@ static size_t open_fds(void)
 static void vanish(void)
 {
 	static const char *const requests[] = {
-		"GET /1.0/op", "POST /1.0" HEAD "Content-Length: 100\r\n\r\n{", "GET /" HEAD "\r\n", "GET /" HEAD,
+		"GET /1.0/op",
+		"POST /1.0" HEAD "Content-Length: 100\r\n\r\n{",
+		"GET /" HEAD "\r\n",
+		"GET /" HEAD,
 		"PATCH /1.0" HEAD "Transfer-Encoding: chunked\r\n\r\n10\r\nab",
-		"GET /1.0/events" HEAD "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+		"GET /1.0/events" HEAD
+		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 	};
 	size_t before = open_fds(), i, n = sizeof(requests) / sizeof(requests[0]);

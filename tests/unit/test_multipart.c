@@ -80,8 +80,10 @@ static void refused(const char *t, const char *body)
 static void test_parts(void **state)
 {
 	gives("--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nhello\r\n--XX--\r\n", "[a/-]hello");
-	gives("preamble\r\n--XX \t\r\ncontent-disposition:form-data; filename=f.tar; name=a\r\nX: y\r\n\r\n1\r\n--XX\r\n"
-	      "Content-Disposition: form-data; name=b; filename=\"g \\\"h\\\"\"\r\n\r\n2\r\n--XX--epilogue\r\n--XX\r\n",
+	gives("preamble\r\n--XX \t\r\ncontent-disposition:form-data; filename=f.tar; name=a\r\nX: "
+	      "y\r\n\r\n1\r\n--XX\r\n"
+	      "Content-Disposition: form-data; name=b; filename=\"g "
+	      "\\\"h\\\"\"\r\n\r\n2\r\n--XX--epilogue\r\n--XX\r\n",
 	      "[a/f.tar]1[b/g \"h\"]2");
 	gives("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n--XX\r\n"
 	      "Content-Disposition: form-data; name=b\r\n\r\n\r\n\r\n--XX--", "[a/-][b/-]\r\n");
@@ -93,7 +95,8 @@ static void test_near_boundaries(void **state)
 {
 	gives("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n--X\r\n--X\r\r\n--Y\r\n-\r\r\r\n--XX--",
 	      "[a/-]--X\r\n--X\r\r\n--Y\r\n-\r\r");
-	gives("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\nx--XX\n--XX--\r\n--XX--", "[a/-]x--XX\n--XX--");
+	gives("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\nx--XX\n--XX--\r\n--XX--",
+	      "[a/-]x--XX\n--XX--");
 }
 
 static void test_binary(void **state)
@@ -113,7 +116,8 @@ static void test_refused(void **state)
 	refused("multipart/form-data", "");
 	refused("multipart/form-data; boundary=", "");
 	refused("multipart/form-data; boundary=\"a\001b\"", "");
-	refused("multipart/form-data; boundary=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	refused("multipart/form-data; "
+		"boundary=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		"");
 	refused(type, "");
 	refused(type, "no boundary at all");

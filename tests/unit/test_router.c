@@ -76,20 +76,37 @@ static void assert_error(unsigned status, const char *message)
 static void test_envelope(void **state)
 {
 	assert_int_equal(ask("GET", "/", NULL, NULL), 200);
-	assert_string_equal(fake.text, "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"operation\":\"\","
-				       "\"error_code\":0,\"error\":\"\",\"metadata\":[\"/1.0\"]}\n");
+	assert_string_equal(
+		fake.text, "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"operation\":\"\","
+			   "\"error_code\":0,\"error\":\"\",\"metadata\":[\"/1.0\"]}\n");
 	ask("GET", "/nosuch", NULL, NULL);
-	assert_string_equal(fake.text, "{\"type\":\"error\",\"status\":\"\",\"status_code\":0,\"operation\":\"\","
-				       "\"error_code\":404,\"error\":\"not found\",\"metadata\":null}\n");
+	assert_string_equal(fake.text,
+			    "{\"type\":\"error\",\"status\":\"\",\"status_code\":0,\"operation\":\"\","
+			    "\"error_code\":404,\"error\":\"not found\",\"metadata\":null}\n");
 }
 
 static void test_unknown_paths(void **state)
 {
 	static const char *const paths[] = {
-		"/2.0", "/1.0/", "/1.0/nosuch", "//1.0", "/1.0//operations", "1.0", "*", "", "/1.0/operations/",
-		"/1.0/operations/a/b/c", "/1.0/operationsx", "/1.0/containersx", "/1.0/operations/%2e%2e",
-		"/1.0/operations/..", "/1.0/operations/.", "/1.0/operations/a%2fb", "/1.0/operations/a%0ab",
-		"/1.0/operations/a%7fb", "/%31.0",
+		"/2.0",
+		"/1.0/",
+		"/1.0/nosuch",
+		"//1.0",
+		"/1.0//operations",
+		"1.0",
+		"*",
+		"",
+		"/1.0/operations/",
+		"/1.0/operations/a/b/c",
+		"/1.0/operationsx",
+		"/1.0/containersx",
+		"/1.0/operations/%2e%2e",
+		"/1.0/operations/..",
+		"/1.0/operations/.",
+		"/1.0/operations/a%2fb",
+		"/1.0/operations/a%0ab",
+		"/1.0/operations/a%7fb",
+		"/%31.0",
 	};
 	size_t i;
 
@@ -179,7 +196,8 @@ static void test_server_config(void **state)
 
 	ask("PUT", "/1.0", NULL, "{\"config\":{\"nosuch.key\":\"1\"}}");
 	assert_error(400, "cannot set 'nosuch.key' to '1': unknown key");
-	ask("PUT", "/1.0", NULL, "{\"config\":{\"user.a\":\"1\",\"user.n\":5,\"core.shutdown_timeout\":\"2\"}}");
+	ask("PUT", "/1.0", NULL,
+	    "{\"config\":{\"user.a\":\"1\",\"user.n\":5,\"core.shutdown_timeout\":\"2\"}}");
 	assert_int_equal(fake.status, 200);
 	assert_int_equal(ask("PATCH", "/1.0", NULL, "{\"config\":{\"user.b\":\"2\",\"nosuch\":\"\"}}"), 200);
 	assert_string_equal(server_config_get(berthd.server, "user.a"), "1");
@@ -188,7 +206,9 @@ static void test_server_config(void **state)
 	assert_int_equal(server_config_shutdown_ms(berthd.server, 7), 120000);
 	assert_int_equal(ask("PATCH", "/1.0", NULL, "{\"config\":{\"user.z\":\"1\",\"user.b\":{}}}"), 400);
 	assert_null(server_config_get(berthd.server, "user.z")); /* all or nothing */
-	assert_int_equal(ask("PUT", "/1.0", NULL, "{\"config\":{\"user.b\":\"\",\"user.c\":\"3\",\"user.d\":null}}"), 200);
+	assert_int_equal(
+		ask("PUT", "/1.0", NULL, "{\"config\":{\"user.b\":\"\",\"user.c\":\"3\",\"user.d\":null}}"),
+		200);
 	assert_null(server_config_get(berthd.server, "user.a"));
 	assert_null(server_config_get(berthd.server, "user.b"));
 	assert_int_equal(server_config_shutdown_ms(berthd.server, 7), 7);
@@ -255,16 +275,21 @@ static void test_resources(void **state)
 
 static void test_no_websocket(void **state)
 {
-	static const char upgrade[] = "Upgrade: websocket\nConnection: keep-alive, Upgrade\nSec-WebSocket-Version: 13\n"
-				      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n";
+	static const char upgrade[] =
+		"Upgrade: websocket\nConnection: keep-alive, Upgrade\nSec-WebSocket-Version: 13\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n";
 
 	assert_int_equal(ask("GET", "/1.0/events", NULL, NULL), 400);
 	assert_int_equal(ask("HEAD", "/1.0/events", upgrade, NULL), 400);
 	assert_int_equal(ask("GET", "/1.0/events?type=nosuch", upgrade, NULL), 400);
-	assert_int_equal(ask("GET", "/1.0/events", "Upgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 8\n", NULL),
+	assert_int_equal(ask("GET", "/1.0/events",
+			     "Upgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 8\n", NULL),
 			 400);
-	assert_int_equal(ask("GET", "/1.0/events", "Upgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\n"
-			     "Sec-WebSocket-Key: !!!!IHNhbXBsZSBub25jZQ==\n", NULL), 400);
+	assert_int_equal(ask("GET", "/1.0/events",
+			     "Upgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\n"
+			     "Sec-WebSocket-Key: !!!!IHNhbXBsZSBub25jZQ==\n",
+			     NULL),
+			 400);
 	assert_int_equal(ask("GET", "/1.0/events?type=operation,lifecycle", upgrade, NULL), 101);
 }
 
