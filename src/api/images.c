@@ -13,7 +13,8 @@
 const char *image_of_request(struct request *r)
 {
 	struct error err = ERROR_INIT;
-	const char *fingerprint = image_find(request_berthd(r)->images, request_param(r, "fingerprint"), &err);
+	const char *fingerprint =
+	    image_find(request_berthd(r)->images, request_param(r, "fingerprint"), &err);
 
 	if (!fingerprint)
 		reply_error(r, &err);
@@ -22,7 +23,8 @@ const char *image_of_request(struct request *r)
 
 /* ---- list */
 
-static cJSON *list_member(const struct image_store *s, const char *fingerprint, bool full, const struct filter *filter)
+static cJSON *list_member(const struct image_store *s, const char *fingerprint, bool full,
+			  const struct filter *filter)
 {
 	AUTO_JSON cJSON *image = filter || full ? image_json(s, fingerprint) : NULL;
 	AUTO_FREE char *url = NULL;
@@ -69,12 +71,14 @@ static void images_get(struct request *r)
 /* What a client may change decides the ETag. */
 static void image_etag(const cJSON *image, char out[65])
 {
-	static const char *const members[] = { "auto_update", "properties", "public", "expires_at", "profiles" };
+	static const char *const members[] = {"auto_update", "properties", "public", "expires_at",
+					      "profiles"};
 	AUTO_JSON cJSON *v = cJSON_CreateObject();
 	size_t i;
 
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		json_set(v, members[i], cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(image, members[i]), true));
+		json_set(v, members[i],
+			 cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(image, members[i]), true));
 	etag_of(v, out);
 }
 
@@ -148,7 +152,8 @@ static void image_patch_one(struct request *r)
 		return;
 	all = request_body(r) ? cJSON_Duplicate(request_body(r), true) : cJSON_CreateObject();
 	if (json_obj(all, "properties")) {
-		merged = cJSON_Duplicate(json_obj(image_get(request_berthd(r)->images, fingerprint), "properties"), true);
+		merged = cJSON_Duplicate(
+		    json_obj(image_get(request_berthd(r)->images, fingerprint), "properties"), true);
 		cJSON_ArrayForEach(p, json_obj(all, "properties"))
 			json_set(merged, p->string, cJSON_Duplicate(p, true));
 		json_set(all, "properties", merged);
@@ -199,7 +204,8 @@ static void image_delete_one(struct request *r)
 static void image_refresh(struct request *r)
 {
 	if (image_of_request(r))
-		reply_errorf(r, ERROR_UNSUPPORTED, "Image source not found: this image was uploaded, it has no server to be "
+		reply_errorf(r, ERROR_UNSUPPORTED,
+			     "Image source not found: this image was uploaded, it has no server to be "
 			     "refreshed from");
 }
 

@@ -22,7 +22,8 @@ static char *alias_url(const char *name)
 	return strbuf_detach(&url);
 }
 
-void alias_event(struct berthd *b, const char *action, const char *name, const char *member, const char *value)
+void alias_event(struct berthd *b, const char *action, const char *name, const char *member,
+		 const char *value)
 {
 	AUTO_FREE char *source = alias_url(name);
 	cJSON *context = member ? cJSON_CreateObject() : NULL;
@@ -61,7 +62,8 @@ void aliases_get(struct request *r)
 	cJSON_ArrayForEach(alias, image_aliases(request_berthd(r)->images)) {
 		AUTO_FREE char *url = alias_url(alias->string);
 
-		cJSON_AddItemToArray(list, request_recursion(r) > 0 ? alias_view(alias) : cJSON_CreateString(url));
+		cJSON_AddItemToArray(list,
+				     request_recursion(r) > 0 ? alias_view(alias) : cJSON_CreateString(url));
 	}
 	reply_sync(r, list);
 }

@@ -70,7 +70,8 @@ static int write_text(int fd, const char *text, struct error *err)
 {
 	size_t len = strlen(text);
 
-	return write(fd, text, len) == (ssize_t)len ? 0 : error_sys(err, errno, "cannot put the image together");
+	return write(fd, text, len) == (ssize_t)len ? 0
+						    : error_sys(err, errno, "cannot put the image together");
 }
 
 static int copy_file(int in, int out, struct error *err)
@@ -136,12 +137,14 @@ static void left_cb(struct request *r)
 
 static void make_heads(struct joining *j, const char *fingerprint)
 {
-	j->head[0] = mem_printf("--%s\r\nContent-Disposition: form-data; name=\"metadata\"; filename=\"meta-%s%s\"\r\n"
-				"Content-Type: application/octet-stream\r\n\r\n",
-				j->boundary, fingerprint, suffix_of(j->in[0]));
-	j->head[1] = mem_printf("\r\n--%s\r\nContent-Disposition: form-data; name=\"rootfs\"; filename=\"%s%s\"\r\n"
-				"Content-Type: application/octet-stream\r\n\r\n",
-				j->boundary, fingerprint, suffix_of(j->in[1]));
+	j->head[0] =
+	    mem_printf("--%s\r\nContent-Disposition: form-data; name=\"metadata\"; filename=\"meta-%s%s\"\r\n"
+		       "Content-Type: application/octet-stream\r\n\r\n",
+		       j->boundary, fingerprint, suffix_of(j->in[0]));
+	j->head[1] =
+	    mem_printf("\r\n--%s\r\nContent-Disposition: form-data; name=\"rootfs\"; filename=\"%s%s\"\r\n"
+		       "Content-Type: application/octet-stream\r\n\r\n",
+		       j->boundary, fingerprint, suffix_of(j->in[1]));
 }
 
 static void export_split(struct request *r, const char *fingerprint, const char *metadata, const char *rootfs)

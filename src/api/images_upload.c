@@ -87,13 +87,17 @@ static int take_pairs(struct request *r, cJSON *options, const char *header, cJS
 		return 0;
 	}
 	json_set(options, member, to);
-	return each_pair(text, cJSON_IsObject(to) ? add_property : strcmp(member, "aliases") ? add_profile : add_alias, to,
-			 header, err);
+	return each_pair(text,
+			 cJSON_IsObject(to)	     ? add_property
+			 : strcmp(member, "aliases") ? add_profile
+						     : add_alias,
+			 to, header, err);
 }
 
 static int take_headers(struct request *r, cJSON *options, struct error *err)
 {
-	const char *filename = request_header(r, "X-LXD-filename"), *public = request_header(r, "X-LXD-public");
+	const char *filename = request_header(r, "X-LXD-filename"),
+		   *public = request_header(r, "X-LXD-public");
 	const char *fingerprint = request_header(r, "X-LXD-fingerprint");
 	const char *slash = filename ? strrchr(filename, '/') : NULL;
 	int yes = 0;
@@ -164,8 +168,8 @@ static int image_part(void *state, const char *name, const char *filename, struc
 	if (strcmp(name, "rootfs.img") == 0)
 		return error_set(err, ERROR_UNSUPPORTED, "images of virtual machines are not supported");
 	if (image_upload_part(u->image, name))
-		return error_set(err, ERROR_INVALID, "unexpected part '%.64s': a split image is 'metadata', then 'rootfs'",
-				 name);
+		return error_set(err, ERROR_INVALID,
+				 "unexpected part '%.64s': a split image is 'metadata', then 'rootfs'", name);
 	return 0;
 }
 
@@ -226,17 +230,21 @@ void images_post(struct request *r)
 {
 	const cJSON *source = json_obj(request_body(r), "source");
 	const char *type = json_str_or(source, "type", "");
-	static const char *const known[] = { "instance", "container", "virtual-machine", "snapshot", "image", "url" };
+	static const char *const known[] = {"instance", "container", "virtual-machine",
+					    "snapshot", "image",     "url"};
 	size_t i;
 
 	if (!source) {
-		reply_errorf(r, ERROR_INVALID, "Missing image source: send the archive as the body, or a source");
+		reply_errorf(r, ERROR_INVALID,
+			     "Missing image source: send the archive as the body, or a source");
 		return;
 	}
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(type, known[i]) == 0) {
-			reply_errorf(r, ERROR_UNSUPPORTED, "an image cannot be made from a source of type '%s' by this "
-				     "version: upload the archive", type);
+			reply_errorf(r, ERROR_UNSUPPORTED,
+				     "an image cannot be made from a source of type '%s' by this "
+				     "version: upload the archive",
+				     type);
 			return;
 		}
 	}

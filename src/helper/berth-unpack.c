@@ -4,7 +4,7 @@
  *
  *   berth-unpack [limits]                 filter: a normalised tar on stdout, the report (JSON) on fd 3
  *   berth-unpack [limits] --into DIR --report FILE
- *                                         the whole way: filter | tar -x -C DIR; "progress BYTES" lines on stdout
+ *                                         the whole way: filter | tar -x -C DIR; "progress N" on stdout
  *
  * The archive is read by a child that is nobody, has no system calls but
  * read and write, and judges every entry before it goes on; GNU tar, as root,
@@ -25,6 +25,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -105,6 +106,7 @@ struct pipeline {
 	size_t report_len;
 	char tail[TAIL_MAX];
 	size_t tail_len;
+	bool full; /* the disk: tar was stopped */
 };
 
 static _Noreturn void die(const char *what)
@@ -131,8 +133,8 @@ static pid_t fork_part(void)
 
 static void become(const char *const *argv, int in, int out, int errs)
 {
-	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-					   "LC_ALL=C", NULL };
+	static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+					  "LC_ALL=C", NULL};
 
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errs, 2) < 0)
 		_exit(127);
@@ -141,7 +143,7 @@ static void become(const char *const *argv, int in, int out, int errs)
 	_exit(127);
 }
 
-/* sqfs2tar wants a file to seek in: the archive itself, through its descriptor. Returns where its tar comes out. */
+/* sqfs2tar wants a file to seek in: the archive, through its descriptor. Returns where its tar comes out. */
 static int start_squash(struct pipeline *p, int errs)
 {
 	static const char *const argv[] = { "sqfs2tar", "/proc/self/fd/0", NULL };
@@ -182,9 +184,9 @@ static int start_filter(struct pipeline *p, int in)
 
 static void start_tar(struct pipeline *p, int in, int errs)
 {
-	const char *argv[] = { "tar", "-x", "-p", "-f", "-", "-b", "512", "--numeric-owner", "--same-owner", "--xattrs",
-			       "--xattrs-include=*", "--acls", "--delay-directory-restore", "--warning=no-timestamp",
-			       "-C", p->o->into, NULL };
+	const char *argv[] = { "tar", "-x", "-p", "-f", "-", "-b", "512", "--numeric-owner", "--same-owner",
+			       "--xattrs", "--xattrs-include=*", "--acls", "--delay-directory-restore",
+			       "--warning=no-timestamp", "-C", p->o->into, NULL };
 
 	p->tar = fork_part();
 	if (p->tar)
@@ -214,10 +216,16 @@ static void start(struct pipeline *p)
 static void show_progress(void)
 {
 	static off_t last = -1;
+	static int64_t shown_ms = -PROGRESS_MS;
 	off_t now = lseek(STDIN_FILENO, 0, SEEK_CUR);
+	struct timespec ts;
+	int64_t ms;
 
-	if (now < 0 || now == last)
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ms = ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+	if (now < 0 || now == last || ms - shown_ms < PROGRESS_MS)
 		return;
+	shown_ms = ms;
 	last = now;
 	printf("progress %lld\n", (long long)now);
 	fflush(stdout);
@@ -232,6 +240,19 @@ static bool read_report(struct pipeline *p)
 	if (n > 0)
 		p->report_len += (size_t)n;
 	return n > 0 && p->report_len <= REPORT_MAX;
+}
+
+/* tar would go on with the next file, and the next, on a full disk. */
+static void stop_when_full(struct pipeline *p)
+{
+	const char *full = strstr(p->tail, "No space left on device");
+
+	if (!full)
+		full = strstr(p->tail, "Disk quota exceeded");
+	if (!full || p->full)
+		return;
+	p->full = true;
+	kill(p->tar, SIGTERM);
 }
 
 /* Keeps the end of what tar and sqfs2tar say. */
@@ -251,12 +272,13 @@ static bool read_tail(struct pipeline *p)
 	memcpy(p->tail + p->tail_len, buf, (size_t)n);
 	p->tail_len += (size_t)n;
 	p->tail[p->tail_len] = 0;
-	return true;
+	stop_when_full(p);
+	return !p->full;
 }
 
 static void collect(struct pipeline *p)
 {
-	struct pollfd fds[2] = { { .fd = p->report_fd, .events = POLLIN }, { .fd = p->tail_fd, .events = POLLIN } };
+	struct pollfd fds[2] = {{.fd = p->report_fd, .events = POLLIN}, {.fd = p->tail_fd, .events = POLLIN}};
 
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
 		if (poll(fds, 2, PROGRESS_MS) < 0 && errno != EINTR)
@@ -315,9 +337,14 @@ static cJSON *judge(struct pipeline *p, int squash, int filter_status, int tar)
 	} else if (filter_status && !reader_left && report && json_str(report, "error")) {
 		return report;
 	} else if (filter_status && !reader_left) {
-		error_set(&err, ERROR_TOOL, "the archive could not be read: its reader died (status %d)", filter_status);
+		error_set(&err, ERROR_TOOL, "the archive could not be read: its reader died (status %d)",
+			  filter_status);
+	} else if (p->full) {
+		error_set(&err, ERROR_SYSTEM, "cannot unpack into '%.200s': no space left on device",
+			  p->o->into);
 	} else if (tar || filter_status) {
-		error_set(&err, ERROR_TOOL, "cannot unpack: %s", tar_printable(last_line(p, "tar failed"), safe));
+		error_set(&err, ERROR_TOOL, "cannot unpack: %s",
+			  tar_printable(last_line(p, "tar failed"), safe));
 	} else if (report) {
 		return report;
 	}
@@ -353,9 +380,11 @@ static int unpack(const struct options *o)
 
 static _Noreturn void usage(const char *why)
 {
-	fprintf(stderr, "berth-unpack: %s\n"
-		"usage: berth-unpack --max-bytes N --max-entries N [--max-id N] [--part whole|metadata|rootfs]\n"
-		"                    [--squashfs] [--into DIR --report FILE] <ARCHIVE\n", why);
+	fprintf(stderr,
+		"berth-unpack: %s\n"
+		"usage: berth-unpack --max-bytes N --max-entries N [--max-id N]\n"
+		"                    [--part whole|metadata|rootfs] [--squashfs] [--into DIR --report FILE] <ARCHIVE\n",
+		why);
 	exit(2);
 }
 

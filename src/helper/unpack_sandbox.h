@@ -9,8 +9,8 @@
 
 /* As root: becomes nobody:nogroup without supplementary groups. Dies with `parent`. */
 int sandbox_drop_ids(pid_t parent, struct error *err);
-/* Memory, core, files and children limited; afterwards the kernel refuses every system call that is not needed
- * to read, compute and write (seccomp; where the kernel has none, the rest must do). */
+/* Memory, core, files and children limited; afterwards the kernel refuses every system call that is not
+ * needed to read, compute and write (seccomp; where the kernel has none, the rest must do). */
 int sandbox_enter(struct error *err);
 
 #endif

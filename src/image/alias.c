@@ -52,7 +52,8 @@ static int check_name(const char *name, struct error *err)
 		return error_set(err, ERROR_INVALID, "an image alias is at most 255 bytes long");
 	for (p = name; *p; p++) {
 		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return error_set(err, ERROR_INVALID, "an image alias holds no blanks and no control characters");
+			return error_set(err, ERROR_INVALID,
+					 "an image alias holds no blanks and no control characters");
 	}
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The delete operation. args: {"fingerprint","staging":UUID,"kept":bool}. The folder is moved to .staging first, and
- * back when something fails before the commit; a tree that instances lie on stays where it is, without image.json.
+ * The delete operation. args: {"fingerprint","staging":UUID,"kept":bool}. The folder is moved to .staging
+ * first, and back when something fails before the commit; a tree that instances lie on stays where it is,
+ * without image.json.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -100,7 +101,8 @@ static enum op_result delete_commit(struct op *op, struct error *err)
 {
 	struct deletion *d = op_data(op);
 
-	return fs_sync_dir(json_bool(op_args(op), "kept", false) ? d->home : d->store->dir, err) ? OP_FAIL : OP_DONE;
+	return fs_sync_dir(json_bool(op_args(op), "kept", false) ? d->home : d->store->dir, err) ? OP_FAIL
+												 : OP_DONE;
 }
 
 static enum op_result delete_aliases(struct op *op, struct error *err)
@@ -112,8 +114,8 @@ static enum op_result delete_aliases(struct op *op, struct error *err)
 
 static enum op_result delete_remove(struct op *op, struct error *err)
 {
-	static const char *const pieces[] = { "image", "image.metadata", "image.rootfs", "metadata.yaml", "templates",
-					      IMAGE_JSON_DELETED };
+	static const char *const pieces[] = {"image",	      "image.metadata", "image.rootfs",
+					     "metadata.yaml", "templates",	IMAGE_JSON_DELETED};
 	struct deletion *d = op_data(op);
 	size_t k;
 

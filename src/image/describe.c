@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* LXD's image object from what the archive says about itself, what its tree says, and what the client wants. */
+/* LXD's image object from what the archive says of itself, what its tree says, and what the client wants. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ static void set_if_missing(cJSON *properties, const char *name, const char *valu
 		json_set_str(properties, name, value);
 }
 
-/* Properties become configuration of instances, one line each: control characters become blanks, odd names go. */
+/* Properties become configuration of instances, one line each: control characters become blanks. */
 static void add_cleaned(cJSON *to, const cJSON *from)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -76,7 +76,8 @@ static cJSON *make_private(const struct describe *d, const cJSON *metadata)
 
 	json_set(v, "files", cJSON_Duplicate(json_arr(d->args, "files"), true));
 	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		json_set(v, kept[i], cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(d->report, kept[i]), true));
+		json_set(v, kept[i],
+			 cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(d->report, kept[i]), true));
 	if (templates)
 		json_set(v, "templates", cJSON_Duplicate(templates, true));
 	return v;
@@ -92,7 +93,8 @@ static cJSON *make_profiles(const cJSON *options)
 
 cJSON *describe_image(const struct describe *d)
 {
-	const cJSON *options = json_obj(d->args, "options"), *split = json_obj(d->metadata_report, "metadata");
+	const cJSON *options = json_obj(d->args, "options"),
+		    *split = json_obj(d->metadata_report, "metadata");
 	const cJSON *metadata = split ? split : json_obj(d->report, "metadata");
 	const char *arch = json_str(metadata, "architecture");
 	char now[TIME_TEXT_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The import operation. args: {"staging":UUID,"fingerprint","size","files":["image"],"options":{…}}. Until the
- * commit everything lies in .staging/UUID, which the first step's undo removes; the commit is one rename.
+ * The import operation. args: {"staging":UUID,"fingerprint","size","files":["image"],"options":{…}}. Until
+ * the commit everything lies in .staging/UUID, which the first step's undo removes; the commit is one rename.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -73,7 +73,8 @@ static int check_aliases(const struct image_store *s, const cJSON *options, stru
 
 	cJSON_ArrayForEach(a, json_arr(options, "aliases")) {
 		if (json_obj(image_aliases(s), json_str_or(a, "name", "")))
-			return error_set(err, ERROR_CONFLICT, "Alias \"%s\" already exists", json_str(a, "name"));
+			return error_set(err, ERROR_CONFLICT, "Alias \"%s\" already exists",
+					 json_str(a, "name"));
 	}
 	return 0;
 }
@@ -85,10 +86,11 @@ static enum op_result import_verify(struct op *op, struct error *err)
 	const char *wanted = json_str_or(options, "fingerprint", "");
 
 	op_metadata_set(op, "fingerprint", cJSON_CreateString(i->fingerprint));
-	op_metadata_set(op, "size", cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(args, "size_text"), true));
+	op_metadata_set(op, "size",
+			cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(args, "size_text"), true));
 	if (*wanted && strcmp(wanted, i->fingerprint))
-		error_set(err, ERROR_INVALID, "Image fingerprint doesn't match. Got %s expected %.64s", i->fingerprint,
-			  wanted);
+		error_set(err, ERROR_INVALID, "Image fingerprint doesn't match. Got %s expected %.64s",
+			  i->fingerprint, wanted);
 	else if (image_get(i->store, i->fingerprint))
 		error_set(err, ERROR_CONFLICT, "Image with same fingerprint already exists");
 	else if (check_aliases(i->store, options, err) == 0)
@@ -138,7 +140,8 @@ static int take_report(struct import *i, const struct proc_result *result, cJSON
 	if (!report)
 		return -1;
 	if (text)
-		error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL, "%s", text);
+		error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL,
+			  "%s", text);
 	else if (proc_check("berth-unpack", result, err) == 0)
 		*ret = report;
 	if (*ret == report)
@@ -221,7 +224,7 @@ static enum op_result import_describe(struct op *op, struct error *err)
 static const char *const pieces[] = { "image", "image.metadata", "image.rootfs", "metadata.yaml", "templates",
 				      IMAGE_JSON };
 
-/* Instances still lie on the tree of this image, deleted before: it becomes an image again around that tree. */
+/* Instances still lie on the tree of this deleted image: it becomes an image again around that tree. */
 static int join_old_tree(struct import *i, struct error *err)
 {
 	size_t k;
@@ -320,9 +323,10 @@ const struct op_kind image_import_kind = {
 
 static cJSON *file_list(unsigned parts)
 {
-	static const char *const unified[] = { "image" }, *const split[] = { "image.metadata", "image.rootfs" };
+	static const char *const unified[] = {"image"}, *const split[] = {"image.metadata", "image.rootfs"};
 
-	return parts == UPLOAD_UNIFIED ? cJSON_CreateStringArray(unified, 1) : cJSON_CreateStringArray(split, 2);
+	return parts == UPLOAD_UNIFIED ? cJSON_CreateStringArray(unified, 1)
+				       : cJSON_CreateStringArray(split, 2);
 }
 
 static int check_options(const cJSON *options, struct error *err)

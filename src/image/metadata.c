@@ -26,7 +26,8 @@ static int next_event(struct loader *l, yaml_event_t *event, struct error *err)
 {
 	if (!yaml_parser_parse(&l->parser, event))
 		return error_set(err, ERROR_INVALID, "metadata.yaml is invalid: line %zu: %s",
-				 l->parser.problem_mark.line + 1, l->parser.problem ? l->parser.problem : "damaged");
+				 l->parser.problem_mark.line + 1,
+				 l->parser.problem ? l->parser.problem : "damaged");
 	if (++l->nodes <= NODES_MAX)
 		return 0;
 	yaml_event_delete(event);
@@ -67,7 +68,8 @@ static cJSON *load_list(struct loader *l, unsigned depth, struct error *err)
 	return result;
 }
 
-static int load_member(struct loader *l, cJSON *map, yaml_event_t *key_event, unsigned depth, struct error *err)
+static int load_member(struct loader *l, cJSON *map, yaml_event_t *key_event, unsigned depth,
+		       struct error *err)
 {
 	AUTO_FREE char *key = key_event->type == YAML_SCALAR_EVENT ? scalar_text(key_event) : NULL;
 	yaml_event_t event;
@@ -157,7 +159,8 @@ static int take_number(cJSON *to, const cJSON *from, const char *key, struct err
 	if (!cJSON_GetObjectItemCaseSensitive(from, key))
 		return 0;
 	if (!text || units_parse_int(text, 0, 253402300799, &v, &ignored)) /* year 9999 */
-		return error_set(err, ERROR_INVALID, "metadata.yaml is invalid: %s is no time in seconds", key);
+		return error_set(err, ERROR_INVALID, "metadata.yaml is invalid: %s is no time in seconds",
+				 key);
 	json_set_int(to, key, v);
 	return 0;
 }
@@ -170,7 +173,8 @@ static int take_strings(cJSON *to, const cJSON *from, const char *key, struct er
 		return 0;
 	cJSON_ArrayForEach(m, map) {
 		if (!cJSON_IsString(m))
-			return error_set(err, ERROR_INVALID, "metadata.yaml is invalid: %s holds more than strings", key);
+			return error_set(err, ERROR_INVALID,
+					 "metadata.yaml is invalid: %s holds more than strings", key);
 	}
 	json_set(to, key, cJSON_Duplicate(map, true));
 	return 0;

@@ -62,10 +62,13 @@ cJSON *os_release_parse(const char *text, size_t len)
 const char *architecture_name(const char *alias)
 {
 	static const char *const names[][2] = {
-		{ "amd64", "x86_64" },	  { "x86", "i686" },	    { "i386", "i686" },	   { "i586", "i686" },
-		{ "arm64", "aarch64" },	  { "armhf", "armv7l" },    { "armel", "armv7l" }, { "arm", "armv7l" },
-		{ "armv7", "armv7l" },	  { "armv7a", "armv7l" },   { "powerpc", "ppc" },  { "powerpc64", "ppc64" },
-		{ "ppc64el", "ppc64le" }, { "loong64", "loongarch64" },
+	    {"amd64", "x86_64"},    {"x86", "i686"},
+	    {"i386", "i686"},	    {"i586", "i686"},
+	    {"arm64", "aarch64"},   {"armhf", "armv7l"},
+	    {"armel", "armv7l"},    {"arm", "armv7l"},
+	    {"armv7", "armv7l"},    {"armv7a", "armv7l"},
+	    {"powerpc", "ppc"},	    {"powerpc64", "ppc64"},
+	    {"ppc64el", "ppc64le"}, {"loong64", "loongarch64"},
 	};
 	size_t i;
 
@@ -83,13 +86,13 @@ const char *architecture_of_elf(const unsigned char *head, size_t len)
 		unsigned char bits, order;
 		const char *name;
 	} machines[] = {
-		{ EM_X86_64, ELFCLASS64, ELFDATA2LSB, "x86_64" },   { EM_386, ELFCLASS32, ELFDATA2LSB, "i686" },
-		{ EM_AARCH64, ELFCLASS64, ELFDATA2LSB, "aarch64" }, { EM_ARM, ELFCLASS32, ELFDATA2LSB, "armv7l" },
-		{ EM_RISCV, ELFCLASS64, ELFDATA2LSB, "riscv64" },   { EM_RISCV, ELFCLASS32, ELFDATA2LSB, "riscv32" },
-		{ EM_PPC64, ELFCLASS64, ELFDATA2LSB, "ppc64le" },   { EM_PPC64, ELFCLASS64, ELFDATA2MSB, "ppc64" },
-		{ EM_PPC, ELFCLASS32, ELFDATA2MSB, "ppc" },	    { EM_S390, ELFCLASS64, ELFDATA2MSB, "s390x" },
-		{ EM_MIPS, ELFCLASS64, ELFDATA2LSB, "mips64" },	    { EM_MIPS, ELFCLASS32, ELFDATA2LSB, "mips" },
-		{ 258, ELFCLASS64, ELFDATA2LSB, "loongarch64" },
+	    {EM_X86_64, ELFCLASS64, ELFDATA2LSB, "x86_64"},   {EM_386, ELFCLASS32, ELFDATA2LSB, "i686"},
+	    {EM_AARCH64, ELFCLASS64, ELFDATA2LSB, "aarch64"}, {EM_ARM, ELFCLASS32, ELFDATA2LSB, "armv7l"},
+	    {EM_RISCV, ELFCLASS64, ELFDATA2LSB, "riscv64"},   {EM_RISCV, ELFCLASS32, ELFDATA2LSB, "riscv32"},
+	    {EM_PPC64, ELFCLASS64, ELFDATA2LSB, "ppc64le"},   {EM_PPC64, ELFCLASS64, ELFDATA2MSB, "ppc64"},
+	    {EM_PPC, ELFCLASS32, ELFDATA2MSB, "ppc"},	      {EM_S390, ELFCLASS64, ELFDATA2MSB, "s390x"},
+	    {EM_MIPS, ELFCLASS64, ELFDATA2LSB, "mips64"},     {EM_MIPS, ELFCLASS32, ELFDATA2LSB, "mips"},
+	    {258, ELFCLASS64, ELFDATA2LSB, "loongarch64"},
 	};
 	uint16_t machine;
 	size_t i;

@@ -26,13 +26,17 @@ int properties_validate(const cJSON *properties, struct error *err)
 		size_t len = strlen(p->string);
 
 		if (len == 0 || len > 128 || !plain_text(p->string) || strpbrk(p->string, " ="))
-			return error_set(err, ERROR_INVALID, "invalid name of an image property: it is empty, longer than "
+			return error_set(err, ERROR_INVALID,
+					 "invalid name of an image property: it is empty, longer than "
 					 "128, or holds blanks, '=' or control characters");
 		if (!cJSON_IsString(p))
-			return error_set(err, ERROR_INVALID, "image property '%s' must be a string", p->string);
+			return error_set(err, ERROR_INVALID, "image property '%s' must be a string",
+					 p->string);
 		if (strlen(p->valuestring) > 4096 || !plain_text(p->valuestring))
-			return error_set(err, ERROR_INVALID, "image property '%s' is longer than 4096 or holds control "
-					 "characters", p->string);
+			return error_set(err, ERROR_INVALID,
+					 "image property '%s' is longer than 4096 or holds control "
+					 "characters",
+					 p->string);
 	}
 	return 0;
 }
@@ -89,8 +93,8 @@ static bool looks_like_time(const char *s)
 			return false;
 	}
 	i += strspn(s + i, ".0123456789");
-	return strcmp(s + i, "Z") == 0 || ((s[i] == '+' || s[i] == '-') && strspn(s + i + 1, "0123456789:") == 5 &&
-					   !s[i + 6]);
+	return strcmp(s + i, "Z") == 0 ||
+	       ((s[i] == '+' || s[i] == '-') && strspn(s + i + 1, "0123456789:") == 5 && !s[i + 6]);
 }
 
 static int take_expiry(cJSON *image, const cJSON *given, struct error *err)

@@ -20,7 +20,8 @@ enum { SWEEP_AFTER_MS = 2000, LOCK_TRIES = 500, LOCK_PAUSE_US = 20000 };
 
 bool fingerprint_valid(const char *text)
 {
-	return strlen(text) == SHA256_TEXT_SIZE - 1 && strspn(text, "0123456789abcdef") == SHA256_TEXT_SIZE - 1;
+	return strlen(text) == SHA256_TEXT_SIZE - 1 &&
+	       strspn(text, "0123456789abcdef") == SHA256_TEXT_SIZE - 1;
 }
 
 char *store_path(const struct image_store *s, const char *fingerprint, const char *file)
@@ -44,7 +45,8 @@ int store_remove_staging(void *path, struct error *err)
 		return errno == ENOENT ? 0 : error_sys(err, errno, "cannot open '%s'", (const char *)path);
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK || --tries == 0)
-			return error_set(err, ERROR_TIMEOUT, "something still unpacks in '%s'", (const char *)path);
+			return error_set(err, ERROR_TIMEOUT, "something still unpacks in '%s'",
+					 (const char *)path);
 		usleep(LOCK_PAUSE_US);
 	}
 	return fs_remove_tree(path, err);
@@ -274,7 +276,8 @@ const char *image_find(const struct image_store *s, const char *prefix, struct e
 		if (strncmp(key, prefix, len))
 			continue;
 		if (found) {
-			error_set(err, ERROR_INVALID, "'%.64s' is ambiguous: it begins several fingerprints", prefix);
+			error_set(err, ERROR_INVALID, "'%.64s' is ambiguous: it begins several fingerprints",
+				  prefix);
 			return NULL;
 		}
 		found = key;
@@ -324,9 +327,10 @@ void image_release(struct image_store *s, const char *fingerprint)
 /* In the order LXD prints the members. */
 cJSON *image_json(const struct image_store *s, const char *fingerprint)
 {
-	static const char *const members[] = { "auto_update", "properties", "public", "expires_at", "profiles", "aliases",
-					       "architecture", "cached", "filename", "fingerprint", "size", "type",
-					       "created_at", "last_used_at", "uploaded_at" };
+	static const char *const members[] = {"auto_update", "properties",   "public",	     "expires_at",
+					      "profiles",    "aliases",	     "architecture", "cached",
+					      "filename",    "fingerprint",  "size",	     "type",
+					      "created_at",  "last_used_at", "uploaded_at"};
 	const cJSON *image = image_get(s, fingerprint), *m;
 	cJSON *v, *list;
 	size_t i;

@@ -32,25 +32,29 @@ const cJSON *image_get(const struct image_store *s, const char *fingerprint); /*
 const char *image_resolve(const struct image_store *s, const char *ref, struct error *err);
 /* The same without aliases. */
 const char *image_find(const struct image_store *s, const char *prefix, struct error *err);
-/* The file as uploaded: n = 0 the whole image or the metadata of a split one, 1 its rootfs. NULL: there is none. */
+/* The file as uploaded: n = 0 the whole image or the metadata of a split one, 1 its rootfs; or NULL. */
 char *image_file(const struct image_store *s, const char *fingerprint, unsigned n);
 char *image_rootfs(const struct image_store *s, const char *fingerprint); /* absolute path; caller frees */
-void image_release(struct image_store *s, const char *fingerprint); /* an instance left it; may drop a deleted image's tree */
+/* An instance left it; may drop a deleted image's tree. */
+void image_release(struct image_store *s, const char *fingerprint);
 cJSON *image_json(const struct image_store *s, const char *fingerprint); /* with aliases, new object */
 
 void image_touch(struct image_store *s, const char *fingerprint); /* last_used_at is now */
-int image_put(struct image_store *s, const char *fingerprint, const cJSON *changes, struct error *err); /* public, properties, auto_update, profiles, expires_at */
+/* Of public, properties, auto_update, profiles, expires_at what is given. */
+int image_put(struct image_store *s, const char *fingerprint, const cJSON *changes, struct error *err);
 
 const cJSON *image_aliases(const struct image_store *s); /* {"name": {"target","description","type"}} */
-int image_alias_create(struct image_store *s, const char *name, const char *target, const char *description, struct error *err);
-int image_alias_put(struct image_store *s, const char *name, const char *target_or_null, const char *description_or_null, struct error *err);
+int image_alias_create(struct image_store *s, const char *name, const char *target, const char *description,
+		       struct error *err);
+int image_alias_put(struct image_store *s, const char *name, const char *target_or_null,
+		    const char *description_or_null, struct error *err);
 int image_alias_rename(struct image_store *s, const char *name, const char *new_name, struct error *err);
 int image_alias_delete(struct image_store *s, const char *name, struct error *err);
 
 /* An upload in progress, fed by the HTTP layer in chunks; written below <images_path>/.staging/UUID/. */
 struct image_upload;
 struct image_upload *image_upload_new(struct image_store *s, struct error *err);
-int image_upload_part(struct image_upload *u, const char *part); /* "unified", "metadata", "rootfs": what follows */
+int image_upload_part(struct image_upload *u, const char *part); /* "unified", "metadata", "rootfs" follows */
 int image_upload_write(struct image_upload *u, const void *data, size_t len, struct error *err);
 void image_upload_abort(struct image_upload *u); /* removes what was written */
 /* Starts the import operation (unpack, verify, describe, commit); takes the upload in any case.

@@ -25,10 +25,12 @@ struct image_store {
 	uv_timer_t *sweep; /* trees of deleted images, looked at once the registry knows all instances */
 };
 
-char *store_path(const struct image_store *s, const char *fingerprint, const char *file); /* file may be NULL */
+/* file may be NULL */
+char *store_path(const struct image_store *s, const char *fingerprint, const char *file);
 char *store_staging(const struct image_store *s, const char *uuid, const char *file);
-int store_load_one(struct image_store *s, const char *fingerprint, struct error *err); /* reads image.json into images */
-/* Moves the folder to .staging and removes it in a thread; what a crash leaves there the next start sweeps. */
+/* Reads image.json into images. */
+int store_load_one(struct image_store *s, const char *fingerprint, struct error *err);
+/* Moves the folder to .staging and removes it in a thread; what a crash leaves the next start sweeps. */
 void store_drop_folder(struct image_store *s, const char *path);
 /* rm -r once no berth-unpack works in it any more (it holds a flock); for threads. */
 int store_remove_staging(void *path, struct error *err);
@@ -36,7 +38,8 @@ bool fingerprint_valid(const char *text);
 
 /* alias.c */
 int alias_load(struct image_store *s, struct error *err);
-int alias_remove_of(struct image_store *s, const char *fingerprint, struct error *err); /* all that point to it */
+/* All that point to it. */
+int alias_remove_of(struct image_store *s, const char *fingerprint, struct error *err);
 
 /* describe.c: image.json from what berth-unpack reported (metadata_report: of a split image, else NULL). */
 struct describe {

@@ -84,7 +84,8 @@ static void decide_layout(struct inspect *s, const struct tar_entry *e)
 		s->layout = LAYOUT_FOLDER;
 	else if (!name[0] && e->type == TAR_DIR)
 		s->layout = LAYOUT_UNKNOWN;
-	else if (e->type != TAR_FILE || e->sparse || strchr(name, '/') || s->n_held == HELD_MAX || e->size > HELD_SIZE_MAX)
+	else if (e->type != TAR_FILE || e->sparse || strchr(name, '/') || s->n_held == HELD_MAX ||
+		 e->size > HELD_SIZE_MAX)
 		s->layout = LAYOUT_ROOT;
 }
 
@@ -111,7 +112,8 @@ static int judge_beside(struct inspect *s, const struct tar_entry *e, enum verdi
 /* The standard nodes that LXC makes itself in every container, and unix sockets: nobody misses them. */
 static bool is_known_device(const char *path)
 {
-	static const char *const names[] = { "null", "zero", "full", "random", "urandom", "tty", "console", "ptmx" };
+	static const char *const names[] = {"null",    "zero", "full",	  "random",
+					    "urandom", "tty",  "console", "ptmx"};
 	size_t i;
 
 	if (strncmp(path, "rootfs/dev/", 11))
@@ -267,7 +269,8 @@ static void free_held(struct inspect *s)
 static int handle(struct inspect *s, struct tar_entry *e, struct error *err)
 {
 	if (tar_canonical_name(e->name, &s->name, err) ||
-	    (e->type == TAR_HARDLINK && tar_canonical_name(e->link, &s->target, err)) || check_limits(s, e, err))
+	    (e->type == TAR_HARDLINK && tar_canonical_name(e->link, &s->target, err)) ||
+	    check_limits(s, e, err))
 		return -1;
 	if (e->type == TAR_SYMLINK && (!e->link[0] || strlen(e->link) > 4095))
 		return refuse(s->name.buf, "a symbolic link has an empty or too long target", err);
@@ -291,9 +294,11 @@ static int check_whole(struct inspect *s, struct error *err)
 			return -1;
 	}
 	if (s->in->part == TAR_PART_METADATA)
-		return s->has_metadata ? 0 : error_set(err, ERROR_INVALID, "the archive holds no metadata.yaml");
+		return s->has_metadata ? 0
+				       : error_set(err, ERROR_INVALID, "the archive holds no metadata.yaml");
 	if (!s->notes.looks_like_root)
-		return error_set(err, ERROR_INVALID, "the archive holds no root file system: no bin, sbin, usr or etc%s",
+		return error_set(err, ERROR_INVALID,
+				 "the archive holds no root file system: no bin, sbin, usr or etc%s",
 				 s->layout == LAYOUT_FOLDER ? " in rootfs" : "");
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What tar_inspect learns of an image while its files pass: metadata.yaml, os-release, the machine of its programs. */
+/* What tar_inspect learns while files pass: metadata.yaml, os-release, the machine of the programs. */
 #ifndef BERTH_IMAGE_TAR_NOTES_H
 #define BERTH_IMAGE_TAR_NOTES_H
 

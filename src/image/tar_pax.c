@@ -42,7 +42,8 @@ static int number(const struct record *r, uint64_t max, uint64_t *ret, struct er
 
 /* ---- what is kept of a record */
 
-static int take_text(struct tar_pax *p, const struct record *r, struct strbuf *out, unsigned flag, struct error *err)
+static int take_text(struct tar_pax *p, const struct record *r, struct strbuf *out, unsigned flag,
+		     struct error *err)
 {
 	if (r->len > 4096 || memchr(r->value, 0, r->len))
 		return bad_value(r, err);
@@ -140,7 +141,7 @@ static int take_capability(struct tar_pax *p, const struct record *r, struct err
 	return 0;
 }
 
-/* user.* and file capabilities; trusted.* (overlayfs's own), SELinux labels etc. belong to the host they come from. */
+/* user.* and file capabilities; trusted.* (overlayfs's), SELinux labels etc. belong to the host they left. */
 static int take_xattr(struct tar_pax *p, const struct record *r, struct error *err)
 {
 	const char *name = r->key + strlen("SCHILY.xattr.");
@@ -299,10 +300,12 @@ static int take(struct tar_pax *p, const struct record *r, bool global, struct e
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		len = strlen(keys[i].key);
-		if (keys[i].key[len - 1] == '.' ? strncmp(r->key, keys[i].key, len) : strcmp(r->key, keys[i].key))
+		if (keys[i].key[len - 1] == '.' ? strncmp(r->key, keys[i].key, len)
+						: strcmp(r->key, keys[i].key))
 			continue;
 		if (global && !keys[i].global)
-			return error_set(err, ERROR_INVALID, "the global header sets '%s' for every entry", r->key);
+			return error_set(err, ERROR_INVALID, "the global header sets '%s' for every entry",
+					 r->key);
 		return keys[i].take(p, r, err);
 	}
 	return 0;

@@ -56,8 +56,8 @@ int tar_pax_parse(struct tar_pax *p, const char *data, size_t len, bool global, 
 /* Appends one record; value may hold any byte. */
 void tar_pax_record(struct strbuf *out, const char *key, const void *value, size_t len);
 
-/* An ACL in text form with numeric ids, or with names and the ids behind them (star): appends it with numeric ids
- * only. Entries with a name alone are left out: the host's idea of it means nothing in the container. */
+/* An ACL in text form with numeric ids, or with names and the ids behind them (star): appends it with numeric
+ * ids only. Entries with a name alone are left out: the host's idea of it means nothing in the container. */
 int tar_acl_numeric(const char *text, size_t len, struct strbuf *out, struct error *err);
 /* The kernel's xattr (linux/posix_acl_xattr.h) as such text. */
 int tar_acl_from_xattr(const void *value, size_t len, struct strbuf *out, struct error *err);

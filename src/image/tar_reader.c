@@ -56,7 +56,7 @@ static int not_a_tar(struct error *err)
 			 "Unsupported compression: not a tar archive, nor one packed with gzip, xz or zstd");
 }
 
-/* libtar allocates what an L or K header asks for and takes the text as terminated: both are checked before. */
+/* libtar allocates what an L or K header asks for and takes the text as terminated: both are checked. */
 static int check_long(struct tar_reader *r, const char *block)
 {
 	const struct tar_header *h = (const struct tar_header *)(const void *)block;
@@ -244,8 +244,9 @@ static int read_header(struct tar_reader *r, struct error *err)
 	if (rc && r->hit_end)
 		return cut_off(err);
 	if (rc)
-		return r->first ? not_a_tar(err) :
-				  error_set(err, ERROR_INVALID, "a header is damaged: its checksum does not fit");
+		return r->first
+			   ? not_a_tar(err)
+			   : error_set(err, ERROR_INVALID, "a header is damaged: its checksum does not fit");
 	r->first = false;
 	return 1;
 }
@@ -331,7 +332,8 @@ static int take_type(struct tar_reader *r, struct tar_entry *e, struct error *er
 }
 
 /* A pax record wins, then the global one, then the header's field. */
-static int take_id(const struct tar_reader *r, unsigned flag, const char *field, uint64_t *ret, struct error *err)
+static int take_id(const struct tar_reader *r, unsigned flag, const char *field, uint64_t *ret,
+		   struct error *err)
 {
 	const struct tar_pax *p = r->pax.set & flag ? &r->pax : r->global.set & flag ? &r->global : NULL;
 	int64_t v = 0;
@@ -343,7 +345,8 @@ static int take_id(const struct tar_reader *r, unsigned flag, const char *field,
 	if (tar_number(field, 8, flag == PAX_UID ? "uid" : "gid", &v, err))
 		return -1;
 	if (v < 0)
-		return error_set(err, ERROR_INVALID, "a header has a negative %s", flag == PAX_UID ? "uid" : "gid");
+		return error_set(err, ERROR_INVALID, "a header has a negative %s",
+				 flag == PAX_UID ? "uid" : "gid");
 	*ret = (uint64_t)v;
 	return 0;
 }
@@ -351,7 +354,9 @@ static int take_id(const struct tar_reader *r, unsigned flag, const char *field,
 static int take_mtime(const struct tar_reader *r, struct tar_entry *e, struct error *err)
 {
 	const struct tar_header *h = &r->tar->th_buf;
-	const struct tar_pax *p = r->pax.set & PAX_MTIME ? &r->pax : r->global.set & PAX_MTIME ? &r->global : NULL;
+	const struct tar_pax *p = r->pax.set & PAX_MTIME      ? &r->pax
+				  : r->global.set & PAX_MTIME ? &r->global
+							      : NULL;
 
 	e->mtime_ns = p ? p->mtime_ns : 0;
 	if (p)
@@ -375,7 +380,8 @@ static int take_size(struct tar_reader *r, struct tar_entry *e, struct error *er
 	if (r->pax.set & PAX_SIZE)
 		size = (int64_t)r->pax.size;
 	if (size < 0 || size > INT64_MAX - TAR_BLOCK)
-		return error_set(err, ERROR_INVALID, "entry '%s' has an absurd size", tar_printable(e->name, buf));
+		return error_set(err, ERROR_INVALID, "entry '%s' has an absurd size",
+				 tar_printable(e->name, buf));
 	if (e->type != TAR_FILE) {
 		if (size && ((r->pax.set & PAX_SIZE) || h->typeflag == '0' || h->typeflag == 0))
 			return error_set(err, ERROR_INVALID, "entry '%s' is no file but has data",
@@ -403,7 +409,8 @@ static int take_sparse(struct tar_reader *r, struct tar_entry *e, struct error *
 	if (!sp->on)
 		return 0;
 	if (e->type != TAR_FILE)
-		return error_set(err, ERROR_INVALID, "entry '%s' is sparse but no file", tar_printable(e->name, buf));
+		return error_set(err, ERROR_INVALID, "entry '%s' is sparse but no file",
+				 tar_printable(e->name, buf));
 	if (sp->major == 1 && tar_sparse_in_data(sp, r->source, &r->left, err))
 		return -1;
 	e->size = r->left;
@@ -457,7 +464,8 @@ int tar_reader_next(struct tar_reader *r, struct tar_entry *ret, struct error *e
 		type = r->tar->th_buf.typeflag;
 		if (type == 'x' || type == 'X') {
 			if (extended)
-				return error_set(err, ERROR_INVALID, "an extended header belongs to no entry");
+				return error_set(err, ERROR_INVALID,
+						 "an extended header belongs to no entry");
 			extended = true;
 		} else if (type != 'g' && type != 'V') {
 			return take_entry(r, ret, err);

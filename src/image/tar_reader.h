@@ -26,7 +26,7 @@ struct tar_entry {
 	uint32_t mtime_ns;
 	uint64_t size;    /* bytes of data in the archive (without a sparse map) */
 	uint64_t real_size; /* length of the file: more than size when it is sparse */
-	const struct tar_sparse *sparse; /* NULL: not sparse; else sorted, within real_size, its lengths sum up to size */
+	const struct tar_sparse *sparse; /* or NULL; sorted, within real_size, its lengths sum up to size */
 	const struct strbuf *records;    /* xattrs and ACLs as pax records */
 };
 
@@ -34,7 +34,7 @@ struct tar_reader;
 
 struct tar_reader *tar_reader_new(struct tar_source *source); /* borrowed */
 void tar_reader_free(struct tar_reader *r);
-/* 1: an entry, 0: the end (marker seen, nothing but zeros after it), -1: err. Skips data that was not read. */
+/* 1: an entry, 0: the end (marker seen, only zeros after it), -1: err. Skips data that was not read. */
 int tar_reader_next(struct tar_reader *r, struct tar_entry *ret, struct error *err);
 /* The next piece of the entry's data, in place; *ret_len 0 when all was given. */
 int tar_reader_data(struct tar_reader *r, const void **ret, size_t *ret_len, struct error *err);

@@ -198,18 +198,18 @@ static int zstd_step(struct tar_source *s, struct error *err)
 /* ---- the table */
 
 static const struct packing packings[] = {
-	{ "gzip", { 0x1f, 0x8b }, 2, gzip_start, gzip_step },
-	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, xz_start, xz_step },
-	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, zstd_start, zstd_step },
-	{ "zstd", { 0x50, 0x2a, 0x4d, 0x18 }, 4, zstd_start, zstd_step }, /* pzstd starts with a skippable frame */
-	{ "bzip2", { 'B', 'Z', 'h' }, 3, NULL, NULL },
-	{ "lzip", { 'L', 'Z', 'I', 'P' }, 4, NULL, NULL },
-	{ "lz4", { 0x04, 0x22, 0x4d, 0x18 }, 4, NULL, NULL },
-	{ "compress", { 0x1f, 0x9d }, 2, NULL, NULL },
-	{ "zip", { 'P', 'K', 3, 4 }, 4, NULL, NULL },
-	{ "7z", { '7', 'z', 0xbc, 0xaf, 0x27, 0x1c }, 6, NULL, NULL },
-	{ "squashfs", { 'h', 's', 'q', 's' }, 4, NULL, NULL },
-	{ "none", { 0 }, 0, none_start, none_step },
+    {"gzip", {0x1f, 0x8b}, 2, gzip_start, gzip_step},
+    {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, xz_start, xz_step},
+    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_start, zstd_step},
+    {"zstd", {0x50, 0x2a, 0x4d, 0x18}, 4, zstd_start, zstd_step}, /* pzstd starts with a skippable frame */
+    {"bzip2", {'B', 'Z', 'h'}, 3, NULL, NULL},
+    {"lzip", {'L', 'Z', 'I', 'P'}, 4, NULL, NULL},
+    {"lz4", {0x04, 0x22, 0x4d, 0x18}, 4, NULL, NULL},
+    {"compress", {0x1f, 0x9d}, 2, NULL, NULL},
+    {"zip", {'P', 'K', 3, 4}, 4, NULL, NULL},
+    {"7z", {'7', 'z', 0xbc, 0xaf, 0x27, 0x1c}, 6, NULL, NULL},
+    {"squashfs", {'h', 's', 'q', 's'}, 4, NULL, NULL},
+    {"none", {0}, 0, none_start, none_step},
 };
 
 /* The first bytes may come in small pieces: collects enough of them to look at. */
@@ -231,7 +231,8 @@ static int detect(struct tar_source *s, struct error *err)
 		p++;
 	if (!p->start)
 		return error_set(err, ERROR_INVALID,
-				 "Unsupported compression: %s (gzip, xz, zstd or a plain tar is needed)", p->name);
+				 "Unsupported compression: %s (gzip, xz, zstd or a plain tar is needed)",
+				 p->name);
 	s->packing = p;
 	return p->start(s, err);
 }

@@ -26,8 +26,9 @@ void tar_source_limit(struct tar_source *s, uint64_t max);
 /* Exactly len bytes, fewer only at the end; -1 and err when the input is damaged or cut off. */
 ssize_t tar_source_read(struct tar_source *s, void *buf, size_t len, struct error *err);
 /* The next bytes in place, at most max, valid until the next call; *ret_len is 0 at the end. */
-int tar_source_chunk(struct tar_source *s, uint64_t max, const void **ret, size_t *ret_len, struct error *err);
+int tar_source_chunk(struct tar_source *s, uint64_t max, const void **ret, size_t *ret_len,
+		     struct error *err);
 uint64_t tar_source_total(const struct tar_source *s); /* bytes given so far */
-const char *tar_source_packing(const struct tar_source *s); /* "gzip", "xz", "zstd", "none"; after the first read */
+const char *tar_source_packing(const struct tar_source *s); /* "gzip"; after the first read */
 
 #endif

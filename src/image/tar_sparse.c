@@ -7,7 +7,15 @@
 #include "image/tar_header.h"
 
 /* Offsets in the old GNU header (tar.h, struct oldgnu_header and sparse_header). */
-enum { OLD_MAP = 386, OLD_MAP_N = 4, OLD_MORE = 482, OLD_REAL = 483, NEXT_MAP_N = 21, NEXT_MORE = 504, PAIR = 24 };
+enum {
+	OLD_MAP = 386,
+	OLD_MAP_N = 4,
+	OLD_MORE = 482,
+	OLD_REAL = 483,
+	NEXT_MAP_N = 21,
+	NEXT_MORE = 504,
+	PAIR = 24
+};
 
 static int cut_off(struct error *err)
 {
@@ -19,7 +27,8 @@ static int old_pairs(struct tar_sparse *sp, const char *at, unsigned n, struct e
 	int64_t offset, len;
 
 	for (; n && at[0]; n--, at += PAIR) {
-		if (tar_number(at, 12, "sparse map", &offset, err) || tar_number(at + 12, 12, "sparse map", &len, err))
+		if (tar_number(at, 12, "sparse map", &offset, err) ||
+		    tar_number(at + 12, 12, "sparse map", &len, err))
 			return -1;
 		if (offset < 0 || len < 0)
 			return error_set(err, ERROR_INVALID, "a sparse map has negative numbers");
@@ -123,9 +132,10 @@ int tar_sparse_check(const struct tar_sparse *sp, uint64_t stored, struct error 
 	if (!sp->real_size_set || sp->major > 1 || sp->minor > 1)
 		return error_set(err, ERROR_INVALID, "its sparse map is of an unknown format");
 	for (i = 0; i < sp->n; i++) {
-		if (sp->map[i].offset < end || __builtin_add_overflow(sp->map[i].offset, sp->map[i].len, &end) ||
-		    end > sp->real_size)
-			return error_set(err, ERROR_INVALID, "its sparse map is not in order within its size");
+		if (sp->map[i].offset < end ||
+		    __builtin_add_overflow(sp->map[i].offset, sp->map[i].len, &end) || end > sp->real_size)
+			return error_set(err, ERROR_INVALID,
+					 "its sparse map is not in order within its size");
 		sum += sp->map[i].len;
 	}
 	if (sum != stored)

@@ -92,7 +92,8 @@ static void remember(struct tar_tree *t, const char *name, unsigned what)
 	strmap_put(t->seen, name, (void *)(uintptr_t)what);
 }
 
-/* One folder on the way to an entry: there already, or made by the unpacker. Else what stands in its place. */
+/* One folder on the way to an entry: there already, or made by the unpacker. Else what stands in its place.
+ */
 static const char *check_folder(struct tar_tree *t, const char *folder)
 {
 	unsigned kind = seen(t, folder) & SEEN_KIND;
@@ -119,20 +120,23 @@ static int check_parents(struct tar_tree *t, char *name, struct error *err)
 		tar_printable(name, in_the_way);
 		*slash = '/';
 		if (what)
-			return error_set(err, ERROR_INVALID, "entry '%s' lies below '%s', which is a %s of this archive",
+			return error_set(err, ERROR_INVALID,
+					 "entry '%s' lies below '%s', which is a %s of this archive",
 					 tar_printable(name, buf), in_the_way, what);
 	}
 	strbuf_add(&t->parent, name, len);
 	return 0;
 }
 
-static int check_target(struct tar_tree *t, const char *name, const char *target, unsigned *ret, struct error *err)
+static int check_target(struct tar_tree *t, const char *name, const char *target, unsigned *ret,
+			struct error *err)
 {
 	unsigned what = seen(t, target), kind = what & SEEN_KIND;
 	char buf[128], to[128];
 
 	if (kind != SEEN_FILE && kind != SEEN_SYMLINK)
-		return error_set(err, ERROR_INVALID, "hard link '%s' points to '%s', which is no earlier file of this archive",
+		return error_set(err, ERROR_INVALID,
+				 "hard link '%s' points to '%s', which is no earlier file of this archive",
 				 tar_printable(name, buf), tar_printable(target, to));
 	if (strcmp(name, target) == 0)
 		return 1;
@@ -148,7 +152,8 @@ static int check_again(unsigned old, unsigned now, const char *name, struct erro
 
 	if (old == 0 || (old == SEEN_DIR && now == SEEN_DIR) || (old == SEEN_FILE && now == SEEN_FILE))
 		return 0;
-	return error_set(err, ERROR_INVALID, "entry '%s' comes twice, and one of them is %s", tar_printable(name, buf),
+	return error_set(err, ERROR_INVALID, "entry '%s' comes twice, and one of them is %s",
+			 tar_printable(name, buf),
 			 old == SEEN_DIR || now == SEEN_DIR ? "a folder" : "a link or special");
 }
 

@@ -12,8 +12,8 @@
 #include "base/strbuf.h"
 #include "image/tar_reader.h"
 
-/* "./usr//bin/" -> "usr/bin", "." -> "". Refused: absolute names, "..", control characters, more than 4095 bytes,
- * a component longer than 255. */
+/* "./usr//bin/" -> "usr/bin", "." -> "". Refused: absolute names, "..", control characters, more than 4095
+ * bytes, a component longer than 255. */
 int tar_canonical_name(const char *raw, struct strbuf *out, struct error *err);
 
 struct tar_tree;

@@ -122,7 +122,8 @@ static int put_header(struct tar_writer *w, struct header *h, struct error *err)
 	unsigned sum = 0;
 	size_t i;
 
-	memcpy(h->magic, "ustar\00000", 8); /* POSIX: elsewhere GNU tar does not look for its pax sparse maps */
+	memcpy(h->magic, "ustar\00000",
+	       8); /* POSIX: elsewhere GNU tar does not look for its pax sparse maps */
 	memset(h->chksum, ' ', sizeof(h->chksum));
 	for (i = 0; i < sizeof(*h); i++)
 		sum += p[i];
@@ -143,7 +144,8 @@ static int put_extra(struct tar_writer *w, char type, const char *name, const ch
 	put_number(h.gid, sizeof(h.gid), 0);
 	put_number(h.mtime, sizeof(h.mtime), 0);
 	put_number(h.size, sizeof(h.size), (int64_t)len);
-	return put_header(w, &h, err) || put(w, text, len, err) || put_zeros(w, -len % TAR_BLOCK, err) ? -1 : 0;
+	return put_header(w, &h, err) || put(w, text, len, err) || put_zeros(w, -len % TAR_BLOCK, err) ? -1
+												       : 0;
 }
 
 static int put_long(struct tar_writer *w, char type, const char *text, struct error *err)

@@ -14,7 +14,8 @@ struct tar_writer;
 
 /* Where whole pieces go; -1 with err. */
 typedef int (*tar_sink)(void *data, const void *buf, size_t len, struct error *err);
-int tar_sink_fd(void *fd_pointer, const void *buf, size_t len, struct error *err); /* ERROR_SYSTEM with sys EPIPE when the reader left */
+int tar_sink_fd(void *fd_pointer, const void *buf, size_t len,
+		struct error *err); /* ERROR_SYSTEM with sys EPIPE when the reader left */
 
 struct tar_writer *tar_writer_new(tar_sink sink, void *sink_data);
 void tar_writer_free(struct tar_writer *w); /* drops what was not flushed */

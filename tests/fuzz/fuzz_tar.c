@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as an image archive (the first byte chooses the part): refused with a reason, or passed on as a stream
- * that holds rootfs, templates and metadata.yaml only, and that is read again as the very same stream. Checksums of
- * headers are put right first, or no mutation would get beyond them.
+ * Any bytes as an image archive (the first byte chooses the part): refused with a reason, or passed on as a
+ * stream that holds rootfs, templates and metadata.yaml only, and that is read again as the very same stream.
+ * Checksums of headers are put right first, or no mutation would get beyond them.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -39,7 +39,8 @@ static void fix_checksum(uint8_t *h)
 
 static int run(const void *data, size_t size, enum tar_part part, struct strbuf *out, struct error *err)
 {
-	const struct tar_inspect in = { .part = part, .max_bytes = 4 << 20, .max_entries = 500, .max_id = 65535 };
+	const struct tar_inspect in = {
+	    .part = part, .max_bytes = 4 << 20, .max_entries = 500, .max_id = 65535};
 	struct tar_source *source = tar_source_memory(data, size);
 	cJSON *report;
 
@@ -61,10 +62,11 @@ static void check_names(const struct strbuf *out)
 	while ((rc = tar_reader_next(reader, &e, &err)) > 0) {
 		size_t n = strcspn(e.name, "/");
 
-		if (e.type == TAR_DEVICE || e.name[0] == '/' || strstr(e.name, "..") == e.name || strstr(e.name, "/../"))
+		if (e.type == TAR_DEVICE || e.name[0] == '/' || strstr(e.name, "..") == e.name ||
+		    strstr(e.name, "/../"))
 			abort();
-		if (!(n == 6 && memcmp(e.name, "rootfs", 6) == 0) && !(n == 9 && memcmp(e.name, "templates", 9) == 0) &&
-		    strcmp(e.name, "metadata.yaml") != 0)
+		if (!(n == 6 && memcmp(e.name, "rootfs", 6) == 0) &&
+		    !(n == 9 && memcmp(e.name, "templates", 9) == 0) && strcmp(e.name, "metadata.yaml") != 0)
 			abort();
 	}
 	if (rc < 0)

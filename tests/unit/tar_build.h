@@ -126,7 +126,8 @@ static inline int collect(void *data, const void *buf, size_t len, struct error 
 }
 
 /* Takes the archive. The report, or NULL and the message in err. */
-static inline cJSON *inspect(struct strbuf *archive, const struct tar_inspect *in, struct strbuf *out, struct error *err)
+static inline cJSON *inspect(struct strbuf *archive, const struct tar_inspect *in, struct strbuf *out,
+			     struct error *err)
 {
 	struct tar_source *source = tar_source_memory(archive->buf, archive->len);
 	struct strbuf ignored = STRBUF_INIT;

@@ -184,8 +184,10 @@ static void test_import(void **state)
 	AUTO_FREE char *rootfs = image_rootfs(m->b.images, ONE), *file = NULL;
 	struct stat st;
 
-	assert_null(import(m, "one\n", "{\"filename\":\"one.tar\",\"public\":true,\"properties\":{\"release\":\"x\",\"os\":\"\"},"
-			   "\"aliases\":[{\"name\":\"first\",\"description\":\"d\"}]}"));
+	assert_null(
+	    import(m, "one\n",
+		   "{\"filename\":\"one.tar\",\"public\":true,\"properties\":{\"release\":\"x\",\"os\":\"\"},"
+		   "\"aliases\":[{\"name\":\"first\",\"description\":\"d\"}]}"));
 	v = image_json(m->b.images, ONE);
 	assert_non_null(v);
 	assert_string_equal(json_str(v, "fingerprint"), ONE);
@@ -214,7 +216,8 @@ static void test_refused_imports_leave_nothing(void **state)
 
 	assert_string_equal(import(m, "bad archive\n", NULL), "entry x: refused");
 	assert_non_null(strstr(import(m, "dead\n", NULL), "killed by signal 9"));
-	assert_non_null(strstr(import(m, "one\n", "{\"fingerprint\":\"0123\"}"), "fingerprint doesn't match"));
+	assert_non_null(
+	    strstr(import(m, "one\n", "{\"fingerprint\":\"0123\"}"), "fingerprint doesn't match"));
 	assert_left(m, 0, 0);
 	assert_null(import(m, "one\n", NULL));
 	assert_string_equal(import(m, "one\n", NULL), "Image with same fingerprint already exists");
@@ -225,7 +228,8 @@ static void test_two_at_once(void **state)
 {
 	struct room *m = *state;
 	struct error err = ERROR_INIT;
-	struct op *a = image_import(upload(m, "one\n"), NULL, &err), *b = image_import(upload(m, "one\n"), NULL, &err);
+	struct op *a = image_import(upload(m, "one\n"), NULL, &err),
+		  *b = image_import(upload(m, "one\n"), NULL, &err);
 
 	finish(m, a);
 	finish(m, b);
@@ -342,9 +346,14 @@ static int put(struct room *m, const char *text, struct error *err)
 
 static void test_put(void **state)
 {
-	static const char *const refused[] = { "{\"public\":1}", "{\"properties\":{\"a\":1}}", "{\"properties\":[]}",
-					       "{\"properties\":{\"a b\":\"\"}}", "{\"properties\":{\"a\":\"b\\nc\"}}",
-					       "{\"expires_at\":\"soon\"}", "{\"profiles\":\"x\"}", "{\"profiles\":[1]}" };
+	static const char *const refused[] = {"{\"public\":1}",
+					      "{\"properties\":{\"a\":1}}",
+					      "{\"properties\":[]}",
+					      "{\"properties\":{\"a b\":\"\"}}",
+					      "{\"properties\":{\"a\":\"b\\nc\"}}",
+					      "{\"expires_at\":\"soon\"}",
+					      "{\"profiles\":\"x\"}",
+					      "{\"profiles\":[1]}"};
 	struct room *m = *state;
 	struct error err = ERROR_INIT;
 	size_t i;
@@ -354,8 +363,11 @@ static void test_put(void **state)
 		assert_int_equal(put(m, refused[i], &err), -1);
 		assert_int_equal(err.code, ERROR_INVALID);
 	}
-	assert_int_equal(put(m, "{\"public\":true,\"properties\":{\"a\":\"b\",\"gone\":\"\"},\"profiles\":[],"
-			     "\"expires_at\":\"2030-01-02T03:04:05.6Z\",\"fingerprint\":\"ignored\"}", &err), 0);
+	assert_int_equal(put(m,
+			     "{\"public\":true,\"properties\":{\"a\":\"b\",\"gone\":\"\"},\"profiles\":[],"
+			     "\"expires_at\":\"2030-01-02T03:04:05.6Z\",\"fingerprint\":\"ignored\"}",
+			     &err),
+			 0);
 	close_store(m);
 	open_store(m);
 	AUTO_JSON cJSON *v = image_json(m->b.images, ONE);
@@ -365,7 +377,8 @@ static void test_put(void **state)
 	assert_string_equal(json_str(v, "expires_at"), "2030-01-02T03:04:05.6Z");
 	assert_string_equal(json_str(v, "last_used_at"), "0001-01-01T00:00:00Z");
 	image_touch(m->b.images, ONE);
-	assert_string_not_equal(json_str(image_get(m->b.images, ONE), "last_used_at"), "0001-01-01T00:00:00Z");
+	assert_string_not_equal(json_str(image_get(m->b.images, ONE), "last_used_at"),
+				"0001-01-01T00:00:00Z");
 }
 
 static void test_a_tree_in_use_outlives_its_image(void **state)
@@ -399,7 +412,8 @@ static void test_leftovers_are_swept_at_start(void **state)
 {
 	struct room *m = *state;
 	struct error err = ERROR_INIT;
-	AUTO_FREE char *left = mem_printf("%s/.staging/0d0c4a2e-4b6a-4c53-9d8a-3f5f2a9c1b11/rootfs/a/b", m->images);
+	AUTO_FREE char *left =
+	    mem_printf("%s/.staging/0d0c4a2e-4b6a-4c53-9d8a-3f5f2a9c1b11/rootfs/a/b", m->images);
 	AUTO_FREE char *damaged = mem_printf("%s/" ONE, m->images), *json = fs_join(damaged, "image.json");
 
 	assert_int_equal(fs_mkdirs(left, 0755, &err), 0);
@@ -414,16 +428,19 @@ static void test_leftovers_are_swept_at_start(void **state)
 
 static void test_damaged_journal_entries(void **state)
 {
-	static const char *const bad[] = { "{}", "{\"staging\":\"../../../../../../../../../../../../\",\"fingerprint\":\"" ONE "\"}",
-					   "{\"staging\":\"0d0c4a2e-4b6a-4c53-9d8a-3f5f2a9c1b11\",\"fingerprint\":\"..\"}" };
+	static const char *const bad[] = {
+	    "{}", "{\"staging\":\"../../../../../../../../../../../../\",\"fingerprint\":\"" ONE "\"}",
+	    "{\"staging\":\"0d0c4a2e-4b6a-4c53-9d8a-3f5f2a9c1b11\",\"fingerprint\":\"..\"}"};
 	struct room *m = *state;
 	AUTO_FREE char *path = fs_join(m->journal, "0d0c4a2e-4b6a-4c53-9d8a-3f5f2a9c1b12.json");
 	struct error err = ERROR_INIT;
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		AUTO_FREE char *text = mem_printf("{\"id\":\"0d0c4a2e-4b6a-4c53-9d8a-3f5f2a9c1b12\",\"kind\":\"image-import\","
-						  "\"step\":\"verify\",\"args\":%s}", bad[i]);
+		AUTO_FREE char *text =
+		    mem_printf("{\"id\":\"0d0c4a2e-4b6a-4c53-9d8a-3f5f2a9c1b12\",\"kind\":\"image-import\","
+			       "\"step\":\"verify\",\"args\":%s}",
+			       bad[i]);
 		AUTO_FREE char *aside = mem_printf("%s.bad", path);
 
 		assert_int_equal(fs_write_atomic(path, text, strlen(text), 0600, &err), 0);

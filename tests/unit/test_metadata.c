@@ -103,8 +103,9 @@ static void test_hostile_yaml(void **state)
 
 static void test_os_release(void **state)
 {
-	static const char text[] = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\r\nVERSION_ID='12'\n# no\nA B=c\n"
-				   "=x\nQUOTED=\"a \\\"b\\\" \\$c\"\nCONTROL=a\033b\nHIGH=\xff\nLAST=end";
+	static const char text[] =
+	    "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\r\nVERSION_ID='12'\n# no\nA B=c\n"
+	    "=x\nQUOTED=\"a \\\"b\\\" \\$c\"\nCONTROL=a\033b\nHIGH=\xff\nLAST=end";
 	AUTO_JSON cJSON *v = os_release_parse(text, sizeof(text) - 1);
 
 	assert_string_equal(json_str(v, "pretty_name"), "Debian GNU/Linux 12 (bookworm)");

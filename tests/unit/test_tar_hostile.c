@@ -67,7 +67,8 @@ static void test_hostile_long_names(void **state)
 	for (i = 0; i < 2500; i++)
 		strbuf_addstr(&text, "a/");
 	start_tree(&a);
-	TAR_ADD(&a, .name = "././@LongLink", .type = 'L', .data = text.buf, .len = text.len + 1, .magic = "gnu");
+	TAR_ADD(&a, .name = "././@LongLink", .type = 'L', .data = text.buf, .len = text.len + 1,
+		.magic = "gnu");
 	TAR_ADD(&a, .name = "x", .data = "x");
 	tar_build_end(&a);
 	expect_refused(&a, "longer than 4096");
@@ -88,7 +89,8 @@ static void test_hostile_long_names(void **state)
 	expect_refused(&a, "not terminated");
 }
 
-static void expect_pair_refused(const struct tar_item *first, const struct tar_item *second, const char *message)
+static void expect_pair_refused(const struct tar_item *first, const struct tar_item *second,
+				const char *message)
 {
 	struct strbuf a;
 
@@ -294,7 +296,8 @@ static void test_hostile_pax(void **state)
 	start_tree(&a);
 	TAR_ADD(&a, .name = "h", .type = 'x', .size = "00010000000", .data = "x");
 	expect_refused(&a, "longer than 1048576");
-	static const char *const malformed[] = { "5 a=b\n", "99 a=b\n", "x a=b\n", "6 a=b", "6 =bc\n", " 6 a=b\n", "6\n" };
+	static const char *const malformed[] = {"5 a=b\n", "99 a=b\n", "x a=b\n", "6 a=b",
+						"6 =bc\n", " 6 a=b\n", "6\n"};
 	for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
 		start_tree(&a);
 		TAR_ADD(&a, .name = "h", .type = 'x', .data = malformed[i]);

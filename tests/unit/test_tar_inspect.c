@@ -13,7 +13,8 @@
 #include "tar_build.h"
 
 /* Entry n of an output stream. */
-static void entry_at(const struct strbuf *out, unsigned n, struct tar_entry *e, struct strbuf *name, struct strbuf *data)
+static void entry_at(const struct strbuf *out, unsigned n, struct tar_entry *e, struct strbuf *name,
+		     struct strbuf *data)
 {
 	struct tar_source *source = tar_source_memory(out->buf, out->len);
 	struct tar_reader *reader = tar_reader_new(source);
@@ -77,8 +78,9 @@ static void test_root_layout(void **state)
 
 static void add_lxd_image(struct strbuf *a, bool metadata_first)
 {
-	static const char yaml[] = "architecture: amd64\ncreation_date: 1700000000\nproperties:\n  os: Debian\n"
-				   "  release: 12\ntemplates:\n  /etc/hosts:\n    when: [create]\n    template: hosts.tpl\n";
+	static const char yaml[] =
+	    "architecture: amd64\ncreation_date: 1700000000\nproperties:\n  os: Debian\n"
+	    "  release: 12\ntemplates:\n  /etc/hosts:\n    when: [create]\n    template: hosts.tpl\n";
 
 	strbuf_init(a);
 	if (metadata_first)
@@ -181,8 +183,10 @@ static void test_split_parts(void **state)
 	report = inspect(&a, &in, &out, &err);
 	assert_non_null(json_obj(report, "metadata"));
 	cJSON_Delete(report);
-	expect_entry(&out, 0, "metadata.yaml", "architecture: amd64\ncreation_date: 1700000000\nproperties:\n  os: Debian\n"
-		     "  release: 12\ntemplates:\n  /etc/hosts:\n    when: [create]\n    template: hosts.tpl\n");
+	expect_entry(
+	    &out, 0, "metadata.yaml",
+	    "architecture: amd64\ncreation_date: 1700000000\nproperties:\n  os: Debian\n"
+	    "  release: 12\ntemplates:\n  /etc/hosts:\n    when: [create]\n    template: hosts.tpl\n");
 	expect_entry(&out, 1, "templates/hosts.tpl", "127.0.0.1 x\n");
 
 	start_tree(&a);
@@ -232,7 +236,8 @@ static void test_long_names_and_pax(void **state)
 
 static void test_owners_times_xattrs(void **state)
 {
-	AUTO_STRBUF struct strbuf out = STRBUF_INIT, name = STRBUF_INIT, data = STRBUF_INIT, records = STRBUF_INIT;
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT, name = STRBUF_INIT, data = STRBUF_INIT,
+				  records = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 	struct tar_entry e;
 	struct strbuf a;
@@ -243,7 +248,8 @@ static void test_owners_times_xattrs(void **state)
 	tar_build_record(&records, "SCHILY.xattr.user.colour", "blue");
 	tar_build_record(&records, "SCHILY.xattr.trusted.overlay.opaque", "y");
 	tar_build_record(&records, "SCHILY.xattr.security.selinux", "label");
-	tar_build_record(&records, "SCHILY.acl.access", "user::rwx,user:7:r-x,user:eve:rwx,group::r-x,mask::r-x,other::---");
+	tar_build_record(&records, "SCHILY.acl.access",
+			 "user::rwx,user:7:r-x,user:eve:rwx,group::r-x,mask::r-x,other::---");
 	TAR_ADD(&a, .name = "h", .type = 'x', .data = records.buf);
 	TAR_ADD(&a, .name = "etc/f", .data = "x", .mode = 04755, .gid = "0000017");
 	tar_build_end(&a);
@@ -260,16 +266,22 @@ static void test_owners_times_xattrs(void **state)
 	assert_null(memmem(out.buf, out.len, "trusted", 7));
 	assert_null(memmem(out.buf, out.len, "selinux", 7));
 	assert_null(memmem(out.buf, out.len, "eve", 3));
-	assert_non_null(memmem(out.buf, out.len, "user::rwx,user:7:r-x,group::r-x,mask::r-x,other::---\n", 53));
+	assert_non_null(
+	    memmem(out.buf, out.len, "user::rwx,user:7:r-x,group::r-x,mask::r-x,other::---\n", 53));
 }
 
 /* The numbers of the xattr win over the names of the text, in either order. */
 static void test_acl_from_xattr(void **state)
 {
-	static const char acl[] = "\2\0\0\0" "\1\0\6\0\377\377\377\377" "\2\0\6\0\350\3\0\0" "\4\0\4\0\377\377\377\377"
+	static const char acl[] = "\2\0\0\0"
+				  "\1\0\6\0\377\377\377\377"
+				  "\2\0\6\0\350\3\0\0"
+				  "\4\0\4\0\377\377\377\377"
 				  "\10\0\7\0\0\0\0\200" /* a group beyond all ids is left out */
-				  "\20\0\6\0\377\377\377\377" "\40\0\4\0\377\377\377\377";
-	static const char text[] = "SCHILY.acl.access=user::rw-,user:1000:rw-,group::r--,mask::rw-,other::r--\n";
+				  "\20\0\6\0\377\377\377\377"
+				  "\40\0\4\0\377\377\377\377";
+	static const char text[] =
+	    "SCHILY.acl.access=user::rw-,user:1000:rw-,group::r--,mask::rw-,other::r--\n";
 	static const char other[] = "user::rwx,user:eve:rwx,other::rwx,g::r";
 	int order;
 
@@ -335,7 +347,9 @@ static void test_sparse_formats(void **state)
 	assert_int_equal(json_int(report, "bytes", 0), 6000);
 	for (i = 2; i < 5; i++) {
 		entry_at(&out, (unsigned)i, &e, &name, &data);
-		assert_string_equal(name.buf, i == 2 ? "rootfs/etc/new" : i == 3 ? "rootfs/etc/middle" : "rootfs/etc/old");
+		assert_string_equal(name.buf, i == 2   ? "rootfs/etc/new"
+					      : i == 3 ? "rootfs/etc/middle"
+						       : "rootfs/etc/old");
 		assert_string_equal(data.buf, "headtail");
 		assert_int_equal(e.real_size, 2000);
 	}
