@@ -46,9 +46,19 @@ static struct cli self; /* the one that commands are given */
 
 /* ---- help */
 
-static void help_command_line(FILE *out, const struct command *cmd)
+static void help_command_line(FILE *out, const struct command *cmd, int width)
 {
-	fprintf(out, "  %-12s %s\n", cmd->name, cmd->summary);
+	fprintf(out, "  %-*s %s\n", width, cmd->name, cmd->summary);
+}
+
+static int help_width(const struct command *commands)
+{
+	size_t width = 12;
+
+	for (; commands && commands->name; commands++)
+		if (strlen(commands->name) > width)
+			width = strlen(commands->name);
+	return (int)width;
 }
 
 static void help_root(FILE *out)
@@ -57,7 +67,7 @@ static void help_root(FILE *out)
 	      "berthd\n\nCommands:\n",
 	      out);
 	for (const struct command *const *cmd = cli_root; *cmd; cmd++)
-		help_command_line(out, *cmd);
+		help_command_line(out, *cmd, 12);
 	fprintf(out, "\nFlags:\n%s\nExamples:\n%s", global_help, root_examples);
 	fputs("\nUse \"berth <command> --help\" for more about a command.\n", out);
 }
@@ -73,7 +83,7 @@ static void help_aliases(FILE *out, const struct command *cmd)
 static void help_command(const struct cli *cli, FILE *out)
 {
 	const struct command *cmd = cli->command;
-	const char *args = cmd->args ? cmd->args : "[flags]";
+	const char *args = cmd->args && cmd->args[0] ? cmd->args : "[flags]";
 
 	fprintf(out, "Usage: %s %s\n\n%s\n", cli->path, cmd->sub ? "<command> [<arguments>]" : args, cmd->summary);
 	if (cmd->aliases)
@@ -81,7 +91,7 @@ static void help_command(const struct cli *cli, FILE *out)
 	if (cmd->sub)
 		fputs("\nCommands:\n", out);
 	for (const struct command *sub = cmd->sub; sub && sub->name; sub++)
-		help_command_line(out, sub);
+		help_command_line(out, sub, help_width(cmd->sub));
 	if (cmd->options)
 		fprintf(out, "\nFlags:\n%s", cmd->options);
 	fprintf(out, "\nGlobal flags:\n%s", global_help);
