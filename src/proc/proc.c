@@ -35,6 +35,7 @@ struct stream {
 struct proc {
 	uv_poll_t poll; /* on pidfd: readable once the child has ended */
 	uv_timer_t timer; /* timeout, then SIGKILL, then the drain grace */
+	bool terminated;  /* asked to end: by the timeout or the owner */
 	struct stream out, errs;
 	size_t output_max;
 	proc_line_cb on_line;
@@ -138,14 +139,22 @@ static void term_over_cb(uv_timer_t *timer)
 	proc_kill(p, SIGKILL);
 }
 
+void proc_terminate(struct proc *p)
+{
+	if (p->ended || p->terminated)
+		return;
+	p->terminated = true;
+	proc_kill(p, SIGTERM);
+	proc_kill(p, SIGCONT); /* a stopped child would not notice */
+	timer_set(p, term_over_cb, PROC_TERM_MS);
+}
+
 static void timeout_cb(uv_timer_t *timer)
 {
 	struct proc *p = timer->data;
 
 	p->result.timed_out = true;
-	proc_kill(p, SIGTERM);
-	proc_kill(p, SIGCONT); /* a stopped child would not notice */
-	timer_set(p, term_over_cb, PROC_TERM_MS);
+	proc_terminate(p);
 }
 
 static void ended_cb(uv_poll_t *poll, int status, int events)
@@ -159,7 +168,7 @@ static void ended_cb(uv_poll_t *poll, int status, int events)
 	p->ended = true;
 	p->result.exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
 	p->result.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
-	if (p->result.timed_out || !p->on_exit)
+	if (p->terminated || !p->on_exit)
 		proc_kill(p, SIGKILL); /* what is left of a group that was to end */
 	timer_set(p, drain_over_cb, PROC_DRAIN_MS);
 	proc_close_if_over(p);

@@ -66,6 +66,8 @@ struct proc *proc_start(uv_loop_t *loop, const struct proc_spec *spec, struct er
 pid_t proc_pid(const struct proc *p);
 /* To the whole group; on_exit still comes. */
 void proc_kill(struct proc *p, int signum);
+/* Asks the group to end by SIGTERM, and ends it by SIGKILL 5 s later; on_exit still comes. */
+void proc_terminate(struct proc *p);
 /* The owner goes away: kills the group with SIGKILL, on_exit will not fire. */
 void proc_abandon(struct proc *p);
 
