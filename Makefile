@@ -56,7 +56,11 @@ $(call lib,$(1)): $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/helper/berth-%.c,
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 
-$(BUILD)/%.o: %.c
+# the folders are compiled in: another PREFIX, another build
+PATHS := $(VERSION) $(LIBEXECDIR) $(DATADIR) $(SYSCONFDIR)
+$(BUILD)/paths: force
+	@mkdir -p $(@D); echo '$(PATHS)' | cmp -s - $@ || echo '$(PATHS)' >$@
+$(BUILD)/%.o: %.c $(BUILD)/paths
 	@mkdir -p $(@D)
 	@echo "  CC  $<"; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -154,5 +158,5 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all image unit unit-build fuzz fuzz-build fuzz-replay quickstart quickstart-down check lint bench man install \
-	uninstall clean help
+	uninstall clean help force
 -include $(OBJ:.o=.d) $(UNIT:=.d)
