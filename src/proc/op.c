@@ -9,10 +9,28 @@
 #include "base/mem.h"
 
 #define RETENTION_MS 5000
+#define PATIENT_PARALLEL 32
 
 static void op_release(struct op *op);
 
 /* ---- the queue */
+
+static bool slot_free(const struct op *op)
+{
+	const struct op_queue *q = op->q;
+
+	if (op->kind->coordinator)
+		return true;
+	return op->kind->patient ? q->patient < PATIENT_PARALLEL : q->running < q->parallel;
+}
+
+static void count_slot(struct op *op, int n)
+{
+	unsigned *slots = op->kind->patient ? &op->q->patient : &op->q->running;
+
+	if (!op->kind->coordinator)
+		*slots += (unsigned)n;
+}
 
 static void tick_cb(uv_idle_t *handle)
 {
@@ -22,7 +40,7 @@ static void tick_cb(uv_idle_t *handle)
 
 	uv_idle_stop(handle);
 	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
-		bool blocked = q->running >= q->parallel && !op->kind->coordinator;
+		bool blocked = !slot_free(op);
 
 		next = TAILQ_NEXT(op, link);
 		if (op->phase != OP_PHASE_WAITING)
@@ -34,7 +52,7 @@ static void tick_cb(uv_idle_t *handle)
 			strmap_put(blocked ? wanted : q->locks, *l, op);
 		if (blocked)
 			continue;
-		q->running += op->kind->coordinator ? 0 : 1;
+		count_slot(op, 1);
 		op->phase = op->recovering && !op->committed ? OP_PHASE_UNDO : OP_PHASE_FORWARD;
 		op_changed(op);
 		op_advance(op);
@@ -209,7 +227,7 @@ void op_finish(struct op *op)
 	struct op_wait *w;
 
 	if (op->phase == OP_PHASE_FORWARD || op->phase == OP_PHASE_UNDO) {
-		q->running -= op->kind->coordinator ? 0 : 1;
+		count_slot(op, -1);
 		for (char **l = op->locks; *l != NULL; l++)
 			strmap_remove(q->locks, *l);
 	}
@@ -292,7 +310,7 @@ static void cancel_now(struct op *op)
 		return;
 	op_changed(op);
 	if (op->child != NULL)
-		proc_kill(op->child, SIGTERM);
+		proc_terminate(op->child);
 }
 
 int op_cancel(struct op *op, struct error *err)
@@ -387,6 +405,16 @@ uv_loop_t *op_loop(const struct op *op)
 const char *op_id(const struct op *op)
 {
 	return op->id;
+}
+
+bool op_is(const struct op *op, const struct op_kind *kind)
+{
+	return op->kind == kind;
+}
+
+bool op_final(const struct op *op)
+{
+	return op->phase == OP_PHASE_FINAL;
 }
 
 const struct error *op_error(const struct op *op)

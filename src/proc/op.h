@@ -57,6 +57,7 @@ struct op_kind {
 	bool volatile_; /* not journalled: nothing on disk changes (power) */
 	bool may_cancel;
 	bool coordinator; /* only waits for operations it started: takes no slot */
+	bool patient;     /* mostly waits for a container: has slots of its own, or a few that hang block all others */
 };
 
 /* States as LXD numbers them. */
@@ -105,7 +106,10 @@ typedef enum op_result (*op_child_cb)(struct op *op, const struct proc_result *r
 enum op_result op_child(struct op *op, struct argv *argv_cleared, op_child_cb done, struct error *err);
 /* The same with everything proc can do; spec->on_exit, data and timeout are the op's. */
 enum op_result op_child_spec(struct op *op, const struct proc_spec *spec, op_child_cb done, struct error *err);
-/* Synchronous work off the loop (tree removal, copying): fn runs in a thread and must touch only arg. */
+/*
+ * Synchronous work off the loop (tree removal, copying): fn runs in a thread and must touch only arg. It cannot be
+ * interrupted: the step's timeout does not end it.
+ */
 enum op_result op_thread(struct op *op, int (*fn)(void *arg, struct error *err), void *arg, struct error *err);
 /* LXD's progress metadata: {"<stage>_progress": text, "progress": {stage, percent, speed}}; throttled. */
 void op_progress(struct op *op, const char *stage, int percent, const char *text);
@@ -113,6 +117,8 @@ void op_metadata_set(struct op *op, const char *key, cJSON *value_taken);
 
 /* For the API. */
 const char *op_id(const struct op *op);
+bool op_is(const struct op *op, const struct op_kind *kind);
+bool op_final(const struct op *op);
 enum op_status op_status(const struct op *op);
 const struct error *op_error(const struct op *op); /* ERROR_NONE while running and on success */
 struct op *op_find(struct op_queue *q, const char *id);

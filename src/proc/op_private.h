@@ -52,6 +52,7 @@ struct op {
 	struct error step_err;
 	struct error err;     /* the first one: the operation's */
 
+	bool in_thread;       /* op_thread(): cannot be ended, so it has no timeout */
 	struct proc *child;
 	op_child_cb child_done;
 	char *child_name;
@@ -66,7 +67,7 @@ struct op_queue {
 	char *journal_dir;
 	void *ctx;
 	unsigned parallel;
-	unsigned running;
+	unsigned running, patient; /* slots taken, by kind->patient */
 	const struct op_kind *kinds[64];
 	size_t n_kinds;
 	struct op_list ops;   /* in order of arrival */

@@ -81,6 +81,7 @@ static void after_work_cb(uv_work_t *req, int status)
 	if (status != 0)
 		error_set(&err, ERROR_CANCELLED, "operation cancelled");
 	free(w);
+	op->in_thread = false;
 	op_resume(op, failed ? OP_FAIL : OP_DONE, &err);
 }
 
@@ -94,8 +95,10 @@ enum op_result op_thread(struct op *op, int (*fn)(void *arg, struct error *err),
 	w->fn = fn;
 	w->arg = arg;
 	rc = uv_queue_work(op->q->loop, &w->req, work_cb, after_work_cb);
-	if (rc == 0)
+	if (rc == 0) {
+		op->in_thread = true;
 		return OP_WAIT;
+	}
 	free(w);
 	error_sys(err, -rc, "cannot start a thread");
 	return OP_FAIL;
