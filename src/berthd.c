@@ -135,9 +135,7 @@ static unsigned parallel(const struct settings *s)
 
 static bool image_in_use(const char *fingerprint, void *data)
 {
-	struct berthd *b = data;
-
-	return b->registry != NULL && registry_uses_image(fingerprint, b->registry);
+	return instance_uses_image(data, fingerprint);
 }
 
 static int open_rooms(struct daemon *d, struct error *err)
@@ -232,6 +230,7 @@ static void term_cb(uv_signal_t *handle, int signum)
 	d->stopping = true;
 	log_info("ending on %s: running operations are finished or undone", signum == SIGINT ? "SIGINT" : "SIGTERM");
 	notify_stopping();
+	instance_autostart_stop(&d->b);
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
 		       drained, d);
 }
@@ -282,8 +281,10 @@ static void close_rooms(struct daemon *d)
 {
 	struct berthd *b = &d->b;
 
+	instance_autostart_stop(b);
 	http_free(b->http);
 	registry_free(b->registry);
+	b->registry = NULL; /* for timers that come while the loop runs out */
 	image_store_free(b->images);
 	profile_store_free(b->profiles);
 	log_set_sink(NULL, NULL);

@@ -14,6 +14,7 @@ struct profile_store;
 struct events;
 struct http;
 struct server_config;
+struct autostart;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -26,6 +27,7 @@ struct berthd {
 	struct events *events;
 	struct http *http;
 	struct server_config *server; /* PUT/PATCH /1.0 */
+	struct autostart *autostart;  /* while it waits between two, else NULL */
 };
 
 #endif

@@ -34,7 +34,6 @@ static void count_cb(uv_work_t *work)
 static void counted_cb(uv_work_t *work, int status)
 {
 	struct count *c = work->data;
-	struct instance *inst = registry_get(c->b->registry, c->name);
 	cJSON *disk;
 
 	if (c->request != NULL) {
@@ -43,7 +42,7 @@ static void counted_cb(uv_work_t *work, int status)
 			json_set_int(cJSON_AddObjectToObject(disk, "root"), "usage", (int64_t)c->bytes);
 		else
 			log_debug("disk usage of '%s': %s", c->name, c->err.msg);
-		c->reply(c->request, inst, disk);
+		c->reply(c->request, registry_get(c->b->registry, c->name), disk);
 	}
 	free(c->name);
 	free(c->path);

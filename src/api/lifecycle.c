@@ -17,6 +17,7 @@ struct reap {
 	uv_timer_t timer;
 	struct berthd *b;
 	char *name;
+	char *uuid; /* by then another instance may have the name */
 };
 
 static void reap_closed_cb(uv_handle_t *handle)
@@ -24,28 +25,36 @@ static void reap_closed_cb(uv_handle_t *handle)
 	struct reap *r = handle->data;
 
 	free(r->name);
+	free(r->uuid);
 	free(r);
+}
+
+static const char *uuid_of(const struct instance *inst)
+{
+	return json_str_or(json_obj(inst->desired, "config"), "volatile.uuid", "");
 }
 
 static void reap_cb(uv_timer_t *timer)
 {
 	struct reap *r = timer->data;
-	const struct instance *inst = registry_get(r->b->registry, r->name);
+	const struct instance *inst = r->b->registry != NULL ? registry_get(r->b->registry, r->name) : NULL;
 	struct error err = ERROR_INIT;
 
 	/* delete checks again, under the lock, that it does not run */
-	if (inst != NULL && inst->state == LXC_STOPPED && json_bool(inst->desired, "ephemeral", false) &&
+	if (inst != NULL && strcmp(uuid_of(inst), r->uuid) == 0 && inst->state == LXC_STOPPED &&
+	    json_bool(inst->desired, "ephemeral", false) &&
 	    instance_delete(r->b, r->name, false, &err) == NULL)
 		log_warning("cannot delete the ephemeral instance '%s': %s", r->name, err.msg);
 	uv_close((uv_handle_t *)timer, reap_closed_cb);
 }
 
-static void reap_later(struct berthd *b, const char *name)
+static void reap_later(struct berthd *b, const struct instance *inst)
 {
 	struct reap *r = mem_alloc(sizeof(*r));
 
 	r->b = b;
-	r->name = mem_strdup(name);
+	r->name = mem_strdup(inst->name);
+	r->uuid = mem_strdup(uuid_of(inst));
 	r->timer.data = r;
 	uv_timer_init(b->loop, &r->timer);
 	uv_timer_start(&r->timer, reap_cb, REAP_AFTER_MS, 0);
@@ -75,7 +84,7 @@ static void on_state(struct instance *inst, enum lxc_state old, void *data)
 	if (action != NULL)
 		events_lifecycle(b->events, action, source, NULL);
 	if (inst->state == LXC_STOPPED && json_bool(inst->desired, "ephemeral", false))
-		reap_later(b, inst->name);
+		reap_later(b, inst);
 }
 
 void lifecycle_start(struct berthd *b)

@@ -79,6 +79,12 @@ static void closed_cb(uv_handle_t *handle)
 	free(a);
 }
 
+static void finish(struct autostart *a)
+{
+	a->b->autostart = NULL;
+	uv_close((uv_handle_t *)&a->timer, closed_cb);
+}
+
 static void next_cb(uv_timer_t *timer)
 {
 	struct autostart *a = timer->data;
@@ -96,7 +102,7 @@ static void next_cb(uv_timer_t *timer)
 			return;
 		}
 	}
-	uv_close((uv_handle_t *)timer, closed_cb);
+	finish(a);
 }
 
 /* True the first time it is asked after a boot of the host. */
@@ -129,7 +135,14 @@ void instance_autostart(struct berthd *b)
 	collect(a);
 	a->timer.data = a;
 	uv_timer_init(b->loop, &a->timer);
+	b->autostart = a;
 	next_cb(&a->timer);
+}
+
+void instance_autostart_stop(struct berthd *b)
+{
+	if (b->autostart != NULL)
+		finish(b->autostart);
 }
 
 void instance_register(struct op_queue *q)

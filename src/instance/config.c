@@ -100,6 +100,22 @@ static bool same_as_file(const char *path, const struct strbuf *text)
 	       memcmp(old.buf, text->buf, old.len) == 0;
 }
 
+/*
+ * The folder belongs to the host's root, or its mapped root could put another `config` there, which LXC runs hooks
+ * from. That one's group may walk through, as LXC does in its user namespace; nobody else.
+ */
+static int own_folder(const char *dir, uint32_t base, struct error *err)
+{
+	mode_t mode = base == 0 ? 0700 : 0710;
+	struct stat st;
+
+	if (lstat(dir, &st) == 0 && st.st_uid == 0 && st.st_gid == base && (st.st_mode & 07777) == mode)
+		return 0;
+	if (lchown(dir, 0, base) < 0 || chmod(dir, mode) < 0)
+		return error_sys(err, errno, "cannot set the owner of '%s'", dir);
+	return 0;
+}
+
 int work_render(struct berthd *b, const char *name, const char *dir, const cJSON *desired, struct error *err)
 {
 	AUTO_JSON cJSON *config = NULL;
@@ -108,6 +124,7 @@ int work_render(struct berthd *b, const char *name, const char *dir, const cJSON
 	AUTO_FREE char *lower = NULL;
 	AUTO_FREE char *path = fs_join(dir, "config");
 	struct render_input in = { .name = name, .probe = b->probe, .template_dir = b->settings->template_dir };
+	uint32_t base, size;
 
 	instance_expand(b, desired, &config, &devices);
 	lower = image_rootfs(b->images, json_str_or(config, "volatile.base_image", "none"));
@@ -118,7 +135,8 @@ int work_render(struct berthd *b, const char *name, const char *dir, const cJSON
 	in.rootfs.lower = lower;
 	in.rootfs.libexec_dir = b->settings->libexec_dir;
 	in.include_config = "/usr/share/lxc/config";
-	if (render_instance(&in, &text, err) < 0)
+	idmap_of(b, config, &base, &size);
+	if (render_instance(&in, &text, err) < 0 || own_folder(dir, base, err) < 0)
 		return -1;
 	if (same_as_file(path, &text))
 		return 0;

@@ -124,7 +124,12 @@ enum op_result copy_tree(struct op *op, struct work *w, const struct storage_spe
 
 static enum op_result thawed(struct op *op, const struct proc_result *result, struct error *err)
 {
-	return proc_check("lxc-unfreeze", result, err) < 0 ? OP_FAIL : OP_DONE;
+	struct work *w = op_data(op);
+
+	if (proc_check("lxc-unfreeze", result, err) < 0)
+		return OP_FAIL;
+	json_set_bool(w->args, "froze", false);
+	return OP_DONE;
 }
 
 enum op_result copy_thaw(struct op *op, struct error *err)
@@ -134,7 +139,6 @@ enum op_result copy_thaw(struct op *op, struct error *err)
 
 	if (!copy_is(w) || !json_bool(w->args, "froze", false))
 		return OP_DONE;
-	json_set_bool(w->args, "froze", false);
 	lxc_argv_unfreeze(&argv, w->b->settings->system_path, source_of(w));
 	return op_child(op, &argv, thawed, err);
 }

@@ -151,14 +151,29 @@ static enum op_result step_create(struct op *op, struct error *err)
 	return op_child(op, &argv, created, err);
 }
 
+/* berthd was killed after it made the folder and before the mark was in it: then there is nothing else. */
+static void remove_unmarked(const struct op *op, const struct work *w)
+{
+	AUTO_FREE char *mark = fs_join(w->dir, MARK);
+	struct stat st;
+
+	if (!op_recovering(op))
+		return;
+	if (lstat(mark, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		(void)unlink(mark);
+	(void)rmdir(w->dir);
+}
+
 static enum op_result step_uncreate(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	AUTO_FREE char *tmp = temporary_config(w);
 
 	(void)unlink(tmp);
-	if (!mark_is_ours(w))
+	if (!mark_is_ours(w)) {
+		remove_unmarked(op, w);
 		return OP_DONE;
+	}
 	registry_remove(w->b->registry, w->name);
 	return storage_remove(op, w, err);
 }
@@ -175,31 +190,42 @@ static enum op_result step_rootfs(struct op *op, struct error *err)
 
 	instance_expand(w->b, desired, &config, &devices);
 	idmap_of(w->b, config, &spec.idmap_base, &spec.idmap_size);
+	json_set_int(w->args, "idmap_base", spec.idmap_base);
 	if (copy_is(w))
 		return copy_tree(op, w, &spec, err);
 	return storage_prepare(op, w, &spec, err);
+}
+
+/* Its profiles may have changed, or gone, since it was reserved. */
+static int check_again(struct work *w, cJSON *desired, struct error *err)
+{
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	uint32_t base, size;
+
+	if (work_check(w->b, desired, err) < 0)
+		return -1;
+	work_fill_volatile(w->b, desired);
+	instance_expand(w->b, desired, &config, &devices);
+	idmap_of(w->b, config, &base, &size);
+	if (base != json_int(w->args, "idmap_base", 0))
+		return error_set(err, ERROR_CONFLICT, "a profile changed the id map of '%s' while it was made",
+				 w->name);
+	return 0;
 }
 
 static enum op_result step_commit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	cJSON *desired = desired_of(w);
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
 	AUTO_FREE char *path = fs_join(w->dir, "berth.json");
 	char now[TIME_TEXT_SIZE];
-	uint32_t base, size;
 
-	instance_expand(w->b, desired, &config, &devices);
-	idmap_of(w->b, config, &base, &size);
 	time_now(now);
 	json_set_str(desired, "created_at", now);
-	if (work_render(w->b, w->name, w->dir, desired, err) < 0 || json_write_file(path, desired, err) < 0)
+	if (check_again(w, desired, err) < 0 || work_render(w->b, w->name, w->dir, desired, err) < 0 ||
+	    json_write_file(path, desired, err) < 0)
 		return OP_FAIL;
-	if (lchown(w->dir, base, base) < 0 || chmod(w->dir, 0700) < 0) {
-		error_sys(err, errno, "cannot set the owner of '%s'", w->dir);
-		return OP_FAIL;
-	}
 	if (registry_load(w->b->registry, w->name) == NULL) {
 		error_set(err, ERROR_SYSTEM, "'%s' vanished while the instance was made", w->dir);
 		return OP_FAIL;
@@ -247,6 +273,30 @@ static const struct op_kind launch_kind = {
 	.unload = work_unload,
 	.may_cancel = true,
 };
+
+struct lookup {
+	const char *fingerprint;
+	bool found;
+};
+
+static void launch_uses(struct op *op, void *data)
+{
+	struct lookup *l = data;
+
+	if (op_is(op, &launch_kind) && !op_final(op) &&
+	    strcmp(json_str_or(op_args(op), "fingerprint", ""), l->fingerprint) == 0)
+		l->found = true;
+}
+
+bool instance_uses_image(struct berthd *b, const char *fingerprint)
+{
+	struct lookup l = { .fingerprint = fingerprint };
+
+	if (b->registry == NULL || registry_uses_image(fingerprint, b->registry))
+		return b->registry != NULL;
+	op_foreach(b->ops, launch_uses, &l);
+	return l.found;
+}
 
 void create_register(struct op_queue *q)
 {
@@ -366,10 +416,19 @@ static int take_name(struct berthd *b, const cJSON *request, cJSON *args, struct
 	return 0;
 }
 
+/* An image that was deleted meanwhile kept its tree for this launch, see instance_uses_image(). */
+static void launch_ended(struct op *op, void *data)
+{
+	struct berthd *b = data;
+
+	image_release(b->images, json_str(op_args(op), "fingerprint"));
+}
+
 struct op *instance_create(struct berthd *b, const cJSON *request, struct error *err)
 {
 	cJSON *args = cJSON_CreateObject(), *desired;
 	char mark[UUID_TEXT_SIZE];
+	struct op *op;
 
 	if (!cJSON_IsObject(request)) {
 		error_set(err, ERROR_INVALID, "the request body must be an object");
@@ -384,7 +443,10 @@ struct op *instance_create(struct berthd *b, const cJSON *request, struct error 
 	json_set(args, "desired", desired);
 	if (take_name(b, request, args, err) < 0 || take_source(b, request, args, err) < 0)
 		goto fail;
-	return work_start(b, &launch_kind, args, err);
+	op = work_start(b, &launch_kind, args, err);
+	if (op != NULL)
+		op_on_end(op, launch_ended, b);
+	return op;
 fail:
 	cJSON_Delete(args);
 	return NULL;

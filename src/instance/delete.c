@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -21,6 +23,41 @@ static bool is_protected(const struct berthd *b, const struct instance *inst)
 	return units_parse_bool(json_str_or(config, "security.protection.delete", "false"), &v, &err) == 0 && v;
 }
 
+/*
+ * Which instance lies in the folder: a deletion that went past its point of no return is finished by the next
+ * start, and until then somebody may have made another one of that name. {} when there is none, or only pieces.
+ */
+static cJSON *identity_of(const struct work *w)
+{
+	AUTO_FREE char *path = fs_join(w->dir, "berth.json");
+	AUTO_FREE char *config = fs_join(w->dir, "config");
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *v = fs_exists(path) ? json_read_file(path, &err) : NULL;
+	cJSON *identity = cJSON_CreateObject();
+	struct stat st;
+
+	json_set_str(identity, "uuid", json_str(json_obj(v, "config"), "volatile.uuid"));
+	if (lstat(config, &st) == 0)
+		json_set_strf(identity, "config", "%ju:%jd.%09ld", (uintmax_t)st.st_ino, (intmax_t)st.st_mtim.tv_sec,
+			      st.st_mtim.tv_nsec);
+	return identity;
+}
+
+static bool differs(const cJSON *a, const cJSON *b, const char *key)
+{
+	return strcmp(json_str_or(a, key, ""), json_str_or(b, key, "")) != 0;
+}
+
+static bool is_another(struct op *op, const struct work *w)
+{
+	AUTO_JSON cJSON *now = op_recovering(op) ? identity_of(w) : NULL;
+	const cJSON *then = json_obj(w->args, "identity");
+
+	if (json_str(now, "uuid") != NULL)
+		return differs(now, then, "uuid");
+	return json_str(now, "config") != NULL && differs(now, then, "config");
+}
+
 static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -39,6 +76,7 @@ static enum op_result step_check(struct op *op, struct error *err)
 	if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0)
 		json_set_str(w->args, "fingerprint",
 			     json_str(json_obj(inst->desired, "config"), "volatile.base_image"));
+	json_set(w->args, "identity", identity_of(w));
 	return OP_DONE;
 }
 
@@ -71,7 +109,7 @@ static enum op_result step_destroy(struct op *op, struct error *err)
 	AUTO_FREE char *config = fs_join(w->dir, "config");
 	struct argv argv = ARGV_INIT;
 
-	if (!fs_exists(config))
+	if (!fs_exists(config) || is_another(op, w))
 		return OP_DONE;
 	if (fs_exists(upper)) {
 		argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
@@ -84,7 +122,9 @@ static enum op_result step_destroy(struct op *op, struct error *err)
 
 static enum op_result step_sweep(struct op *op, struct error *err)
 {
-	return storage_remove(op, op_data(op), err);
+	struct work *w = op_data(op);
+
+	return is_another(op, w) ? OP_DONE : storage_remove(op, w, err);
 }
 
 static enum op_result step_forget(struct op *op, struct error *err)
@@ -92,7 +132,8 @@ static enum op_result step_forget(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	const char *fingerprint = json_str(w->args, "fingerprint");
 
-	registry_remove(w->b->registry, w->name);
+	if (!is_another(op, w))
+		registry_remove(w->b->registry, w->name);
 	if (fingerprint != NULL)
 		image_release(w->b->images, fingerprint);
 	return OP_DONE;
@@ -129,5 +170,7 @@ struct op *instance_delete(struct berthd *b, const char *name, bool force, struc
 	args = cJSON_CreateObject();
 	json_set_str(args, "name", name);
 	json_set_bool(args, "force", force);
+	if (force)
+		power_overtake(b, name);
 	return work_start(b, &delete_kind, args, err);
 }

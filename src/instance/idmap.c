@@ -37,29 +37,53 @@ void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, u
 	*ret_size = (uint32_t)number(config, "volatile.idmap.size", IDMAP_SIZE);
 }
 
+/* A range that must not be touched, and where what touched one ends. */
+struct search {
+	const char *own_name;
+	uint64_t base, size, shared;
+	uint64_t end;
+	bool hit;
+};
+
+static void compare(struct search *s, const char *name, const cJSON *config)
+{
+	uint64_t first = (uint64_t)number(config, "volatile.idmap.base", 0);
+	uint64_t len = (uint64_t)number(config, "volatile.idmap.size", 0);
+
+	if (s->hit || strcmp(name, s->own_name) == 0 || first == 0 || first == s->shared)
+		return;
+	s->hit = s->base < first + len && s->base + s->size > first;
+	s->end = first + len;
+}
+
+/* Instances being made, and changes that wait for their turn, are in no registry yet. */
+static void compare_op(struct op *op, void *data)
+{
+	cJSON *args = op_args(op);
+	const char *name = json_str_or(args, "name", "");
+
+	if (op_final(op))
+		return;
+	compare(data, name, json_obj(json_obj(args, "desired"), "config"));
+	compare(data, name, json_obj(json_obj(args, "new"), "config"));
+}
+
 /* Does [base, base+size) touch the range of any other isolated instance, or the shared one? Gives where that one ends. */
 static bool taken(struct berthd *b, const char *own_name, uint64_t base, uint64_t size, uint64_t *ret_end)
 {
+	struct search s = { .own_name = own_name, .base = base, .size = size, .shared = b->probe->idmap_base };
 	const char **names;
-	bool hit = false;
 
-	*ret_end = (uint64_t)b->probe->idmap_base + IDMAP_SIZE;
-	if (base < *ret_end && base + size > b->probe->idmap_base)
+	*ret_end = s.shared + IDMAP_SIZE;
+	if (base < *ret_end && base + size > s.shared)
 		return true;
 	names = registry_names(b->registry);
-	for (const char **n = names; *n != NULL && !hit; n++) {
-		const struct instance *inst = registry_get(b->registry, *n);
-		const cJSON *config = json_obj(inst->desired, "config");
-		uint64_t first = (uint64_t)number(config, "volatile.idmap.base", 0);
-		uint64_t len = (uint64_t)number(config, "volatile.idmap.size", 0);
-
-		if (strcmp(*n, own_name) == 0 || first == 0 || first == b->probe->idmap_base)
-			continue;
-		hit = base < first + len && base + size > first;
-		*ret_end = first + len;
-	}
+	for (const char **n = names; *n != NULL && !s.hit; n++)
+		compare(&s, *n, json_obj(registry_get(b->registry, *n)->desired, "config"));
 	free(names);
-	return hit;
+	op_foreach(b->ops, compare_op, &s);
+	*ret_end = s.end;
+	return s.hit;
 }
 
 static int find_free(struct berthd *b, const char *own_name, uint64_t size, uint64_t *ret, struct error *err)
@@ -77,17 +101,30 @@ static int find_free(struct berthd *b, const char *own_name, uint64_t size, uint
 			 "/etc/subuid and /etc/subgid", (unsigned long long)size);
 }
 
+/* The range it has already stays its own for as long as it fits: its files lie there. */
+static bool keeps(struct berthd *b, const cJSON *config, const char *own_name, uint64_t size, uint64_t *ret)
+{
+	uint64_t base = (uint64_t)number(config, "volatile.idmap.base", 0), other;
+
+	if (base == 0 || (uint64_t)number(config, "volatile.idmap.size", 0) != size ||
+	    taken(b, own_name, base, size, &other))
+		return false;
+	*ret = base;
+	return true;
+}
+
 static int pick(struct berthd *b, const cJSON *config, const char *own_name, uint64_t *base, uint64_t *size,
 		struct error *err)
 {
 	uint64_t first = b->probe->idmap_base, end = first + b->probe->idmap_size, other;
 
 	*base = first;
-	*size = (uint64_t)number(config, "security.idmap.size", IDMAP_SIZE);
+	*size = IDMAP_SIZE; /* security.idmap.size and .base are of isolated ones */
 	if (!is_true(config, "security.idmap.isolated"))
 		return 0;
+	*size = (uint64_t)number(config, "security.idmap.size", IDMAP_SIZE);
 	if (json_str(config, "security.idmap.base") == NULL)
-		return find_free(b, own_name, *size, base, err);
+		return keeps(b, config, own_name, *size, base) ? 0 : find_free(b, own_name, *size, base, err);
 	*base = (uint64_t)number(config, "security.idmap.base", 0);
 	if (*base < first || *base + *size > end)
 		return error_set(err, ERROR_INVALID,

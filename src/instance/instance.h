@@ -29,6 +29,9 @@ const char *instance_status(const struct instance *inst, int *ret_code); /* "Run
 /* POST /1.0/instances (LXD's InstancesPost, plus Incus's "start"). */
 struct op *instance_create(struct berthd *b, const cJSON *request, struct error *err);
 
+/* Does an instance lie on this image's tree, or is one being made of it? */
+bool instance_uses_image(struct berthd *b, const char *fingerprint);
+
 enum power_action { POWER_START, POWER_STOP, POWER_RESTART, POWER_FREEZE, POWER_UNFREEZE };
 struct power_options {
 	enum power_action action;
@@ -47,6 +50,7 @@ struct op *instance_rename(struct berthd *b, const char *name, const char *new_n
 
 /* boot.autostart: once per boot of the host, by priority. */
 void instance_autostart(struct berthd *b);
+void instance_autostart_stop(struct berthd *b); /* no more of it: berthd ends */
 /* Removes what a killed daemon left in system_path: half-made folders without an owner in the journal. */
 void instance_register(struct op_queue *q);
 

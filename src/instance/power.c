@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Start, stop, restart, freeze and unfreeze. Nothing on disk needs undoing, so these are not journalled. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -199,6 +200,7 @@ static enum op_result stopped(struct op *op, const struct proc_result *result, s
 	struct instance *inst = registry_get(w->b->registry, w->name);
 	int64_t timeout = json_int(w->args, "timeout", -1);
 
+	json_set_bool(w->args, "asking", false);
 	if (proc_check("lxc-stop", result, err) == 0) {
 		stopped_now(w);
 		return OP_DONE;
@@ -222,6 +224,7 @@ static enum op_result run_stop(struct op *op, struct work *w, bool force, struct
 		lxc_argv_kill(&argv, w->b->settings->system_path, w->name);
 	else
 		lxc_argv_shutdown(&argv, w->b->settings->system_path, w->name, timeout);
+	json_set_bool(w->args, "asking", !force);
 	spec.argv = (const char *const *)argv.v;
 	/* lxc-stop keeps its own time; ours only ends one that hangs */
 	spec.timeout_ms = force ? 60000 : (unsigned)((timeout < 0 || timeout > DAY_S ? DAY_S : timeout) + 30) * 1000;
@@ -352,8 +355,9 @@ static const struct op_step restart_steps[] = { { "stop", step_stop, NULL, 0, 0 
 static const struct op_step freeze_steps[] = { { "freeze", step_freeze, NULL, 0, 0 }, { 0 } };
 static const struct op_step unfreeze_steps[] = { { "unfreeze", step_unfreeze, NULL, 0, 0 }, { 0 } };
 
+/* Those that may be cancelled are those that wait for a container to shut down. */
 #define POWER_KIND(n, d, s, c) { .name = n, .description = d, .steps = s, .load = work_load, .unload = work_unload, \
-				 .volatile_ = true, .may_cancel = c }
+				 .volatile_ = true, .may_cancel = c, .patient = c }
 static const struct {
 	const char *action;
 	struct op_kind kind;
@@ -376,6 +380,20 @@ int power_action_parse(const char *name, enum power_action *ret, struct error *e
 	return error_set(err, ERROR_INVALID, "Unknown action: '%s' (start, stop, restart, freeze, unfreeze)", name);
 }
 
+static void overtake(struct op *op, void *data)
+{
+	struct error ignored = ERROR_INIT;
+
+	if ((op_is(op, &actions[POWER_STOP].kind) || op_is(op, &actions[POWER_RESTART].kind)) &&
+	    json_bool(op_args(op), "asking", false) && strcmp(json_str_or(op_args(op), "name", ""), data) == 0)
+		(void)op_cancel(op, &ignored);
+}
+
+void power_overtake(struct berthd *b, const char *name)
+{
+	op_foreach(b->ops, overtake, (void *)(uintptr_t)name);
+}
+
 struct op *instance_power(struct berthd *b, const char *name, const struct power_options *o, struct error *err)
 {
 	cJSON *args;
@@ -388,5 +406,7 @@ struct op *instance_power(struct berthd *b, const char *name, const struct power
 	json_set_int(args, "timeout", o->timeout_s);
 	json_set_bool(args, "force", o->force);
 	json_set_bool(args, "restart", o->action == POWER_RESTART);
+	if (o->force && (o->action == POWER_STOP || o->action == POWER_RESTART))
+		power_overtake(b, name);
 	return work_start(b, &actions[o->action].kind, args, err);
 }

@@ -158,8 +158,8 @@ static bool plausible_name(const struct registry *r, const char *name)
 	if (name[0] == '.' || strlen(name) > 255)
 		return false;
 	for (const char *p = name; *p != '\0'; p++)
-		if ((unsigned char)*p <= ' ' || *p == '/' || *p == 0x7f)
-			return false;
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("/\"\\%?#", *p) != NULL)
+			return false; /* could not stand in URLs and JSON as it is */
 	return prefix == NULL || strncmp(name, prefix, strlen(prefix)) == 0;
 }
 

@@ -41,12 +41,14 @@ void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, u
 /* config.c */
 int work_check(struct berthd *b, const cJSON *desired, struct error *err); /* keys, devices, profiles, root disk */
 void work_fill_volatile(struct berthd *b, cJSON *desired);
-/* Renders desired into dir/config when it differs from what is there. */
+/* Renders desired into dir/config when it differs from what is there; gives the folder its owner. */
 int work_render(struct berthd *b, const char *name, const char *dir, const cJSON *desired, struct error *err);
 
 /* power.c: also the start of a launch and the stop of a delete */
 enum op_result step_start(struct op *op, struct error *err);
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
 enum op_result step_unstart(struct op *op, struct error *err);
+/* Gives up asking it to shut down (which may take for ever): the caller ends it by force. */
+void power_overtake(struct berthd *b, const char *name);
 
 #endif

@@ -1,0 +1,295 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What a hostile review found: operations that meet each other, and berthd ending at the wrong moment.
+# Needs a build with FAULTS=1 for some.
+
+load helpers
+
+restart_with() { # [FAULT]
+	daemon_stop 2>/dev/null || true
+	BERTH_FAULT=${1:-} daemon_start
+}
+
+key_of() { # NAME KEY
+	jq -r --arg k "$2" '.config[$k]' "$BERTH_TEST_ROOT/lxc/$1/berth.json"
+}
+
+the_tree() { # of the only image
+	basename "$(find "$BERTH_TEST_ROOT/images" -mindepth 1 -maxdepth 1 -name '[0-9a-f]*' -type d)"
+}
+
+gone() {
+	[[ -z $(state_of "$1") ]]
+}
+
+# Makes the named lxc tool take SECONDS longer: the rest of the test meets the operation in that step.
+slow_tool() { # TOOL SECONDS
+	local real
+	real=$(command -v "$1")
+	mkdir -p "$BERTH_TEST_ROOT/slow"
+	printf '#!/bin/sh\nsleep %s\nexec %s "$@"\n' "$2" "$real" >"$BERTH_TEST_ROOT/slow/$1"
+	chmod 755 "$BERTH_TEST_ROOT/slow/$1"
+}
+
+@test "a delete that failed half-way does not take the next instance of that name with it" {
+	local n
+	n=$(name heir)
+	run_berth init bb "$n"
+	restart_with delete/sweep/fail
+	refused 1 "injected fault" delete "$n"
+	rm -rf --one-file-system "$BERTH_TEST_ROOT/lxc/${n:?}"
+	wait_for 10 gone "$n"
+	run_berth init bb "$n"
+	restart_with
+	assert "$(state_of "$n")" = STOPPED "the new instance after a restart"
+	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+	run_berth delete "$n"
+}
+
+@test "two isolated instances made at the same time have ids of their own" {
+	local a b i
+	[[ $(awk -F: '$1 == "root" { print $3 }' /etc/subuid | sort -n | tail -n 1) -ge 400000 ]] || skip "few subordinate ids"
+	a=$(name iso1)
+	b=$(name iso2)
+	slow_tool lxc-create 1
+	daemon_stop
+	PATH=$BERTH_TEST_ROOT/slow:$PATH daemon_start
+	for i in "$a" "$b"; do
+		api POST /1.0/instances "{\"name\":\"$i\",\"source\":{\"type\":\"image\",\"alias\":\"bb\"},\"config\":{\"security.idmap.isolated\":\"true\"}}"
+		assert "$http" = 202
+	done
+	wait_for 20 test -e "$BERTH_TEST_ROOT/lxc/$a/berth.json"
+	wait_for 20 test -e "$BERTH_TEST_ROOT/lxc/$b/berth.json"
+	assert "$(key_of "$a" volatile.idmap.base)" != "$(key_of "$b" volatile.idmap.base)"
+	run_berth delete "$a" "$b"
+}
+
+@test "an isolated instance keeps its ids when others leave theirs" {
+	local a b base
+	[[ $(awk -F: '$1 == "root" { print $3 }' /etc/subuid | sort -n | tail -n 1) -ge 400000 ]] || skip "few subordinate ids"
+	a=$(name keep1)
+	b=$(name keep2)
+	run_berth init bb "$a" -c security.idmap.isolated=true
+	run_berth init bb "$b" -c security.idmap.isolated=true
+	base=$(key_of "$b" volatile.idmap.base)
+	run_berth delete "$a"
+	run_berth config set "$b" user.x=1
+	assert "$(key_of "$b" volatile.idmap.base)" = "$base"
+}
+
+@test "the folder of an instance cannot be written by the ids of its root" {
+	local n base dir
+	n=$(name own)
+	launch "$n"
+	base=$(key_of "$n" volatile.idmap.base)
+	dir=$BERTH_TEST_ROOT/lxc/$n
+	run setpriv --reuid "$base" --regid "$base" --clear-groups sh -c "echo lxc.hook.pre-start=/bin/true >'$dir/config.new' && mv '$dir/config.new' '$dir/config'"
+	assert "$status" != 0 "a process with the ids of the container's root could replace its config"
+	run setpriv --reuid "$base" --regid "$base" --clear-groups ln -s /etc/shadow "$dir/planted"
+	assert "$status" != 0
+	run setpriv --reuid 65534 --regid 65534 --clear-groups ls "$dir/rootfs"
+	assert "$status" != 0 "a stranger can walk into the tree"
+}
+
+@test "an instance that becomes unprivileged, or isolated, starts" {
+	local n
+	n=$(name turn)
+	run_berth init bb "$n" -c security.privileged=true -d root,pool=dir || run_berth init bb "$n" -s dir -c security.privileged=true
+	run_berth start "$n"
+	run_berth config set "$n" security.privileged=false
+	run_berth restart -f "$n"
+	assert "$(in_container "$n" cat /proc/self/uid_map)" !~ "^ *0 +0 "
+}
+
+@test "an image deleted while an instance of it is being made keeps its tree" {
+	local n fp
+	n=$(name late)
+	delete_instances
+	fp=$(the_tree)
+	slow_tool lxc-create 1
+	daemon_stop
+	PATH=$BERTH_TEST_ROOT/slow:$PATH daemon_start
+	api POST /1.0/instances "{\"name\":\"$n\",\"source\":{\"type\":\"image\",\"alias\":\"bb\"}}"
+	assert "$http" = 202
+	local op
+	op=$(field .operation)
+	wait_for 10 test -e "$BERTH_TEST_ROOT/lxc/$n/.berth-op"
+	run_berth image delete bb
+	api GET "$op/wait"
+	assert "$(field .metadata.status)" = Success
+	rm "$BERTH_TEST_ROOT/slow/lxc-create"
+	run_berth start "$n"
+	run_berth exec "$n" -- true
+	run_berth delete -f "$n"
+	wait_for 10 test ! -e "$BERTH_TEST_ROOT/images/$fp"
+	restart_with
+	run_berth image import "$BUSYBOX_IMAGE" --alias bb
+}
+
+@test "an image deleted under an instance that then could not be made is gone" {
+	local n fp op
+	n=$(name late2)
+	fp=$(the_tree)
+	slow_tool lxc-create 1
+	daemon_stop
+	PATH=$BERTH_TEST_ROOT/slow:$PATH BERTH_FAULT=launch/rootfs/fail daemon_start
+	api POST /1.0/instances "{\"name\":\"$n\",\"source\":{\"type\":\"image\",\"alias\":\"bb\"}}"
+	op=$(field .operation)
+	wait_for 10 test -e "$BERTH_TEST_ROOT/lxc/$n/.berth-op"
+	run_berth image delete bb
+	api GET "$op/wait"
+	assert "$(field .metadata.status)" = Failure
+	wait_for 10 test ! -e "$BERTH_TEST_ROOT/images/$fp"
+	rm "$BERTH_TEST_ROOT/slow/lxc-create"
+	restart_with
+	run_berth image import "$BUSYBOX_IMAGE" --alias bb
+}
+
+@test "a profile deleted while an instance with it is being made: no instance without it" {
+	local n op
+	n=$(name prof)
+	slow_tool lxc-create 1
+	daemon_stop
+	PATH=$BERTH_TEST_ROOT/slow:$PATH daemon_start
+	run_berth profile create fleeting
+	api POST /1.0/instances "{\"name\":\"$n\",\"profiles\":[\"default\",\"fleeting\"],\"source\":{\"type\":\"image\",\"alias\":\"bb\"}}"
+	op=$(field .operation)
+	wait_for 10 test -e "$BERTH_TEST_ROOT/lxc/$n/.berth-op"
+	run_berth '?' profile delete fleeting
+	api GET "$op/wait"
+	rm "$BERTH_TEST_ROOT/slow/lxc-create"
+	if [[ $(field .metadata.status) == Success ]]; then
+		run_berth profile show fleeting
+	else
+		contains "$(field .metadata.err)" fleeting
+		assert "$(state_of "$n")" = ""
+	fi
+	restart_with
+}
+
+@test "a new ephemeral instance is not taken for the one of that name that just ended" {
+	local n
+	n=$(name eph)
+	launch "$n" --ephemeral
+	run_berth delete -f "$n"
+	run_berth init bb "$n" --ephemeral
+	# one that ends later is reaped later
+	launch "$(name eph2)" --ephemeral
+	lxc-stop -k -P "$BERTH_TEST_ROOT/lxc" -n "$(name eph2)"
+	wait_for 20 gone "$(name eph2)"
+	assert "$(state_of "$n")" = STOPPED
+	run_berth delete "$n"
+}
+
+@test "berthd can be ended while it starts instances with a delay between them" {
+	local a b
+	a=$(name auto1)
+	b=$(name auto2)
+	run_berth init bb "$a" -c boot.autostart=true -c boot.autostart.delay=30 -c boot.autostart.priority=5
+	run_berth init bb "$b" -c boot.autostart=true
+	daemon_stop
+	rm -f "$BERTH_TEST_ROOT/state/boot_id"
+	daemon_start
+	wait_for 20 is_state "$a" RUNNING
+	SECONDS=0
+	daemon_stop
+	assert "$SECONDS" -lt 20 "seconds to end"
+	daemon_start
+	run_berth delete -f "$a" "$b"
+}
+
+@test "berthd can be ended while it counts what an instance takes" {
+	local n i
+	n=$(name count)
+	launch "$n"
+	in_container "$n" sh -c 'mkdir /many && cd /many && i=0; while [ $i -lt 20 ]; do mkdir $i; (cd $i; j=0; while [ $j -lt 500 ]; do : >$j; j=$((j+1)); done); i=$((i+1)); done'
+	for i in 1 2 3; do
+		for _ in 1 2 3 4 5 6 7 8; do
+			curl -sS --max-time 5 --unix-socket "$BERTH_SOCKET" "http://unix/1.0/instances/$n/state" >/dev/null 2>&1 3>&- 4>&- &
+		done
+		daemon_stop
+		daemon_start
+	done
+	assert "$(sanitizer_reports)" = ""
+	run_berth delete -f "$n"
+}
+
+stop_for_ever() { # NAME
+	api PUT "/1.0/instances/$1/state" '{"action":"stop","timeout":-1}'
+	assert "$http" = 202
+}
+
+ended() { # OPERATION
+	api GET "$1/wait" && field .metadata.status
+}
+
+@test "a stop that waits for ever is overtaken by a forced one, and by a forced delete" {
+	local n op
+	n=$(name hang)
+	launch "$n" -c raw.lxc="lxc.signal.halt = SIGURG"
+	stop_for_ever "$n"
+	op=$(field .operation)
+	run_berth stop --force "$n"
+	assert "$(state_of "$n")" = STOPPED
+	assert "$(ended "$op")" =~ "Cancelled|Failure|Success"
+	run_berth start "$n"
+	stop_for_ever "$n"
+	run_berth delete --force "$n"
+}
+
+@test "instances that do not shut down keep no others from anything" {
+	local k
+	for k in 1 2 3 4 5 6 7 8 9; do
+		launch "$(name hang$k)" -c raw.lxc="lxc.signal.halt = SIGURG"
+		stop_for_ever "$(name hang$k)"
+	done
+	launch "$(name free)"
+	run_berth delete -f "$(name free)"
+	for k in 1 2 3 4 5 6 7 8 9; do
+		run_berth delete -f "$(name hang$k)"
+	done
+}
+
+@test "a profile cannot give an overlay another id map" {
+	local n
+	n=$(name map)
+	run_berth profile create maps
+	run_berth init bb "$n" -p default -p maps
+	refused 1 "id map" profile set maps security.privileged=true
+	run_berth profile show maps
+	assert "$output" !~ privileged
+	run_berth delete "$n"
+	run_berth profile delete maps
+}
+
+@test "a folder that berthd had just made when it was killed is not in the way" {
+	local n
+	n=$(name empty)
+	restart_with launch/create/kill
+	run_berth 1 init bb "$n"
+	wait_for 20 process_gone "$(daemon_pid)"
+	mkdir -m 700 "$BERTH_TEST_ROOT/lxc/$n"
+	restart_with
+	run_berth init bb "$n"
+	run_berth delete "$n"
+}
+
+@test "containers with odd names do not break the lists" {
+	local odd='we"ird\x'
+	delete_instances
+	lxc-create -P "$BERTH_TEST_ROOT/lxc" -n "$odd" -t none -f /dev/null || skip "LXC refuses the name"
+	restart_with
+	api GET /1.0/instances
+	run jq -e . <<<"$body"
+	assert "$status" = 0 "valid JSON"
+	api GET '/1.0/instances?recursion=1'
+	run jq -e . <<<"$body"
+	assert "$status" = 0 "valid JSON"
+	rm -rf "${BERTH_TEST_ROOT:?}/lxc/$odd"
+	restart_with
+}
+
+@test "nothing is left behind" {
+	restart_with
+	leak_check
+}
