@@ -12,7 +12,11 @@
 
 /* A unix socket (0660, group `berth` when it exists); refuses when another daemon answers there. */
 struct http *http_listen(struct berthd *b, const char *socket_path, struct error *err);
-void http_free(struct http *h); /* closes all connections, unlinks the socket */
+/*
+ * Closes all connections and unlinks the socket: waiting requests are gone, websockets closed. To be called
+ * before op_queue_free() and events_free(); frees itself on the loop.
+ */
+void http_free(struct http *h);
 
 /*
  * After a websocket upgrade (101 with Sec-WebSocket-Accept) the connection is ours: frames by wslay.

@@ -69,6 +69,8 @@ void exchange_gone(struct exchange *x)
 {
 	struct request *r = x->request;
 
+	if (x->phase != EXCHANGE_WAIT)
+		return; /* answered a moment ago, by what another client's leaving set off */
 	x->request = NULL;
 	resume(x, EXCHANGE_GONE);
 	request_gone(r);
