@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -13,23 +12,12 @@
 #include "base/mem.h"
 #include "base/strmap.h"
 #include "instance/adopt.h"
+#include "instance/ask.h"
 #include "instance/watch.h"
 #include "lxc/monitor.h"
 #include "model/key.h"
 #include "model/settings.h"
 #include "proc/op.h"
-#include "proc/proc.h"
-
-/* A child that asks LXC for states. */
-struct refresh {
-	LIST_ENTRY(refresh) link;
-	struct registry *r;
-	struct proc *proc;
-	char *name;
-	void (*ready)(void *data);
-	void *data;
-};
-LIST_HEAD(refresh_list, refresh);
 
 struct registry {
 	struct berthd *b;
@@ -38,7 +26,8 @@ struct registry {
 	struct folder_watch *folder;
 	void (*on_state)(struct instance *inst, enum lxc_state old, void *data);
 	void *on_state_data;
-	struct refresh_list refreshes;
+	struct asker *asker;
+	uint64_t clock; /* counts what was told of states */
 };
 
 static void instance_free(void *p)
@@ -212,6 +201,7 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 	enum lxc_state old = inst->state;
 	bool active = state != LXC_STOPPED;
 
+	inst->told = ++r->clock;
 	if (!active)
 		pid = 0;
 	else if (pid == 0)
@@ -230,6 +220,11 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 		r->on_state(inst, old, r->on_state_data);
 }
 
+uint64_t registry_clock(const struct registry *r)
+{
+	return r->clock;
+}
+
 void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enum lxc_state old, void *data),
 		       void *data)
 {
@@ -237,110 +232,14 @@ void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enu
 	r->on_state_data = data;
 }
 
-static struct refresh *refresh_new(struct registry *r, const char *name)
-{
-	struct refresh *f = mem_alloc(sizeof(*f));
-
-	f->r = r;
-	f->name = mem_strdup(name);
-	LIST_INSERT_HEAD(&r->refreshes, f, link);
-	return f;
-}
-
-static void refresh_free(struct refresh *f)
-{
-	LIST_REMOVE(f, link);
-	free(f->name);
-	free(f);
-}
-
-static void refresh_exit_cb(const struct proc_result *result, void *data)
-{
-	struct refresh *f = data;
-	struct instance *inst = registry_get(f->r, f->name);
-	struct lxc_status st = { .state = LXC_STOPPED };
-	struct error err = ERROR_INIT;
-
-	if (inst != NULL && result->exit_code == 0) {
-		if (lxc_parse_info(result->out, &st, &err) == 0)
-			registry_set_state(f->r, inst, st.state, st.pid);
-		else
-			log_warning("instance '%s': %s", f->name, err.msg);
-	}
-	refresh_free(f);
-}
-
 void registry_refresh(struct registry *r, const char *name)
 {
-	AUTO_ARGV struct argv argv = ARGV_INIT;
-	struct proc_spec spec = { .timeout_ms = 10000, .on_exit = refresh_exit_cb };
-	struct refresh *f = refresh_new(r, name);
-	struct error err = ERROR_INIT;
-
-	lxc_argv_info(&argv, r->b->settings->system_path, name);
-	spec.argv = (const char *const *)argv.v;
-	spec.data = f;
-	f->proc = proc_start(r->b->loop, &spec, &err);
-	if (f->proc != NULL)
-		return;
-	log_warning("instance '%s': %s", name, err.msg);
-	refresh_free(f);
-}
-
-static void listed(const struct lxc_status *st, void *data)
-{
-	struct strmap *seen = data;
-	struct lxc_status *copy = mem_alloc(sizeof(*copy));
-
-	*copy = *st;
-	strmap_put(seen, st->name, copy);
-}
-
-static void sync_exit_cb(const struct proc_result *result, void *data)
-{
-	struct refresh *f = data;
-	struct strmap *seen = strmap_new(free);
-	struct error err = ERROR_INIT;
-	const char *name;
-	void *value;
-	size_t pos = 0;
-
-	if (proc_check("lxc-ls", result, &err) < 0) {
-		log_error("cannot list active containers: %s", err.msg);
-	} else {
-		lxc_parse_list(result->out, listed, seen);
-		while (strmap_next(f->r->instances, &pos, &name, &value)) {
-			const struct lxc_status *st = strmap_get(seen, name);
-
-			registry_set_state(f->r, value, st != NULL ? st->state : LXC_STOPPED,
-					   st != NULL ? st->pid : 0);
-		}
-	}
-	strmap_free(seen);
-	if (f->ready != NULL)
-		f->ready(f->data);
-	refresh_free(f);
+	ask_one(r->asker, name);
 }
 
 void registry_sync(struct registry *r, void (*ready)(void *data), void *data)
 {
-	AUTO_ARGV struct argv argv = ARGV_INIT;
-	struct proc_spec spec = { .timeout_ms = 60000, .output_max = 4 << 20, .on_exit = sync_exit_cb };
-	struct refresh *f = refresh_new(r, NULL);
-	struct error err = ERROR_INIT;
-
-	f->ready = ready;
-	f->data = data;
-	lxc_argv_list_active(&argv, r->b->settings->system_path);
-	spec.argv = (const char *const *)argv.v;
-	spec.data = f;
-	f->proc = proc_start(r->b->loop, &spec, &err);
-	if (f->proc != NULL)
-		return;
-	log_error("cannot list active containers: %s", err.msg);
-	if (ready != NULL)
-		ready(data);
-	refresh_free(f);
+	ask_all(r->asker, ready, data);
 }
 
 static void on_monitor(const char *name, enum lxc_state state, void *data)
@@ -373,6 +272,7 @@ struct registry *registry_open(struct berthd *b, struct error *err)
 
 	r->b = b;
 	r->instances = strmap_new(instance_free);
+	r->asker = asker_new(r, b);
 	if (scan(r, err) < 0)
 		goto fail;
 	r->folder = folder_watch_start(b->loop, b->settings->system_path, on_folder, r, err);
@@ -389,15 +289,9 @@ fail:
 
 void registry_free(struct registry *r)
 {
-	struct refresh *f;
-
 	if (r == NULL)
 		return;
-	while ((f = LIST_FIRST(&r->refreshes)) != NULL) {
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): refresh_free() took it off the list */
-		proc_abandon(f->proc);
-		refresh_free(f);
-	}
+	asker_free(r->asker);
 	lxc_monitor_stop(r->monitor);
 	folder_watch_stop(r->folder);
 	strmap_free(r->instances);

@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -29,12 +30,13 @@ struct instance {
 	char *text;           /* cached JSON of instance_text(), NULL when stale */
 	char etag[65];        /* of what PUT may change, "" when stale */
 	struct pid_watch *watch;
+	uint64_t told;        /* the registry's clock when its state was last set */
 };
 
 /* Reads system_path, starts lxc-monitor and inotify. States are known after registry_sync(). */
 struct registry *registry_open(struct berthd *b, struct error *err);
 void registry_free(struct registry *r);
-/* Asks LXC for every active container; ready fires once, when the answer is in (or the tool failed: logged). */
+/* Asks LXC for every active container; ready fires once, when the answers are in, see instance/ask.h. */
 void registry_sync(struct registry *r, void (*ready)(void *data), void *data);
 
 struct instance *registry_get(const struct registry *r, const char *name); /* or NULL */
@@ -55,8 +57,10 @@ void registry_touch(struct instance *inst);
 
 /* The only place that changes state; pid 0 keeps a known one while the container is active. */
 void registry_set_state(struct registry *r, struct instance *inst, enum lxc_state state, pid_t pid);
-/* Runs lxc-info and sets what it says. */
+/* Asks LXC for one. */
 void registry_refresh(struct registry *r, const char *name);
+/* Counts each call of registry_set_state(). */
+uint64_t registry_clock(const struct registry *r);
 /* Called after each change of state, before the events are sent. */
 void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enum lxc_state old, void *data), void *data);
 
