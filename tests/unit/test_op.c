@@ -369,6 +369,76 @@ static void shape_of_the_object(void **state)
 	until_final(op);
 }
 
+/* ---- slots and threads */
+
+static enum op_result wait_for_ever(struct op *op, struct error *err)
+{
+	return OP_WAIT;
+}
+
+static const struct op_step patient_steps[] = { { "wait", wait_for_ever, NULL, 0, 0 }, { 0 } };
+static const struct op_kind patient_kind = { .name = "patient", .description = "Waiting", .steps = patient_steps,
+					     .volatile_ = true, .patient = true };
+
+static void the_patient_block_no_others(void **state)
+{
+	struct op_queue *q = *state;
+	struct op *waiting[5], *op;
+
+	for (size_t i = 0; i < 5; i++)
+		waiting[i] = start(q, &patient_kind, NULL);
+	op = start(q, &kind, NULL);
+	until_final(op);
+	assert_int_equal(op_status(op), OP_SUCCESS);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(op_status(waiting[i]), OP_RUNNING);
+		op_resume(waiting[i], OP_DONE, NULL);
+		assert_int_equal(op_status(waiting[i]), OP_SUCCESS);
+	}
+}
+
+static int hold[2];
+
+static int work_until_told(void *arg, struct error *err)
+{
+	char c;
+
+	return read(hold[0], &c, 1) == 1 ? 0 : -1;
+}
+
+static enum op_result run_thread(struct op *op, struct error *err)
+{
+	return op_thread(op, work_until_told, NULL, err);
+}
+
+static void tell_cb(uv_timer_t *timer)
+{
+	assert_int_equal(write(hold[1], "x", 1), 1);
+	uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* The thread has the operation's data: the step's timeout must not end the operation under it. */
+static void a_thread_outlives_the_timeout(void **state)
+{
+	static const struct op_step thread_steps[] = { { "work", run_thread, NULL, 1, 0 }, { 0 } };
+	static const struct op_kind thread_kind = { .name = "thread", .description = "Working",
+						    .steps = thread_steps, .volatile_ = true };
+	uv_timer_t timer;
+	struct op *op;
+
+	assert_int_equal(pipe(hold), 0);
+	uv_timer_init(&loop, &timer);
+	uv_timer_start(&timer, tell_cb, 1300, 0);
+	op = start(*state, &thread_kind, NULL);
+	until_final(op);
+	assert_int_equal(op_status(op), OP_SUCCESS);
+	while (uv_is_active((uv_handle_t *)&timer))
+		uv_run(&loop, UV_RUN_ONCE);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	close(hold[0]);
+	close(hold[1]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -378,6 +448,7 @@ int main(void)
 		T(recovery_finishes_forward), T(recovery_sets_garbage_aside), T(one_at_a_time_per_lock),
 		T(pending_can_be_cancelled), T(running_is_undone_when_cancelled), T(waits_fire_once),
 		T(drain_refuses_and_ends), T(a_step_that_hangs_times_out), T(shape_of_the_object),
+		T(the_patient_block_no_others), T(a_thread_outlives_the_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
