@@ -2,17 +2,10 @@
 #include "base/ident.h"
 
 #include <errno.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-#include "base/mem.h"
-
-struct digest {
-	struct sha256_ctx ctx;
-};
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -93,31 +86,4 @@ void time_now(char out[TIME_TEXT_SIZE])
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	time_rfc3339(ts, out);
-}
-
-struct digest *digest_new(void)
-{
-	struct digest *d = mem_alloc(sizeof(*d));
-
-	sha256_init(&d->ctx);
-	return d;
-}
-
-void digest_update(struct digest *d, const void *data, size_t len)
-{
-	sha256_update(&d->ctx, len, data);
-}
-
-void digest_finish(struct digest *d, char out[SHA256_TEXT_SIZE])
-{
-	unsigned char sum[SHA256_DIGEST_SIZE];
-
-	sha256_digest(&d->ctx, sizeof(sum), sum);
-	to_hex(sum, sizeof(sum), out);
-	free(d);
-}
-
-void digest_drop(struct digest *d)
-{
-	free(d);
 }
