@@ -289,6 +289,89 @@ ended() { # OPERATION
 	restart_with
 }
 
+killed() { # FAULT COMMAND…: berthd dies of it, and is started again
+	restart_with "$1"
+	run_berth '?' "${@:2}"
+	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
+	BERTH_FAULT='' daemon_start
+	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+}
+
+@test "berthd killed in an update, a rename or a copy: one or the other, and it starts" {
+	local n step how value
+	n=$(name crash)
+	run_berth init bb "$n" -c user.k=old
+	for step in check write live; do
+		for how in kill kill-after; do
+			run_berth config set "$n" user.k=old
+			killed "update/$step/$how" config set "$n" user.k=new limits.processes=77
+			value=$("$BERTH" config get "$n" user.k)
+			assert "$value" =~ "^(old|new)$" "after update/$step/$how"
+			[[ $value == new ]] && value=77 || value=
+			assert "$("$BERTH" config get "$n" limits.processes)" = "$value" "after update/$step/$how"
+			run_berth start "$n"
+			run_berth stop -f "$n"
+			run_berth '?' config unset "$n" limits.processes
+		done
+	done
+	for step in check move; do
+		for how in kill kill-after; do
+			killed "rename/$step/$how" rename "$n" "$n-r"
+			[[ -z $(state_of "$n-r") ]] || run_berth rename "$n-r" "$n"
+			assert "$(state_of "$n")" = STOPPED "after rename/$step/$how"
+			assert "$(grep -c -- "$n-r" "$BERTH_TEST_ROOT/lxc/$n/config")" = 0 "lines with the other name"
+			run_berth start "$n"
+			run_berth stop -f "$n"
+		done
+	done
+	run_berth start "$n"
+	for step in reserve create rootfs thaw commit finish; do
+		for how in kill kill-after; do
+			killed "launch/$step/$how" copy "$n" "$n-c"
+			assert "$(state_of "$n")" = RUNNING "the source after launch/$step/$how"
+			[[ -z $(state_of "$n-c") ]] || run_berth delete -f "$n-c"
+			[[ ! -e $BERTH_TEST_ROOT/lxc/$n-c ]] || die "FAIL: left after launch/$step/$how: $(ls -A "$BERTH_TEST_ROOT/lxc/$n-c")"
+		done
+	done
+	run_berth delete -f "$n"
+}
+
+@test "sources and targets of disks are data to the shell that runs the hooks" {
+	local n odd
+	n=$(name odd)
+	odd="$BERTH_TEST_ROOT/a b'c\"d\$(touch $BERTH_TEST_ROOT/pwned)#e;f\`id\`&g|h\\i"
+	mkdir -p "$odd"
+	chmod 755 "$odd"
+	: >"$odd/here"
+	run_berth init bb "$n"
+	jq -n --arg s "$odd" '{devices: {x: {type: "disk", source: $s, path: ("/mnt/" + ($s | split("/") | last))}}}' \
+		>"$BATS_TEST_TMPDIR/change"
+	api PATCH "/1.0/instances/$n" "$(cat "$BATS_TEST_TMPDIR/change")"
+	assert "$http" = 202
+	run_berth start "$n"
+	[[ -n $(in_container "$n" find /mnt -name here) ]] || die "FAIL: not mounted: $(in_container "$n" find /mnt)"
+	[[ ! -e $BERTH_TEST_ROOT/pwned ]] || die "FAIL: the shell ran a part of it"
+	run_berth delete -f "$n"
+}
+
+@test "long values and names" {
+	local n
+	n=$(name "$(printf 'x%.0s' {1..70})")
+	n=${n:0:63}
+	jq -n --arg n "$n" '{name: $n, description: ("d" * 1000000), source: {type: "none"}, config: {("user." + "k" * 200): ("v" * 100000)}}' \
+		>"$BATS_TEST_TMPDIR/big"
+	http=$(curl -sS --unix-socket "$BERTH_SOCKET" -H 'Content-Type: application/json' --data-binary "@$BATS_TEST_TMPDIR/big" \
+		-o "$BATS_TEST_TMPDIR/body" -w '%{http_code}' http://unix/1.0/instances)
+	assert "$http" =~ "^(202|400|413)$"
+	if [[ $http == 202 ]]; then
+		wait_for 10 is_state "$n" STOPPED
+		run_berth delete "$n"
+	fi
+	run_berth list
+	launch "$n"
+	run_berth delete -f "$n"
+}
+
 @test "nothing is left behind" {
 	restart_with
 	leak_check
