@@ -230,6 +230,8 @@ static enum op_result step_commit(struct op *op, struct error *err)
 		error_set(err, ERROR_SYSTEM, "'%s' vanished while the instance was made", w->dir);
 		return OP_FAIL;
 	}
+	if (!copy_is(w) && fingerprint_of(w)[0] != '\0')
+		image_touch(w->b->images, fingerprint_of(w));
 	return OP_DONE;
 }
 
@@ -271,6 +273,7 @@ static const struct op_kind launch_kind = {
 	.steps = launch_steps,
 	.load = work_load,
 	.unload = work_unload,
+	.undo_later = true,
 	.may_cancel = true,
 };
 
