@@ -12,6 +12,7 @@ struct bulk {
 	struct power_options options;
 	struct op *self;
 	size_t open;
+	bool over; /* it took too long: those still open end without it, the last one frees this */
 	struct strbuf failed;
 };
 
@@ -42,6 +43,12 @@ static void bulk_done(struct bulk *bulk)
 	op_resume(bulk->self, bulk->failed.len > 0 ? OP_FAIL : OP_DONE, &err);
 }
 
+static void bulk_free(struct bulk *bulk)
+{
+	strbuf_clear(&bulk->failed);
+	free(bulk);
+}
+
 static void note(struct bulk *bulk, const char *msg)
 {
 	strbuf_addf(&bulk->failed, "%s%s", bulk->failed.len > 0 ? "; " : "", msg);
@@ -54,7 +61,10 @@ static void one_ended(struct op *op, void *data)
 	if (op_error(op)->code != ERROR_NONE)
 		note(bulk, op_error(op)->msg);
 	bulk->open--;
-	bulk_done(bulk);
+	if (!bulk->over)
+		bulk_done(bulk);
+	else if (bulk->open == 0)
+		bulk_free(bulk);
 }
 
 static enum op_result step_all(struct op *op, struct error *err)
@@ -102,8 +112,9 @@ static void bulk_unload(void *data)
 
 	if (bulk == NULL)
 		return;
-	strbuf_clear(&bulk->failed);
-	free(bulk);
+	bulk->over = true;
+	if (bulk->open == 0)
+		bulk_free(bulk);
 }
 
 static const struct op_step bulk_steps[] = { { "all", step_all, NULL, 86400, 0 }, { 0 } };
