@@ -105,17 +105,13 @@ static enum op_result unmounted(struct op *op, const struct proc_result *result,
 static enum op_result step_destroy(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	AUTO_FREE char *upper = fs_join(w->dir, "upper");
 	AUTO_FREE char *config = fs_join(w->dir, "config");
 	struct argv argv = ARGV_INIT;
 
 	if (!fs_exists(config) || is_another(op, w))
 		return OP_DONE;
-	if (fs_exists(upper)) {
-		argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
-		argv_pushl(&argv, "umount", w->dir, NULL);
-		return op_child(op, &argv, unmounted, err);
-	}
+	if (storage_mounted(w))
+		return storage_unmount(op, w, unmounted, err);
 	lxc_argv_destroy(&argv, w->b->settings->system_path, w->name);
 	return op_child(op, &argv, destroyed, err);
 }

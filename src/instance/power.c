@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Start, stop, restart, freeze and unfreeze. Nothing on disk needs undoing, so these are not journalled. */
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "instance/work.h"
+#include "lxc/active.h"
 #include "model/settings.h"
 
 #define LOG_MAX (1 << 20)
 #define DAY_S 86400
+#define UNSTART_MS 10000
 
 static struct instance *find(struct work *w, struct error *err)
 {
@@ -88,12 +91,14 @@ static enum op_result started(struct op *op, const struct proc_result *result, s
 {
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
+	AUTO_FREE char *pid = pid_file(w);
 
 	if (inst == NULL)
 		return OP_FAIL;
 	if (proc_check("lxc-start", result, err) < 0) {
 		read_log_cause(w, result->errs, err);
 		error_wrap(err, "cannot start '%s'", w->name);
+		(void)unlink(pid);
 		registry_refresh(w->b->registry, w->name);
 		return OP_FAIL;
 	}
@@ -157,25 +162,12 @@ static enum op_result step_check_start(struct op *op, struct error *err)
 
 /* ---- stop */
 
-static bool still_mounted(const struct work *w)
-{
-	AUTO_FREE char *rootfs = fs_join(w->dir, "rootfs");
-	struct stat a, b;
-
-	return lstat(w->dir, &a) == 0 && lstat(rootfs, &b) == 0 && a.st_dev != b.st_dev;
-}
-
 /* The monitor process unmounts by hook; when it was killed, nobody did. */
 static enum op_result step_settle(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	struct argv argv = ARGV_INIT;
 
-	if (!still_mounted(w))
-		return OP_DONE;
-	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
-	argv_pushl(&argv, "umount", w->dir, NULL);
-	return op_child(op, &argv, NULL, err);
+	return storage_mounted(w) ? storage_unmount(op, w, NULL, err) : OP_DONE;
 }
 
 static void stopped_now(struct work *w)
@@ -194,23 +186,54 @@ static void stopped_now(struct work *w)
 		log_warning("instance '%s': %s", w->name, err.msg);
 }
 
+static bool active(const struct work *w)
+{
+	return lxc_may_be_active(w->b->settings->system_path, w->name);
+}
+
+/* When lxc-stop cannot: LXC's monitor process and its hooks are killed; init dies with it, step_settle() unmounts. */
+static void kill_monitor(const struct work *w)
+{
+	pid_t pid = active(w) ? lxc_monitor_process(w->b->settings->system_path, w->name) : 0;
+
+	if (pid == 0)
+		return;
+	log_warning("instance '%s': lxc-stop did not end it, so LXC's monitor process %d is killed", w->name, (int)pid);
+	if (kill(-pid, SIGKILL) < 0)
+		(void)kill(pid, SIGKILL);
+}
+
+static bool has_stopped(struct work *w, const struct proc_result *result, struct error *err)
+{
+	const struct instance *inst = registry_get(w->b->registry, w->name);
+
+	if (inst == NULL || inst->state == LXC_STOPPED) /* it ended meanwhile */
+		return true;
+	if (proc_check("lxc-stop", result, err) < 0)
+		return !active(w);
+	if (inst->pid <= 0 || kill(inst->pid, 0) < 0 || !active(w))
+		return true;
+	error_set(err, ERROR_TOOL, "'lxc-stop' ended, but '%s' still runs", w->name);
+	return false;
+}
+
 static enum op_result stopped(struct op *op, const struct proc_result *result, struct error *err)
 {
 	struct work *w = op_data(op);
-	struct instance *inst = registry_get(w->b->registry, w->name);
-	int64_t timeout = json_int(w->args, "timeout", -1);
+	bool asking = json_bool(w->args, "asking", false);
 
 	json_set_bool(w->args, "asking", false);
-	if (proc_check("lxc-stop", result, err) == 0) {
+	if (!asking && result->timed_out)
+		kill_monitor(w);
+	if (has_stopped(w, result, err)) {
 		stopped_now(w);
 		return OP_DONE;
 	}
-	if (inst == NULL || inst->state == LXC_STOPPED) /* it ended meanwhile */
-		return OP_DONE;
 	registry_refresh(w->b->registry, w->name);
-	if (!json_bool(w->args, "force", false))
+	/* so it says that the time is over */
+	if (asking && result->exit_code == 1 && result->errs_len == 0)
 		error_set(err, ERROR_TIMEOUT, "'%s' did not shut down within %lld s: end it with --force, or give it more time",
-			  w->name, (long long)timeout);
+			  w->name, (long long)json_int(w->args, "timeout", -1));
 	return OP_FAIL;
 }
 
@@ -267,19 +290,35 @@ enum op_result step_kill(struct op *op, struct error *err)
 	return run_stop(op, w, true, err);
 }
 
+/* lxc-stop fails when it does not run: that is what is wanted. While a hook hangs before the start, it hangs too. */
+static enum op_result end_unstart(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *pid = pid_file(w);
+
+	kill_monitor(w);
+	stopped_now(w);
+	(void)unlink(pid);
+	return step_settle(op, err);
+}
+
 static enum op_result unstarted(struct op *op, const struct proc_result *result, struct error *err)
 {
-	stopped_now(op_data(op));
-	return step_settle(op, err); /* lxc-stop fails when it does not run: that is what is wanted */
+	return end_unstart(op, err);
 }
 
 enum op_result step_unstart(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	struct argv argv = ARGV_INIT;
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	struct proc_spec spec = { .timeout_ms = UNSTART_MS };
 
 	lxc_argv_kill(&argv, w->b->settings->system_path, w->name);
-	return op_child(op, &argv, unstarted, err);
+	spec.argv = (const char *const *)argv.v;
+	if (op_child_spec(op, &spec, unstarted, err) == OP_WAIT)
+		return OP_WAIT;
+	log_warning("instance '%s': %s", w->name, err->msg);
+	return end_unstart(op, err);
 }
 
 /* An ephemeral instance goes when it has stopped: queued behind this operation. */

@@ -5,6 +5,7 @@
  * by lxc.rootfs.options = idmap=container, or they are chowned where it cannot).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/work.h"
+#include "lxc/cgroup.h"
 #include "model/settings.h"
 
 int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const char **ret_driver, struct error *err)
@@ -97,7 +99,10 @@ enum op_result storage_prepare(struct op *op, struct work *w, const struct stora
 
 static int remove_fn(void *arg, struct error *err)
 {
-	return fs_remove_tree(arg, err);
+	const char *dir = arg;
+
+	cgroup_sweep(strrchr(dir, '/') + 1);
+	return fs_remove_tree(dir, err);
 }
 
 static enum op_result unmounted(struct op *op, const struct proc_result *result, struct error *err)
@@ -109,16 +114,34 @@ static enum op_result unmounted(struct op *op, const struct proc_result *result,
 	return op_thread(op, remove_fn, w->dir, err);
 }
 
-enum op_result storage_remove(struct op *op, struct work *w, struct error *err)
+static bool is_mounted(const struct work *w, const char *name)
+{
+	AUTO_FREE char *path = fs_join(w->dir, name);
+	struct statx st;
+
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) < 0)
+		return false;
+	/* kernels before 5.8 do not tell */
+	return (st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) == 0 || (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+bool storage_mounted(const struct work *w)
 {
 	AUTO_FREE char *upper = fs_join(w->dir, "upper");
+
+	return fs_exists(upper) && (is_mounted(w, "rootfs") || is_mounted(w, "lower"));
+}
+
+enum op_result storage_unmount(struct op *op, struct work *w, op_child_cb done, struct error *err)
+{
 	struct argv argv = ARGV_INIT;
 
-	if (!fs_exists(w->dir))
-		return OP_DONE;
-	if (!fs_exists(upper))
-		return op_thread(op, remove_fn, w->dir, err);
 	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
 	argv_pushl(&argv, "umount", w->dir, NULL);
-	return op_child(op, &argv, unmounted, err);
+	return op_child(op, &argv, done, err);
+}
+
+enum op_result storage_remove(struct op *op, struct work *w, struct error *err)
+{
+	return storage_mounted(w) ? storage_unmount(op, w, unmounted, err) : op_thread(op, remove_fn, w->dir, err);
 }

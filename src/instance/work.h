@@ -31,6 +31,9 @@ struct storage_spec {
 int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const char **ret_driver, struct error *err);
 /* Folders below w->dir, and the tree for "dir". May WAIT. */
 enum op_result storage_prepare(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err);
+/* While it runs; or for want of who would have unmounted it. */
+bool storage_mounted(const struct work *w);
+enum op_result storage_unmount(struct op *op, struct work *w, op_child_cb done, struct error *err); /* WAITs */
 /* Unmounts, then removes w->dir whole. WAITs. */
 enum op_result storage_remove(struct op *op, struct work *w, struct error *err);
 

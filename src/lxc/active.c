@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lxc/active.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -56,4 +58,38 @@ bool lxc_active_may_be(const struct strmap *names, const char *lxcpath, const ch
 {
 	return strlen(lxcpath) + 1 + strlen(name) + sizeof(suffix) - 1 > SOCK_NAME_SURE ||
 	       strmap_get(names, name) != NULL;
+}
+
+bool lxc_may_be_active(const char *lxcpath, const char *name)
+{
+	struct strmap *names = lxc_active_now(lxcpath);
+	bool may_be = lxc_active_may_be(names, lxcpath, name);
+
+	strmap_free(names);
+	return may_be;
+}
+
+static bool has_title(const char *pid, const char *title)
+{
+	AUTO_FREE char *path = mem_printf("/proc/%s/cmdline", pid);
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+
+	return fs_read_file(path, 1 << 20, &text, &ignored) == 0 && strcmp(text.buf, title) == 0;
+}
+
+pid_t lxc_monitor_process(const char *lxcpath, const char *name)
+{
+	AUTO_FREE char *title = mem_printf("[lxc monitor] %s %s", lxcpath, name);
+	DIR *dir = opendir("/proc");
+	const struct dirent *d;
+	pid_t pid = 0;
+
+	while (dir && !pid && (d = readdir(dir))) {
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && has_title(d->d_name, title))
+			pid = (pid_t)strtol(d->d_name, NULL, 10);
+	}
+	if (dir)
+		closedir(dir);
+	return pid;
 }

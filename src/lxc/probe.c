@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "lxc/subid.h"
@@ -143,10 +144,12 @@ static void probe_mounts(struct probe *p, const char *dir, const char *libexec)
 	AUTO_FREE char *program = fs_join(libexec, "berth-rootfs");
 	const char *argv[] = { program, "probe", dir, NULL };
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
-	struct error ignored = ERROR_INIT;
+	struct error err = ERROR_INIT;
 
-	if (tool_output(argv, &out, &ignored) < 0)
+	if (tool_output(argv, &out, &err) < 0) {
+		log_warning("%s: no overlays and no idmapped mounts", err.msg);
 		return;
+	}
 	p->idmapped_mounts = strstr(out.buf, "idmapped=1") != NULL;
 	p->overlay_idmapped = strstr(out.buf, "overlay=1") != NULL;
 }

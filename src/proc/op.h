@@ -55,6 +55,7 @@ struct op_kind {
 	void *(*load)(void *ctx, cJSON *args, struct error *err);
 	void (*unload)(void *data);
 	bool volatile_; /* not journalled: nothing on disk changes (power) */
+	bool undo_later; /* an undo that failed is tried again at the next start: it must see what became another's */
 	bool may_cancel;
 	bool coordinator; /* only waits for operations it started: takes no slot */
 	bool patient;     /* mostly waits for a container: has slots of its own, or a few that hang block all others */

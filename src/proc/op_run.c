@@ -106,9 +106,11 @@ static bool undo_result(struct op *op, enum op_result result)
 {
 	const struct op_step *step = &op->kind->steps[op->step];
 
-	if (result == OP_FAIL)
+	if (result == OP_FAIL) {
 		log_error("operation %s (%s): cannot undo '%s': %s", op->id, op->kind->name, step->name,
 			  op->step_err.msg);
+		op->keep_journal = op->journalled && op->kind->undo_later;
+	}
 	if (op->step == 0) {
 		op_finish(op);
 		return false;
