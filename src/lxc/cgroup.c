@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "lxc/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -172,4 +174,44 @@ int cgroup_write(pid_t pid, const char *controller, const char *file, const char
 	if (write(fd, value, strlen(value)) < 0)
 		return error_sys(err, errno, "cannot write '%s' to '%s'", value, path);
 	return 0;
+}
+
+/* True when it is gone, or was not there. */
+static bool remove_group(const char *hierarchy, const char *kind, const char *name)
+{
+	AUTO_FREE char *path = mem_printf("%s/lxc.%s.%s", hierarchy, kind, name);
+
+	return rmdir(path) == 0 || errno != EBUSY;
+}
+
+static bool sweep_hierarchy(const char *hierarchy, const char *name)
+{
+	bool monitor = remove_group(hierarchy, "monitor", name);
+
+	return remove_group(hierarchy, "payload", name) && monitor;
+}
+
+static bool sweep_all(const char *name)
+{
+	DIR *dir = opendir(CGROUP_ROOT);
+	const struct dirent *d;
+	bool gone = sweep_hierarchy(CGROUP_ROOT, name); /* unified */
+
+	while (dir && (d = readdir(dir))) {
+		AUTO_FREE char *hierarchy = fs_join(CGROUP_ROOT, d->d_name);
+
+		if (d->d_name[0] != '.' && d->d_type == DT_DIR && !sweep_hierarchy(hierarchy, name))
+			gone = false;
+	}
+	if (dir)
+		closedir(dir);
+	return gone;
+}
+
+void cgroup_sweep(const char *name)
+{
+	static const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	for (int i = 0; i < 20 && !sweep_all(name); i++)
+		nanosleep(&pause, NULL);
 }

@@ -37,4 +37,11 @@ bool cgroup_read_u64(const struct cgroup_dir *dir, const char *file, uint64_t *r
 /* "key number" on a line of its own (cpu.stat). */
 bool cgroup_read_key(const struct cgroup_dir *dir, const char *file, const char *key, uint64_t *ret);
 
+/*
+ * LXC cannot always remove the groups of a container that ended in a hurry (EBUSY). Removes lxc.monitor.NAME and
+ * lxc.payload.NAME in every hierarchy if they are empty; one in use, also by another lxcpath, is left alone. For a
+ * thread: waits up to 0.2 s for processes that are just ending.
+ */
+void cgroup_sweep(const char *name);
+
 #endif
