@@ -3,6 +3,8 @@
 # What a hostile review found: operations that meet each other, and berthd ending at the wrong moment.
 # Needs a build with FAULTS=1 for some.
 
+# shellcheck disable=SC2016,SC2154 # what the container expands; what the helpers set
+
 load helpers
 
 restart_with() { # [FAULT]
@@ -179,6 +181,31 @@ slow_tool() { # TOOL SECONDS
 	wait_for 20 gone "$(name eph2)"
 	assert "$(state_of "$n")" = STOPPED
 	run_berth delete "$n"
+}
+
+init_of() {
+	"$BERTH" query "/1.0/instances/$1/state" | jq -r .pid
+}
+
+has_another_init() { # NAME PID
+	local pid
+	pid=$(init_of "$1")
+	[[ $pid -gt 0 && $pid != "$2" ]]
+}
+
+@test "a reboot inside an ephemeral instance does not end it" {
+	local n pid
+	n=$(name ephr)
+	launch "$n" --ephemeral
+	pid=$(init_of "$n")
+	in_container "$n" reboot || true
+	wait_for 20 has_another_init "$n" "$pid"
+	# one that ends later is reaped later
+	launch "$(name eph3)" --ephemeral
+	lxc-stop -k -P "$BERTH_TEST_ROOT/lxc" -n "$(name eph3)"
+	wait_for 20 gone "$(name eph3)"
+	assert "$(state_of "$n")" = RUNNING
+	run_berth delete -f "$n"
 }
 
 @test "berthd can be ended while it starts instances with a delay between them" {
