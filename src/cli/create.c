@@ -35,7 +35,6 @@ static const struct option create_options[] = {
 	{ "profile", required_argument, NULL, 'p' },
 	{ "network", required_argument, NULL, 'n' },
 	{ "storage", required_argument, NULL, 's' },
-	{ "type", required_argument, NULL, 't' }, /* of lxc: sizes of clouds, nothing here */
 	{ "ephemeral", no_argument, NULL, 'e' },
 	{ "no-profiles", no_argument, NULL, OPT_NO_PROFILES },
 	{ "empty", no_argument, NULL, OPT_EMPTY },
@@ -261,7 +260,7 @@ static int parse(struct cli *cli, int argc, char **argv, struct create *c, struc
 {
 	int opt;
 
-	while ((opt = cli_getopt(cli, argc, argv, "c:d:p:n:s:t:e", create_options)) != -1) {
+	while ((opt = cli_getopt(cli, argc, argv, "c:d:p:n:s:e", create_options)) != -1) {
 		if (opt == '?')
 			return CLI_USAGE;
 		if (opt == OPT_CONSOLE && !c->launch)
