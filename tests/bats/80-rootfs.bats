@@ -468,7 +468,23 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	[[ ! -e /sys/class/net/hb$n ]]
 	run pgrep -f -- "--pid-file=$D/"
 	assert "$status" -ne 0 "a dnsmasq stays behind: $output"
-	if [[ ! -d /run/berth-host-init ]]; then # nobody else's is set up
+	run grep -rls "^$D/" /run/berth-host-init
+	assert "$output" = "" "what host-init remembers of who is set up"
+	if [[ ! -d /run/berth-host-init ]]; then # nobody else is set up
 		assert "$(cat /etc/subuid /etc/subgid /proc/sys/net/ipv4/ip_forward; nft list tables)" = "$before"
 	fi
+}
+
+@test "host-init: a root deleted without undo is in nobody's way" {
+	local n=$((RANDOM % 200 + 20)) hi=$REPO/scripts/host-init
+	"$hi" --root "$D/gone" --bridge "hg$n" --subnet 10.236.$n.0/24 --no-dhcp
+	ip link delete "hg$n"
+	nft delete table inet "berth_hg$n"
+	mv "$D/gone/host-init.state" "$D/notes"
+	"$hi" --root "$D/a" --bridge "ha$n" --subnet 10.237.$n.0/24 --no-dhcp
+	grep -h -e ^sysctl -e ^line "$D/notes" >>"$D/a/host-init.state" || true
+	"$hi" --root "$D/a" --undo
+	run grep -rls "^$D/" /run/berth-host-init
+	assert "$output" = ""
+	[[ ! -e $D/a/host-init.state ]]
 }
