@@ -59,7 +59,8 @@ static void collect(struct autostart *a)
 		AUTO_JSON cJSON *devices = NULL;
 
 		instance_expand(a->b, inst->desired, &config, &devices);
-		if (inst->adopted || inst->state != LXC_STOPPED || !wanted(config))
+		if (inst->adopted || inst->state != LXC_STOPPED || json_bool(inst->desired, "ephemeral", false) ||
+		    !wanted(config))
 			continue;
 		a->list[a->n].name = mem_strdup(*n);
 		a->list[a->n].priority = strtol(json_str_or(config, "boot.autostart.priority", "0"), NULL, 10);
@@ -124,9 +125,32 @@ static bool first_since_boot(struct berthd *b)
 	return true;
 }
 
+static bool was_running(const struct instance *inst)
+{
+	return strcmp(json_str_or(json_obj(inst->desired, "config"), "volatile.last_state.power", ""), "RUNNING") == 0;
+}
+
+/* Ephemeral instances that ended while nobody looked. */
+static void reap_ephemeral(struct berthd *b)
+{
+	const char **names = registry_names(b->registry);
+
+	for (const char **n = names; *n != NULL; n++) {
+		const struct instance *inst = registry_get(b->registry, *n);
+		struct error err = ERROR_INIT;
+
+		if (inst->state == LXC_STOPPED && json_bool(inst->desired, "ephemeral", false) && was_running(inst) &&
+		    instance_delete(b, *n, false, &err) == NULL)
+			log_warning("cannot delete the ephemeral instance '%s': %s", *n, err.msg);
+	}
+	free(names);
+}
+
 void instance_autostart(struct berthd *b)
 {
 	struct autostart *a;
+
+	reap_ephemeral(b);
 
 	if (!first_since_boot(b))
 		return;

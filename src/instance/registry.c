@@ -174,8 +174,12 @@ static void on_folder(const char *name, void *data)
 	AUTO_FREE char *lock = mem_printf("instance/%s", name);
 	bool known = strmap_get(r->instances, name) != NULL;
 
-	if (!plausible_name(r, name) || op_locked(r->b->ops, lock))
+	if (!plausible_name(r, name))
 		return;
+	if (op_locked(r->b->ops, lock)) {
+		folder_watch_again(r->folder, name);
+		return;
+	}
 	if (registry_load(r, name) != NULL && !known) {
 		log_info("instance '%s' appeared in '%s'", name, r->b->settings->system_path);
 		registry_refresh(r, name);

@@ -81,8 +81,12 @@ static void event_cb(uv_fs_event_t *handle, const char *name, int events, int st
 {
 	struct folder_watch *w = handle->data;
 
-	if (status < 0 || name == NULL || name[0] == '.')
-		return;
+	if (status >= 0 && name != NULL && name[0] != '.')
+		folder_watch_again(w, name);
+}
+
+void folder_watch_again(struct folder_watch *w, const char *name)
+{
 	strmap_put(w->names, name, w);
 	if (!uv_is_active((uv_handle_t *)&w->timer))
 		uv_timer_start(&w->timer, settle_cb, SETTLE_MS, 0);

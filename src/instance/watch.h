@@ -24,6 +24,8 @@ struct folder_watch;
 /* cb(entry) when an entry of the folder is made, removed or renamed; a burst about one entry comes once. */
 struct folder_watch *folder_watch_start(uv_loop_t *loop, const char *path,
 					void (*cb)(const char *name, void *data), void *data, struct error *err);
+/* Tells of that entry again in a moment: the owner could not look now. */
+void folder_watch_again(struct folder_watch *w, const char *name);
 void folder_watch_stop(struct folder_watch *w);
 
 #endif

@@ -349,6 +349,17 @@ leaves_nothing() {
 	assert "$(leaked_mounts)" = ""
 }
 
+@test "an ephemeral one that ended while berthd was down is deleted when it returns" {
+	local c
+	c=$(name ed)
+	launch "$c" --ephemeral
+	daemon_stop
+	lxc-stop -k -P "$BERTH_TEST_ROOT/lxc" -n "$c"
+	daemon_start
+	wait_for 10 is_state "$c" ""
+	assert "$(ls "$BERTH_TEST_ROOT/lxc")" !~ "$c"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
