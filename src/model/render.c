@@ -91,7 +91,7 @@ static void set_hooks(cJSON *context, const struct render_input *in, bool mapped
 		set_or_null(context, "pre_start", NULL);
 		set_or_null(context, "post_stop", NULL);
 		set_or_null(context, "rootfs_options",
-			    mapped && in->probe->idmapped_mounts ? "idmap=container" : NULL);
+			    mapped && in->probe->idmapped_mounts ? "idmap=container,nodev" : NULL);
 		return;
 	}
 	json_set_strf(context, "pre_start", "%s/berth-rootfs mount --lower=%s --idmap=%s %s", fs->libexec_dir,

@@ -119,7 +119,7 @@ static void minimal(void **state)
 	assert_well_formed(text);
 	ASSERT_LINES(text, common, userns, "lxc.hook.post-stop =", "lxc.hook.version = 1",
 		     "lxc.uts.name = c1", "lxc.arch = x86_64", "lxc.rootfs.path = dir:/var/lib/lxc/c1/rootfs",
-		     "lxc.rootfs.options = idmap=container", "lxc.idmap = u 0 100000 65536",
+		     "lxc.rootfs.options = idmap=container,nodev", "lxc.idmap = u 0 100000 65536",
 		     "lxc.idmap = g 0 100000 65536", "lxc.console.logfile = /var/lib/lxc/c1/console.log",
 		     "lxc.net.0.type = empty");
 	assert_null(strstr(text, "apparmor"));
