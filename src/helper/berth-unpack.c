@@ -303,8 +303,10 @@ static int wait_part(pid_t pid)
 
 static const char *last_line(struct pipeline *p, const char *otherwise)
 {
-	char *line;
+	char *line, *nul;
 
+	while ((nul = memchr(p->tail, 0, p->tail_len)))
+		*nul = '?';
 	while (p->tail_len && p->tail[p->tail_len - 1] == '\n')
 		p->tail[--p->tail_len] = 0;
 	line = strrchr(p->tail, '\n');
@@ -342,9 +344,11 @@ static cJSON *judge(struct pipeline *p, int squash, int filter_status, int tar)
 	} else if (p->full) {
 		error_set(&err, ERROR_SYSTEM, "cannot unpack into '%.200s': no space left on device",
 			  p->o->into);
+	} else if (WIFSIGNALED(tar)) {
+		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' was killed by signal %d", WTERMSIG(tar));
 	} else if (tar || filter_status) {
-		error_set(&err, ERROR_TOOL, "cannot unpack: %s",
-			  tar_printable(last_line(p, "tar failed"), safe));
+		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' exited with %d: %s", WEXITSTATUS(tar),
+			  tar_printable(last_line(p, "it said nothing"), safe));
 	} else if (report) {
 		return report;
 	}

@@ -1,0 +1,647 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Tools that hang, fail, talk nonsense, are killed or are not there, in place of the real ones; containers that are
+# ended by hand in the middle of an operation; berthd ended in the middle of a launch. Each time: an error that names
+# the tool, nothing left, the truth in the list, and the next command works.
+
+load helpers
+
+BERTH_TEST_SETTINGS='shutdown_grace_s = 2s'
+
+# berthd sees all tools through $BIN, and berth's own helpers through $LIBEXEC.
+setup_file_more() {
+	local dir
+	export BIN=$BERTH_TEST_ROOT/bin LIBEXEC=$BERTH_TEST_ROOT/libexec
+	mkdir "$BIN" "$LIBEXEC"
+	for dir in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
+		find "$dir/" -mindepth 1 -maxdepth 1 -exec ln -s -t "$BIN" {} + 2>/dev/null || true # the first one counts
+	done
+	cp "$BERTH_LIBEXEC_DIR"/berth-* "$LIBEXEC/"
+	tools_start
+}
+
+tools_start() {
+	daemon_stop
+	PATH=$BIN BERTH_LIBEXEC_DIR=$LIBEXEC daemon_start
+}
+
+teardown() {
+	local file
+	for file in "$BIN"/.[a-z]* "$LIBEXEC"/.[a-z]*; do
+		[[ ! -e $file || $file == */.calls ]] || real "${file##*/.}"
+	done
+	rm -f "$BIN/.calls" "$LIBEXEC/.calls"
+}
+
+folder_of() { # TOOL
+	case $1 in
+	berth-*) echo "$LIBEXEC" ;;
+	*) echo "$BIN" ;;
+	esac
+}
+
+fake() { # TOOL BEHAVIOUR
+	local folder
+	folder=$(folder_of "$1")
+	[[ -e $folder/.$1 ]] || mv "$folder/$1" "$folder/real-$1"
+	echo "$2 $folder/real-$1" >"$folder/.$1.new"
+	mv "$folder/.$1.new" "$folder/.$1"
+	ln -sf "$REPO/tests/fake/tool" "$folder/$1"
+}
+
+missing() { # TOOL
+	fake "$1" missing
+	rm "$(folder_of "$1")/$1"
+}
+
+real() { # TOOL
+	local folder
+	folder=$(folder_of "$1")
+	[[ -e $folder/real-$1 ]] || return 0
+	mv -f "$folder/real-$1" "$folder/$1"
+	rm -f "$folder/.$1" "$folder/.calls"
+}
+
+called() { # TOOL: has been
+	grep -q "^$1 " "$(folder_of "$1")/.calls" 2>/dev/null
+}
+
+lxc() { # TOOL NAME ARGUMENTS…
+	"lxc-$1" -P "$BERTH_TEST_ROOT/lxc" -n "$2" "${@:3}" 3>&- 4>&-
+}
+
+pid_of() {
+	lxc info "$1" -pH 2>/dev/null
+}
+
+monitor_of() {
+	awk '$1 == "PPid:" { print $2 }' "/proc/$(pid_of "$1")/status"
+}
+
+mounts_of() {
+	leaked_mounts | grep "/lxc/$1/"
+}
+
+# What a failed or cancelled launch of NAME must not leave.
+no_trace() {
+	assert "$(state_of "$1")" = "" "'$1' in the list"
+	[[ ! -e $BERTH_TEST_ROOT/lxc/$1 ]] || die "FAIL: the folder of '$1' is left: $(ls -A "$BERTH_TEST_ROOT/lxc/$1")"
+	wait_for 10 nothing mounts_of "$1" || die "FAIL: mounts: $(mounts_of "$1")"
+	wait_for 10 nothing cgroups_of "$1" || die "FAIL: cgroups: $(cgroups_of "$1")"
+	wait_for 10 journal_empty || die "FAIL: journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")"
+	assert "$(find "$BERTH_TEST_ROOT/run" -name "$1*")" = "" "files of '$1' in run/"
+}
+
+cgroups_of() {
+	find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null
+}
+
+# Starts berth in the background; its exit status comes with ended, its words go to $BATS_TEST_TMPDIR/background.
+background() { # ARGUMENTS…
+	"$BERTH" "$@" </dev/null >"$BATS_TEST_TMPDIR/background" 2>&1 3>&- 4>&- &
+	BACKGROUND=$!
+}
+
+ended() { # [RC]
+	local rc=0
+	wait_for 30 process_gone "$BACKGROUND" || die "FAIL: berth does not end"
+	wait "$BACKGROUND" || rc=$?
+	cat "$BATS_TEST_TMPDIR/background" >&2
+	[[ $rc == "${1:-0}" || ${1:-0} == "?" ]] || die "FAIL: berth ended with $rc, expected ${1:-0}"
+}
+
+said() { # PART
+	contains "$(cat "$BATS_TEST_TMPDIR/background")" "$1" "what berth said"
+}
+
+cancel_all() {
+	local id
+	for id in $("$BERTH" operation list -f json | jq -r '.[] | select(.status_code == 103 and .may_cancel) | .id'); do
+		run_berth operation delete "$id"
+	done
+}
+
+fake_called() { # waits for it
+	wait_for 10 called "$1" || die "FAIL: '$1' was not called"
+}
+
+# A tool that fails in each of these ways in an operation that is undone: COMMAND… must end with 1.
+in_all_ways() { # TOOL NAME COMMAND…
+	local tool=$1 n=$2
+	shift 2
+	fake "$tool" fail
+	refused 1 "'$tool' exited with 3: $tool: it is out of order" "$@"
+	no_trace "$n"
+	fake "$tool" garbage
+	refused 1 "'$tool' exited with 1: very wrong  indeed" "$@"
+	no_trace "$n"
+	fake "$tool" killed
+	refused 1 "'$tool' was killed by signal 9" "$@"
+	no_trace "$n"
+	missing "$tool"
+	refused 1 "cannot run '$tool': No such file or directory" "$@"
+	no_trace "$n"
+	fake "$tool" hang
+	background "$@"
+	fake_called "$tool"
+	cancel_all
+	ended 1
+	said "cancelled"
+	no_trace "$n"
+	real "$tool"
+	launch "$n"
+	run_berth delete -f "$n"
+	no_trace "$n"
+}
+
+# ---- lxc-start
+
+@test "lxc-start fails, prints garbage, is killed, is missing, hangs: a launch is undone" {
+	in_all_ways lxc-start "$(name s)" launch bb "$(name s)"
+}
+
+@test "lxc-start does not end, and does not listen: a cancelled launch is undone" {
+	local n
+	n=$(name deaf)
+	fake lxc-start deaf
+	background launch bb "$n"
+	fake_called lxc-start
+	cancel_all
+	ended 1
+	said "cancelled"
+	no_trace "$n"
+}
+
+@test "lxc-start does its work but does not end: a cancelled launch ends the container" {
+	local n
+	n=$(name late)
+	fake lxc-start then-hang
+	background launch bb "$n"
+	fake_called lxc-start
+	wait_for 10 is_state "$n" RUNNING
+	cancel_all
+	ended 1
+	no_trace "$n"
+}
+
+@test "lxc-start does its work but fails: the truth is shown, a launch is undone" {
+	local n
+	n=$(name liar)
+	fake lxc-start then-fail
+	refused 1 "out of order, afterwards" launch bb "$n"
+	no_trace "$n"
+	run_berth init bb "$n"
+	refused 1 "out of order, afterwards" start "$n"
+	wait_for 10 is_state "$n" RUNNING
+	run_berth stop -f "$n"
+	real lxc-start
+	run_berth start "$n"
+	run_berth delete -f "$n"
+	no_trace "$n"
+}
+
+@test "the hook that mounts does not end: a cancelled launch ends it too" {
+	local n
+	n=$(name hook)
+	fake berth-rootfs hang
+	background launch bb "$n"
+	fake_called berth-rootfs
+	cancel_all
+	real berth-rootfs
+	ended 1
+	no_trace "$n"
+	launch "$n"
+	run_berth delete -f "$n"
+	no_trace "$n"
+}
+
+@test "berth-rootfs is missing: an error that names it, and where it should be" {
+	local n
+	n=$(name rfs)
+	run_berth init bb "$n"
+	missing berth-rootfs
+	refused 1 "$LIBEXEC/berth-rootfs" start "$n"
+	wait_for 10 is_state "$n" STOPPED
+	refused 1 "berth-rootfs" launch bb "$(name rfs2)"
+	real berth-rootfs
+	no_trace_but_retry "$(name rfs2)"
+	run_berth start "$n"
+	run_berth delete -f "$n"
+	no_trace "$n"
+}
+
+# An undo that lacked its tool has left what it could not remove; the next start of berthd finishes it.
+no_trace_but_retry() {
+	[[ ! -e $BERTH_TEST_ROOT/lxc/$1 ]] || tools_start
+	no_trace "$1"
+}
+
+@test "berth-rootfs is missing when berthd starts: it says so, and starts" {
+	missing berth-rootfs
+	: >"$BERTH_TEST_ROOT/berthd.log"
+	tools_start
+	contains "$(cat "$BERTH_TEST_ROOT/berthd.log")" "cannot run '$LIBEXEC/berth-rootfs'"
+	real berth-rootfs
+	tools_start
+}
+
+# ---- lxc-create, lxc-destroy
+
+@test "lxc-create fails, prints garbage, is killed, is missing, hangs: nothing is left" {
+	in_all_ways lxc-create "$(name c)" init bb "$(name c)"
+}
+
+@test "lxc-destroy fails: the instance is as it was" {
+	local n how
+	n=$(name d)
+	run_berth init bb "$n" -c user.k=v
+	for how in fail garbage killed; do
+		fake lxc-destroy "$how"
+		refused 1 "'lxc-destroy'" delete "$n"
+		assert "$(state_of "$n")" = STOPPED
+		wait_for 10 journal_empty
+		run_berth config get "$n" user.k
+		assert "$output" = v
+	done
+	missing lxc-destroy
+	refused 1 "cannot run 'lxc-destroy': No such file or directory" delete "$n"
+	real lxc-destroy
+	run_berth start "$n"
+	run_berth exec "$n" -- true
+	# it did its work and fails then: that is a deletion
+	fake lxc-destroy then-fail
+	run_berth delete -f "$n"
+	no_trace "$n"
+}
+
+# ---- lxc-stop
+
+@test "lxc-stop does nothing: not taken for a stop" {
+	local n
+	n=$(name st)
+	launch "$n"
+	fake lxc-stop nothing
+	refused 1 "lxc-stop" stop -f "$n"
+	assert "$(state_of "$n")" = RUNNING
+	refused 1 "lxc-stop" delete -f "$n"
+	assert "$(state_of "$n")" = RUNNING
+	run_berth exec "$n" -- true
+	real lxc-stop
+	run_berth stop -f "$n"
+	run_berth delete "$n"
+	no_trace "$n"
+}
+
+@test "lxc-stop fails, is killed, is missing, hangs: still running, and still to be stopped" {
+	local n how
+	n=$(name st)
+	launch "$n"
+	for how in fail garbage killed; do
+		fake lxc-stop "$how"
+		refused 1 "'lxc-stop'" stop -f "$n"
+		assert "$(state_of "$n")" = RUNNING
+	done
+	missing lxc-stop
+	refused 1 "cannot run 'lxc-stop': No such file or directory" stop -f "$n"
+	fake lxc-stop hang
+	background stop -f "$n"
+	fake_called lxc-stop
+	cancel_all
+	ended 1
+	assert "$(state_of "$n")" = RUNNING
+	fake lxc-stop then-fail
+	run_berth stop -f "$n"
+	assert "$(state_of "$n")" = STOPPED
+	real lxc-stop
+	run_berth delete "$n"
+	no_trace "$n"
+}
+
+# ---- what tells states
+
+@test "lxc-info talks nonsense: states are still right" {
+	local n how
+	n=$(name i)
+	run_berth init bb "$n"
+	for how in nonsense fail; do
+		fake lxc-info "$how"
+		run_berth start "$n"
+		assert "$(state_of "$n")" = RUNNING
+		run_berth exec "$n" -- true
+		run_berth stop -f "$n"
+		assert "$(state_of "$n")" = STOPPED
+		lxc start "$n"
+		wait_for 10 is_state "$n" RUNNING
+		lxc stop "$n" -k
+		wait_for 10 is_state "$n" STOPPED
+	done
+	lxc start "$n"
+	wait_for 10 is_state "$n" RUNNING
+	real lxc-info
+	has_pid() { api GET "/1.0/instances/$n/state" && [[ $(field .metadata.pid) -gt 0 ]]; }
+	wait_for 20 has_pid
+	run_berth delete -f "$n"
+	no_trace "$n"
+}
+
+@test "lxc-ls fails when berthd starts: states are right all the same" {
+	local n m how
+	n=$(name ls)
+	m=$(name ls2)
+	launch "$n"
+	run_berth init bb "$m"
+	for how in fail nonsense garbage killed; do
+		fake lxc-ls "$how"
+		tools_start
+		assert "$(state_of "$n")" = RUNNING "after lxc-ls: $how"
+		assert "$(state_of "$m")" = STOPPED "after lxc-ls: $how"
+	done
+	missing lxc-ls
+	tools_start
+	assert "$(state_of "$n")" = RUNNING
+	run_berth stop -f "$n"
+	run_berth delete "$n" "$m"
+	no_trace "$n"
+}
+
+@test "lxc-monitor ends at once, again and again: states are still right" {
+	local n
+	n=$(name mon)
+	fake lxc-monitor fail
+	: >"$BERTH_TEST_ROOT/berthd.log"
+	tools_start
+	launch "$n"
+	assert "$(state_of "$n")" = RUNNING
+	lxc stop "$n" -k # its init ends: a pidfd tells
+	wait_for 10 is_state "$n" STOPPED
+	lxc start "$n" # nobody tells; it is seen when the monitor is tried again
+	wait_for 30 is_state "$n" RUNNING
+	run_berth delete -f "$n"
+	no_trace "$n"
+	# it is tried ever more rarely
+	assert "$(grep -c "lxc-monitor.*starting it again" "$BERTH_TEST_ROOT/berthd.log")" -lt 12
+	contains "$(cat "$BERTH_TEST_ROOT/berthd.log")" "'lxc-monitor' exited with 3: lxc-monitor: it is out of order"
+	real lxc-monitor
+	tools_start
+}
+
+@test "without lxc-start or lxc-monitor berthd does not start, and says why" {
+	local tool
+	daemon_stop
+	for tool in lxc-start lxc-monitor; do
+		missing "$tool"
+		PATH=$BIN run --separate-stderr timeout 20 "$BERTHD" --root "$BERTH_TEST_ROOT" 3>&- 4>&-
+		assert "$status" = 1
+		contains "$stderr" "'$tool'"
+		real "$tool"
+	done
+	tools_start
+}
+
+# ---- tar
+
+@test "tar fails, is killed, is missing, hangs: nothing stays of an import" {
+	run_berth image delete bb
+	fake tar fail
+	refused 1 "'tar' exited with 3: tar: it is out of order" image import "$BUSYBOX_IMAGE" --alias bb
+	staging_empty
+	fake tar garbage
+	refused 1 "'tar' exited with 1: very wrong? indeed" image import "$BUSYBOX_IMAGE" --alias bb
+	staging_empty
+	fake tar killed
+	refused 1 "'tar' was killed by signal 9" image import "$BUSYBOX_IMAGE" --alias bb
+	staging_empty
+	missing tar
+	refused 1 "cannot run 'tar': No such file or directory" image import "$BUSYBOX_IMAGE" --alias bb
+	staging_empty
+	fake tar hang
+	background image import "$BUSYBOX_IMAGE" --alias bb
+	fake_called tar
+	cancel_all
+	ended 1
+	said "cancelled"
+	staging_empty
+	# killed from outside, with it all that unpacks
+	background image import "$BUSYBOX_IMAGE" --alias bb
+	wait_for 10 unpacking
+	kill -KILL "$(pgrep -f "^$LIBEXEC/berth-unpack .*$BERTH_TEST_ROOT/" | head -n 1)"
+	ended 1
+	said "'berth-unpack' was killed by signal 9"
+	staging_empty
+	missing berth-unpack
+	real tar
+	refused 1 "berth-unpack': No such file or directory" image import "$BUSYBOX_IMAGE" --alias bb
+	staging_empty
+	real berth-unpack
+	run_berth image import "$BUSYBOX_IMAGE" --alias bb
+	launch "$(name img)"
+	run_berth delete -f "$(name img)"
+}
+
+unpacking() {
+	called tar && [[ -n $(pgrep -f "$BIN/.tar") ]]
+}
+
+staging_empty() {
+	wait_for 10 nothing staging || die "FAIL: staging: $(staging)"
+	wait_for 10 journal_empty
+	wait_for 10 nothing unpackers || die "FAIL: still there: $(unpackers)"
+}
+
+staging() {
+	ls -A "$BERTH_TEST_ROOT/images/.staging"
+}
+
+unpackers() {
+	pgrep -af "^($LIBEXEC/berth-unpack|[^ ]*tail -f $BIN/)"
+}
+
+@test "cp fails, is killed, is missing, hangs: nothing is left of an instance on 'dir'" {
+	in_all_ways cp "$(name cp)" init bb "$(name cp)" -s dir
+}
+
+@test "lxc-freeze and lxc-unfreeze fail: the truth is shown" {
+	local n m
+	n=$(name fr)
+	m=$(name fr2)
+	launch "$n"
+	fake lxc-freeze fail
+	refused 1 "'lxc-freeze' exited with 3" pause "$n"
+	assert "$(state_of "$n")" = RUNNING
+	refused 1 "'lxc-freeze' exited with 3" copy "$n" "$m"
+	no_trace "$m"
+	real lxc-freeze
+	run_berth pause "$n"
+	fake lxc-unfreeze fail
+	refused 1 "'lxc-unfreeze' exited with 3" resume "$n"
+	assert "$(state_of "$n")" = FROZEN
+	real lxc-unfreeze
+	run_berth resume "$n"
+	assert "$(state_of "$n")" = RUNNING
+	run_berth delete -f "$n"
+	no_trace "$n"
+}
+
+# ---- berthd ends meanwhile
+
+@test "SIGTERM while a launch hangs: it is undone within the grace, other containers go on" {
+	local n other how
+	n=$(name term)
+	other=$(name other)
+	launch "$other"
+	for how in hang deaf then-hang; do
+		fake lxc-start "$how"
+		background launch bb "$n"
+		fake_called lxc-start
+		daemon_stop
+		ended 1
+		real lxc-start
+		[[ ! -e $BERTH_TEST_ROOT/lxc/$n ]] || die "FAIL: the folder of '$n' is left"
+		journal_empty
+		tools_start
+		no_trace "$n"
+		assert "$(state_of "$other")" = RUNNING
+		run_berth exec "$other" -- true
+	done
+	run_berth delete -f "$other"
+}
+
+@test "SIGTERM during launches: each is finished or undone" {
+	local i n names=() pids=()
+	for i in 1 2 3 4 5 6; do
+		n=$(name "x$i")
+		names+=("$n")
+		"$BERTH" launch bb "$n" </dev/null >&2 3>&- 4>&- &
+		pids+=($!)
+	done
+	wait_for 10 some_made
+	daemon_stop
+	for i in "${pids[@]}"; do
+		wait "$i" || true
+	done
+	journal_empty
+	tools_start
+	for n in "${names[@]}"; do
+		if [[ -n $(state_of "$n") ]]; then
+			assert "$(state_of "$n")" = RUNNING
+			run_berth exec "$n" -- true
+			run_berth delete -f "$n"
+		fi
+		no_trace "$n"
+	done
+}
+
+some_made() {
+	compgen -G "$BERTH_TEST_ROOT/lxc/*/berth.json" >/dev/null
+}
+
+# ---- by hand, meanwhile
+
+@test "stopped by hand while berth waits for a shutdown" {
+	local n how
+	n=$(name h)
+	for how in lxc-stop init monitor; do
+		launch "$n" -c raw.lxc='lxc.signal.halt = SIGWINCH'
+		background stop "$n" --timeout 60
+		wait_for 10 stopping "$n"
+		end_by_hand "$n" "$how"
+		ended 0
+		assert "$(state_of "$n")" = STOPPED
+		wait_for 10 nothing mounts_of "$n"
+		run_berth delete "$n"
+		sweep_cgroups "$n"
+		no_trace "$n"
+	done
+}
+
+stopping() {
+	pgrep -f "lxc-stop -P $BERTH_TEST_ROOT/lxc -n $1" >/dev/null
+}
+
+end_by_hand() { # NAME HOW
+	case $2 in
+	lxc-stop) lxc stop "$1" -k ;;
+	init) kill -KILL "$(pid_of "$1")" ;;
+	monitor) kill -KILL "$(monitor_of "$1")" ;;
+	esac
+}
+
+# LXC's monitor process would have removed them; while they are there, the next ones get a number.
+sweep_cgroups() {
+	wait_for 10 cgroups_swept "$1" || die "FAIL: the cgroups of '$1' are in use"
+}
+
+cgroups_swept() {
+	local folder
+	for folder in /sys/fs/cgroup/*/lxc.*."$1"{,-[0-9]} /sys/fs/cgroup/lxc.*."$1"{,-[0-9]}; do
+		[[ ! -d $folder ]] || find "$folder" -depth -type d -exec rmdir {} ';' 2>/dev/null || true
+		[[ ! -d $folder ]] || return 1
+	done
+}
+
+@test "init or LXC's monitor process killed by hand: shown as stopped, and can be started" {
+	local n how
+	n=$(name kill)
+	for how in init monitor; do
+		launch "$n"
+		end_by_hand "$n" "$how"
+		wait_for 10 is_state "$n" STOPPED
+		run_berth start "$n"
+		assert "$(state_of "$n")" = RUNNING
+		run_berth exec "$n" -- true
+		assert "$(mounts_of "$n" | wc -l)" = 1
+		end_by_hand "$n" "$how"
+		wait_for 10 is_state "$n" STOPPED
+		run_berth delete "$n"
+		sweep_cgroups "$n"
+		no_trace "$n"
+	done
+}
+
+@test "killed by hand while a launch waits for lxc-start" {
+	local n how
+	n=$(name kl)
+	for how in lxc-stop init monitor; do
+		fake lxc-start then-hang
+		background launch bb "$n"
+		wait_for 10 is_state "$n" RUNNING
+		end_by_hand "$n" "$how"
+		wait_for 10 is_state "$n" STOPPED
+		cancel_all
+		ended 1
+		real lxc-start
+		sweep_cgroups "$n"
+		no_trace "$n"
+	done
+}
+
+@test "destroyed by hand, stopped or running: gone from the list, nothing is left" {
+	local n
+	n=$(name ds)
+	run_berth init bb "$n"
+	lxc destroy "$n"
+	wait_for 10 is_state "$n" ""
+	launch "$n"
+	lxc destroy "$n" -f || true
+	wait_for 10 is_state "$n" "" || run_berth delete -f "$n"
+	no_trace "$n"
+	launch "$n"
+	run_berth delete -f "$n"
+}
+
+@test "destroyed by hand while berth waits for its shutdown" {
+	local n
+	n=$(name dh)
+	launch "$n" -c raw.lxc='lxc.signal.halt = SIGWINCH'
+	background stop "$n" --timeout 60
+	wait_for 10 stopping "$n"
+	lxc destroy "$n" -f || true
+	ended '?'
+	wait_for 10 is_state "$n" "" || run_berth delete -f "$n"
+	no_trace "$n"
+}
+
+@test "nothing is left behind" {
+	tools_start
+	leak_check
+}
