@@ -145,7 +145,7 @@ static enum op_result step_create(struct op *op, struct error *err)
 	if (make_folder(w, err) < 0)
 		return OP_FAIL;
 	/* the real one is rendered at commit; this only names the container to LXC */
-	if (fs_write_atomic(tmp, "", 0, 0600, err) < 0)
+	if (fs_write_quick(tmp, "", 0, 0600, err) < 0)
 		return OP_FAIL;
 	lxc_argv_create(&argv, w->b->settings->system_path, w->name, tmp);
 	return op_child(op, &argv, created, err);
