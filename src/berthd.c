@@ -144,11 +144,13 @@ static int open_rooms(struct daemon *d, struct error *err)
 	AUTO_FREE char *journal = fs_join(b->settings->state_path, "operations");
 	AUTO_FREE char *profiles = fs_join(b->settings->state_path, "profiles");
 	AUTO_FREE char *server = fs_join(b->settings->state_path, "server.json");
+	AUTO_FREE char *reserve = fs_join(b->settings->state_path, "reserve");
 
 	b->probe = probe_host(b->settings->system_path, b->settings->libexec_dir, err);
 	if (b->probe == NULL)
 		return -1;
 	b->ops = op_queue_new(b->loop, journal, b, parallel(b->settings));
+	op_queue_reserve(b->ops, reserve);
 	image_register(b->ops);
 	instance_register(b->ops);
 	b->events = events_new(b);

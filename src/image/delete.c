@@ -147,6 +147,7 @@ const struct op_kind image_delete_kind = {
 	.steps = delete_steps,
 	.load = delete_load,
 	.unload = delete_unload,
+	.frees = true,
 };
 
 struct op *image_delete(struct image_store *s, const char *fingerprint, struct error *err)

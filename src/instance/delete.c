@@ -150,6 +150,7 @@ static const struct op_kind delete_kind = {
 	.steps = delete_steps,
 	.load = work_load,
 	.unload = work_unload,
+	.frees = true,
 };
 
 void delete_register(struct op_queue *q)

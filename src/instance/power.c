@@ -33,6 +33,14 @@ static char *pid_file(const struct work *w)
 	return mem_printf("%s/%s.pid", w->b->settings->run_path, w->name);
 }
 
+/* On a full disk LXC would fail for want of this file. */
+static bool pid_file_possible(const char *path)
+{
+	struct error ignored = ERROR_INIT;
+
+	return fs_write_quick(path, "0000000\n", 8, 0600, &ignored) == 0 && unlink(path) == 0;
+}
+
 /* lxc-start -p writes the pid of LXC's monitor process; init is its only child. 0 when that cannot be read. */
 static pid_t init_pid(const struct work *w)
 {
@@ -141,9 +149,9 @@ enum op_result step_start(struct op *op, struct error *err)
 	if (lstat(log, &st) == 0 && st.st_size > LOG_MAX)
 		(void)unlink(log);
 	w->log_offset = lstat(log, &st) == 0 ? (long)st.st_size : 0;
-	(void)unlink(pid);
 	lxc_argv_start(&argv, w->b->settings->system_path, w->name, log);
-	argv_pushl(&argv, "-p", pid, NULL);
+	if (pid_file_possible(pid))
+		argv_pushl(&argv, "-p", pid, NULL);
 	return op_child(op, &argv, started, err);
 }
 

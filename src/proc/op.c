@@ -90,6 +90,7 @@ static void queue_closed_cb(uv_handle_t *handle)
 	strmap_free(q->by_id);
 	strmap_free(q->locks);
 	free(q->journal_dir);
+	free(q->reserve);
 	free(q);
 }
 
@@ -234,6 +235,7 @@ void op_finish(struct op *op)
 	op->phase = OP_PHASE_FINAL;
 	if (!op->keep_journal)
 		op_journal_remove(op);
+	op_reserve_make(q);
 	uv_timer_start(&op->timer, retention_cb, RETENTION_MS, 0);
 	uv_unref((uv_handle_t *)&op->timer);
 	op_changed(op);

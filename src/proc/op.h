@@ -55,6 +55,7 @@ struct op_kind {
 	void *(*load)(void *ctx, cJSON *args, struct error *err);
 	void (*unload)(void *data);
 	bool volatile_; /* not journalled: nothing on disk changes (power) */
+	bool frees;     /* makes room: may use the reserve of the journal when the disk is full */
 	bool undo_later; /* an undo that failed is tried again at the next start: it must see what became another's */
 	bool may_cancel;
 	bool coordinator; /* only waits for operations it started: takes no slot */
@@ -73,6 +74,8 @@ struct op_options {
 
 struct op_queue *op_queue_new(uv_loop_t *loop, const char *journal_dir, void *ctx, unsigned parallel);
 void op_queue_free(struct op_queue *q);
+/* Keeps a little room in this file for the journal of kinds that free some. */
+void op_queue_reserve(struct op_queue *q, const char *path);
 /* Every kind that can be found in the journal. */
 void op_queue_register(struct op_queue *q, const struct op_kind *kind);
 /* Called with each visible change: created, started, step, progress, end. */

@@ -32,10 +32,15 @@ int op_journal_save(struct op *op, struct error *err)
 	if (op->resources != NULL)
 		json_set(v, "resources", cJSON_Duplicate(op->resources, true));
 	cJSON_AddItemReferenceToObject(v, "args", op->args);
-	if (json_write_file(path, v, err) < 0)
-		return error_wrap(err, "cannot write the journal");
-	op->journalled = true;
-	return 0;
+	if (json_write_file(path, v, err) == 0) {
+		op->journalled = true;
+		return 0;
+	}
+	if (op->kind->frees && op_reserve_use(op->q, err)) {
+		error_clear(err);
+		return op_journal_save(op, err);
+	}
+	return error_wrap(err, "cannot write the journal");
 }
 
 int op_save(struct op *op, struct error *err)

@@ -77,6 +77,8 @@ struct op_queue {
 	op_change_cb change[4];
 	void *change_data[4];
 	size_t n_change;
+	char *reserve; /* op_reserve.c: the file, or NULL */
+	bool reserved; /* it is there */
 	bool draining;
 	uv_timer_t drain_timer;
 	void (*drain_cb)(void *data);
@@ -93,6 +95,10 @@ void op_advance(struct op *op); /* op_run.c: runs until a step waits or the end 
 /* op_journal.c */
 int op_journal_save(struct op *op, struct error *err);
 void op_journal_remove(struct op *op);
+
+/* op_reserve.c */
+void op_reserve_make(struct op_queue *q);
+bool op_reserve_use(struct op_queue *q, const struct error *why); /* true: try again */
 
 /* op_fault.c: what BERTH_FAULT=KIND/STEP/ACTION asks for at this point; false: go on. */
 enum op_fault_point { OP_FAULT_BEFORE, OP_FAULT_AFTER };

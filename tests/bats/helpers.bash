@@ -6,7 +6,8 @@
 #
 # A file may set BERTH_TEST_SETTINGS (more lines of berth.conf), and define setup_file_more and teardown_file_more.
 # A file needs: `load helpers`, and as last test `@test "nothing is left behind" { leak_check; }`.
-# Environment: BERTH_BUILD (build), BERTH_TEST_CACHE (where the image is kept), BERTH_TEST_KEEP=1 (keep the folder).
+# Environment: BERTH_BUILD (build), BERTH_TEST_CACHE (where the image is kept), BERTH_TEST_KEEP=1 (keep the folder);
+# set by a file: BERTH_TEST_LOGS (where berthd's log goes; the test's folder).
 
 bats_require_minimum_version 1.5.0
 
@@ -167,16 +168,16 @@ daemon_answers() {
 }
 
 daemon_start() {
-	: "${ASAN_OPTIONS=detect_leaks=1}"
-	ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$BERTH_TEST_ROOT/sanitizer:log_exe_name=1" \
-		UBSAN_OPTIONS="print_stacktrace=1:log_path=$BERTH_TEST_ROOT/sanitizer" \
+	: "${ASAN_OPTIONS=detect_leaks=1}" "${BERTH_TEST_LOGS:=$BERTH_TEST_ROOT}"
+	ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$BERTH_TEST_LOGS/sanitizer:log_exe_name=1" \
+		UBSAN_OPTIONS="print_stacktrace=1:log_path=$BERTH_TEST_LOGS/sanitizer" \
 		setsid "$BERTHD" --root "$BERTH_TEST_ROOT" --foreground "$@" \
-		</dev/null >>"$BERTH_TEST_ROOT/berthd.log" 2>&1 3>&- 4>&- 5>&- &
+		</dev/null >>"$BERTH_TEST_LOGS/berthd.log" 2>&1 3>&- 4>&- 5>&- &
 	echo $! >"$BERTH_TEST_ROOT/pid"
 	disown
 	wait_for 20 daemon_answers || die "FAIL: berthd does not answer"
 	process_alive "$(daemon_pid)" || {
-		tail -n 20 "$BERTH_TEST_ROOT/berthd.log" >&2
+		tail -n 20 "$BERTH_TEST_LOGS/berthd.log" >&2
 		die "FAIL: berthd ended at once"
 	}
 }
@@ -351,8 +352,8 @@ nothing() { # COMMAND that lists leaks
 }
 
 sanitizer_reports() {
-	cat "$BERTH_TEST_ROOT"/sanitizer.* 2>/dev/null
-	grep -a -e 'ERROR: AddressSanitizer' -e 'ERROR: LeakSanitizer' -e 'runtime error:' "$BERTH_TEST_ROOT/berthd.log"
+	cat "${BERTH_TEST_LOGS:=$BERTH_TEST_ROOT}"/sanitizer.* 2>/dev/null
+	grep -a -e 'ERROR: AddressSanitizer' -e 'ERROR: LeakSanitizer' -e 'runtime error:' "$BERTH_TEST_LOGS/berthd.log"
 	return 0
 }
 
