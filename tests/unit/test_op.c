@@ -355,6 +355,23 @@ static void undo_errors_do_not_stop_the_undo(void **state)
 	assert_non_null(strstr(op_error(op)->msg, "berthd ended during step 'c'"));
 }
 
+static void undo_that_failed_is_left_to_the_next_start(void **state)
+{
+	static const struct op_kind later_kind = { .name = "test-later", .description = "Testing", .steps = steps,
+						   .undo_later = true };
+	struct error err = ERROR_INIT;
+	struct op *op;
+
+	op_queue_register(*state, &later_kind);
+	fail_at = "!b";
+	write_journal("test-later", "c");
+	assert_int_equal(op_queue_recover(*state, &err), 1);
+	op = op_find(*state, "01234567-89ab-cdef-0123-456789abcdef");
+	until_final(op);
+	assert_string_equal(trace.buf, "!c !b !a");
+	assert_int_equal(count_entries(), 1);
+}
+
 static void shape_of_the_object(void **state)
 {
 	struct op *op = start(*state, &kind, NULL);
@@ -444,6 +461,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(runs_in_order), T(fails_at_every_step), T(undo_errors_do_not_stop_the_undo),
+		T(undo_that_failed_is_left_to_the_next_start),
 		T(after_commit_only_forward), T(recovery_undoes), T(recovery_undoes_the_first_step),
 		T(recovery_finishes_forward), T(recovery_sets_garbage_aside), T(one_at_a_time_per_lock),
 		T(pending_can_be_cancelled), T(running_is_undone_when_cancelled), T(waits_fire_once),
