@@ -98,7 +98,8 @@ static void question_free(struct question *q)
 	free(q);
 }
 
-static int question_run(struct question *q, const struct argv *argv, struct proc_spec *spec, struct error *err)
+static int question_run(struct question *q, const struct argv *argv, struct proc_spec *spec,
+			struct error *err)
 {
 	spec->argv = (const char *const *)argv->v;
 	spec->data = q;
@@ -137,7 +138,8 @@ static void one_exit_cb(const struct proc_result *result, void *data)
 
 	if (inst != NULL && inst->told > q->asked)
 		ask_one_for(q->a, q->name, q->batch);
-	else if (inst != NULL && (proc_check("lxc-info", result, &err) < 0 || lxc_parse_info(result->out, &st, &err) < 0))
+	else if (inst != NULL && (proc_check("lxc-info", result, &err) < 0 ||
+				  lxc_parse_info(result->out, &st, &err) < 0))
 		one_failed(q, inst, &err);
 	else if (inst != NULL)
 		registry_set_state(q->a->r, inst, st.state, st.pid);

@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "instance/work.h"
-#include "lxc/active.h"
 #include "model/settings.h"
 
 #define LOG_MAX (1 << 20)
@@ -194,23 +193,6 @@ static void stopped_now(struct work *w)
 		log_warning("instance '%s': %s", w->name, err.msg);
 }
 
-static bool active(const struct work *w)
-{
-	return lxc_may_be_active(w->b->settings->system_path, w->name);
-}
-
-/* When lxc-stop cannot: LXC's monitor process and its hooks are killed; init dies with it, step_settle() unmounts. */
-static void kill_monitor(const struct work *w)
-{
-	pid_t pid = active(w) ? lxc_monitor_process(w->b->settings->system_path, w->name) : 0;
-
-	if (pid == 0)
-		return;
-	log_warning("instance '%s': lxc-stop did not end it, so LXC's monitor process %d is killed", w->name, (int)pid);
-	if (kill(-pid, SIGKILL) < 0)
-		(void)kill(pid, SIGKILL);
-}
-
 static bool has_stopped(struct work *w, const struct proc_result *result, struct error *err)
 {
 	const struct instance *inst = registry_get(w->b->registry, w->name);
@@ -218,11 +200,17 @@ static bool has_stopped(struct work *w, const struct proc_result *result, struct
 	if (inst == NULL || inst->state == LXC_STOPPED) /* it ended meanwhile */
 		return true;
 	if (proc_check("lxc-stop", result, err) < 0)
-		return !active(w);
-	if (inst->pid <= 0 || kill(inst->pid, 0) < 0 || !active(w))
+		return !work_active(w);
+	if (inst->pid <= 0 || kill(inst->pid, 0) < 0 || !work_active(w))
 		return true;
 	error_set(err, ERROR_TOOL, "'lxc-stop' ended, but '%s' still runs", w->name);
 	return false;
+}
+
+static enum op_result killed(struct op *op, struct error *err)
+{
+	stopped_now(op_data(op));
+	return OP_DONE;
 }
 
 static enum op_result stopped(struct op *op, const struct proc_result *result, struct error *err)
@@ -232,7 +220,7 @@ static enum op_result stopped(struct op *op, const struct proc_result *result, s
 
 	json_set_bool(w->args, "asking", false);
 	if (!asking && result->timed_out)
-		kill_monitor(w);
+		return monitor_end(op, w, true, killed, err);
 	if (has_stopped(w, result, err)) {
 		stopped_now(w);
 		return OP_DONE;
@@ -298,21 +286,20 @@ enum op_result step_kill(struct op *op, struct error *err)
 	return run_stop(op, w, true, err);
 }
 
-/* lxc-stop fails when it does not run: that is what is wanted. While a hook hangs before the start, it hangs too. */
 static enum op_result end_unstart(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	AUTO_FREE char *pid = pid_file(w);
 
-	kill_monitor(w);
 	stopped_now(w);
 	(void)unlink(pid);
 	return step_settle(op, err);
 }
 
+/* lxc-stop fails when it does not run: that is what is wanted. While a hook hangs before the start, it hangs too. */
 static enum op_result unstarted(struct op *op, const struct proc_result *result, struct error *err)
 {
-	return end_unstart(op, err);
+	return monitor_end(op, op_data(op), result->timed_out, end_unstart, err);
 }
 
 enum op_result step_unstart(struct op *op, struct error *err)
@@ -326,7 +313,7 @@ enum op_result step_unstart(struct op *op, struct error *err)
 	if (op_child_spec(op, &spec, unstarted, err) == OP_WAIT)
 		return OP_WAIT;
 	log_warning("instance '%s': %s", w->name, err->msg);
-	return end_unstart(op, err);
+	return monitor_end(op, w, true, end_unstart, err);
 }
 
 /* An ephemeral instance goes when it has stopped: queued behind this operation. */

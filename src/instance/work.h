@@ -47,6 +47,11 @@ void work_fill_volatile(struct berthd *b, cJSON *desired);
 /* Renders desired into dir/config when it differs from what is there; gives the folder its owner. */
 int work_render(struct berthd *b, const char *name, const char *dir, const cJSON *desired, struct error *err);
 
+/* monitor_end.c */
+bool work_active(const struct work *w); /* by LXC's command socket; true also when that cannot be told */
+/* Waits until LXC's monitor process has ended, which is killed after 10 s or at once; then done. */
+enum op_result monitor_end(struct op *op, struct work *w, bool at_once, op_fn done, struct error *err);
+
 /* power.c: also the start of a launch and the stop of a delete */
 enum op_result step_start(struct op *op, struct error *err);
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */

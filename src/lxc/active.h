@@ -21,8 +21,9 @@ bool lxc_active_may_be(const struct strmap *names, const char *lxcpath, const ch
 /* The same for one, from the kernel. */
 bool lxc_may_be_active(const char *lxcpath, const char *name);
 /*
- * The monitor process, found by its title "[lxc monitor] LXCPATH NAME"; it leads a process group, which its hooks
- * are in. 0 when there is none. Looks through /proc: for the rare case that the tools do not help.
+ * The monitor process, found by its title "[lxc monitor] LXCPATH NAME"; it
+ * leads a process group, which its hooks are in. 0 when there is none. Looks
+ * through /proc: for the rare case that the tools do not help.
  */
 pid_t lxc_monitor_process(const char *lxcpath, const char *name);
 

@@ -56,8 +56,8 @@ const struct device_property disk_properties[] = {
 	  "Where it appears inside; / is the root file system." },
 	{ "source", "path", false, valid_path, KEY_LIVE_APPLY, "The file or folder of the host." },
 	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING,
-	  "The storage pool of the root file system: default, or the storage driver it is to be made with, overlay "
-	  "or dir." },
+	  "The storage pool of the root file system: default, or the storage driver it is to be made "
+	  "with, overlay or dir." },
 	{ "size", "size", false, valid_size, KEY_LIVE_RESTART,
 	  "The root file system's size; refused by storage drivers that cannot enforce it (overlay, dir)." },
 	{ "readonly", "bool", false, device_valid_bool, KEY_LIVE_APPLY, "Mount it read-only." },

@@ -56,7 +56,7 @@ struct op_kind {
 	void (*unload)(void *data);
 	bool volatile_; /* not journalled: nothing on disk changes (power) */
 	bool frees;     /* makes room: may use the reserve of the journal when the disk is full */
-	bool undo_later; /* an undo that failed is tried again at the next start: it must see what became another's */
+	bool undo_later; /* a failed undo is tried again at the next start: it must see what became another's */
 	bool may_cancel;
 	bool coordinator; /* only waits for operations it started: takes no slot */
 	bool patient;     /* mostly waits for a container: has slots of its own, or a few that hang block all others */

@@ -200,6 +200,15 @@ in_all_ways() { # TOOL NAME COMMAND…
 	no_trace "$n"
 }
 
+@test "LXC itself fails to start it: its monitor process is given the time to clean up" {
+	local n i
+	n=$(name fail)
+	for i in 1 2 3 4 5; do
+		refused 1 "nosuch" launch bb "$n" -c raw.lxc='lxc.init.cmd = /nosuch/init'
+		no_trace "$n"
+	done
+}
+
 @test "the hook that mounts does not end: a cancelled launch ends it too" {
 	local n
 	n=$(name hook)
