@@ -141,6 +141,7 @@ in_all_ways() { # TOOL NAME COMMAND…
 	missing "$tool"
 	refused 1 "cannot run '$tool': No such file or directory" "$@"
 	no_trace "$n"
+	rm -f "$(folder_of "$tool")/.calls" # of the ways before
 	fake "$tool" hang
 	background "$@"
 	fake_called "$tool"
