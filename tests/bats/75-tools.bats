@@ -28,9 +28,8 @@ tools_start() {
 teardown() {
 	local file
 	for file in "$BIN"/.[a-z]* "$LIBEXEC"/.[a-z]*; do
-		[[ ! -e $file || $file == */.calls ]] || real "${file##*/.}"
+		[[ ! -e $file ]] || real "${file##*/.}"
 	done
-	rm -f "$BIN/.calls" "$LIBEXEC/.calls"
 }
 
 folder_of() { # TOOL
@@ -40,9 +39,10 @@ folder_of() { # TOOL
 	esac
 }
 
-fake() { # TOOL BEHAVIOUR
+fake() { # TOOL BEHAVIOUR: from here on, and what was called before does not count
 	local folder
 	folder=$(folder_of "$1")
+	rm -f "$folder/calls-of-$1"
 	[[ -e $folder/.$1 ]] || mv "$folder/$1" "$folder/real-$1"
 	echo "$2 $folder/real-$1" >"$folder/.$1.new"
 	mv "$folder/.$1.new" "$folder/.$1"
@@ -59,11 +59,11 @@ real() { # TOOL
 	folder=$(folder_of "$1")
 	[[ -e $folder/real-$1 ]] || return 0
 	mv -f "$folder/real-$1" "$folder/$1"
-	rm -f "$folder/.$1" "$folder/.calls"
+	rm -f "$folder/.$1" "$folder/calls-of-$1"
 }
 
 called() { # TOOL: has been
-	grep -q "^$1 " "$(folder_of "$1")/.calls" 2>/dev/null
+	[[ -s $(folder_of "$1")/calls-of-$1 ]]
 }
 
 lxc() { # TOOL NAME ARGUMENTS…
@@ -141,7 +141,6 @@ in_all_ways() { # TOOL NAME COMMAND…
 	missing "$tool"
 	refused 1 "cannot run '$tool': No such file or directory" "$@"
 	no_trace "$n"
-	rm -f "$(folder_of "$tool")/.calls" # of the ways before
 	fake "$tool" hang
 	background "$@"
 	fake_called "$tool"
