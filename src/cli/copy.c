@@ -66,6 +66,29 @@ static void merge(cJSON *into, const cJSON *from)
 		json_set(into, item->string, cJSON_Duplicate(item, true));
 }
 
+static const cJSON *find_root(const cJSON *devices)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, devices)
+		if (!strcmp(json_str_or(item, "type", ""), "disk") && !strcmp(json_str_or(item, "path", ""), "/"))
+			return item;
+	return NULL;
+}
+
+/* Of the root disk, whatever its name; one of a profile, or none at all, becomes the copy's own. */
+static void set_pool(cJSON *devices, const cJSON *expanded, const char *pool)
+{
+	const cJSON *old = find_root(devices) ? find_root(devices) : find_root(expanded);
+	AUTO_FREE char *name = mem_strdup(old ? old->string : "root");
+	cJSON *root = old ? cJSON_Duplicate(old, true) : cJSON_CreateObject();
+
+	json_set_str(root, "type", "disk");
+	json_set_str(root, "path", "/");
+	json_set_str(root, "pool", pool);
+	json_set(devices, name, root);
+}
+
 /* -d changes devices of the source, a device with a type replaces one; devices of profiles are copied to be
  * changed. */
 static cJSON *copied_devices(const struct copy *c, const cJSON *source)
@@ -85,13 +108,8 @@ static cJSON *copied_devices(const struct copy *c, const cJSON *source)
 		merge(device, item);
 		json_set(devices, item->string, device);
 	}
-	if (c->storage && json_obj(expanded, "root")) {
-		cJSON *root = json_obj(devices, "root") ? cJSON_Duplicate(json_obj(devices, "root"), true) :
-							  cJSON_Duplicate(json_obj(expanded, "root"), true);
-
-		json_set_str(root, "pool", c->storage);
-		json_set(devices, "root", root);
-	}
+	if (c->storage)
+		set_pool(devices, expanded, c->storage);
 	return devices;
 }
 
@@ -180,7 +198,7 @@ const struct command cmd_copy = {
 		   "  -d, --device NAME,KEY=VALUE,...   Add or change a device of the copy (repeatable)\n"
 		   "  -p, --profile NAME                Apply this profile to the copy (repeatable)\n"
 		   "      --no-profiles                 Apply none\n"
-		   "  -s, --storage POOL                Put its root disk into this pool\n"
+		   "  -s, --storage POOL                Put its root disk into this pool: dir, or overlay\n"
 		   "  -e, --ephemeral                   Delete the copy when it stops\n"
 		   "      --instance-only               Without its snapshots\n",
 	.examples = "  berth copy c1 c2\n"

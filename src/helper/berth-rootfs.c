@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "helper/rootfs_attach.h"
 #include "helper/rootfs_copy.h"
 #include "helper/rootfs_idmap.h"
@@ -28,8 +29,10 @@ struct args {
 	bool optional;
 	bool hook;   /* LXC runs us */
 	bool mapped; /* --idmap was given */
+	bool moved;  /* --to was given */
 	pid_t pid;
 	struct idmap map;
+	struct idmap to;
 	char **operand; /* NULL-terminated */
 	int operands;
 };
@@ -38,6 +41,7 @@ static const struct option long_options[] = {
 	{ "lower", required_argument, NULL, 'l' },  { "idmap", required_argument, NULL, 'i' },
 	{ "pid", required_argument, NULL, 'p' },    { "source", required_argument, NULL, 's' },
 	{ "target", required_argument, NULL, 't' }, { "create", required_argument, NULL, 'c' },
+	{ "to", required_argument, NULL, 'T' },
 	{ "readonly", no_argument, NULL, 'r' },	    { "optional", no_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -59,6 +63,9 @@ static const char usage_text[] =
 	"      unmounts the target in that container\n"
 	"  idmap-copy --lower=TREE --idmap=BASE:SIZE|none DST\n"
 	"      copies TREE to the new folder DST with shifted owners (hosts without idmapped mounts)\n"
+	"  merged-copy --source=INSTANCE_DIR --lower=TREE --idmap=BASE:SIZE|none --to=BASE:SIZE|none DST\n"
+	"      copies what INSTANCE_DIR's overlay shows, mounted or not, to the new folder DST;\n"
+	"      the ids of --idmap become those of --to (none: as they are in the container)\n"
 	"  probe DIR\n"
 	"      prints \"idmapped=0|1 overlay=0|1\": what works on DIR's file system\n"
 	"  --help, --version\n";
@@ -83,6 +90,9 @@ static int parse_option(struct args *a, int c, struct error *err)
 	case 'i':
 		a->mapped = true;
 		return idmap_parse(optarg, &a->map, err);
+	case 'T':
+		a->moved = true;
+		return idmap_parse(optarg, &a->to, err);
 	case 'p':
 		return parse_pid(optarg, &a->pid, err);
 	case 's':
@@ -196,6 +206,20 @@ static int run_copy(const struct args *a, struct error *err)
 	return rootfs_copy(a->lower, a->operand[0], &a->map, err);
 }
 
+static int run_merged_copy(const struct args *a, struct error *err)
+{
+	const struct idmap map = idmap_between(&a->map, &a->to);
+	AUTO_CLOSE int view = -1;
+
+	if (need(a->source, "--source", err) || need(a->lower, "--lower", err) || need(a->mapped, "--idmap", err) ||
+	    need(a->moved, "--to", err))
+		return -1;
+	if (a->operand[0][0] != '/')
+		return error_set(err, ERROR_INVALID, "'%s' must be an absolute path", a->operand[0]);
+	view = rootfs_view(a->source, a->lower, &a->map, err);
+	return view < 0 ? -1 : rootfs_copy_fd(view, a->source, a->operand[0], &map, err);
+}
+
 static const struct {
 	const char *name;
 	int operands;
@@ -203,6 +227,7 @@ static const struct {
 } commands[] = {
 	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "probe", 1, run_probe },
 	{ "attach", 0, run_attach }, { "detach", 0, run_detach }, { "idmap-copy", 1, run_copy },
+	{ "merged-copy", 1, run_merged_copy },
 };
 
 static int run(int argc, char **argv, struct error *err)

@@ -120,7 +120,7 @@ static int copy_entry(struct copy *c, struct pair at, const char *name, struct e
 		return copy_error(c, errno, err);
 	if (S_ISDIR(st.st_mode))
 		return copy_subdir(c, at, name, &st, err);
-	if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && c->map->size) {
+	if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && c->map->base) {
 		c->skipped++;
 		return 0;
 	}
@@ -199,10 +199,10 @@ static void allow_descriptors(void)
 	}
 }
 
-int rootfs_copy(const char *src, const char *dst, const struct idmap *map, struct error *err)
+int rootfs_copy_fd(int fd, const char *src, const char *dst, const struct idmap *map, struct error *err)
 {
 	struct copy c = { .map = map, .top = src, .path = STRBUF_INIT };
-	AUTO_CLOSE int from = open(src, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int from = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_CLOSE int to = -1;
 	int rc;
 
@@ -218,4 +218,13 @@ int rootfs_copy(const char *src, const char *dst, const struct idmap *map, struc
 	strmap_free(c.links);
 	strbuf_clear(&c.path);
 	return rc;
+}
+
+int rootfs_copy(const char *src, const char *dst, const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int fd = open(src, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", src);
+	return rootfs_copy_fd(fd, src, dst, map, err);
 }

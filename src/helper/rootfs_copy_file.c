@@ -92,8 +92,10 @@ ssize_t copy_shift_caps(const uint8_t *value, size_t len, const struct idmap *ma
 		return -1;
 	}
 	memcpy(out, value, XATTR_CAPS_SZ_2);
-	if (root == 0 && len == XATTR_CAPS_SZ_2)
+	if (root == 0) {
+		put_le32(out, VFS_CAP_REVISION_2 | (magic & VFS_CAP_FLAGS_MASK));
 		return XATTR_CAPS_SZ_2;
+	}
 	put_le32(out, VFS_CAP_REVISION_3 | (magic & VFS_CAP_FLAGS_MASK));
 	put_le32(out + XATTR_CAPS_SZ_2, root);
 	return XATTR_CAPS_SZ_3;
@@ -140,10 +142,11 @@ static int copy_xattr(int src, int dst, const char *name, const struct idmap *ma
 	return fsetxattr(dst, name, value, (size_t)len, 0);
 }
 
-/* trusted.* belongs to the host (overlay keeps its own notes there): it is not the image's. */
-static bool is_copied(const char *name)
+/* trusted.* belongs to the host (overlay keeps its own notes there): only a privileged instance has any of its own. */
+static bool is_copied(const char *name, const struct idmap *map)
 {
-	return !strncmp(name, "user.", 5) || !strcmp(name, XATTR_NAME_CAPS) || !strncmp(name, "system.posix_acl_", 17);
+	return !strncmp(name, "user.", 5) || !strcmp(name, XATTR_NAME_CAPS) || !strncmp(name, "system.posix_acl_", 17) ||
+	       (map->size == 0 && !strncmp(name, "trusted.", 8));
 }
 
 static int copy_xattrs(int src, int dst, const struct idmap *map)
@@ -154,7 +157,7 @@ static int copy_xattrs(int src, int dst, const struct idmap *map)
 	if (len < 0)
 		return errno == ENOTSUP ? 0 : -1;
 	for (const char *p = names; p < names + len; p += strlen(p) + 1) {
-		if (is_copied(p) && copy_xattr(src, dst, p, map))
+		if (is_copied(p, map) && copy_xattr(src, dst, p, map))
 			return -1;
 	}
 	return 0;

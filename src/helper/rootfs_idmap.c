@@ -41,15 +41,22 @@ int idmap_parse(const char *text, struct idmap *ret, struct error *err)
 	return 0;
 }
 
+struct idmap idmap_between(const struct idmap *from, const struct idmap *to)
+{
+	uint32_t size = from->size == 0 || (to->size != 0 && to->size < from->size) ? to->size : from->size;
+
+	return (struct idmap){ .base = to->base, .size = size, .from = from->base };
+}
+
 int idmap_shift(const struct idmap *map, uint32_t id, uint32_t *ret)
 {
 	if (map->size == 0) {
 		*ret = id;
 		return 0;
 	}
-	if (id >= map->size)
+	if (id < map->from || id - map->from >= map->size)
 		return -1;
-	*ret = map->base + id;
+	*ret = map->base + (id - map->from);
 	return 0;
 }
 

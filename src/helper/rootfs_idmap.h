@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One contiguous range of ids: container id 0 is host id `base`, and so on for `size` ids. size 0: no mapping
- * (privileged instance).
+ * (privileged instance). A copy may come from a tree with another map: its id `from` becomes `base`.
  */
 #ifndef BERTH_HELPER_ROOTFS_IDMAP_H
 #define BERTH_HELPER_ROOTFS_IDMAP_H
@@ -13,6 +13,7 @@
 struct idmap {
 	uint32_t base;
 	uint32_t size;
+	uint32_t from; /* 0 but for idmap_between() */
 };
 
 /* "BASE:SIZE" or "none". */
@@ -21,7 +22,10 @@ int idmap_parse(const char *text, struct idmap *ret, struct error *err);
 /* A user namespace with this map, for MOUNT_ATTR_IDMAP; returns its fd. No process stays behind. */
 int idmap_open_userns(const struct idmap *map, struct error *err);
 
-/* The host's id for the container's `id`; -1 when it lies outside the range. */
+/* From a tree with the ids of one map to a tree with those of the other; either may be 'none'. */
+struct idmap idmap_between(const struct idmap *from, const struct idmap *to);
+
+/* The host's id for the container's `id` (less `from`); -1 when it lies outside the range. */
 int idmap_shift(const struct idmap *map, uint32_t id, uint32_t *ret);
 
 /*

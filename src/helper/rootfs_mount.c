@@ -2,6 +2,7 @@
 #include "helper/rootfs_mount.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,13 @@
 static const char *const overlay_options[][2] = {
 	{ "lowerdir", "lower" }, { "upperdir", "upper" }, { "workdir", "work" },
 	{ "redirect_dir", "on" }, { "index", "off" },	  { "metacopy", "off" },
+	{ NULL, NULL },
+};
+
+/* The same to look at. */
+static const char *const view_options[][2] = {
+	{ "lowerdir", "upper:lower" }, { "redirect_dir", "follow" }, { "index", "off" },
+	{ "metacopy", "off" },	       { NULL, NULL },
 };
 
 /* Locks the folder; everything after works on names relative to it, so no path is too long or too odd. */
@@ -168,34 +176,43 @@ static int overlay_error(int fs, const char *what, struct error *err)
 	return error_sys(err, sys, "cannot mount overlay: %s (%s)", what, msg + 2);
 }
 
-static int configure_overlay(int fs, const char *source, struct error *err)
+static int configure_overlay(int fs, const char *source, const char *const (*option)[2], struct error *err)
 {
 	if (sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
 		return overlay_error(fs, "the source was refused", err);
-	for (size_t i = 0; i < sizeof(overlay_options) / sizeof(overlay_options[0]); i++) {
-		if (sys_fsconfig(fs, FSCONFIG_SET_STRING, overlay_options[i][0], overlay_options[i][1], 0) < 0)
-			return overlay_error(fs, overlay_options[i][0], err);
+	for (; (*option)[0]; option++) {
+		if (sys_fsconfig(fs, FSCONFIG_SET_STRING, (*option)[0], (*option)[1], 0) < 0)
+			return overlay_error(fs, (*option)[0], err);
 	}
 	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return overlay_error(fs, "the layers were refused", err);
 	return 0;
 }
 
+/* A detached mount; its fd. */
+static int open_overlay(const char *source, const char *const (*options)[2], unsigned attrs, struct error *err)
+{
+	AUTO_CLOSE int fs = sys_fsopen("overlay", FSOPEN_CLOEXEC);
+	int tree;
+
+	if (fs < 0)
+		return error_sys(err, errno, "cannot open the file system 'overlay'");
+	if (configure_overlay(fs, source, options, err))
+		return -1;
+	tree = sys_fsmount(fs, FSMOUNT_CLOEXEC, attrs);
+	if (tree < 0)
+		return overlay_error(fs, "fsmount failed", err);
+	return tree;
+}
+
 /* No device nodes in an instance with mapped ids: no device rule of a cgroup need stand between it and the host's disks. */
 static int mount_overlay(const char *source, const struct idmap *map, struct error *err)
 {
 	struct sys_mount_attr private = { .propagation = MS_PRIVATE };
-	AUTO_CLOSE int fs = -1;
-	AUTO_CLOSE int tree = -1;
+	AUTO_CLOSE int tree = open_overlay(source, overlay_options, map->size ? MOUNT_ATTR_NODEV : 0, err);
 
-	fs = sys_fsopen("overlay", FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return error_sys(err, errno, "cannot open the file system 'overlay'");
-	if (configure_overlay(fs, source, err))
-		return -1;
-	tree = sys_fsmount(fs, FSMOUNT_CLOEXEC, map->size ? MOUNT_ATTR_NODEV : 0);
 	if (tree < 0)
-		return overlay_error(fs, "fsmount failed", err);
+		return -1;
 	if (sys_move_mount(tree, "", AT_FDCWD, "rootfs", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return error_sys(err, errno, "cannot mount the overlay");
 	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &private) < 0)
@@ -259,4 +276,46 @@ int rootfs_umount(const char *dir, struct error *err)
 	if (lock < 0 || unmount_all(dir, "rootfs", err) || unmount_all(dir, "lower", err))
 		return -1;
 	return 0;
+}
+
+/* Mounts the lower layer in a mount namespace of our own, which ends when we are back in the old one. */
+static int open_private_view(const char *lower, const char *source, const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int old = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int tree = -1;
+
+	if (old < 0 || unshare(CLONE_NEWNS) < 0)
+		return error_sys(err, errno, "cannot make a mount namespace");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		error_sys(err, errno, "cannot make the mount namespace private");
+	else if (mount_lower(lower, map, err) == 0)
+		tree = open_overlay(source, view_options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	if (setns(old, CLONE_NEWNS) == 0)
+		return tree;
+	error_sys(err, errno, "cannot leave the mount namespace");
+	if (tree >= 0)
+		close(tree);
+	return -1;
+}
+
+int rootfs_view(const char *dir, const char *lower, const struct idmap *map, struct error *err)
+{
+	const struct idmap none = { 0 };
+	AUTO_FREE char *source = source_text(lower, map, err);
+	AUTO_CLOSE int lock = -1;
+	int tree;
+
+	if (!source)
+		return -1;
+	lock = enter(dir, err);
+	if (lock < 0)
+		return -1;
+	if (is_mounted("rootfs") && mounted_from(source))
+		return idmap_open_tree("rootfs", &none, MOUNT_ATTR_RDONLY, err);
+	if (make_folders(dir, lower, map, err))
+		return -1;
+	tree = open_private_view(lower, source, map, err);
+	if (tree < 0)
+		error_wrap(err, "'%s'", dir);
+	return tree;
 }

@@ -26,6 +26,12 @@ int rootfs_mount(const char *instance_dir, const char *lower, const struct idmap
  */
 int rootfs_umount(const char *instance_dir, struct error *err);
 
+/*
+ * What the instance's overlay shows, read-only, as a detached mount; returns its fd. Not mounted now: it is laid out of
+ * sight of all others, and nothing of it stays when the fd is closed. Changes the working folder.
+ */
+int rootfs_view(const char *instance_dir, const char *lower, const struct idmap *map, struct error *err);
+
 /* What works on the file system of dir, really tried in a folder below it (removed again). */
 struct rootfs_probe {
 	bool idmapped;

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "image/store.h"
 #include "model/settings.h"
 
 static const char *source_of(const struct work *w)
@@ -32,6 +33,34 @@ static void merge_under(cJSON *over, const cJSON *under)
 	}
 }
 
+static const char *driver_of(const cJSON *desired)
+{
+	return json_str_or(desired, "driver", "dir");
+}
+
+/* The source's driver, unless the copy's root disk names another pool. */
+static int choose_driver(struct berthd *b, const struct instance *src, cJSON *desired, struct error *err)
+{
+	AUTO_JSON cJSON *src_config = NULL;
+	AUTO_JSON cJSON *src_devices = NULL;
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	const char *driver = driver_of(src->desired), *wanted;
+
+	instance_expand(b, src->desired, &src_config, &src_devices);
+	instance_expand(b, desired, &config, &devices);
+	if (storage_choose(b, devices, &wanted, err) < 0)
+		return -1;
+	if (strcmp(storage_pool(src_devices), storage_pool(devices)) == 0)
+		wanted = driver;
+	if (strcmp(driver, "dir") == 0 && strcmp(wanted, "overlay") == 0)
+		return error_set(err, ERROR_INVALID,
+				 "'%s' lies on the storage driver 'dir', and a copy of it can lie only there too: copy with "
+				 "'-s dir', or launch a new instance of the image with '-s overlay'", src->name);
+	json_set_str(desired, "driver", wanted);
+	return 0;
+}
+
 int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
 {
 	const char *name = json_str_or(json_obj(request, "source"), "source", "");
@@ -53,7 +82,7 @@ int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error 
 	json_set_str(args, "copy_of", name);
 	json_set_str(args, "fingerprint",
 		     json_str_or(json_obj(src->desired, "config"), "volatile.base_image", ""));
-	return 0;
+	return choose_driver(b, src, desired, err);
 }
 
 int copy_check(struct work *w, struct error *err)
@@ -66,30 +95,77 @@ int copy_check(struct work *w, struct error *err)
 	cJSON *desired = json_obj(w->args, "desired");
 	uint32_t base, size, src_base, src_size;
 
-	if (src == NULL)
+	if (src == NULL || choose_driver(w->b, src, desired, err) < 0)
 		return -1;
+	if (strcmp(driver_of(src->desired), driver_of(desired)) != 0)
+		return 0;
 	/* the files are copied as they lie, so they must mean the same on both sides */
-	json_set_str(desired, "driver", json_str_or(src->desired, "driver", "dir"));
 	instance_expand(w->b, src->desired, &src_config, &src_devices);
 	instance_expand(w->b, desired, &config, &devices);
 	idmap_of(w->b, src_config, &src_base, &src_size);
 	idmap_of(w->b, config, &base, &size);
-	if (base != src_base && (strcmp(json_str(desired, "driver"), "overlay") == 0 || !w->b->probe->idmapped_mounts))
+	if (base == src_base)
+		return 0;
+	if (strcmp(driver_of(desired), "overlay") == 0)
 		return error_set(err, ERROR_UNSUPPORTED,
-				 "'%s' has ids %u+, the copy would have %u+: copies between different id maps need the "
-				 "storage driver 'dir' (security.idmap.isolated, security.privileged)", source_of(w), src_base,
+				 "'%s' has ids %u+, the copy would have %u+ (security.idmap.isolated, "
+				 "security.privileged): copy it to the storage driver 'dir', with '-s dir'", source_of(w),
+				 src_base, base);
+	if (!w->b->probe->idmapped_mounts)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "'%s' has ids %u+, the copy would have %u+ (security.idmap.isolated, "
+				 "security.privileged): this kernel has no idmapped mounts for that", source_of(w), src_base,
 				 base);
 	return 0;
 }
 
+static void push_map(struct argv *argv, const char *option, uint32_t base, uint32_t size)
+{
+	if (size > 0)
+		argv_pushf(argv, "--%s=%u:%u", option, base, size);
+	else
+		argv_pushf(argv, "--%s=none", option);
+}
+
+/* From overlay to dir: the image's tree and the changes become one tree. On disk, ids are shifted only without idmapped mounts. */
+static enum op_result start_merge(struct op *op, struct work *w, const cJSON *src_desired, struct error *err)
+{
+	AUTO_FREE char *tree = image_rootfs(w->b->images, json_str_or(w->args, "fingerprint", ""));
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	AUTO_JSON cJSON *src_config = NULL;
+	AUTO_JSON cJSON *src_devices = NULL;
+	struct argv argv = ARGV_INIT;
+	uint32_t base, size;
+
+	instance_expand(w->b, src_desired, &src_config, &src_devices);
+	instance_expand(w->b, json_obj(w->args, "desired"), &config, &devices);
+	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+	argv_pushl(&argv, "merged-copy", NULL);
+	argv_pushf(&argv, "--lower=%s", tree);
+	argv_pushf(&argv, "--source=%s/%s", w->b->settings->system_path, source_of(w));
+	idmap_of(w->b, src_config, &base, &size);
+	push_map(&argv, "idmap", base, size);
+	idmap_of(w->b, config, &base, &size);
+	push_map(&argv, "to", base, w->b->probe->idmapped_mounts ? 0 : size);
+	argv_pushf(&argv, "%s/rootfs", w->dir);
+	return op_child(op, &argv, NULL, err);
+}
+
 static enum op_result start_copy(struct op *op, struct work *w, struct error *err)
 {
-	const char *part = strcmp(json_str_or(json_obj(w->args, "desired"), "driver", ""), "overlay") == 0 ? "upper" : "rootfs";
+	const struct instance *src = registry_find(w->b->registry, source_of(w), err);
+	const char *driver = driver_of(json_obj(w->args, "desired"));
+	const char *part = strcmp(driver, "overlay") == 0 ? "upper" : "rootfs";
 	AUTO_FREE char *src_dir = instance_dir(w->b, source_of(w));
 	AUTO_FREE char *from = mem_printf("%s/%s/.", src_dir, part);
 	AUTO_FREE char *to = fs_join(w->dir, part);
 	struct argv argv = ARGV_INIT;
 
+	if (src == NULL)
+		return OP_FAIL;
+	if (strcmp(driver, driver_of(src->desired)) != 0)
+		return start_merge(op, w, src->desired, err);
 	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from, to, NULL);
 	return op_child(op, &argv, NULL, err);
 }

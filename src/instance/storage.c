@@ -19,18 +19,26 @@
 #include "lxc/cgroup.h"
 #include "model/settings.h"
 
-int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const char **ret_driver, struct error *err)
+const char *storage_pool(const cJSON *expanded_devices)
 {
-	const char *want = b->settings->storage_driver;
+	const char *found = "default";
 	const cJSON *dev;
 
 	cJSON_ArrayForEach(dev, expanded_devices) {
-		const char *path = json_str(dev, "path");
 		const char *pool = json_str(dev, "pool");
 
-		if (path != NULL && strcmp(path, "/") == 0 && pool != NULL && strcmp(pool, "default") != 0)
-			want = pool;
+		if (strcmp(json_str_or(dev, "path", ""), "/") == 0 && pool != NULL && strcmp(pool, "default") != 0)
+			found = pool;
 	}
+	return found;
+}
+
+int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const char **ret_driver, struct error *err)
+{
+	const char *want = storage_pool(expanded_devices);
+
+	if (strcmp(want, "default") == 0)
+		want = b->settings->storage_driver;
 	if (strcmp(want, "auto") == 0)
 		want = b->probe->overlay_idmapped ? "overlay" : "dir";
 	if (strcmp(want, "overlay") != 0 && strcmp(want, "dir") != 0)

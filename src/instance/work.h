@@ -28,6 +28,7 @@ struct storage_spec {
 	uint32_t idmap_base; /* 0: privileged */
 	uint32_t idmap_size;
 };
+const char *storage_pool(const cJSON *expanded_devices); /* as the root disk names it; or "default" */
 int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const char **ret_driver, struct error *err);
 /* Folders below w->dir, and the tree for "dir". May WAIT. */
 enum op_result storage_prepare(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err);

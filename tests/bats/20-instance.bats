@@ -176,6 +176,63 @@ leaves_nothing() {
 	run_berth delete -f "$a" "$b"
 }
 
+# What is where below / of a stopped or running instance, as it sees it itself.
+own_view() { # NAME
+	in_container "$1" sh -c 'cd / && find bin etc srv ! -type d -exec stat -c "%n %u:%g %a %F %s %h" {} + | sort' |
+		grep -v 'etc/resolv\|etc/hostname'
+}
+
+@test "copy to another storage driver: overlay to dir, not back" {
+	local a b c
+	a=$(name ov)
+	b=$(name dir)
+	c=$(name run)
+	run_berth '?' launch bb "$a" -s overlay
+	[[ $status == 0 ]] || skip "no overlay on idmapped mounts here"
+	in_container "$a" sh -c 'mkdir -p /srv/d; echo copied >/srv/d/f; ln /srv/d/f /srv/hard; chown 12:34 /srv/d/f; chmod 4711 /srv/d/f
+		rm /etc/issue; mv /etc/hosts /etc/hosts2; ln -s /nowhere /srv/link'
+	run_berth copy "$a" "$c" -s dir # of a running one
+	assert "$(state_of "$a")" = RUNNING
+	own_view "$a" >"$BATS_TEST_TMPDIR/want"
+	run_berth stop -f "$a"
+	run_berth copy "$a" "$b" -s dir
+	assert "$(ls "$BERTH_TEST_ROOT/lxc/$b")" !~ upper
+	run_berth start "$b" "$c"
+	diff "$BATS_TEST_TMPDIR/want" <(own_view "$b") >&2
+	diff "$BATS_TEST_TMPDIR/want" <(own_view "$c") >&2
+	in_container "$b" sh -c 'echo changed >/srv/d/f; [ ! -e /etc/issue ]'
+	run_berth start "$a"
+	assert "$(in_container "$a" cat /srv/hard)" = copied
+	run_berth stop -f "$a" "$b" "$c"
+	leaves_nothing 1 "copy with '-s dir'" copy "$b" "$(name x)" -s overlay
+	leaves_nothing 1 "Storage pool not found" copy "$a" "$(name x)" -s nosuch
+	api POST /1.0/instances "{\"name\":\"x1\",\"source\":{\"type\":\"copy\",\"source\":\"$b\"},\"devices\":{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"overlay\"}}}"
+	assert "$http" = 400
+	run_berth copy "$b" "$(name b2)" # dir to dir, and overlay to overlay, as it was
+	run_berth copy "$a" "$(name a2)" -s overlay
+	assert "$(ls "$BERTH_TEST_ROOT/lxc/$(name a2)")" =~ upper
+	run_berth delete "$a" "$b" "$c" "$(name b2)" "$(name a2)"
+}
+
+@test "copy between id maps: from overlay to dir" {
+	local a b how
+	a=$(name ov)
+	run_berth '?' init bb "$a" -s overlay
+	[[ $status == 0 ]] || skip "no overlay on idmapped mounts here"
+	run_berth start "$a"
+	in_container "$a" sh -c 'echo mine >/srv/f; chown 12:34 /srv/f'
+	run_berth stop -f "$a"
+	for how in security.privileged=true security.idmap.isolated=true; do
+		b=$(name to)
+		leaves_nothing 1 "with '-s dir'" copy "$a" "$b" -c "$how"
+		run_berth copy "$a" "$b" -c "$how" -s dir
+		run_berth start "$b"
+		assert "$(in_container "$b" sh -c 'stat -c %u:%g /srv/f /bin; cat /srv/f')" = $'12:34\n0:0\nmine' "$how"
+		run_berth delete -f "$b"
+	done
+	run_berth delete "$a"
+}
+
 @test "an ephemeral one goes away when it stops" {
 	local c
 	c=$(name e)

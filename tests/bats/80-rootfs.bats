@@ -428,6 +428,98 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	[[ -c $D/plain/null ]]
 }
 
+# Names, owners, modes, links and times below a folder, its owners less $2.
+tree_facts() { # DIR BASE
+	(cd "$1" && find . -printf '%U:%G %p %y %m %l %n %T@ %s\n' | awk -v b="$2" \
+		'{ split($1, id, ":"); sub(/^[^ ]*/, id[1] - b ":" id[2] - b); if ($3 == "d") $5 = $NF = ""; print }' | sort)
+}
+
+same_tree() { # OVERLAY COPY BASE: the copy's ids lie BASE below the overlay's
+	diff <(tree_facts "$1" "$3") <(tree_facts "$2" 0) >&2
+	diff -r --no-dereference --exclude=fifo "$1" "$2" >&2
+}
+
+@test "a merged copy is what the overlay shows, with the ids of the target" {
+	local image=$D/image inst=$D/c
+	local root=$inst/rootfs
+	mkdir -p "$image"/{moved/deep,emptied,opaque} "$inst"
+	(
+		cd "$image"
+		echo gone >gone
+		echo kept >emptied/kept
+		echo old >opaque/old
+		echo deep >moved/deep/file
+		echo pair >one && ln one two
+		cp /bin/busybox cap && setcap cap_net_raw+ep cap
+		setfacl -m u:1000:rwx emptied
+		truncate -s 50M sparse && echo end >>sparse
+		chown 33:44 one
+		touch -d '2001-02-03 04:05:06.123456' one
+	)
+	rfs mount --lower="$image" --idmap=$MAP "$inst"
+	(
+		cd "$root"
+		rm -r gone opaque
+		mkdir opaque && echo new >opaque/new
+		mv moved renamed
+		echo more >>cap2 && chown $((BASE + 7)):$((BASE + 8)) cap2 && chmod 6755 cap2
+		cp /bin/busybox capped && chown $BASE:$BASE capped && setcap -n $BASE cap_net_admin+ep capped
+		echo first >three && ln three four && chown $((BASE + 9)) three
+		setfattr -n user.x -v y three
+		ln -s /nowhere link && chown -h $((BASE + 5)):$((BASE + 6)) link
+		mkfifo fifo
+		truncate -s 40M sparse2 && echo end >>sparse2
+		chown $BASE:$BASE opaque opaque/new fifo sparse2 && chgrp $BASE three
+		setfacl -m u:$((BASE + 2000)):r three
+	)
+	rfs merged-copy --source="$inst" --lower="$image" --idmap=$MAP --to=none "$D/mounted"
+	same_tree "$root" "$D/mounted" $BASE
+	rfs merged-copy --source="$inst" --lower="$image" --idmap=$MAP --to=3000000:65536 "$D/shifted"
+	rfs umount "$inst"
+	rfs merged-copy --source="$inst" --lower="$image" --idmap=$MAP --to=none "$D/plain"
+	assert "$(mount_count)" -eq 0
+	same_tree "$D/mounted" "$D/plain" 0
+	same_tree "$D/shifted" "$D/plain" 3000000
+	[[ ! -e $D/plain/gone && ! -e $D/plain/opaque/old && ! -e $D/plain/moved ]]
+	assert "$(cat "$D/plain/renamed/deep/file")" = deep
+	assert "$(stat -c '%u:%g %a' "$D/plain/cap2")" = "7:8 6755"
+	assert "$(stat -c %i "$D/plain/three")" = "$(stat -c %i "$D/plain/four")"
+	assert "$(stat -c %i "$D/plain/one")" = "$(stat -c %i "$D/plain/two")"
+	assert "$(stat -c %b "$D/plain/sparse")" -lt 1000
+	assert "$(stat -c %b "$D/plain/sparse2")" -lt 1000
+	assert "$(getcap -n "$D/plain/cap" "$D/plain/capped")" = \
+		"$D/plain/cap cap_net_raw=ep"$'\n'"$D/plain/capped cap_net_admin=ep"
+	assert "$(getcap -n "$D/shifted/capped")" =~ "rootid=3000000"
+	assert "$(getfattr --only-values -n user.x "$D/plain/four")" = y
+	contains "$(getfacl -np "$D/plain/three")" "user:2000:r--"
+	contains "$(getfacl -np "$D/plain/emptied")" "user:1000:rwx"
+	contains "$(getfacl -np "$D/shifted/three")" "user:3002000:r--"
+}
+
+@test "a merged copy of a privileged instance, and what is refused" {
+	local image=$D/image inst=$D/c
+	mkdir -p "$image" "$inst"
+	mknod "$image/null" c 1 3
+	rfs mount --lower="$image" --idmap=none "$inst"
+	setfattr -n trusted.own -v y "$inst/rootfs/null"
+	touch "$inst/rootfs/far" && chown 70000 "$inst/rootfs/far"
+	setfattr -n trusted.own -v z "$inst/rootfs/far"
+	rfs umount "$inst"
+	rfs merged-copy --source="$inst" --lower="$image" --idmap=none --to=none "$D/same"
+	[[ -c $D/same/null ]]
+	assert "$(stat -c %u "$D/same/far")" = 70000
+	assert "$(getfattr --only-values -n trusted.own "$D/same/far")" = z
+	rfs 1 merged-copy --source="$inst" --lower="$image" --idmap=none --to=$MAP "$D/shifted"
+	contains "$stderr" "far' names an owner beyond the 65536 ids"
+	rfs 1 merged-copy --source="$inst" --lower="$D/nosuch" --idmap=none --to=none "$D/none"
+	rfs 1 merged-copy --source="$D/nosuch" --lower="$image" --idmap=none --to=none "$D/none"
+	rfs 2 merged-copy --source="$inst" --lower="$image" --idmap=none "$D/none"
+	contains "$stderr" "--to is missing"
+	(cd "$D" && rfs 2 merged-copy --source="$inst" --lower="$image" --idmap=none --to=none none)
+	assert "$(mount_count)" -eq 0
+	[[ ! -e $D/none ]]
+}
+
 @test "the busybox image: the same input gives the same bytes" {
 	"$REPO/scripts/build-busybox-image" "$D/1.tar.gz"
 	(cd / && TMPDIR=$D "$REPO/scripts/build-busybox-image" "$D/2.tar.gz")

@@ -376,6 +376,32 @@ static void test_rename_and_copy(void **state)
 	clear(&r);
 }
 
+/* The root disk keeps its name and other keys; without one the copy gets its own. */
+static void test_copy_to_a_pool(void **state)
+{
+	struct result r;
+
+	run(&r, "berth|copy|c1|c2|-s|dir",
+	    (const char *const[]){
+		SYNC("{\"name\":\"c1\",\"expanded_devices\":{\"disk0\":{\"type\":\"disk\",\"path\":\"/\","
+		     "\"pool\":\"default\",\"size\":\"5GiB\"}}}"),
+		BEGUN, DONE, NULL });
+	assert_int_equal(r.rc, 0);
+	sent(&r, 1, "POST /1.0/instances",
+	     "{\"name\":\"c2\",\"type\":\"container\",\"architecture\":\"\",\"description\":\"\",\"ephemeral\":false,"
+	     "\"stateful\":false,\"config\":{},\"devices\":{\"disk0\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"dir\","
+	     "\"size\":\"5GiB\"}},\"source\":{\"type\":\"copy\",\"source\":\"c1\",\"instance_only\":false,"
+	     "\"container_only\":false}}");
+	clear(&r);
+	run(&r, "berth|copy|c1|c2|-s|dir", (const char *const[]){ SYNC("{\"name\":\"c1\"}"), BEGUN, DONE, NULL });
+	assert_int_equal(r.rc, 0);
+	sent(&r, 1, "POST /1.0/instances",
+	     "{\"name\":\"c2\",\"type\":\"container\",\"architecture\":\"\",\"description\":\"\",\"ephemeral\":false,"
+	     "\"stateful\":false,\"config\":{},\"devices\":{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"dir\"}},"
+	     "\"source\":{\"type\":\"copy\",\"source\":\"c1\",\"instance_only\":false,\"container_only\":false}}");
+	clear(&r);
+}
+
 #define LIST                                                                                                 \
 	SYNC(                                                                                                \
 	    "[{\"name\":\"c2\",\"status\":\"Running\",\"type\":\"container\",\"expanded_config\":{\"user."   \
@@ -516,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_power_all),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_rename_and_copy),
+		cmocka_unit_test(test_copy_to_a_pool),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_list_filters),
 		cmocka_unit_test(test_list_hostile),

@@ -43,6 +43,17 @@ static void caps_without_a_map_stay(void **state)
 	assert_memory_equal(out, caps3, 24);
 }
 
+static void caps_come_back(void **state)
+{
+	const struct idmap back = { .size = 65536, .from = 5 };
+	uint8_t out[24];
+
+	assert_int_equal(copy_shift_caps(caps3, sizeof(caps3), &back, out), 20);
+	assert_memory_equal(out, caps2, 20);
+	assert_int_equal(copy_shift_caps(caps2, sizeof(caps2), &back, out), -1); /* the host's root's */
+	assert_int_equal(errno, EOVERFLOW);
+}
+
 static void caps_hostile(void **state)
 {
 	uint8_t value[32] = { 1, 0, 0, 3 }, out[24];
@@ -140,7 +151,7 @@ int main(void)
 		cmocka_unit_test(caps_become_the_containers), cmocka_unit_test(caps_without_a_map_stay),
 		cmocka_unit_test(caps_hostile),		      cmocka_unit_test(acl_shifts_named_ids_only),
 		cmocka_unit_test(acl_hostile),		      cmocka_unit_test(data_with_holes),
-		cmocka_unit_test(data_empty_and_small),
+		cmocka_unit_test(data_empty_and_small),	      cmocka_unit_test(caps_come_back),
 	};
 
 	return cmocka_run_group_tests_name("rootfs_copy_file", tests, NULL, NULL);

@@ -60,12 +60,36 @@ static void shift(void **state)
 	assert_true(id == 4000000000u);
 }
 
+static void between(void **state)
+{
+	const struct idmap none = { 0 }, a = { .base = 1000000, .size = 10 }, b = { .base = 3000000, .size = 8 };
+	struct idmap map = idmap_between(&a, &none);
+	uint32_t id = 7;
+
+	assert_int_equal(idmap_shift(&map, 1000009, &id), 0);
+	assert_int_equal(id, 9);
+	assert_int_equal(idmap_shift(&map, 1000010, &id), -1);
+	assert_int_equal(idmap_shift(&map, 999999, &id), -1);
+	map = idmap_between(&a, &b);
+	assert_int_equal(idmap_shift(&map, 1000007, &id), 0);
+	assert_int_equal(id, 3000007);
+	assert_int_equal(idmap_shift(&map, 1000008, &id), -1);
+	map = idmap_between(&none, &b);
+	assert_int_equal(idmap_shift(&map, 7, &id), 0);
+	assert_int_equal(id, 3000007);
+	assert_int_equal(idmap_shift(&map, 8, &id), -1);
+	map = idmap_between(&none, &none);
+	assert_int_equal(idmap_shift(&map, UINT32_MAX, &id), 0);
+	assert_true(id == UINT32_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse_good),
 		cmocka_unit_test(parse_bad),
 		cmocka_unit_test(shift),
+		cmocka_unit_test(between),
 	};
 
 	return cmocka_run_group_tests_name("rootfs_idmap", tests, NULL, NULL);
