@@ -168,6 +168,6 @@ struct op *instance_delete(struct berthd *b, const char *name, bool force, struc
 	json_set_str(args, "name", name);
 	json_set_bool(args, "force", force);
 	if (force)
-		power_overtake(b, name);
+		power_overtake(b, name, true);
 	return work_start(b, &delete_kind, args, err);
 }

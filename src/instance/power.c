@@ -18,7 +18,6 @@
 
 #define LOG_MAX (1 << 20)
 #define DAY_S 86400
-#define UNSTART_MS 10000
 
 static struct instance *find(struct work *w, struct error *err)
 {
@@ -27,7 +26,7 @@ static struct instance *find(struct work *w, struct error *err)
 
 /* ---- start */
 
-static char *pid_file(const struct work *w)
+char *power_pid_file(const struct work *w)
 {
 	return mem_printf("%s/%s.pid", w->b->settings->run_path, w->name);
 }
@@ -43,7 +42,7 @@ static bool pid_file_possible(const char *path)
 /* lxc-start -p writes the pid of LXC's monitor process; init is its only child. 0 when that cannot be read. */
 static pid_t init_pid(const struct work *w)
 {
-	AUTO_FREE char *path = pid_file(w);
+	AUTO_FREE char *path = power_pid_file(w);
 	AUTO_FREE char *children = NULL;
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	struct error err = ERROR_INIT;
@@ -98,11 +97,13 @@ static enum op_result started(struct op *op, const struct proc_result *result, s
 {
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
-	AUTO_FREE char *pid = pid_file(w);
+	AUTO_FREE char *pid = power_pid_file(w);
 
+	json_set_bool(w->args, "starting", false);
 	if (inst == NULL)
 		return OP_FAIL;
 	if (proc_check("lxc-start", result, err) < 0) {
+		json_set_bool(w->args, "cut_short", result->timed_out || result->signal != 0);
 		read_log_cause(w, result->errs, err);
 		error_wrap(err, "cannot start '%s'", w->name);
 		(void)unlink(pid);
@@ -134,7 +135,7 @@ enum op_result step_start(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
 	AUTO_FREE char *log = fs_join(w->dir, "lxc.log");
-	AUTO_FREE char *pid = pid_file(w);
+	AUTO_FREE char *pid = power_pid_file(w);
 	struct argv argv = ARGV_INIT;
 	struct stat st;
 
@@ -148,10 +149,20 @@ enum op_result step_start(struct op *op, struct error *err)
 	if (lstat(log, &st) == 0 && st.st_size > LOG_MAX)
 		(void)unlink(log);
 	w->log_offset = lstat(log, &st) == 0 ? (long)st.st_size : 0;
+	unstart_prepare(w, inst);
 	lxc_argv_start(&argv, w->b->settings->system_path, w->name, log);
 	if (pid_file_possible(pid))
 		argv_pushl(&argv, "-p", pid, NULL);
+	json_set_bool(w->args, "starting", true);
 	return op_child(op, &argv, started, err);
+}
+
+/* An lxc-start that ended by itself has cleaned up; or the container that it found running is another's. */
+static enum op_result step_unstart_cut_short(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	return json_bool(w->args, "cut_short", false) ? step_unstart(op, err) : OP_DONE;
 }
 
 static enum op_result step_check_start(struct op *op, struct error *err)
@@ -177,7 +188,7 @@ static enum op_result step_settle(struct op *op, struct error *err)
 	return storage_mounted(w) ? storage_unmount(op, w, NULL, err) : OP_DONE;
 }
 
-static void stopped_now(struct work *w)
+void power_stopped(struct work *w)
 {
 	struct instance *inst = registry_get(w->b->registry, w->name);
 	struct error err = ERROR_INIT;
@@ -209,7 +220,7 @@ static bool has_stopped(struct work *w, const struct proc_result *result, struct
 
 static enum op_result killed(struct op *op, struct error *err)
 {
-	stopped_now(op_data(op));
+	power_stopped(op_data(op));
 	return OP_DONE;
 }
 
@@ -222,7 +233,7 @@ static enum op_result stopped(struct op *op, const struct proc_result *result, s
 	if (!asking && result->timed_out)
 		return monitor_end(op, w, true, killed, err);
 	if (has_stopped(w, result, err)) {
-		stopped_now(w);
+		power_stopped(w);
 		return OP_DONE;
 	}
 	registry_refresh(w->b->registry, w->name);
@@ -284,36 +295,6 @@ enum op_result step_kill(struct op *op, struct error *err)
 	if (inst == NULL || inst->state == LXC_STOPPED)
 		return step_settle(op, err);
 	return run_stop(op, w, true, err);
-}
-
-static enum op_result end_unstart(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-	AUTO_FREE char *pid = pid_file(w);
-
-	stopped_now(w);
-	(void)unlink(pid);
-	return step_settle(op, err);
-}
-
-/* lxc-stop fails when it does not run: that is what is wanted. While a hook hangs before the start, it hangs too. */
-static enum op_result unstarted(struct op *op, const struct proc_result *result, struct error *err)
-{
-	return monitor_end(op, op_data(op), result->timed_out, end_unstart, err);
-}
-
-enum op_result step_unstart(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-	AUTO_ARGV struct argv argv = ARGV_INIT;
-	struct proc_spec spec = { .timeout_ms = UNSTART_MS };
-
-	lxc_argv_kill(&argv, w->b->settings->system_path, w->name);
-	spec.argv = (const char *const *)argv.v;
-	if (op_child_spec(op, &spec, unstarted, err) == OP_WAIT)
-		return OP_WAIT;
-	log_warning("instance '%s': %s", w->name, err->msg);
-	return monitor_end(op, w, true, end_unstart, err);
 }
 
 /* An ephemeral instance goes when it has stopped: queued behind this operation. */
@@ -380,27 +361,28 @@ static enum op_result step_unfreeze(struct op *op, struct error *err)
 /* ---- kinds */
 
 static const struct op_step start_steps[] = { { "check", step_check_start, NULL, 0, 0 },
-					      { "start", step_start, NULL, 120, 0 }, { 0 } };
+					      { "start", step_start, step_unstart_cut_short, 120, 0 }, { 0 } };
 static const struct op_step stop_steps[] = { { "stop", step_stop, NULL, 0, 0 }, { "settle", step_settle, NULL, 0, 0 },
 					     { "reap", step_reap, NULL, 0, 0 }, { 0 } };
 static const struct op_step restart_steps[] = { { "stop", step_stop, NULL, 0, 0 },
 						{ "settle", step_settle, NULL, 0, 0 },
-						{ "start", step_start, NULL, 120, 0 }, { 0 } };
+						{ "start", step_start, step_unstart_cut_short, 120, 0 }, { 0 } };
 static const struct op_step freeze_steps[] = { { "freeze", step_freeze, NULL, 0, 0 }, { 0 } };
 static const struct op_step unfreeze_steps[] = { { "unfreeze", step_unfreeze, NULL, 0, 0 }, { 0 } };
 
-/* Those that may be cancelled are those that wait for a container to shut down. */
-#define POWER_KIND(n, d, s, c) { .name = n, .description = d, .steps = s, .load = work_load, .unload = work_unload, \
-				 .volatile_ = true, .may_cancel = c, .patient = c }
+#define POWER_KIND(n, d, s, ...) { .name = n, .description = d, .steps = s, .load = work_load, .unload = work_unload, \
+				   .volatile_ = true, __VA_ARGS__ }
+/* What may be cancelled waits for others: a container that shuts down, the hooks of one that starts. */
 static const struct {
 	const char *action;
 	struct op_kind kind;
 } actions[] = {
-	[POWER_START] = { "start", POWER_KIND("start", "Starting instance", start_steps, false) },
-	[POWER_STOP] = { "stop", POWER_KIND("stop", "Stopping instance", stop_steps, true) },
-	[POWER_RESTART] = { "restart", POWER_KIND("restart", "Restarting instance", restart_steps, true) },
-	[POWER_FREEZE] = { "freeze", POWER_KIND("freeze", "Freezing instance", freeze_steps, false) },
-	[POWER_UNFREEZE] = { "unfreeze", POWER_KIND("unfreeze", "Unfreezing instance", unfreeze_steps, false) },
+	[POWER_START] = { "start", POWER_KIND("start", "Starting instance", start_steps, .may_cancel = true) },
+	[POWER_STOP] = { "stop", POWER_KIND("stop", "Stopping instance", stop_steps, .may_cancel = true, .patient = true) },
+	[POWER_RESTART] = { "restart", POWER_KIND("restart", "Restarting instance", restart_steps, .may_cancel = true,
+						  .patient = true) },
+	[POWER_FREEZE] = { "freeze", POWER_KIND("freeze", "Freezing instance", freeze_steps, .may_cancel = false) },
+	[POWER_UNFREEZE] = { "unfreeze", POWER_KIND("unfreeze", "Unfreezing instance", unfreeze_steps, .may_cancel = false) },
 };
 
 int power_action_parse(const char *name, enum power_action *ret, struct error *err)
@@ -414,18 +396,29 @@ int power_action_parse(const char *name, enum power_action *ret, struct error *e
 	return error_set(err, ERROR_INVALID, "Unknown action: '%s' (start, stop, restart, freeze, unfreeze)", name);
 }
 
+struct overtaking {
+	const char *name;
+	bool starts;
+};
+
 static void overtake(struct op *op, void *data)
 {
+	const struct overtaking *o = data;
+	const cJSON *args = op_args(op);
 	struct error ignored = ERROR_INIT;
 
-	if ((op_is(op, &actions[POWER_STOP].kind) || op_is(op, &actions[POWER_RESTART].kind)) &&
-	    json_bool(op_args(op), "asking", false) && strcmp(json_str_or(op_args(op), "name", ""), data) == 0)
+	if ((op_is(op, &actions[POWER_START].kind) || op_is(op, &actions[POWER_STOP].kind) ||
+	     op_is(op, &actions[POWER_RESTART].kind)) &&
+	    (json_bool(args, "asking", false) || (o->starts && json_bool(args, "starting", false))) &&
+	    strcmp(json_str_or(args, "name", ""), o->name) == 0)
 		(void)op_cancel(op, &ignored);
 }
 
-void power_overtake(struct berthd *b, const char *name)
+void power_overtake(struct berthd *b, const char *name, bool starts)
 {
-	op_foreach(b->ops, overtake, (void *)(uintptr_t)name);
+	struct overtaking o = { name, starts };
+
+	op_foreach(b->ops, overtake, &o);
 }
 
 struct op *instance_power(struct berthd *b, const char *name, const struct power_options *o, struct error *err)
@@ -441,6 +434,6 @@ struct op *instance_power(struct berthd *b, const char *name, const struct power
 	json_set_bool(args, "force", o->force);
 	json_set_bool(args, "restart", o->action == POWER_RESTART);
 	if (o->force && (o->action == POWER_STOP || o->action == POWER_RESTART))
-		power_overtake(b, name);
+		power_overtake(b, name, false);
 	return work_start(b, &actions[o->action].kind, args, err);
 }

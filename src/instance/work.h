@@ -56,8 +56,13 @@ enum op_result monitor_end(struct op *op, struct work *w, bool at_once, op_fn do
 /* power.c: also the start of a launch and the stop of a delete */
 enum op_result step_start(struct op *op, struct error *err);
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
+char *power_pid_file(const struct work *w); /* where lxc-start leaves the pid of the monitor process; caller frees */
+void power_stopped(struct work *w); /* it is: state and notes */
+/* Gives up asking it to shut down, or also to start (which may take for ever): the caller ends it by force. */
+void power_overtake(struct berthd *b, const char *name, bool starts);
+
+/* unstart.c: a start that is given up half-way leaves nothing behind */
+void unstart_prepare(struct work *w, const struct instance *inst); /* before it: notes what is there already */
 enum op_result step_unstart(struct op *op, struct error *err);
-/* Gives up asking it to shut down (which may take for ever): the caller ends it by force. */
-void power_overtake(struct berthd *b, const char *name);
 
 #endif

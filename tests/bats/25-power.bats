@@ -105,6 +105,112 @@ pid_changed() {
 	refused 2 "" stop --all "$a"
 }
 
+# ---- a start that hangs
+
+# Starts berth in the background with SIGINT as a terminal's shell would have it; its words go to $BATS_TEST_TMPDIR/out.
+background() { # ARGUMENTS…
+	env --default-signal=INT "$BERTH" "$@" </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 4>&- &
+	BACKGROUND=$!
+}
+
+ended() { # RC
+	local rc=0
+	wait_for 30 process_gone "$BACKGROUND" || die "FAIL: berth does not end"
+	wait "$BACKGROUND" || rc=$?
+	cat "$BATS_TEST_TMPDIR/out" >&2
+	assert "$rc" = "$1" "how berth ended"
+}
+
+running_operation() { # the only one
+	"$BERTH" operation list -f json | jq -r '.[] | select(.status_code == 103) | .id'
+}
+
+monitors() { # of NAME, and an init that is not yet one; pgrep sees blanks after a title
+	pgrep -f "^\[lxc monitor\] $(LXCPATH) $1 *\$"
+}
+
+# What a start of NAME that was given up must not leave; the next one works.
+stopped_cleanly() {
+	assert "$(state_of "$1")" = STOPPED
+	assert "$(leaked_mounts)" = ""
+	assert "$(find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null)" = ""
+	wait_for 10 nothing leaked_veths || die "FAIL: veths: $(leaked_veths)"
+	assert "$(monitors "$1")" = ""
+	assert "$(find "$BERTH_TEST_ROOT/run" -name "$1*")" = ""
+	assert "$(config_value "$1" volatile.last_state.power)" != RUNNING
+	run_berth config unset "$1" raw.lxc
+	run_berth start "$1"
+	assert "$(in_container "$1" hostname)" = "$1"
+}
+
+config_value() { # NAME KEY
+	"$BERTH" query "/1.0/instances/$1" | jq -r --arg key "$2" '.config[$key]'
+}
+
+# A hook that touches $BATS_TEST_TMPDIR/hangs and does not end.
+hook_that_hangs() {
+	rm -f "$BATS_TEST_TMPDIR/hangs"
+	printf '#!/bin/sh\ntouch "%s/hangs"\nexec sleep 600\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/hook"
+	chmod 755 "$BATS_TEST_TMPDIR/hook"
+	echo "$BATS_TEST_TMPDIR/hook"
+}
+
+@test "a start whose hook hangs is cancelled: nothing of it stays, and the next start works" {
+	local c stage id
+	c=$(name hang)
+	run_berth init bb "$c"
+	for stage in pre-start start-host; do
+		run_berth config set "$c" raw.lxc="lxc.hook.$stage = $(hook_that_hangs)"
+		background start "$c"
+		wait_for 20 test -e "$BATS_TEST_TMPDIR/hangs"
+		id=$(running_operation)
+		assert "$("$BERTH" query "/1.0/operations/$id" | jq .may_cancel)" = true
+		run_berth operation delete "$id"
+		ended 1
+		contains "$(cat "$BATS_TEST_TMPDIR/out")" "cancelled"
+		stopped_cleanly "$c"
+		run_berth stop -f "$c"
+	done
+	run_berth delete "$c"
+}
+
+hook_sleeps() { # NAME: below its monitor process
+	pstree -a "$(monitors "$1" | head -n 1)" 2>/dev/null | grep -q "sleep 600"
+}
+
+@test "a start whose hook hangs inside the container ends with ^C, and so does that of a restart" {
+	local c hook
+	c=$(name int)
+	hook=$(hook_that_hangs)
+	run_berth init bb "$c"
+	run_berth config set "$c" raw.lxc="lxc.hook.mount = /bin/sh -c 'sleep 600'"
+	background start "$c"
+	wait_for 20 hook_sleeps "$c"
+	kill -INT "$BACKGROUND"
+	ended 1
+	contains "$(cat "$BATS_TEST_TMPDIR/out")" "cancelled"
+	stopped_cleanly "$c"
+	run_berth config set "$c" raw.lxc="lxc.hook.pre-start = $hook"
+	background restart -f "$c"
+	wait_for 20 test -e "$BATS_TEST_TMPDIR/hangs"
+	kill -INT "$BACKGROUND"
+	ended 1
+	stopped_cleanly "$c"
+	run_berth delete -f "$c"
+}
+
+@test "delete --force does not wait for a start that hangs" {
+	local c
+	c=$(name dead)
+	run_berth init bb "$c"
+	run_berth config set "$c" raw.lxc="lxc.hook.pre-start = $(hook_that_hangs)"
+	background start "$c"
+	wait_for 20 test -e "$BATS_TEST_TMPDIR/hangs"
+	run_berth delete -f "$c"
+	ended 1
+	assert "$(state_of "$c")" = ""
+}
+
 # ---- from inside
 
 @test "poweroff and reboot from inside are seen" {

@@ -224,6 +224,24 @@ in_all_ways() { # TOOL NAME COMMAND…
 	no_trace "$n"
 }
 
+@test "the hook that limits a nic does not end: a cancelled start leaves no veth, and another start makes it" {
+	local n
+	n=$(name veth)
+	run_berth init bb "$n"
+	run_berth config device override "$n" eth0 limits.ingress=10Mbit
+	fake berth-nic-up hang
+	background start "$n"
+	fake_called berth-nic-up
+	cancel_all
+	ended 1
+	real berth-nic-up
+	assert "$(state_of "$n")" = STOPPED
+	wait_for 10 nothing leaked_veths || die "FAIL: veths: $(leaked_veths)"
+	run_berth start "$n"
+	run_berth delete -f "$n"
+	no_trace "$n"
+}
+
 @test "berth-rootfs is missing: an error that names it, and where it should be" {
 	local n
 	n=$(name rfs)
