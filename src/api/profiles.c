@@ -228,7 +228,7 @@ static int rename_in(struct berthd *b, struct instance *inst, const char *old, c
 			cJSON_ReplaceItemInArray(list, i, cJSON_CreateString(new));
 	}
 	registry_touch(inst);
-	return registry_save(b->registry, inst, err);
+	return registry_save(b->registry, inst, JSON_DURABLE, err);
 }
 
 /* The profile under its new name, then who uses it, then the old one goes: at every instant each instance has

@@ -142,7 +142,7 @@ int server_config_set(struct server_config *c, const cJSON *changes, bool replac
 			ret = apply(config, change, err);
 	json_sort(config);
 	if (ret == 0 && !cJSON_Compare(config, c->config, true))
-		ret = json_write_file(c->path, config, err);
+		ret = json_write_file(c->path, config, JSON_DURABLE, err);
 	if (ret < 0) {
 		cJSON_Delete(config);
 		return -1;

@@ -22,9 +22,12 @@
  */
 cJSON *json_parse(const char *text, size_t len, struct error *err);
 cJSON *json_read_file(const char *path, struct error *err); /* at most 16 MiB */
-/* Pretty, atomic and durable (fs_write_atomic), mode 0600. */
-int json_write_file(const char *path, const cJSON *v, struct error *err);
-int json_write_quick(const char *path, const cJSON *v, struct error *err); /* not durable: fs_write_quick */
+enum json_write {
+	JSON_DURABLE, /* fs_write_atomic() */
+	JSON_QUICK,   /* fs_write_quick(): what may be lost with the power */
+};
+/* Pretty and atomic, mode 0600. */
+int json_write_file(const char *path, const cJSON *v, enum json_write how, struct error *err);
 
 char *json_text(const cJSON *v); /* compact; caller frees with free() */
 

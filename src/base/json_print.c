@@ -145,20 +145,11 @@ char *json_text(const cJSON *v)
 	return strbuf_detach(&out);
 }
 
-int json_write_file(const char *path, const cJSON *v, struct error *err)
+int json_write_file(const char *path, const cJSON *v, enum json_write how, struct error *err)
 {
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 
 	print(&out, v, 0);
 	strbuf_addch(&out, '\n');
-	return fs_write_atomic(path, out.buf, out.len, 0600, err);
-}
-
-int json_write_quick(const char *path, const cJSON *v, struct error *err)
-{
-	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
-
-	print(&out, v, 0);
-	strbuf_addch(&out, '\n');
-	return fs_write_quick(path, out.buf, out.len, 0600, err);
+	return (how == JSON_DURABLE ? fs_write_atomic : fs_write_quick)(path, out.buf, out.len, 0600, err);
 }

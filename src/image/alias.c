@@ -33,7 +33,7 @@ static int replace(struct image_store *s, cJSON *aliases, struct error *err)
 	AUTO_FREE char *path = fs_join(s->dir, "aliases.json");
 
 	json_sort(aliases);
-	if (json_write_file(path, aliases, err)) {
+	if (json_write_file(path, aliases, JSON_DURABLE, err)) {
 		cJSON_Delete(aliases);
 		return -1;
 	}

@@ -215,7 +215,7 @@ static enum op_result import_describe(struct op *op, struct error *err)
 	AUTO_FREE char *path = fs_join(i->dir, IMAGE_JSON);
 	AUTO_JSON cJSON *image = describe_image(&d);
 
-	return json_write_file(path, image, err) ? OP_FAIL : OP_DONE;
+	return json_write_file(path, image, JSON_DURABLE, err) ? OP_FAIL : OP_DONE;
 }
 
 /* ---- commit */

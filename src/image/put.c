@@ -132,7 +132,7 @@ int image_put(struct image_store *s, const char *fingerprint, const cJSON *chang
 		if (given && changeable[i].take(image, given, err))
 			goto refused;
 	}
-	if (json_write_file(path, image, err))
+	if (json_write_file(path, image, JSON_DURABLE, err))
 		goto refused;
 	strmap_put(s->images, fingerprint, image);
 	return 0;
@@ -153,7 +153,7 @@ void image_touch(struct image_store *s, const char *fingerprint)
 	time_now(now);
 	image = cJSON_Duplicate(image_get(s, fingerprint), true);
 	json_set_str(image, "last_used_at", now);
-	if (json_write_quick(path, image, &err))
+	if (json_write_file(path, image, JSON_QUICK, &err))
 		log_warning("image %s: %s", fingerprint, err.msg);
 	strmap_put(s->images, fingerprint, image);
 }

@@ -224,7 +224,7 @@ static enum op_result step_commit(struct op *op, struct error *err)
 	time_now(now);
 	json_set_str(desired, "created_at", now);
 	if (check_again(w, desired, err) < 0 || work_render(w->b, w->name, w->dir, desired, err) < 0 ||
-	    json_write_file(path, desired, err) < 0)
+	    json_write_file(path, desired, JSON_DURABLE, err) < 0)
 		return OP_FAIL;
 	if (registry_load(w->b->registry, w->name) == NULL) {
 		error_set(err, ERROR_SYSTEM, "'%s' vanished while the instance was made", w->dir);

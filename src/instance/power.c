@@ -89,7 +89,7 @@ static void started_now(struct work *w, struct instance *inst)
 	json_set_str(inst->desired, "last_used_at", now);
 	json_set(inst->desired, "pending", NULL);
 	json_set_str(json_obj(inst->desired, "config"), "volatile.last_state.power", "RUNNING");
-	if (registry_note(w->b->registry, inst, &err) < 0)
+	if (registry_save(w->b->registry, inst, JSON_QUICK, &err) < 0)
 		log_warning("instance '%s': %s", w->name, err.msg);
 }
 
@@ -200,7 +200,7 @@ void power_stopped(struct work *w)
 		return;
 	json_set(inst->desired, "pending", NULL);
 	json_set_str(json_obj(inst->desired, "config"), "volatile.last_state.power", "STOPPED");
-	if (fs_exists(w->dir) && registry_note(w->b->registry, inst, &err) < 0)
+	if (fs_exists(w->dir) && registry_save(w->b->registry, inst, JSON_QUICK, &err) < 0)
 		log_warning("instance '%s': %s", w->name, err.msg);
 }
 

@@ -122,22 +122,13 @@ void registry_remove(struct registry *r, const char *name)
 	strmap_remove(r->instances, name);
 }
 
-int registry_save(struct registry *r, struct instance *inst, struct error *err)
+int registry_save(struct registry *r, struct instance *inst, enum json_write how, struct error *err)
 {
 	AUTO_FREE char *dir = instance_dir(r->b, inst->name);
 	AUTO_FREE char *path = fs_join(dir, "berth.json");
 
 	registry_touch(inst);
-	return json_write_file(path, inst->desired, err);
-}
-
-int registry_note(struct registry *r, struct instance *inst, struct error *err)
-{
-	AUTO_FREE char *dir = instance_dir(r->b, inst->name);
-	AUTO_FREE char *path = fs_join(dir, "berth.json");
-
-	registry_touch(inst);
-	return json_write_quick(path, inst->desired, err);
+	return json_write_file(path, inst->desired, how, err);
 }
 
 static bool plausible_name(const struct registry *r, const char *name)

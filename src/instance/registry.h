@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "berthd.h"
 #include "lxc/tools.h"
 
@@ -50,8 +51,8 @@ bool registry_uses_profile(const struct registry *r, const char *profile);
 /* An instance whose folder exists: (re)reads berth.json. NULL when the folder is no container. */
 struct instance *registry_load(struct registry *r, const char *name);
 void registry_remove(struct registry *r, const char *name);
-int registry_save(struct registry *r, struct instance *inst, struct error *err); /* writes berth.json */
-int registry_note(struct registry *r, struct instance *inst, struct error *err); /* not durable: last use, last state */
+/* Writes berth.json; JSON_QUICK is for last use and last state. */
+int registry_save(struct registry *r, struct instance *inst, enum json_write how, struct error *err);
 /* desired or something that its JSON shows has changed: drops the caches. */
 void registry_touch(struct instance *inst);
 

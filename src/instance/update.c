@@ -213,7 +213,7 @@ static int put(struct work *w, const cJSON *desired, struct error *err)
 		return -1;
 	cJSON_Delete(inst->desired);
 	inst->desired = cJSON_Duplicate(desired, true);
-	return registry_save(w->b->registry, inst, err);
+	return registry_save(w->b->registry, inst, JSON_DURABLE, err);
 }
 
 static enum op_result step_write(struct op *op, struct error *err)
@@ -278,7 +278,7 @@ static enum op_result finish_live(struct op *op, struct error *err)
 	if (cJSON_GetArraySize(pending) == 0 && cJSON_GetArraySize(json_arr(inst->desired, "pending")) == 0)
 		return OP_DONE;
 	json_set(inst->desired, "pending", cJSON_Duplicate(pending, true));
-	return registry_save(w->b->registry, inst, err) < 0 ? OP_FAIL : OP_DONE;
+	return registry_save(w->b->registry, inst, JSON_DURABLE, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result next_command(struct op *op, struct error *err)

@@ -85,7 +85,7 @@ static int store(struct profile_store *s, const char *name, cJSON *profile_taken
 {
 	AUTO_FREE char *path = path_of(s, name);
 
-	if (json_write_file(path, profile_taken, err) < 0) {
+	if (json_write_file(path, profile_taken, JSON_DURABLE, err) < 0) {
 		cJSON_Delete(profile_taken);
 		return -1;
 	}

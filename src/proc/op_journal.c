@@ -32,7 +32,7 @@ int op_journal_save(struct op *op, struct error *err)
 	if (op->resources != NULL)
 		json_set(v, "resources", cJSON_Duplicate(op->resources, true));
 	cJSON_AddItemReferenceToObject(v, "args", op->args);
-	if (json_write_file(path, v, err) == 0) {
+	if (json_write_file(path, v, JSON_DURABLE, err) == 0) {
 		op->journalled = true;
 		return 0;
 	}

@@ -303,7 +303,7 @@ static void files_come_back_as_written(void **state)
 	snprintf(file, sizeof(file), "%s/x.json", path);
 	assert_null(json_read_file(file, &err));
 	assert_int_equal(err.code, ERROR_NOT_FOUND);
-	assert_int_equal(json_write_file(file, v, &err), 0);
+	assert_int_equal(json_write_file(file, v, JSON_DURABLE, &err), 0);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	again = json_read_file(file, &err);
