@@ -361,11 +361,13 @@ static enum op_result step_unfreeze(struct op *op, struct error *err)
 /* ---- kinds */
 
 static const struct op_step start_steps[] = { { "check", step_check_start, NULL, 0, 0 },
+					      { "sweep", step_sweep_cgroups, NULL, 0, 0 },
 					      { "start", step_start, step_unstart_cut_short, 120, 0 }, { 0 } };
 static const struct op_step stop_steps[] = { { "stop", step_stop, NULL, 0, 0 }, { "settle", step_settle, NULL, 0, 0 },
 					     { "reap", step_reap, NULL, 0, 0 }, { 0 } };
 static const struct op_step restart_steps[] = { { "stop", step_stop, NULL, 0, 0 },
 						{ "settle", step_settle, NULL, 0, 0 },
+						{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
 						{ "start", step_start, step_unstart_cut_short, 120, 0 }, { 0 } };
 static const struct op_step freeze_steps[] = { { "freeze", step_freeze, NULL, 0, 0 }, { 0 } };
 static const struct op_step unfreeze_steps[] = { { "unfreeze", step_unfreeze, NULL, 0, 0 }, { 0 } };

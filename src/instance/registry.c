@@ -13,6 +13,7 @@
 #include "base/strmap.h"
 #include "instance/adopt.h"
 #include "instance/ask.h"
+#include "instance/sweep.h"
 #include "instance/watch.h"
 #include "lxc/monitor.h"
 #include "model/key.h"
@@ -211,6 +212,8 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 		return;
 	registry_touch(inst);
 	log_debug("instance '%s': %s -> %s", inst->name, lxc_state_name(old), lxc_state_name(state));
+	if (!active)
+		sweep_later(r->b, inst->name);
 	if (r->on_state != NULL)
 		r->on_state(inst, old, r->on_state_data);
 }

@@ -61,6 +61,9 @@ void power_stopped(struct work *w); /* it is: state and notes */
 /* Gives up asking it to shut down, or also to start (which may take for ever): the caller ends it by force. */
 void power_overtake(struct berthd *b, const char *name, bool starts);
 
+/* sweep.c: removes the cgroups of an end that LXC did not see */
+enum op_result step_sweep_cgroups(struct op *op, struct error *err);
+
 /* unstart.c: a start that is given up half-way leaves nothing behind */
 void unstart_prepare(struct work *w, const struct instance *inst); /* before it: notes what is there already */
 enum op_result step_unstart(struct op *op, struct error *err);

@@ -176,12 +176,24 @@ int cgroup_write(pid_t pid, const char *controller, const char *file, const char
 	return 0;
 }
 
+static bool has_group(const char *hierarchy, const char *kind, const char *name)
+{
+	AUTO_FREE char *path = mem_printf("%s/lxc.%s.%s", hierarchy, kind, name);
+
+	return fs_exists(path);
+}
+
 /* True when it is gone, or was not there. */
 static bool remove_group(const char *hierarchy, const char *kind, const char *name)
 {
 	AUTO_FREE char *path = mem_printf("%s/lxc.%s.%s", hierarchy, kind, name);
 
 	return rmdir(path) == 0 || errno != EBUSY;
+}
+
+static bool is_clear(const char *hierarchy, const char *name)
+{
+	return !has_group(hierarchy, "monitor", name) && !has_group(hierarchy, "payload", name);
 }
 
 static bool sweep_hierarchy(const char *hierarchy, const char *name)
@@ -191,27 +203,33 @@ static bool sweep_hierarchy(const char *hierarchy, const char *name)
 	return remove_group(hierarchy, "payload", name) && monitor;
 }
 
-static bool sweep_all(const char *name)
+/* True when fn is for every hierarchy. */
+static bool all_hierarchies(bool (*fn)(const char *hierarchy, const char *name), const char *name)
 {
 	DIR *dir = opendir(CGROUP_ROOT);
 	const struct dirent *d;
-	bool gone = sweep_hierarchy(CGROUP_ROOT, name); /* unified */
+	bool all = fn(CGROUP_ROOT, name); /* unified */
 
 	while (dir && (d = readdir(dir))) {
 		AUTO_FREE char *hierarchy = fs_join(CGROUP_ROOT, d->d_name);
 
-		if (d->d_name[0] != '.' && d->d_type == DT_DIR && !sweep_hierarchy(hierarchy, name))
-			gone = false;
+		if (d->d_name[0] != '.' && d->d_type == DT_DIR && !fn(hierarchy, name))
+			all = false;
 	}
 	if (dir)
 		closedir(dir);
-	return gone;
+	return all;
+}
+
+bool cgroup_left(const char *name)
+{
+	return !all_hierarchies(is_clear, name);
 }
 
 void cgroup_sweep(const char *name)
 {
 	static const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
 
-	for (int i = 0; i < 20 && !sweep_all(name); i++)
+	for (int i = 0; i < 20 && !all_hierarchies(sweep_hierarchy, name); i++)
 		nanosleep(&pause, NULL);
 }

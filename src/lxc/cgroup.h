@@ -43,5 +43,7 @@ bool cgroup_read_key(const struct cgroup_dir *dir, const char *file, const char 
  * thread: waits up to 0.2 s for processes that are just ending.
  */
 void cgroup_sweep(const char *name);
+/* Is there something to sweep? True also while it runs. */
+bool cgroup_left(const char *name);
 
 #endif

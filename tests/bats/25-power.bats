@@ -23,6 +23,7 @@ pid_changed() {
 	refused 1 "already stopped" stop "$c"
 	run_berth start "$c"
 	refused 1 "already running" start "$c"
+	wait_init "$c"
 	run_berth stop "$c"
 	assert "$(state_of "$c")" = STOPPED
 	run_berth start "$c"
@@ -38,6 +39,7 @@ pid_changed() {
 	c=$(name r)
 	launch "$c"
 	pid=$(pid_of "$c")
+	wait_init "$c"
 	run_berth restart "$c"
 	assert "$(pid_of "$c")" != "$pid"
 	assert "$(state_of "$c")" = RUNNING
@@ -218,8 +220,10 @@ hook_sleeps() { # NAME: below its monitor process
 	c=$(name in)
 	launch "$c"
 	pid=$(pid_of "$c")
+	wait_init "$c"
 	in_container "$c" reboot || true
 	wait_for 20 pid_changed "$c" "$pid"
+	wait_init "$c"
 	wait_for 10 is_state "$c" RUNNING
 	in_container "$c" poweroff || true
 	wait_for 20 is_state "$c" STOPPED
@@ -280,6 +284,27 @@ hook_sleeps() { # NAME: below its monitor process
 	assert "$(pid_of "$c")" = "$pid"
 	run_berth stop -f "$c"
 	run_berth delete "$c"
+}
+
+cgroups_of() {
+	find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null
+}
+
+@test "LXC's monitor process killed by hand: no cgroups are left, and the next start has its own names again" {
+	local c
+	c=$(name mon)
+	launch "$c"
+	kill -KILL "$(monitors "$c")"
+	wait_for 10 is_state "$c" STOPPED
+	wait_for 20 nothing cgroups_of "$c" || die "FAIL: cgroups: $(cgroups_of "$c")"
+	run_berth start "$c"
+	kill -KILL "$(monitors "$c")"
+	wait_for 10 is_state "$c" STOPPED
+	run_berth start "$c" # at once
+	assert "$(in_container "$c" hostname)" = "$c"
+	contains "$(cat "/proc/$(pid_of "$c")/cgroup")" "/lxc.payload.$c"
+	assert "$(grep -c "lxc.payload.$c-1" "/proc/$(pid_of "$c")/cgroup")" = 0
+	run_berth delete -f "$c"
 }
 
 @test "nothing is left behind" {
