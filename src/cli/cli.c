@@ -215,6 +215,35 @@ int cli_getopt(const struct cli *cli, int argc, char **argv, const char *short_o
 	return opt;
 }
 
+int cli_args(const struct cli *cli, int *argc, char ***argv, int min, int max)
+{
+	if (cli_getopt(cli, *argc, *argv, "", NULL) != -1 || cli_argc(cli, *argc, min, max) != 0)
+		return CLI_USAGE;
+	*argc -= optind;
+	*argv += optind;
+	return 0;
+}
+
+int format_args(const struct cli *cli, int *argc, char ***argv, int max, enum format *ret)
+{
+	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { 0 } };
+	struct error err = ERROR_INIT;
+	int opt;
+
+	*ret = FORMAT_TABLE;
+	while ((opt = cli_getopt(cli, *argc, *argv, "f:", options)) != -1) {
+		if (opt != 'f')
+			return CLI_USAGE;
+		if (format_parse(optarg, ret, &err) < 0)
+			return cli_usage(cli, "%s", err.msg);
+	}
+	if (cli_argc(cli, *argc, 0, max) != 0)
+		return CLI_USAGE;
+	*argc -= optind;
+	*argv += optind;
+	return 0;
+}
+
 /* ---- finding the command */
 
 static bool named(const struct command *cmd, const char *name)

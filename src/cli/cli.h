@@ -60,10 +60,14 @@ int cli_getopt(const struct cli *cli, int argc, char **argv, const char *short_o
 	       const struct option *long_options);
 /* After the options: how many arguments there may be, max < 0: any number. 0, or CLI_USAGE with a message. */
 int cli_argc(const struct cli *cli, int argc, int min, int max);
+/* Both, for a command without options: moves to the arguments. */
+int cli_args(const struct cli *cli, int *argc, char ***argv, int min, int max);
 
 /* --format of every list: table, compact, json, csv, yaml. */
 enum format { FORMAT_TABLE, FORMAT_COMPACT, FORMAT_JSON, FORMAT_CSV, FORMAT_YAML };
 int format_parse(const char *s, enum format *ret, struct error *err);
+/* cli_args() for a list whose only option it is. */
+int format_args(const struct cli *cli, int *argc, char ***argv, int max, enum format *ret);
 
 /*
  * Rows of strings, drawn as `lxc` draws them; \n in a cell makes lines. Cells are copied (NULL: empty).

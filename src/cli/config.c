@@ -62,10 +62,10 @@ static bool is_server_set(int argc, char **argv)
 
 static int config_set(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1)
-		return CLI_USAGE;
-	argc -= optind;
-	argv += optind;
+	int rc = cli_args(cli, &argc, &argv, 0, -1);
+
+	if (rc != 0)
+		return rc;
 	if (argc < 1)
 		return cli_usage(cli, "key=value is needed, before it an instance unless the server is meant");
 	if (is_server_set(argc, argv))
@@ -77,10 +77,10 @@ static int config_set(struct cli *cli, int argc, char **argv, struct error *err)
 
 static int config_unset(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1)
-		return CLI_USAGE;
-	argc -= optind;
-	argv += optind;
+	int rc = cli_args(cli, &argc, &argv, 0, -1);
+
+	if (rc != 0)
+		return rc;
 	if (argc < 1 || argc > 2)
 		return cli_usage(cli, "a key is needed, before it an instance unless the server is meant");
 	if (argc == 1)
@@ -91,12 +91,11 @@ static int config_unset(struct cli *cli, int argc, char **argv, struct error *er
 static int config_edit(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	const char *name;
+	int rc = cli_args(cli, &argc, &argv, 0, 1);
 
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1)
-		return CLI_USAGE;
-	if (cli_argc(cli, argc, 0, 1) != 0)
-		return CLI_USAGE;
-	name = argc > optind && strcmp(argv[optind], "local:") != 0 ? argv[optind] : NULL;
+	if (rc != 0)
+		return rc;
+	name = argc > 0 && strcmp(argv[0], "local:") != 0 ? argv[0] : NULL;
 	return object_edit(cli, name ? &object_instance : &object_server, name, err);
 }
 

@@ -12,11 +12,9 @@
 /* Moves to the arguments (min to max; max < 0: any number) and gets the object that the first one names. */
 static int begin(struct cli *cli, int *argc, char ***argv, int min, int max, struct object *o, struct error *err)
 {
-	if (cli_getopt(cli, *argc, *argv, "", NULL) != -1 || cli_argc(cli, *argc, min, max) != 0)
-		return CLI_USAGE;
-	*argc -= optind;
-	*argv += optind;
-	return object_get(cli, object_kind_of(cli->command), (*argv)[0], o, err);
+	int rc = cli_args(cli, argc, argv, min, max);
+
+	return rc != 0 ? rc : object_get(cli, object_kind_of(cli->command), (*argv)[0], o, err);
 }
 
 /* The object's own device, or a message that says where it really is. */

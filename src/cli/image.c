@@ -45,16 +45,6 @@ int image_object(struct cli *cli, const char *ref, struct object *ret, struct er
 	return 0;
 }
 
-/* Moves to the arguments; there must be min to max of them (max < 0: any number). */
-static int begin(struct cli *cli, int *argc, char ***argv, int min, int max)
-{
-	if (cli_getopt(cli, *argc, *argv, "", NULL) != -1 || cli_argc(cli, *argc, min, max) != 0)
-		return CLI_USAGE;
-	*argc -= optind;
-	*argv += optind;
-	return 0;
-}
-
 static int delete_one(struct cli *cli, const char *ref, struct error *err)
 {
 	AUTO_FREE char *fingerprint = image_ref_resolve(cli, ref, err);
@@ -70,7 +60,7 @@ static int delete_one(struct cli *cli, const char *ref, struct error *err)
 
 static int image_delete_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	int i, rc = begin(cli, &argc, &argv, 1, -1);
+	int i, rc = cli_args(cli, &argc, &argv, 1, -1);
 
 	for (i = 0; rc == 0 && i < argc; i++)
 		rc = delete_one(cli, argv[i], err);
@@ -80,7 +70,7 @@ static int image_delete_cmd(struct cli *cli, int argc, char **argv, struct error
 static int image_show(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_OBJECT struct object o = { 0 };
-	int rc = begin(cli, &argc, &argv, 1, 1);
+	int rc = cli_args(cli, &argc, &argv, 1, 1);
 
 	if (rc != 0)
 		return rc;
@@ -90,7 +80,7 @@ static int image_show(struct cli *cli, int argc, char **argv, struct error *err)
 static int image_edit(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_FREE char *fingerprint = NULL;
-	int rc = begin(cli, &argc, &argv, 1, 1);
+	int rc = cli_args(cli, &argc, &argv, 1, 1);
 
 	if (rc != 0)
 		return rc;
@@ -102,7 +92,7 @@ static int image_get_property(struct cli *cli, int argc, char **argv, struct err
 {
 	AUTO_OBJECT struct object o = { 0 };
 	const char *value;
-	int rc = begin(cli, &argc, &argv, 2, 2);
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
 	if (rc != 0)
 		return rc;
@@ -118,7 +108,7 @@ static int image_get_property(struct cli *cli, int argc, char **argv, struct err
 static int image_set_property(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_OBJECT struct object o = { 0 };
-	int rc = begin(cli, &argc, &argv, 3, 3);
+	int rc = cli_args(cli, &argc, &argv, 3, 3);
 
 	if (rc != 0)
 		return rc;
@@ -131,7 +121,7 @@ static int image_set_property(struct cli *cli, int argc, char **argv, struct err
 static int image_unset_property(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_OBJECT struct object o = { 0 };
-	int rc = begin(cli, &argc, &argv, 2, 2);
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
 	if (rc != 0)
 		return rc;

@@ -18,16 +18,6 @@ static char *alias_path(const char *name)
 	return mem_printf(ALIASES "/%s", segment);
 }
 
-/* Moves to the arguments; there must be min to max of them. */
-static int begin(struct cli *cli, int *argc, char ***argv, int min, int max)
-{
-	if (cli_getopt(cli, *argc, *argv, "", NULL) != -1 || cli_argc(cli, *argc, min, max) != 0)
-		return CLI_USAGE;
-	*argc -= optind;
-	*argv += optind;
-	return 0;
-}
-
 static int alias_create(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	static const struct option options[] = { { "description", required_argument, NULL, 'd' }, { 0 } };
@@ -59,7 +49,7 @@ static int alias_rename(struct cli *cli, int argc, char **argv, struct error *er
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_JSON cJSON *result = NULL;
 	AUTO_FREE char *path = NULL;
-	int rc = begin(cli, &argc, &argv, 2, 2);
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
 	if (rc != 0)
 		return rc;
@@ -71,7 +61,7 @@ static int alias_rename(struct cli *cli, int argc, char **argv, struct error *er
 
 static int alias_delete(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	int i, rc = begin(cli, &argc, &argv, 1, -1);
+	int i, rc = cli_args(cli, &argc, &argv, 1, -1);
 
 	for (i = 0; rc == 0 && i < argc; i++) {
 		AUTO_FREE char *path = alias_path(argv[i]);
@@ -120,24 +110,19 @@ static int print_aliases(const cJSON *aliases, enum format format, struct error 
 
 static int alias_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { 0 } };
 	AUTO_JSON cJSON *aliases = NULL;
-	enum format format = FORMAT_TABLE;
+	enum format format;
 	cJSON *alias, *next;
-	int c;
+	int rc = format_args(cli, &argc, &argv, -1, &format);
 
-	while ((c = cli_getopt(cli, argc, argv, "f:", options)) != -1) {
-		if (c != 'f')
-			return CLI_USAGE;
-		if (format_parse(optarg, &format, err) < 0)
-			return cli_usage(cli, "%s", err->msg);
-	}
+	if (rc != 0)
+		return rc;
 	aliases = client_get(cli->client, ALIASES "?recursion=1", NULL, err);
 	if (!aliases)
 		return -1;
 	for (alias = aliases->child; alias; alias = next) {
 		next = alias->next;
-		if (!matches(alias, argv + optind))
+		if (!matches(alias, argv))
 			cJSON_Delete(cJSON_DetachItemViaPointer(aliases, alias));
 	}
 	return print_aliases(aliases, format, err);

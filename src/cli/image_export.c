@@ -181,11 +181,10 @@ int image_export_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 	AUTO_FREE char *url = NULL;
 	AUTO_FREE char *name = NULL;
 	struct target t;
-	int rc;
+	int rc = cli_args(cli, &argc, &argv, 1, 2);
 
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || cli_argc(cli, argc, 1, 2) != 0)
-		return CLI_USAGE;
-	argv += optind;
+	if (rc != 0)
+		return rc;
 	if (image_object(cli, argv[0], &image, err) < 0)
 		return -1;
 	url = mem_printf("%s/export", image.path);

@@ -303,10 +303,11 @@ static void info_print(cJSON *image)
 int image_info_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_OBJECT struct object o = { 0 };
+	int rc = cli_args(cli, &argc, &argv, 1, 1);
 
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || cli_argc(cli, argc, 1, 1) != 0)
-		return CLI_USAGE;
-	if (image_object(cli, argv[optind], &o, err) < 0)
+	if (rc != 0)
+		return rc;
+	if (image_object(cli, argv[0], &o, err) < 0)
 		return -1;
 	info_print(o.value);
 	return 0;

@@ -62,20 +62,13 @@ static int print_operations(const cJSON *operations, enum format format, struct 
 
 static int operation_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { 0 } };
 	AUTO_JSON cJSON *by_status = NULL;
 	AUTO_JSON cJSON *all = NULL;
-	enum format format = FORMAT_TABLE;
-	int c;
+	enum format format;
+	int rc = format_args(cli, &argc, &argv, 0, &format);
 
-	while ((c = cli_getopt(cli, argc, argv, "f:", options)) != -1) {
-		if (c != 'f')
-			return CLI_USAGE;
-		if (format_parse(optarg, &format, err) < 0)
-			return cli_usage(cli, "%s", err->msg);
-	}
-	if (cli_argc(cli, argc, 0, 0) != 0)
-		return CLI_USAGE;
+	if (rc != 0)
+		return rc;
 	by_status = client_get(cli->client, "/1.0/operations?recursion=1", NULL, err);
 	if (!by_status)
 		return -1;
@@ -87,26 +80,29 @@ static int operation_show(struct cli *cli, int argc, char **argv, struct error *
 {
 	AUTO_FREE char *path = NULL;
 	AUTO_JSON cJSON *operation = NULL;
+	int rc = cli_args(cli, &argc, &argv, 1, 1);
 
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || cli_argc(cli, argc, 1, 1) != 0)
-		return CLI_USAGE;
-	path = operation_path(argv[optind]);
+	if (rc != 0)
+		return rc;
+	path = operation_path(argv[0]);
 	operation = client_get(cli->client, path, NULL, err);
 	return operation ? yaml_print(operation, stdout, err) : -1;
 }
 
 static int operation_delete(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || cli_argc(cli, argc, 1, -1) != 0)
-		return CLI_USAGE;
-	for (; optind < argc; optind++) {
-		AUTO_FREE char *path = operation_path(argv[optind]);
+	int i, rc = cli_args(cli, &argc, &argv, 1, -1);
+
+	if (rc != 0)
+		return rc;
+	for (i = 0; i < argc; i++) {
+		AUTO_FREE char *path = operation_path(argv[i]);
 		AUTO_JSON cJSON *result = client_change(cli->client, "DELETE", path, NULL, NULL, err);
 
 		if (!result)
 			return -1;
 		if (!cli->quiet)
-			printf("Operation %s deleted\n", argv[optind]);
+			printf("Operation %s deleted\n", argv[i]);
 	}
 	return 0;
 }

@@ -9,34 +9,17 @@
 #include "cli/object.h"
 #include "cli/profile_instance.h"
 
-/* Moves to the arguments; there must be min to max of them (max < 0: any number). */
-static int begin(struct cli *cli, int *argc, char ***argv, int min, int max)
-{
-	if (cli_getopt(cli, *argc, *argv, "", NULL) != -1 || cli_argc(cli, *argc, min, max) != 0)
-		return CLI_USAGE;
-	*argc -= optind;
-	*argv += optind;
-	return 0;
-}
-
 static int profile_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { 0 } };
 	static const char *const headers[] = { "NAME", "DESCRIPTION", "USED BY" };
 	AUTO_JSON cJSON *profiles = NULL;
-	enum format format = FORMAT_TABLE;
+	enum format format;
 	struct table *table;
 	const cJSON *item;
-	int c, rc;
+	int rc = format_args(cli, &argc, &argv, 0, &format);
 
-	while ((c = cli_getopt(cli, argc, argv, "f:", options)) != -1) {
-		if (c != 'f')
-			return CLI_USAGE;
-		if (format_parse(optarg, &format, err) < 0)
-			return cli_usage(cli, "%s", err->msg);
-	}
-	if (cli_argc(cli, argc, 0, 0) != 0)
-		return CLI_USAGE;
+	if (rc != 0)
+		return rc;
 	profiles = client_get(cli->client, "/1.0/profiles?recursion=1", NULL, err);
 	if (!profiles)
 		return -1;
@@ -55,7 +38,7 @@ static int profile_list(struct cli *cli, int argc, char **argv, struct error *er
 static int profile_show(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_OBJECT struct object o = { 0 };
-	int rc = begin(cli, &argc, &argv, 1, 1);
+	int rc = cli_args(cli, &argc, &argv, 1, 1);
 
 	if (rc != 0)
 		return rc;
@@ -82,7 +65,7 @@ static int create(struct cli *cli, const char *name, const cJSON *like, struct e
 
 static int profile_create(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	int rc = begin(cli, &argc, &argv, 1, 1);
+	int rc = cli_args(cli, &argc, &argv, 1, 1);
 
 	if (rc != 0)
 		return rc;
@@ -96,7 +79,7 @@ static int profile_create(struct cli *cli, int argc, char **argv, struct error *
 static int profile_copy(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_OBJECT struct object o = { 0 };
-	int rc = begin(cli, &argc, &argv, 2, 2);
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
 	if (rc != 0)
 		return rc;
@@ -107,7 +90,7 @@ static int profile_copy(struct cli *cli, int argc, char **argv, struct error *er
 
 static int profile_delete(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	int i, rc = begin(cli, &argc, &argv, 1, -1);
+	int i, rc = cli_args(cli, &argc, &argv, 1, -1);
 
 	if (rc != 0)
 		return rc;
@@ -130,7 +113,7 @@ static int profile_rename(struct cli *cli, int argc, char **argv, struct error *
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_JSON cJSON *result = NULL;
 	AUTO_OBJECT struct object o = { 0 };
-	int rc = begin(cli, &argc, &argv, 2, 2);
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
 	if (rc != 0)
 		return rc;
@@ -146,28 +129,28 @@ static int profile_rename(struct cli *cli, int argc, char **argv, struct error *
 
 static int profile_edit(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	int rc = begin(cli, &argc, &argv, 1, 1);
+	int rc = cli_args(cli, &argc, &argv, 1, 1);
 
 	return rc != 0 ? rc : object_edit(cli, &object_profile, argv[0], err);
 }
 
 static int profile_get(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	int rc = begin(cli, &argc, &argv, 2, 2);
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
 	return rc != 0 ? rc : object_run_get(cli, &object_profile, argv[0], argv[1], false, err);
 }
 
 static int profile_set(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	int rc = begin(cli, &argc, &argv, 2, -1);
+	int rc = cli_args(cli, &argc, &argv, 2, -1);
 
 	return rc != 0 ? rc : object_run_set(cli, &object_profile, argv[0], argc - 1, argv + 1, err);
 }
 
 static int profile_unset(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	int rc = begin(cli, &argc, &argv, 2, 2);
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
 	return rc != 0 ? rc : object_run_unset(cli, &object_profile, argv[0], argv[1], err);
 }

@@ -10,10 +10,9 @@
 
 static int begin(struct cli *cli, int argc, char ***argv, struct object *o, struct error *err)
 {
-	if (cli_getopt(cli, argc, *argv, "", NULL) != -1 || cli_argc(cli, argc, 2, 2) != 0)
-		return CLI_USAGE;
-	*argv += optind;
-	return object_get(cli, &object_instance, (*argv)[0], o, err);
+	int rc = cli_args(cli, &argc, argv, 2, 2);
+
+	return rc != 0 ? rc : object_get(cli, &object_instance, (*argv)[0], o, err);
 }
 
 /* The instance's list, made when missing. */

@@ -13,17 +13,14 @@ static int rename_run(struct cli *cli, int argc, char **argv, struct error *err)
 	AUTO_JSON cJSON *op = NULL;
 	AUTO_FREE char *path = NULL;
 	const char *to, *slash;
-	int rc;
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1)
-		return CLI_USAGE;
-	rc = cli_argc(cli, argc, 2, 2);
 	if (rc != 0)
 		return rc;
-	to = instance_local(argv[optind + 1]);
-	slash = strchr(argv[optind], '/') ? strchr(to, '/') : NULL;
+	to = instance_local(argv[1]);
+	slash = strchr(argv[0], '/') ? strchr(to, '/') : NULL;
 	json_set_str(body, "name", slash ? slash + 1 : to);
-	path = instance_path(argv[optind], "");
+	path = instance_path(argv[0], "");
 	op = client_change(cli->client, "POST", path, body, NULL, err);
 	return op ? 0 : -1;
 }
