@@ -207,7 +207,7 @@ broken_server() {
 			*/export)
 				printf 'HTTP/1.1 200 OK\r\nContent-Disposition: inline;filename=abcd.tar.gz\r\nContent-Length: 1000\r\n\r\n12345'
 				[[ $1 == close ]] && exit
-				sleep 30
+				cat >/dev/null # silent until the client goes
 				;;
 			*) answer '200 OK' '{"type":"sync","metadata":{"fingerprint":"abcd"}}' ;;
 			esac
