@@ -18,6 +18,7 @@
 #include "helper/rootfs_sys.h"
 
 #define WALK_RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+#define PLACEHOLDER_MODE 0 /* LXC's create=file has it too, and hardly anybody else's empty file */
 #define STOP_DIR "/proc" /* is on every host; what we mount there is ours alone */
 #define STOP STOP_DIR "/tree"
 
@@ -189,7 +190,7 @@ static int make_target(int parent, const char *name, enum rootfs_create create)
 
 	if (create == ROOTFS_CREATE_DIR)
 		return mkdirat(parent, name, 0755);
-	fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+	fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, PLACEHOLDER_MODE);
 	if (fd >= 0)
 		close(fd);
 	return fd < 0 ? -1 : 0;
@@ -272,6 +273,41 @@ int rootfs_attach(const struct rootfs_attach *a, struct error *err)
 	return rc;
 }
 
+static bool is_placeholder(const struct statx *st)
+{
+	return S_ISREG(st->stx_mode) && (st->stx_mode & 07777) == PLACEHOLDER_MODE && st->stx_size == 0 &&
+	       st->stx_nlink == 1 && st->stx_uid == 0 && st->stx_gid == 0 &&
+	       !(st->stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+static int look_at(int parent, const char *name, struct statx *ret)
+{
+	return statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, ret);
+}
+
+/* With the rights of the container's root: what it may put there in between is what it could remove itself. */
+static void remove_placeholder(int parent, const char *name, const char *target)
+{
+	struct statx st;
+
+	if (look_at(parent, name, &st) < 0 || !is_placeholder(&st))
+		return;
+	if (unlinkat(parent, name, 0) < 0 && errno != ENOENT)
+		fprintf(stderr, "berth-rootfs: the empty file '%s' stays in the container: %s\n", target, strerror(errno));
+}
+
+static int unmount_at(int parent, const char *name, const char *target, struct error *err)
+{
+	if (fchdir(parent) < 0)
+		return target_error(target, err);
+	if (umount2(name, UMOUNT_NOFOLLOW) == 0)
+		return 0;
+	if (errno != EBUSY || umount2(name, UMOUNT_NOFOLLOW | MNT_DETACH) < 0)
+		return error_sys(err, errno, "cannot unmount '%s' in the container", target);
+	fprintf(stderr, "berth-rootfs: '%s' is in use in the container: detached, it goes away with its last user\n", target);
+	return 0;
+}
+
 static int unmount_target(const struct guest *g, const char *target, struct error *err)
 {
 	AUTO_FREE char *name = NULL;
@@ -280,17 +316,11 @@ static int unmount_target(const struct guest *g, const char *target, struct erro
 
 	if (parent < 0 || !name)
 		return err->sys == ENOENT ? 0 : -1;
-	if (statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_INO, &st) < 0)
+	if (look_at(parent, name, &st) < 0)
 		return errno == ENOENT ? 0 : target_error(target, err);
-	if (!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
-		return 0;
-	if (fchdir(parent) < 0)
-		return target_error(target, err);
-	if (umount2(name, UMOUNT_NOFOLLOW) == 0)
-		return 0;
-	if (errno != EBUSY || umount2(name, UMOUNT_NOFOLLOW | MNT_DETACH) < 0)
-		return error_sys(err, errno, "cannot unmount '%s' in the container", target);
-	fprintf(stderr, "berth-rootfs: '%s' is in use in the container: detached, it goes away with its last user\n", target);
+	if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) && unmount_at(parent, name, target, err) < 0)
+		return -1;
+	remove_placeholder(parent, name, target);
 	return 0;
 }
 

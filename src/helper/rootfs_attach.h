@@ -26,7 +26,10 @@ struct rootfs_attach {
 /* The source is mounted there already: success. Leaves the caller in the container's namespaces: call it last. */
 int rootfs_attach(const struct rootfs_attach *a, struct error *err);
 
-/* Nothing is mounted there: success. In use: detached lazily, with a line on stderr. Same note on namespaces. */
+/*
+ * Nothing is mounted there: success. In use: detached lazily, with a line on stderr. The empty file that was made to
+ * mount on goes too. Same note on namespaces.
+ */
 int rootfs_detach(pid_t pid, const char *target, struct error *err);
 
 #endif

@@ -65,7 +65,31 @@ share() {
 	run_berth config device add "$c" zero2 unix-char source=/dev/zero path=/dev/zero2
 	assert "$(in_container "$c" sh -c 'head -c 4 /dev/zero2 | od -An -tx1 | tr -d " "')" = 00000000
 	run_berth config device remove "$c" zero2
-	assert "$(in_container "$c" sh -c 'test -c /dev/zero2 || echo gone')" = gone
+	assert "$(in_container "$c" sh -c 'ls /dev/zero2 2>/dev/null || echo gone')" = gone
+	run_berth config device add "$c" zero2 unix-char source=/dev/zero path=/dev/zero2
+	run_berth restart -f "$c"
+	in_container "$c" test -c /dev/zero2
+	run_berth config device remove "$c" zero2
+	assert "$(in_container "$c" sh -c 'ls /dev/zero2 2>/dev/null || echo gone')" = gone "as LXC mounted it"
+	run_berth delete -f "$c"
+}
+
+@test "a node goes without what the container has in its place" {
+	local c what
+	c=$(name place)
+	launch "$c"
+	for what in 'echo mine >/dev/x' ': >/dev/x' ': >/dev/x; ln /dev/x /dev/y; chmod 0 /dev/x'; do
+		in_container "$c" sh -c "rm -f /dev/x /dev/y; $what"
+		run_berth config device add "$c" x unix-char source=/dev/zero path=/dev/x
+		in_container "$c" test -c /dev/x
+		run_berth config device remove "$c" x
+		assert "$(in_container "$c" sh -c 'test -f /dev/x && echo there')" = there "after: $what"
+	done
+	in_container "$c" rm /dev/x /dev/y
+	run_berth config device add "$c" x unix-char source=/dev/zero path=/dev/x
+	in_container "$c" sh -c 'umount /dev/x && rm /dev/x && ln -s /etc/passwd /dev/x'
+	run_berth config device remove "$c" x
+	in_container "$c" sh -c 'test -L /dev/x && test -s /etc/passwd'
 	run_berth delete -f "$c"
 }
 
