@@ -263,11 +263,25 @@ static const struct command *nth(const struct cli *cli, size_t i)
 	return cli->command->sub[i].name ? &cli->command->sub[i] : NULL;
 }
 
+/* What fingers know from lxc, and no typing mistake. */
+static bool only_in_lxc(const char *name)
+{
+	static const char *const words[] = { "alias", "cluster", "export", "file", "import", "network", "project",
+					     "publish", "remote", "restore", "snapshot", "storage", "warning" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(words[i], name))
+			return true;
+	return false;
+}
+
 static int unknown_command(const struct cli *cli, const char *name)
 {
 	const struct command *cmd, *best = NULL;
 	size_t distance = SIMILAR_MAX + 1;
 
+	if (!cli->command && only_in_lxc(name))
+		return cli_usage(cli, "lxc has a command '%s', berth has not", name);
 	for (size_t i = 0; (cmd = nth(cli, i)); i++)
 		if (similar_better(name, cmd->name, &distance))
 			best = cmd;
@@ -330,8 +344,13 @@ static int run(int argc, char **argv)
 int cli_main(int argc, char **argv)
 {
 	const char *path = getenv("BERTH_SOCKET");
+	char help_flag[] = "--help";
 	int rc;
 
+	if (argc > 1 && !strcmp(argv[1], "help")) { /* "berth help config set" */
+		memmove(argv + 1, argv + 2, (size_t)(argc - 2) * sizeof(*argv));
+		argv[argc - 1] = help_flag;
+	}
 	self = (struct cli){ .path = "berth" };
 	set_socket(path && path[0] ? path : SOCKET_DEFAULT);
 	rc = run(argc, argv);

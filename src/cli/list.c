@@ -137,10 +137,12 @@ const struct command cmd_list = {
 	.options = "  -c, --columns COLUMNS   Which columns (default " COLUMNS_DEFAULT ")\n"
 		   "      --fast              The same as -c " COLUMNS_FAST ": without live figures\n"
 		   "  -f, --format FORMAT     table, compact, json, csv or yaml (default table)\n"
-		   "\nA filter is a prefix of the name, a regular expression of it, or KEY=VALUE.\n\n"
+		   "\nA filter is a prefix of the name, a regular expression of it, or KEY=VALUE.\n"
+		   "status, type, architecture, location, ipv4 and ipv6 take VALUE,VALUE,...; addresses\n"
+		   "also ADDRESS/LENGTH. All filters must hold.\n\n"
 		   LIST_COLUMNS_HELP,
 	.examples = "  berth list\n"
-		    "  berth list web status=running\n"
+		    "  berth list web status=running,frozen\n"
 		    "  berth list user.role=db -c ns4,limits.memory\n"
 		    "  berth list --format csv -c n4\n",
 	.run = list_run,

@@ -253,7 +253,7 @@ static int add_letter(struct list_columns *c, char letter, struct error *err)
 	return error_set(err, ERROR_INVALID, "unknown column '%c'; see berth list --help", letter);
 }
 
-/* KEY[:HEADER[:MAXWIDTH]]; a key may begin with "devices:" or "config:". */
+/* KEY[:HEADER[:MAXWIDTH]]; a key has a dot, and may begin with "devices:" or "config:". */
 static int add_key(struct list_columns *c, const char *text, struct error *err)
 {
 	const char *colon = strchr(text, ':');
@@ -288,7 +288,7 @@ int list_columns_parse(struct list_columns *c, const char *text, struct error *e
 	int rc = 0;
 
 	for (char *word = strtok_r(copy, ",", &rest); word && rc == 0; word = strtok_r(NULL, ",", &rest)) {
-		if (strpbrk(word, ".:"))
+		if (strchr(word, '.'))
 			rc = add_key(c, word, err);
 		else
 			for (; *word && rc == 0; word++)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "cli/list.h"
 
 /* Members of an instance that are plain strings: what the server filters as well. */
@@ -40,6 +42,31 @@ static bool name_match(const char *filter, const cJSON *instance)
 	return !strncmp(name, filter, strlen(filter)) || pattern_match(filter, name, 0);
 }
 
+static int family_of(const char *family)
+{
+	return strcmp(family, "inet") == 0 ? AF_INET : AF_INET6;
+}
+
+/* Whether an address is ADDRESS, or in ADDRESS/LENGTH. */
+static bool in_network(const char *network, int family, const char *address)
+{
+	AUTO_FREE char *base = mem_strndup(network, strcspn(network, "/"));
+	const char *slash = strchr(network, '/');
+	unsigned char wanted[16], given[16];
+	int64_t bits = family == AF_INET ? 32 : 128;
+	struct error ignored = ERROR_INIT;
+	size_t bytes;
+
+	if (slash && units_parse_int(slash + 1, 0, bits, &bits, &ignored) < 0)
+		return false;
+	if (inet_pton(family, base, wanted) != 1 || inet_pton(family, address, given) != 1)
+		return false;
+	bytes = (size_t)bits / 8;
+	if (memcmp(wanted, given, bytes) != 0)
+		return false;
+	return bits % 8 == 0 || (wanted[bytes] ^ given[bytes]) >> (8 - bits % 8) == 0;
+}
+
 static bool address_match(const char *value, const char *family, const cJSON *instance)
 {
 	const cJSON *nic, *a;
@@ -49,7 +76,7 @@ static bool address_match(const char *value, const char *family, const cJSON *in
 		cJSON_ArrayForEach(a, json_arr(nic, "addresses"))
 		{
 			if (!strcmp(json_str_or(a, "family", ""), family) &&
-			    !strcmp(json_str_or(a, "address", ""), value))
+			    in_network(value, family_of(family), json_str_or(a, "address", "")))
 				return true;
 		}
 	}
@@ -88,25 +115,55 @@ static bool config_match(const char *filter, size_t key_len, const char *value, 
 	return false;
 }
 
+static bool value_match(const char *filter, size_t key_len, const char *value, const cJSON *instance)
+{
+	const char *member = member_of(filter, key_len);
+
+	if (member)
+		return !strcasecmp(json_str_or(instance, member, ""), value) ||
+		       pattern_match(value, json_str_or(instance, member, ""), REG_ICASE);
+	if (key_len == 4 && !strncmp(filter, "ipv4", 4))
+		return address_match(value, "inet", instance);
+	return address_match(value, "inet6", instance);
+}
+
+/* status=running,frozen: one of them is enough. */
+static bool values_match(const char *filter, size_t key_len, const char *values, const cJSON *instance)
+{
+	bool match = false;
+
+	for (;;) {
+		size_t len = strcspn(values, ",");
+		AUTO_FREE char *value = mem_strndup(values, len);
+
+		match = match || value_match(filter, key_len, value, instance);
+		values += len;
+		if (!*values++)
+			return match;
+	}
+}
+
+static bool is_address(const char *filter, size_t key_len)
+{
+	return key_len == 4 && (!strncmp(filter, "ipv4", 4) || !strncmp(filter, "ipv6", 4));
+}
+
 static bool one_match(const char *filter, const cJSON *instance)
 {
 	const char *equals = strchr(filter, '=');
 	const char *value = equals ? equals + 1 : NULL;
 	size_t key_len = equals ? (size_t)(equals - filter) : 0;
-	const char *member;
 
 	if (!equals)
 		return name_match(filter, instance);
-	member = member_of(filter, key_len);
-	if (member)
-		return !strcasecmp(json_str_or(instance, member, ""), value) ||
-		       pattern_match(value, json_str_or(instance, member, ""), REG_ICASE);
 	if (key_len == 4 && !strncmp(filter, "name", 4))
 		return pattern_match(value, json_str_or(instance, "name", ""), 0);
-	if (key_len == 4 && !strncmp(filter, "ipv4", 4))
-		return address_match(value, "inet", instance);
-	if (key_len == 4 && !strncmp(filter, "ipv6", 4))
-		return address_match(value, "inet6", instance);
+	if (member_of(filter, key_len) && strcmp(member_of(filter, key_len), "description") != 0)
+		return values_match(filter, key_len, value, instance);
+	if (member_of(filter, key_len))
+		return value_match(filter, key_len, value, instance);
+	if (is_address(filter, key_len))
+		return values_match(filter, key_len, value, instance);
 	return config_match(filter, key_len, value, instance);
 }
 

@@ -52,6 +52,18 @@ complete_words() {
 	refused 2 "did you mean 'launch'?" launhc
 	refused 2 "unknown command 'xyz'" image xyz
 	refused 2 "needs a value" image list --format
+	refused 2 "lxc has a command 'snapshot', berth has not" snapshot c1
+}
+
+@test "help COMMAND is COMMAND --help" {
+	local help
+	run_berth config set --help
+	help=$output
+	run_berth help config set
+	assert "$output" = "$help"
+	run_berth help
+	contains "$output" "Usage: berth [flags] <command>"
+	refused 2 "unknown command 'nosuch'" help nosuch
 }
 
 @test "version" {

@@ -458,6 +458,14 @@ static void test_list_filters(void **state)
 	list_names("berth|list|user.b=1|-c|n|-f|csv", "");
 	list_names("berth|list|ipv4=10.0.0.2|-c|n|-f|csv", "c2\n");
 	list_names("berth|list|c|status=stopped|-c|n|-f|csv", "c1\n");
+	list_names("berth|list|status=running,frozen|-c|n|-f|csv", "c2\n");
+	list_names("berth|list|status=frozen,Stopped,running|-c|n|-f|csv", "c1\nc2\n");
+	list_names("berth|list|status=|-c|n|-f|csv", "");
+	list_names("berth|list|ipv4=192.168.0.0/16,10.0.0.0/30|-c|n|-f|csv", "c2\n");
+	list_names("berth|list|ipv4=10.0.0.0/31|-c|n|-f|csv", "");
+	list_names("berth|list|ipv4=0.0.0.0/0|-c|n|-f|csv", "c2\n");
+	list_names("berth|list|ipv4=10.0.0.2/33|-c|n|-f|csv", "");
+	list_names("berth|list|ipv6=10.0.0.2|-c|n|-f|csv", "");
 }
 
 static void test_list_hostile(void **state)
