@@ -226,6 +226,14 @@ static bool announced_too_much(const struct exchange *x)
 	return s && !x->request->upload && strtoull(s, NULL, 10) > body_max(x);
 }
 
+/* libmicrohttpd would take the body for one that ends with the connection, which no client means (RFC 9112 6.1). */
+static bool unknown_coding(const struct exchange *x)
+{
+	const char *coding = header(x->request, "Transfer-Encoding");
+
+	return coding && strcasecmp(coding, "chunked") != 0;
+}
+
 static enum MHD_Result begin(struct exchange *x, const char *method)
 {
 	struct request *r = request_new(x->http->berthd, &transport, method, x->target);
@@ -236,6 +244,10 @@ static enum MHD_Result begin(struct exchange *x, const char *method)
 	x->phase = EXCHANGE_BODY;
 	x->received_from = uv_now(x->http->loop);
 	set_deadline(x, HTTP_BODY_MS);
+	if (unknown_coding(x)) {
+		reply_errorf(r, ERROR_UNSUPPORTED, "the only transfer coding is chunked");
+		return queue_reply(x);
+	}
 	routed = router_route(r);
 	if (routed && announced_too_much(x)) {
 		reply_errorf(r, ERROR_TOO_LARGE, "the request body is larger than %zu bytes", body_max(x));

@@ -149,7 +149,7 @@ static void put(struct request *r, const cJSON *profile)
 	reply_sync(r, NULL);
 }
 
-/* For PUT and PATCH: the profile there is, when it is the one the client saw. */
+/* For PUT and PATCH: the profile there is, when it is the one the client saw and there is something to change. */
 static const cJSON *find_unchanged(struct request *r)
 {
 	const cJSON *profile = find(r, "");
@@ -157,16 +157,18 @@ static const cJSON *find_unchanged(struct request *r)
 
 	if (!profile)
 		return NULL;
+	if (!request_body(r)) { /* a PUT of nothing would empty it */
+		reply_errorf(r, ERROR_INVALID, "the request body must be an object");
+		return NULL;
+	}
 	etag_of(profile, etag);
 	return request_etag_ok(r, etag) ? profile : NULL;
 }
 
 static void profile_put_one(struct request *r)
 {
-	AUTO_JSON cJSON *nothing = cJSON_CreateObject();
-
 	if (find_unchanged(r))
-		put(r, request_body(r) ? request_body(r) : nothing);
+		put(r, request_body(r));
 }
 
 /* Keys and whole devices of the change win; a member of another type is left for the validation to refuse. */

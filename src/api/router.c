@@ -277,6 +277,10 @@ static int parse_body(struct request *r)
 		reply_errorf(r, ERROR_INVALID, "the request body must be a JSON object");
 		return -1;
 	}
+	if (body_check(r->json, &err) < 0) {
+		reply_error(r, &err);
+		return -1;
+	}
 	return 0;
 }
 

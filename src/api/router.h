@@ -91,4 +91,7 @@ struct filter *filter_parse(const char *text, struct error *err);
 bool filter_match(const struct filter *f, const cJSON *object);
 void filter_free(struct filter *f);
 
+/* body.c: a name that is no string, a force that is no boolean: -1, as LXD's decoder does. NULL is fine. */
+int body_check(const cJSON *body, struct error *err);
+
 #endif

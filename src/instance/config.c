@@ -18,11 +18,15 @@
 
 static int check_profiles(const struct berthd *b, const cJSON *desired, struct error *err)
 {
-	const cJSON *item;
+	const cJSON *list = json_arr(desired, "profiles"), *item, *earlier;
 
-	cJSON_ArrayForEach(item, json_arr(desired, "profiles")) {
+	cJSON_ArrayForEach(item, list) {
 		if (!cJSON_IsString(item))
 			return error_set(err, ERROR_INVALID, "a profile's name must be a string");
+		for (earlier = list->child; earlier != item; earlier = earlier->next)
+			if (strcmp(earlier->valuestring, item->valuestring) == 0)
+				return error_set(err, ERROR_INVALID, "Duplicate profile found in request: \"%s\"",
+						 item->valuestring);
 		if (profile_get(b->profiles, item->valuestring) == NULL)
 			return error_set(err, ERROR_NOT_FOUND, "Requested profile \"%s\" doesn't exist",
 					 item->valuestring);

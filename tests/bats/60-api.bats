@@ -153,6 +153,54 @@ alive() {
 	run_berth delete "$c"
 }
 
+@test "bodies: a member of the wrong type is refused, not taken for its default" {
+	local c body
+	c=$(name types)
+	run_berth init bb "$c"
+	for body in '"name":5' '"ephemeral":"yes"' '"start":1' '"description":[]' '"architecture":"sparc"' '"profiles":"default"' \
+		'"source":{"type":"image","alias":5}' '"source":{"type":5}'; do
+		api POST /1.0/instances "{\"source\":{\"type\":\"image\",\"alias\":\"bb\"},${body}}"
+		[[ $body == *source* ]] && api POST /1.0/instances "{$body}"
+		assert "$http" = 400 "$body"
+	done
+	api POST /1.0/instances '{"source":{"type":"image","alias":"bb"},"instance_type":"c1.micro"}'
+	assert "$http" = 501
+	for body in '"action":5' '"action":"stop","force":"yes"' '"action":"stop","timeout":"5"' '"action":"stop","timeout":1.5' \
+		'"action":"stop","timeout":1e300'; do
+		api PUT "/1.0/instances/$c/state" "{$body}"
+		assert "$http" = 400 "$body"
+		api PUT /1.0/instances "{\"state\":{$body}}"
+		assert "$http" = 400 "$body"
+	done
+	api PATCH "/1.0/instances/$c" '{"description":null,"ephemeral":null}' # as good as absent
+	assert "$http" = 202
+	run_berth query "/1.0/operations/$(field .metadata.id)/wait"
+	refused 1 "Duplicate profile" query -X PATCH --wait -d '{"profiles":["default","default"]}' "/1.0/instances/$c"
+	run_berth list -c n -f csv
+	assert "$output" = "$c"
+	run_berth delete "$c"
+}
+
+@test "images of other servers: the refusal says what to do" {
+	refused 1 "import 'debian/12' first" launch images:debian/12 "$(name remote)"
+	api POST /1.0/instances '{"source":{"type":"image","alias":"images:debian/12"}}'
+	assert "$http" = 404
+}
+
+@test "profiles: a PUT or PATCH of nothing changes nothing" {
+	local before method
+	run_berth profile show default
+	before=$output
+	for method in PUT PATCH; do
+		api "$method" /1.0/profiles/default
+		assert "$http" = 400
+		api "$method" /1.0/profiles/default null
+		assert "$http" = 400
+	done
+	run_berth profile show default
+	assert "$output" = "$before"
+}
+
 @test "profiles: 201 with a Location" {
 	api POST /1.0/profiles '{"name":"ap","config":{},"devices":{}}'
 	assert "$http" = 201
@@ -238,6 +286,7 @@ alive() {
 	assert "$(raw 'GET /1.0 HTTP/9.9\r\nHost: x\r\n\r\n')" =~ '(505|400|closed)'
 	assert "$(raw 'POST /1.0/profiles HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n')" =~ '(400|413|closed)'
 	assert "$(raw 'POST /1.0/profiles HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n')" =~ '(400|closed)'
+	assert "$(raw 'POST /1.0/profiles HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n{}')" =~ 501
 	assert "$(raw "GET /1.0 HTTP/1.1\\r\\nX: $(printf '%0100000d' 0)\\r\\n\\r\\n")" =~ '(431|400|413|closed)'
 	assert "$(raw "GET /$(printf '%0100000d' 0) HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")" =~ '(414|431|400|closed)'
 	alive
