@@ -19,7 +19,7 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings \
 	-Wundef -Wformat=2 -Wvla -Wno-unused-parameter
-PKGS := libuv libcjson libmicrohttpd nettle inih smartcols yaml-0.1 libzstd liblzma zlib
+PKGS := libuv libcjson libmicrohttpd nettle inih yaml-0.1 libzstd liblzma zlib
 ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -fno-common -fstack-protector-strong -Isrc \
 	-D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' -DBERTH_LIBEXECDIR='"$(LIBEXECDIR)"' \
 	-DBERTH_DATADIR='"$(DATADIR)"' -DBERTH_SYSCONFDIR='"$(SYSCONFDIR)"' \
@@ -79,7 +79,7 @@ $(BUILD)/berth-unpack: $(BUILD)/src/helper/berth-unpack.o $(call lib,helper) $(c
 	$(call link,-ltar -lz -lzstd -llzma -lyaml -lcjson -lnettle)
 
 # ---- unit tests: tests/unit/test_X.c, cmocka, one program each
-TEST_LIBS := -luv -lcjson -lmicrohttpd -lwslay -lnettle -linih -lhttp_parser -lsmartcols -lyaml -ltar -lz -lzstd -llzma
+TEST_LIBS := -luv -lcjson -lmicrohttpd -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))
 	@mkdir -p $(@D)
