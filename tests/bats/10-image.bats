@@ -36,6 +36,7 @@ refuses() {
 	wait_for 10 nothing staging # a client that went away in the test before
 	before=$(find "$BERTH_TEST_ROOT/images" -maxdepth 2 | sort)
 	refused 1 "$2" image import "$1"
+	wait_for 10 nothing staging
 	assert "$(find "$BERTH_TEST_ROOT/images" -maxdepth 2 | sort)" = "$before" "image store after a refusal"
 }
 
@@ -216,7 +217,8 @@ broken_server() {
 	chmod +x "$BATS_TEST_TMPDIR/server"
 	socat "UNIX-LISTEN:$BATS_TEST_TMPDIR/s,fork" "EXEC:$BATS_TEST_TMPDIR/server $1" 3>&- &
 	SERVER=$!
-	wait_for 5 test -S "$BATS_TEST_TMPDIR/s"
+	listening() { socat -u OPEN:/dev/null "UNIX-CONNECT:$BATS_TEST_TMPDIR/s" 2>/dev/null; } # the file is there before
+	wait_for 10 listening
 }
 
 @test "a download that breaks off leaves no file" {

@@ -62,6 +62,7 @@ staging_empty() {
 # refuses ARCHIVE MESSAGE: and the store is as before.
 refuses() {
 	local before
+	wait_for 5 staging_empty
 	before=$(find "$BERTH_TEST_ROOT/images" -maxdepth 2 | sort)
 	refused 1 "$2" image import "$1"
 	wait_for 5 staging_empty || die "FAIL: staging: $(ls -A "$BERTH_TEST_ROOT/images/.staging")"
@@ -129,8 +130,7 @@ refuses() {
 	pid=$!
 	exec 9>"$BATS_TEST_TMPDIR/feed"
 	reader_of() { pgrep -P "$pid" -x berth-unpack; }
-	wait_for 5 reader_of
-	no_privileges() { grep -q '^NoNewPrivs:.1' "/proc/$(reader_of)/status"; }
+	no_privileges() { [[ $(cat "/proc/$(reader_of)/status" 2>/dev/null) =~ NoNewPrivs:[[:space:]]1 ]]; } # the last step
 	wait_for 5 no_privileges
 	status=$(cat "/proc/$(reader_of)/status")
 	contains "$status" $'Uid:\t65534\t65534\t65534\t65534'
@@ -236,9 +236,10 @@ hold_unpacker() { # in the middle of its work
 	"$BERTH" image import "$image" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	pid=$!
 	wait_for 10 hold_unpacker
-	api GET '/1.0/operations?recursion=1'
-	id=$(grep -o '"id":"[^"]*"' <<<"$body" | head -n 1 | cut -d'"' -f4)
+	# those that have ended are listed for a while, too
+	id=$("$BERTH" operation list -f json | jq -r '.[] | select(.status_code == 103) | .id')
 	api DELETE "/1.0/operations/$id"
+	assert "$http" = 200
 	wait $pid && die "FAIL: the import succeeded"
 	contains "$(cat "$BATS_TEST_TMPDIR/out")" "cancelled"
 	wait_for 10 not_unpacking

@@ -53,6 +53,7 @@ leaves_nothing() {
 	run_berth start "$c"
 	assert "$(state_of "$c")" = RUNNING
 	refused 1 "running" delete "$c"
+	wait_init "$c"
 	run_berth stop "$c"
 	assert "$(state_of "$c")" = STOPPED
 	run_berth delete "$c"
@@ -398,12 +399,12 @@ own_view() { # NAME
 	for i in $(seq 50); do
 		names+=("$(name "m$i")")
 	done
-	printf '%s\n' "${names[@]}" | BERTH_TEST_TIMEOUT=300 xargs -P 50 -I{} timeout 300 "$BERTH" launch bb {} >/dev/null
+	printf '%s\n' "${names[@]}" | xargs -P 50 -I{} timeout 600 "$BERTH" launch bb {} >/dev/null
 	run_berth list status=running -c n -f csv
 	assert "$(wc -l <<<"$output")" -eq 50
-	BERTH_TEST_TIMEOUT=300 run_berth delete -f "${names[@]}"
-	assert "$(leaked_veths)" = ""
-	assert "$(leaked_mounts)" = ""
+	BERTH_TEST_TIMEOUT=600 run_berth delete -f "${names[@]}"
+	wait_for 10 nothing leaked_veths || die "FAIL: veths: $(leaked_veths)"
+	wait_for 10 nothing leaked_mounts || die "FAIL: mounts: $(leaked_mounts)"
 }
 
 @test "an ephemeral one that ended while berthd was down is deleted when it returns" {

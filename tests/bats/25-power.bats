@@ -131,13 +131,17 @@ monitors() { # of NAME, and an init that is not yet one; pgrep sees blanks after
 	pgrep -f "^\[lxc monitor\] $(LXCPATH) $1 *\$"
 }
 
+cgroups_of() {
+	find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null
+}
+
 # What a start of NAME that was given up must not leave; the next one works.
 stopped_cleanly() {
 	assert "$(state_of "$1")" = STOPPED
-	assert "$(leaked_mounts)" = ""
-	assert "$(find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null)" = ""
+	wait_for 5 nothing leaked_mounts || die "FAIL: mounts: $(leaked_mounts)"
+	wait_for 5 nothing cgroups_of "$1" || die "FAIL: cgroups: $(cgroups_of "$1")"
 	wait_for 10 nothing leaked_veths || die "FAIL: veths: $(leaked_veths)"
-	assert "$(monitors "$1")" = ""
+	wait_for 5 nothing monitors "$1" || die "FAIL: monitor processes: $(monitors "$1")"
 	assert "$(find "$BERTH_TEST_ROOT/run" -name "$1*")" = ""
 	assert "$(config_value "$1" volatile.last_state.power)" != RUNNING
 	run_berth config unset "$1" raw.lxc

@@ -91,7 +91,7 @@ privileges_work() {
 	# capabilities: a raw socket, as other sockets are not for nobody
 	in_container "$1" sh -c 'echo 1 0 >/proc/sys/net/ipv4/ping_group_range'
 	in_container "$1" python3 -c 'import os; os.getxattr("/bin/ping", "security.capability")'
-	lxc attach "$1" -u 65534 -g 65534 -- ping -q -c 1 -W 5 127.0.0.1
+	lxc attach "$1" -u 65534 -g 65534 -- ping -q -c 1 -W 60 127.0.0.1
 }
 
 @test "image info: what the archive says of itself" {
@@ -123,7 +123,7 @@ privileges_work() {
 		multi_user "$c"
 		wait_for 30 has_address "$c" || die "FAIL: '$c' got no address by DHCP"
 		assert "$(in_container "$c" hostname)" = "$c"
-		in_container "$c" ping -q -c 1 -W 5 "$BERTH_TEST_SUBNET.1"
+		in_container "$c" ping -q -c 1 -W 60 "$BERTH_TEST_SUBNET.1"
 	done
 	grep -q " $(name over) " "$BERTH_TEST_ROOT/leases"
 }
@@ -185,7 +185,7 @@ privileges_work() {
 	c=$(name over)
 	need "$c"
 	leave_traces "$c"
-	run_berth stop "$c" --timeout 60
+	run_berth stop "$c" --timeout 240
 	assert "$(state_of "$c")" = STOPPED
 	assert "$(mounts_of "$c")" = 0
 	[[ -e $BERTH_TEST_ROOT/lxc/$c/upper/root/ended ]] || die "FAIL: the units of '$c' were not stopped"
@@ -270,7 +270,7 @@ privileges_work() {
 	assert "$(state_of "$c")" = RUNNING
 	assert "$(in_container "$c" hostname)" = "$c"
 	wait_for 30 has_address "$c"
-	lxc stop "$c" -t 60 --nokill
+	lxc stop "$c" -t 240 --nokill
 	wait_for 10 is_state "$c" STOPPED
 	wait_for 10 unmounted "$c"
 	run_berth start "$c"
@@ -278,7 +278,7 @@ privileges_work() {
 	lxc stop "$c" -k
 	daemon_start
 	assert "$(state_of "$c")" = STOPPED
-	unmounted "$c"
+	wait_for 10 unmounted "$c"
 	run_berth delete "$c"
 }
 

@@ -84,7 +84,7 @@ setup() {
 @test "nothing runs on after the client was killed" {
 	"$BERTH" exec "$C" -- sleep 4242 </dev/null >/dev/null 2>&1 3>&- &
 	local pid=$!
-	wait_for 10 eval "in_container '$C' pidof sleep >/dev/null"
+	wait_for 10 eval "in_container '$C' sh -c 'ps | grep -q [4]242'"
 	kill -TERM "$pid"
 	wait "$pid" || true
 	wait_for 10 eval "! in_container '$C' sh -c 'ps | grep -q [4]242'"

@@ -7,7 +7,7 @@ load helpers
 # raw TEXT: sends bytes to the socket, prints the answer's first line ("closed" when there is none).
 raw() {
 	local first
-	first=$(printf '%b' "$1" | timeout 10 socat -t 5 - "UNIX-CONNECT:$BERTH_SOCKET" 2>/dev/null | head -n 1 | tr -d '\r')
+	first=$(printf '%b' "$1" | timeout 120 socat -t 60 - "UNIX-CONNECT:$BERTH_SOCKET" 2>/dev/null | head -n 1 | tr -d '\r')
 	echo "${first:-closed}"
 }
 
@@ -71,7 +71,7 @@ alive() {
 	assert "$(field .operation)" = "/1.0/operations/$id"
 	contains "$headers" "ocation: /1.0/operations/$id"
 	assert "$(field '.metadata.resources.instances[0]')" = "/1.0/instances/$c"
-	api GET "/1.0/operations/$id/wait?timeout=30"
+	api GET "/1.0/operations/$id/wait?timeout=200"
 	assert "$(field .metadata.status)" = Success
 	assert "$(field .metadata.status_code)" = 200
 	assert "$(field .metadata.err)" = ""
@@ -93,7 +93,7 @@ alive() {
 	assert "$http" != 200
 	contains "$(field .error)" "Invalid filter"
 
-	api PUT "/1.0/instances/$c/state" '{"action":"start","timeout":30}'
+	api PUT "/1.0/instances/$c/state" '{"action":"start","timeout":200}'
 	id=$(field .metadata.id)
 	api GET "/1.0/operations/$id/wait"
 	assert "$(field .metadata.status)" = Success
@@ -213,22 +213,36 @@ alive() {
 }
 
 @test "operations: list by status, missing, cancel of a finished one" {
-	local id
+	local id c
+	c=$(name op)
 	api GET /1.0/operations/00000000-0000-0000-0000-000000000000
 	assert "$http" = 404
 	assert "$(field .error)" = "Operation not found"
-	run_berth init bb "$(name op)"
-	run_berth operation list -f json
-	id=$(jq -r 'max_by(.created_at).id' <<<"$output") # the newest: it is kept for 5 s
-	api DELETE "/1.0/operations/$id"
-	assert "$http" = 400
-	assert "$(field .error)" = "Only running operations can be cancelled"
+	launch "$c" -c raw.lxc='lxc.signal.halt = SIGWINCH'
+	# one that lasts: the container does not listen
+	api PUT "/1.0/instances/$c/state" '{"action":"stop","timeout":-1}'
+	id=$(field .metadata.id)
 	run_berth operation show "$id"
 	contains "$output" "id: $id"
 	run_berth operation list
 	contains "$output" "| TASK "
+	contains "$output" "$id"
+	# one that has ended is kept for 5 s: only one request between
+	wait_for 10 listed_as "$id" 103
+	api DELETE "/1.0/operations/$id"
+	assert "$http" = 200
+	wait_for 10 cannot_be_cancelled "$id"
 	refused 1 "Operation not found" operation delete 00000000-0000-0000-0000-000000000000
-	run_berth delete "$(name op)"
+	run_berth delete -f "$c"
+}
+
+listed_as() { # ID STATUS-CODE
+	api GET "/1.0/operations/$1" && [[ $(field .metadata.status_code) == "$2" ]]
+}
+
+cannot_be_cancelled() { # ID
+	api DELETE "/1.0/operations/$1"
+	[[ $http == 400 && $(field .error) == "Only running operations can be cancelled" ]]
 }
 
 @test "query: pretty JSON, --raw, --wait, errors" {
@@ -257,6 +271,7 @@ alive() {
 	run_berth stop -f "$c"
 	run_berth delete "$c"
 	wait_for 10 grep -q instance-deleted "$BATS_TEST_TMPDIR/ev"
+	wait_for 10 grep -q instance-deleted "$BATS_TEST_TMPDIR/pretty"
 	kill "$pid" "$pid2"
 	assert "$(jq -r --arg s "/1.0/instances/$c" 'select(.metadata.source == $s) | .metadata.action' "$BATS_TEST_TMPDIR/ev" | uniq | tr '\n' ' ')" = \
 		"instance-created instance-started instance-stopped instance-deleted "
@@ -293,10 +308,14 @@ alive() {
 }
 
 @test "a client that leaves in the middle of an upload" {
-	head -c 100000 /dev/urandom |
-		timeout 1 curl -s --unix-socket "$BERTH_SOCKET" -X POST -H 'Content-Type: application/octet-stream' \
-			-H 'Transfer-Encoding: chunked' --limit-rate 10k -T - http://unix.socket/1.0/images >/dev/null || true
-	wait_for 10 eval '[[ -z $(ls -A "$BERTH_TEST_ROOT/images/.staging" 2>/dev/null) ]]'
+	local pid
+	head -c 10000000 /dev/urandom >"$BATS_TEST_TMPDIR/upload"
+	curl -s --unix-socket "$BERTH_SOCKET" -X POST -H 'Content-Type: application/octet-stream' -H 'Transfer-Encoding: chunked' \
+		--limit-rate 10k -T "$BATS_TEST_TMPDIR/upload" http://unix.socket/1.0/images >/dev/null 3>&- &
+	pid=$!
+	wait_for 10 eval '[[ -n $(ls -A "$BERTH_TEST_ROOT/images/.staging") ]]'
+	kill "$pid"
+	wait_for 10 eval '[[ -z $(ls -A "$BERTH_TEST_ROOT/images/.staging") ]]'
 	alive
 }
 

@@ -6,7 +6,8 @@
 #
 # A file may set BERTH_TEST_SETTINGS (more lines of berth.conf), and define setup_file_more and teardown_file_more.
 # A file needs: `load helpers`, and as last test `@test "nothing is left behind" { leak_check; }`.
-# Environment: BERTH_BUILD (build), BERTH_TEST_CACHE (where the image is kept), BERTH_TEST_KEEP=1 (keep the folder);
+# Environment: BERTH_BUILD (build), BERTH_TEST_CACHE (where the image is kept), BERTH_TEST_KEEP=1 (keep the folder),
+# BERTH_TEST_PATIENCE (deadlines are multiplied by it), BERTH_TEST_TIMEOUT (seconds that one command may take);
 # set by a file: BERTH_TEST_LOGS (where berthd's log goes; the test's folder).
 
 bats_require_minimum_version 1.5.0
@@ -26,9 +27,13 @@ unset EDITOR VISUAL
 
 # ---- time
 
-# wait_for SECONDS COMMAND…: polls until the command succeeds; fails at the deadline.
+# Deadlines are meant for a machine like ours; a slower one, or a busy one, gets this many times as long.
+PATIENCE=${BERTH_TEST_PATIENCE:-8}
+
+# wait_for SECONDS COMMAND…: polls until the command succeeds; fails at the deadline, PATIENCE times SECONDS from now.
+# The condition must not be true from before.
 wait_for() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * PATIENCE))
 	shift
 	until "$@"; do
 		((SECONDS < deadline)) || return 1
@@ -72,7 +77,7 @@ run_berth() {
 		shift
 		;;
 	esac
-	run --separate-stderr timeout --foreground -k 5 "${BERTH_TEST_TIMEOUT:-60}" "$BERTH" "$@"
+	run --separate-stderr timeout --foreground -k 5 "${BERTH_TEST_TIMEOUT:-300}" "$BERTH" "$@"
 	printf '$ berth %s\n' "$*" >&2
 	[[ -z $output ]] || printf '%s\n' "$output" >&2
 	# shellcheck disable=SC2154
@@ -92,7 +97,7 @@ refused() {
 # api METHOD PATH [JSON]: one raw request; the status in $http, headers in $headers, the body in $body.
 api() {
 	local method=$1 path=$2
-	local arguments=(-sS --max-time 60 --unix-socket "$BERTH_SOCKET" -X "$method" -D "$BATS_TEST_TMPDIR/headers"
+	local arguments=(-sS --max-time 300 --unix-socket "$BERTH_SOCKET" -X "$method" -D "$BATS_TEST_TMPDIR/headers"
 		-o "$BATS_TEST_TMPDIR/body" -w '%{http_code}')
 	if (($# > 2)); then
 		printf '%s' "$3" >"$BATS_TEST_TMPDIR/request"
@@ -123,7 +128,19 @@ is_state() {
 in_container() {
 	local name=$1
 	shift
-	timeout --foreground -k 5 60 "$BERTH" exec "$name" -- "$@" </dev/null
+	timeout --foreground -k 5 300 "$BERTH" exec "$name" -- "$@" </dev/null
+}
+
+# Has init come so far that it takes signals? A shutdown or a reboot that comes earlier is lost.
+init_listens() { # NAME [LXCPATH]
+	local pid
+	pid=$(lxc-info -P "${2:-$BERTH_TEST_ROOT/lxc}" -n "$1" -pH 2>/dev/null)
+	[[ -n $pid && $(cat "/proc/$pid/comm" 2>/dev/null) == init ]] &&
+		grep -q '^Sig\(Cgt\|Blk\):[[:space:]]*0*[1-9a-f]' "/proc/$pid/status" 2>/dev/null
+}
+
+wait_init() {
+	wait_for 10 init_listens "$@" || die "FAIL: the init of '$1' takes no signals"
 }
 
 # The file of a container's cgroup, wherever the hierarchy has it.
@@ -233,6 +250,14 @@ dhcp_start() {
 	wait_for 5 test -s "$BERTH_TEST_ROOT/dnsmasq.pid"
 }
 
+# host-init changes what all of a machine share: one test at a time, until it ends. What goes on running must not
+# inherit the lock: 8>&-
+host_lock() {
+	mkdir -p "$BERTH_TEST_CACHE"
+	exec 8>"$BERTH_TEST_CACHE/host.lock"
+	flock 8
+}
+
 # ---- the image
 
 # Built once, kept between runs; made anew when its recipe changed. Prints the path.
@@ -273,8 +298,24 @@ delete_instances() {
 	local name
 	process_alive "$(daemon_pid)" || daemon_start || return
 	for name in $("$BERTH" list -c n -f csv 2>/dev/null); do
-		timeout -k 5 60 "$BERTH" delete -f "$name" </dev/null >/dev/null || echo "'$name' cannot be deleted"
+		timeout -k 5 300 "$BERTH" delete -f "$name" </dev/null >/dev/null || echo "'$name' cannot be deleted"
 	done
+}
+
+# After a test that failed: without it, each of those that follow would fail for want of the daemon or the image.
+teardown() {
+	restore_after_failure
+}
+
+restore_after_failure() {
+	[[ -z ${BATS_TEST_COMPLETED:-} && -n ${BERTH_TEST_ROOT:-} && ! -e $BERTH_TEST_ROOT/checked ]] || return 0
+	daemon_stop || true
+	BERTH_FAULT='' daemon_start || return 0
+	image_restore
+}
+
+image_restore() {
+	"$BERTH" image show bb >/dev/null 2>&1 || "$BERTH" image import "$BUSYBOX_IMAGE" --alias bb >&2 </dev/null || true
 }
 
 # Ends what is left by force, whatever happened before.
@@ -340,10 +381,11 @@ leaked_folders() {
 
 leaked_processes() {
 	local pid
+	# lxc-monitord is LXC's own and ends half a minute after the last lxc-monitor
 	for pid in $(pgrep -f -- "$BERTH_TEST_ROOT/"); do
 		[[ $pid == "$$" || $pid == "$(daemon_pid)" || $pid == "$BASHPID" ]] && continue
 		[[ $(ps -o ppid= -p "$pid" | tr -d ' ') == "$(daemon_pid)" ]] && continue # its lxc-monitor
-		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -v -e dnsmasq -e bats
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -v -e dnsmasq -e lxc-monitord
 	done
 }
 

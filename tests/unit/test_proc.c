@@ -388,7 +388,7 @@ static void test_timeout_ends_the_group(void **state)
 	/* the grandchild ignores SIGTERM and keeps the pipe: it must not outlive the timeout */
 	struct proc_spec spec = spec_for(run, SH("(trap '' TERM; echo ready; exec sleep 1000) & wait"));
 
-	spec.timeout_ms = 100;
+	spec.timeout_ms = 2000; /* until then it must have said so */
 	run_spec(run, &spec);
 	assert_true(run->result.timed_out);
 	assert_int_equal(run->result.signal, SIGTERM);
