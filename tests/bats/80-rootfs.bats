@@ -45,7 +45,7 @@ mount_count() {
 rfs() { # [RC] ARGUMENTS…
 	local rc=0
 	[[ $1 =~ ^[0-9]$ ]] && rc=$1 && shift
-	run --separate-stderr timeout 30 "$RFS" "$@"
+	run --separate-stderr timeout 300 "$RFS" "$@"
 	printf '$ berth-rootfs %s\n%s\n%s\n' "$*" "$output" "$stderr" >&2
 	[[ $status == "$rc" ]] || die "FAIL: exit status $status, expected $rc"
 }
@@ -75,7 +75,7 @@ container() {
 lxc() { # TOOL NAME ARGUMENTS…
 	local tool=$1 name=$2
 	shift 2
-	timeout -k 5 60 "lxc-$tool" -P "$ROOT/lxc" -n "$name" "$@" 3>&-
+	timeout -k 5 300 "lxc-$tool" -P "$ROOT/lxc" -n "$name" "$@" 3>&-
 }
 
 start() {
@@ -263,11 +263,12 @@ is_stopped() {
 	wait_for 10 is_running "$C"
 	assert "$(lxc attach "$C" -- cat /root/file)" = kept
 	assert "$(mount_count)" -eq 1
-	lxc stop "$C" --nokill -t 20
-	assert "$(mount_count)" -eq 0 "after a clean stop"
+	wait_init "$C" "$ROOT/lxc"
+	lxc stop "$C" --nokill -t 120
+	wait_for 5 nothing mounts || die "FAIL: mounted after a clean stop: $(mounts)"
 	start "$C"
 	lxc stop "$C" -k
-	assert "$(mount_count)" -eq 0 "after a kill"
+	wait_for 5 nothing mounts || die "FAIL: mounted after a kill: $(mounts)"
 }
 
 @test "a killed monitor leaks the mount, and the next start uses or repairs it" {
@@ -283,7 +284,7 @@ is_stopped() {
 	start "$C"
 	assert "$(lxc attach "$C" -- stat -c %u /bin/busybox)" = 0
 	lxc stop "$C" -k
-	assert "$(mount_count)" -eq 0
+	wait_for 5 nothing mounts || die "FAIL: mounted: $(mounts)"
 }
 
 @test "the fresh image: SIGPWR halts it, SIGINT reboots it" {
@@ -291,12 +292,14 @@ is_stopped() {
 	start "$C"
 	local pid
 	pid=$(init_of "$C")
-	lxc stop "$C" -r -t 20
+	wait_init "$C" "$ROOT/lxc"
+	lxc stop "$C" -r -t 120
 	rebooted() { local now; now=$(init_of "$C") && [[ -n $now && $now != "$pid" ]]; }
 	wait_for 20 rebooted
+	wait_init "$C" "$ROOT/lxc"
 	lxc attach "$C" -- sh -c 'grep -q "^root:\*:" /etc/shadow && [ "$(cat /proc/1/comm)" = init ]'
-	lxc stop "$C" --nokill -t 20
-	is_stopped "$C"
+	lxc stop "$C" --nokill -t 120
+	wait_for 5 is_stopped "$C"
 }
 
 @test "live mounts: owners shifted, read-only stays read-only, files and folders are made by the container's root" {
@@ -375,7 +378,7 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	lxc attach "$C" -- touch /mnt/a/x
 	[[ -e $D/src/x ]]
 	lxc stop "$C" -k
-	assert "$(mount_count)" -eq 0
+	wait_for 5 nothing mounts || die "FAIL: mounted: $(mounts)"
 }
 
 @test "a copy keeps everything and shifts every id" {
@@ -528,54 +531,62 @@ same_tree() { # OVERLAY COPY BASE: the copy's ids lie BASE below the overlay's
 	assert "$(tar tvzf "$D/1.tar.gz" | grep -c '^[cb]')" -eq 0
 }
 
+hi() {
+	"$REPO/scripts/host-init" "$@" 3>&- 8>&-
+}
+
 @test "host-init: twice is once, two side by side, undo takes everything back" {
-	local n=$((RANDOM % 200 + 20)) before subnet1 subnet2 hi=$REPO/scripts/host-init
+	local n=$((RANDOM % 200 + 20)) before subnet1 subnet2 alone=
 	subnet1=10.233.$n.0/24 subnet2=10.234.$n.0/24
+	host_lock
+	[[ -d /run/berth-host-init ]] || alone=yes
 	before=$(cat /etc/subuid /etc/subgid /proc/sys/net/ipv4/ip_forward; nft list tables)
-	"$hi" --root "$D/a" --bridge "ha$n" --subnet $subnet1 --dry-run 3>&-
+	hi --root "$D/a" --bridge "ha$n" --subnet $subnet1 --dry-run
 	[[ ! -e $D/a && ! -e /sys/class/net/ha$n ]]
-	"$hi" --root "$D/a" --bridge "ha$n" --subnet $subnet1 3>&-
-	"$hi" --root "$D/a" --bridge "ha$n" --subnet $subnet1 3>&-
-	"$hi" --root "$D/b" --bridge "hb$n" --subnet $subnet2 3>&-
+	hi --root "$D/a" --bridge "ha$n" --subnet $subnet1
+	hi --root "$D/a" --bridge "ha$n" --subnet $subnet1
+	hi --root "$D/b" --bridge "hb$n" --subnet $subnet2
 	assert "$(cat /proc/sys/net/ipv4/ip_forward)" = 1
 	grep -q '^root:' /etc/subuid
 	contains "$(nft list table inet "berth_ha$n")" masquerade
-	assert "$(pgrep -fc -- "--pid-file=$D/a/dnsmasq.pid")" = 1
-	run "$hi" --root "$D/c" --bridge "hc$n" --subnet $subnet1 3>&-
+	one_dnsmasq() { [[ $(pgrep -fc -- "--pid-file=$D/a/dnsmasq.pid") == 1 ]]; } # it forks to get into the background
+	wait_for 5 one_dnsmasq
+	run hi --root "$D/c" --bridge "hc$n" --subnet $subnet1
 	assert "$status" -ne 0
 	contains "$output" "is in use"
-	run "$hi" --root "$D/c" --bridge "ha$n" --subnet 10.235.$n.0/24 3>&-
+	run hi --root "$D/c" --bridge "ha$n" --subnet 10.235.$n.0/24
 	assert "$status" -ne 0
 	contains "$output" "was not made for"
 	for bad in 10.1.2.3 10.1.2.3/24 10.1.0.0/8 300.1.1.0/24 10.1.1.0/30 x/24 10..1.0/24; do
-		run "$hi" --root "$D/c" --bridge "hc$n" --subnet $bad 3>&-
+		run hi --root "$D/c" --bridge "hc$n" --subnet $bad
 		assert "$status" -ne 0 "subnet $bad"
 	done
-	"$hi" --root "$D/c" --undo
-	"$hi" --root "$D/a" --undo
-	"$hi" --root "$D/a" --undo
+	hi --root "$D/c" --undo
+	hi --root "$D/a" --undo
+	hi --root "$D/a" --undo
 	[[ ! -e /sys/class/net/ha$n && -e /sys/class/net/hb$n ]]
 	assert "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 "the other one still needs it"
-	"$hi" --root "$D/b" --undo
+	hi --root "$D/b" --undo
 	[[ ! -e /sys/class/net/hb$n ]]
-	run pgrep -f -- "--pid-file=$D/"
-	assert "$status" -ne 0 "a dnsmasq stays behind: $output"
+	dnsmasqs() { pgrep -af -- "--pid-file=$D/"; }
+	wait_for 5 nothing dnsmasqs || die "FAIL: a dnsmasq stays behind: $(dnsmasqs)"
 	run grep -rls "^$D/" /run/berth-host-init
 	assert "$output" = "" "what host-init remembers of who is set up"
-	if [[ ! -d /run/berth-host-init ]]; then # nobody else is set up
+	if [[ $alone && ! -d /run/berth-host-init ]]; then # nobody else was, or is, set up
 		assert "$(cat /etc/subuid /etc/subgid /proc/sys/net/ipv4/ip_forward; nft list tables)" = "$before"
 	fi
 }
 
 @test "host-init: a root deleted without undo is in nobody's way" {
-	local n=$((RANDOM % 200 + 20)) hi=$REPO/scripts/host-init
-	"$hi" --root "$D/gone" --bridge "hg$n" --subnet 10.236.$n.0/24 --no-dhcp
+	local n=$((RANDOM % 200 + 20))
+	host_lock
+	hi --root "$D/gone" --bridge "hg$n" --subnet 10.236.$n.0/24 --no-dhcp
 	ip link delete "hg$n"
 	nft delete table inet "berth_hg$n"
 	mv "$D/gone/host-init.state" "$D/notes"
-	"$hi" --root "$D/a" --bridge "ha$n" --subnet 10.237.$n.0/24 --no-dhcp
+	hi --root "$D/a" --bridge "ha$n" --subnet 10.237.$n.0/24 --no-dhcp
 	grep -h -e ^sysctl -e ^line "$D/notes" >>"$D/a/host-init.state" || true
-	"$hi" --root "$D/a" --undo
+	hi --root "$D/a" --undo
 	run grep -rls "^$D/" /run/berth-host-init
 	assert "$output" = ""
 	[[ ! -e $D/a/host-init.state ]]

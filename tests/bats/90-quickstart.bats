@@ -20,7 +20,7 @@ teardown_file() {
 }
 
 quickstart() {
-	run timeout -k 5 300 "$REPO/scripts/quickstart" "$ROOT/run" 3>&- 4>&-
+	run timeout -k 5 1200 "$REPO/scripts/quickstart" "$ROOT/run" 3>&- 4>&- 8>&-
 	printf '%s\n' "$output" >&2
 	assert "$status" -eq 0 "quickstart"
 	contains "$output" "Linux $NAME "
@@ -46,8 +46,9 @@ no_traces() {
 }
 
 @test "from nothing to a running container with an address, twice, and what was killed comes back" {
-	quickstart
 	local pid
+	host_lock
+	quickstart
 	pid=$(cat "$ROOT/run/berthd.pid")
 	quickstart
 	assert "$(cat "$ROOT/run/berthd.pid")" = "$pid" "the same daemon"
@@ -60,7 +61,7 @@ no_traces() {
 	quickstart
 	assert "$(berth list -c ns -f csv)" = "$NAME,RUNNING"
 	BRIDGE=$(cut -d' ' -f1 "$ROOT/run/network")
-	run timeout 120 "$REPO/scripts/quickstart-down" "$ROOT/run"
+	run timeout 600 "$REPO/scripts/quickstart-down" "$ROOT/run"
 	printf '%s\n' "$output" >&2
 	assert "$status" -eq 0
 	wait_for 10 no_traces || die "FAIL: left: $(traces)"
@@ -69,15 +70,18 @@ no_traces() {
 
 @test "quickstart-down without a daemon to ask; in a folder that others may not enter" {
 	mkdir -m 700 "$ROOT/closed"
-	local real
-	run timeout -k 5 300 "$REPO/scripts/quickstart" "$ROOT/closed/run" 3>&- 4>&-
+	local real pid
+	host_lock
+	run timeout -k 5 1200 "$REPO/scripts/quickstart" "$ROOT/closed/run" 3>&- 4>&- 8>&-
 	printf '%s\n' "$output" >&2
 	assert "$status" -eq 0
 	real=$(realpath "$ROOT/closed/run")
 	contains "$real" /var/lib/berth-quickstart-
 	BRIDGE=$(cut -d' ' -f1 "$real/network")
-	kill -KILL "$(cat "$real/berthd.pid")"
-	run timeout 120 "$REPO/scripts/quickstart-down" "$ROOT/closed/run"
+	pid=$(cat "$real/berthd.pid")
+	kill -KILL "$pid"
+	wait_for 10 process_gone "$pid"
+	run timeout 600 "$REPO/scripts/quickstart-down" "$ROOT/closed/run"
 	printf '%s\n' "$output" >&2
 	assert "$status" -eq 0
 	[[ ! -e $real && ! -L $ROOT/closed/run && ! -e /sys/class/net/$BRIDGE ]]
