@@ -9,8 +9,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "instance/instance.h"
+#include "lxc/active.h"
+#include "model/settings.h"
 
-/* A container that reboots is stopped for a moment too: an ephemeral one gets this long to come back. */
+/*
+ * A container that reboots is stopped for a moment too: an ephemeral one gets this long to come back, and as
+ * long as LXC's monitor process is there, which runs through a reboot and ends soon after any other stop.
+ */
 #define REAP_AFTER_MS 2000
 
 struct reap {
@@ -40,6 +45,9 @@ static void reap_cb(uv_timer_t *timer)
 	const struct instance *inst = r->b->registry != NULL ? registry_get(r->b->registry, r->name) : NULL;
 	struct error err = ERROR_INIT;
 
+	if (inst != NULL && inst->state == LXC_STOPPED &&
+	    lxc_monitor_process(r->b->settings->system_path, r->name) > 0)
+		return; /* looks again */
 	/* delete checks again, under the lock, that it does not run */
 	if (inst != NULL && strcmp(uuid_of(inst), r->uuid) == 0 && inst->state == LXC_STOPPED &&
 	    json_bool(inst->desired, "ephemeral", false) &&
@@ -57,7 +65,7 @@ static void reap_later(struct berthd *b, const struct instance *inst)
 	r->uuid = mem_strdup(uuid_of(inst));
 	r->timer.data = r;
 	uv_timer_init(b->loop, &r->timer);
-	uv_timer_start(&r->timer, reap_cb, REAP_AFTER_MS, 0);
+	uv_timer_start(&r->timer, reap_cb, REAP_AFTER_MS, REAP_AFTER_MS);
 	uv_unref((uv_handle_t *)&r->timer);
 }
 
