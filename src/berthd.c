@@ -184,6 +184,7 @@ static void listen_now(struct daemon *d)
 	log_info("berthd " BERTH_VERSION " ready on '%s': %zu instances", d->b.settings->socket,
 		 registry_count(d->b.registry));
 	notify_ready();
+	instance_bring_in_line(&d->b);
 	instance_autostart(&d->b);
 }
 

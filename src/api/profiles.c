@@ -130,6 +130,7 @@ static int replace(struct berthd *b, const char *name, const cJSON *profile, str
 	if (config_validate(cJSON_GetObjectItemCaseSensitive(profile, "config"), b->probe, err) < 0 ||
 	    devices_validate(cJSON_GetObjectItemCaseSensitive(profile, "devices"), err) < 0 ||
 	    instance_profile_check(b, name, profile, err) < 0 ||
+	    instance_profile_changing(b, name, err) < 0 ||
 	    profile_put(b->profiles, name, profile, err) < 0)
 		return -1;
 	instance_profile_changed(b, name);

@@ -48,6 +48,8 @@ struct op *instance_delete(struct berthd *b, const char *name, bool force, struc
 struct op *instance_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err);
 struct op *instance_rename(struct berthd *b, const char *name, const char *new_name, struct error *err);
 
+/* Running instances that have not, or not for certain, what their configuration says: berthd was killed meanwhile. */
+void instance_bring_in_line(struct berthd *b);
 /* boot.autostart: once per boot of the host, by priority. */
 void instance_autostart(struct berthd *b);
 void instance_autostart_stop(struct berthd *b); /* no more of it: berthd ends */

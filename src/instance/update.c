@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "instance/applied.h"
 #include "instance/work.h"
 #include "model/key_types.h"
 #include "model/profile.h"
@@ -230,112 +231,6 @@ static enum op_result step_unwrite(struct op *op, struct error *err)
 	return put(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
-/* ---- live: a change the kernel refuses is not an error of the update, it waits for the restart */
-
-static void move_to_pending(struct work *w, const char *name, const char *why)
-{
-	cJSON *applied = json_arr(w->scratch, "applied"), *item, *next;
-	AUTO_FREE char *text = mem_printf("%s: %s", name, why);
-
-	for (item = applied->child; item != NULL; item = next) {
-		next = item->next;
-		if (cJSON_IsString(item) && strcmp(item->valuestring, name) == 0)
-			cJSON_Delete(cJSON_DetachItemViaPointer(applied, item));
-	}
-	cJSON_AddItemToArray(json_arr(w->scratch, "pending"), cJSON_CreateString(name));
-	cJSON_AddItemToArray(json_arr(w->scratch, "warnings"), cJSON_CreateString(text));
-}
-
-static enum op_result next_command(struct op *op, struct error *err);
-
-static enum op_result command_done(struct op *op, const struct proc_result *result, struct error *err)
-{
-	struct work *w = op_data(op);
-	cJSON *commands = json_arr(w->scratch, "commands");
-	cJSON *command = cJSON_GetArrayItem(commands, 0);
-	struct error failed = ERROR_INIT;
-
-	if (proc_check(json_str_or(json_arr(command, "argv"), "", "live change"), result, &failed) < 0)
-		move_to_pending(w, json_str_or(command, "device", "?"), failed.msg);
-	cJSON_DeleteItemFromArray(commands, 0);
-	return next_command(op, err);
-}
-
-static enum op_result finish_live(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-	struct instance *inst = registry_find(w->b->registry, w->name, err);
-	cJSON *pending = json_arr(w->scratch, "pending");
-	const cJSON *warning;
-
-	if (inst == NULL)
-		return OP_FAIL;
-	op_metadata_set(op, "applied", cJSON_Duplicate(json_arr(w->scratch, "applied"), true));
-	op_metadata_set(op, "pending", cJSON_Duplicate(pending, true));
-	op_metadata_set(op, "warnings", cJSON_Duplicate(json_arr(w->scratch, "warnings"), true));
-	cJSON_ArrayForEach(warning, json_arr(w->scratch, "warnings"))
-		log_warning("instance '%s': not changed live: %s", w->name, warning->valuestring);
-	if (cJSON_GetArraySize(pending) == 0 && cJSON_GetArraySize(json_arr(inst->desired, "pending")) == 0)
-		return OP_DONE;
-	json_set(inst->desired, "pending", cJSON_Duplicate(pending, true));
-	return registry_save(w->b->registry, inst, JSON_DURABLE, err) < 0 ? OP_FAIL : OP_DONE;
-}
-
-static enum op_result next_command(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-
-	for (;;) {
-		const cJSON *command = cJSON_GetArrayItem(json_arr(w->scratch, "commands"), 0);
-		struct argv argv = ARGV_INIT;
-		struct error failed = ERROR_INIT;
-		const cJSON *arg;
-
-		if (command == NULL)
-			return finish_live(op, err);
-		cJSON_ArrayForEach(arg, json_arr(command, "argv"))
-			argv_push(&argv, arg->valuestring);
-		if (op_child(op, &argv, command_done, &failed) == OP_WAIT)
-			return OP_WAIT;
-		move_to_pending(w, json_str_or(command, "device", "?"), failed.msg);
-		cJSON_DeleteItemFromArray(json_arr(w->scratch, "commands"), 0);
-	}
-}
-
-static enum op_result step_live(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-	struct instance *inst = registry_find(w->b->registry, w->name, err);
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-	struct live_change change = { 0 };
-	const cJSON *before;
-
-	if (inst == NULL)
-		return OP_FAIL;
-	if (inst->pid == 0)
-		return OP_DONE;
-	instance_expand(w->b, inst->desired, &config, &devices);
-	w->scratch = cJSON_CreateObject();
-	change.live = (struct live){ .name = w->name, .pid = inst->pid, .probe = w->b->probe, .config = config };
-	change.old_config = json_obj(w->args, "was_config");
-	change.old_devices = json_obj(w->args, "was_devices");
-	change.new_config = config;
-	change.new_devices = devices;
-	change.instance_dir = w->dir;
-	change.libexec_dir = w->b->settings->libexec_dir;
-	change.applied = cJSON_AddArrayToObject(w->scratch, "applied");
-	change.pending = cJSON_AddArrayToObject(w->scratch, "pending");
-	change.commands = cJSON_AddArrayToObject(w->scratch, "commands");
-	change.warnings = cJSON_AddArrayToObject(w->scratch, "warnings");
-	/* what already waited goes on waiting */
-	cJSON_ArrayForEach(before, json_arr(inst->desired, "pending"))
-		cJSON_AddItemToArray(change.pending, cJSON_Duplicate(before, true));
-	if (live_apply(&change, err) < 0)
-		return OP_FAIL;
-	return next_command(op, err);
-}
-
 static const struct op_step update_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "write", step_write, step_unwrite, 0, 0 },
@@ -423,42 +318,106 @@ int instance_profile_check(struct berthd *b, const char *profile, const cJSON *n
 
 		if (!uses(inst, profile))
 			continue;
-		instance_text(b, inst); /* what holds before the change: profile_changed compares with it */
 		rc = check_with(b, inst, profile, new_profile, err);
 	}
 	free(names);
 	return rc;
 }
 
-int instance_profile_changed(struct berthd *b, const char *profile)
+/* What it has now: as noted, or as its files say when it was never changed. */
+static int note_running(struct berthd *b, const struct instance *inst, struct error *err)
 {
-	const char **names = registry_names(b->registry);
-	int rc = 0;
+	AUTO_JSON cJSON *states = applied_read(b, inst);
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+
+	if (states != NULL || inst->pid == 0)
+		return 0;
+	instance_expand(b, inst->desired, &config, &devices);
+	states = cJSON_CreateArray();
+	cJSON_AddItemToArray(states, applied_state(config, devices));
+	return applied_write(b, inst, states, err);
+}
+
+int instance_profile_changing(struct berthd *b, const char *profile, struct error *err)
+{
+	AUTO_FREE const char **names = registry_names(b->registry);
 
 	for (const char **n = names; *n != NULL; n++) {
 		struct instance *inst = registry_get(b->registry, *n);
-		AUTO_JSON cJSON *before = NULL;
-		struct error err = ERROR_INIT;
-		cJSON *args;
 
 		if (!uses(inst, profile))
 			continue;
-		/* the cached view still shows what was before */
-		before = inst->text != NULL ? json_parse(inst->text, strlen(inst->text), &err) : NULL;
-		registry_touch(inst);
-		args = cJSON_CreateObject();
-		json_set_str(args, "name", *n);
-		json_set_bool(args, "patch", true);
-		json_set(args, "change", cJSON_CreateObject());
-		if (before != NULL) {
-			json_set(args, "was_config", cJSON_Duplicate(json_obj(before, "expanded_config"), true));
-			json_set(args, "was_devices", cJSON_Duplicate(json_obj(before, "expanded_devices"), true));
-		}
-		if (work_start(b, &update_kind, args, &err) == NULL) {
-			log_warning("instance '%s' did not take the change of profile '%s': %s", *n, profile, err.msg);
-			rc = -1;
-		}
+		instance_text(b, inst); /* for one that is just starting: adjust() compares with it */
+		if (note_running(b, inst, err) < 0)
+			return error_wrap(err, "instance '%s' uses this profile", inst->name);
 	}
-	free(names);
-	return rc;
+	return 0;
+}
+
+/* An update that changes nothing of the instance's own: what it has of its profiles is made true. */
+static int adjust(struct berthd *b, struct instance *inst, struct error *err)
+{
+	AUTO_JSON cJSON *before = NULL;
+	struct error ignored = ERROR_INIT;
+	cJSON *args = cJSON_CreateObject();
+
+	/* the cached view still shows what was before */
+	before = inst->text != NULL ? json_parse(inst->text, strlen(inst->text), &ignored) : NULL;
+	registry_touch(inst);
+	json_set_str(args, "name", inst->name);
+	json_set_bool(args, "patch", true);
+	json_set_bool(args, "profile", true);
+	json_set(args, "change", cJSON_CreateObject());
+	if (before != NULL) {
+		json_set(args, "was_config", cJSON_Duplicate(json_obj(before, "expanded_config"), true));
+		json_set(args, "was_devices", cJSON_Duplicate(json_obj(before, "expanded_devices"), true));
+	}
+	return work_start(b, &update_kind, args, err) != NULL ? 0 : -1;
+}
+
+void instance_profile_changed(struct berthd *b, const char *profile)
+{
+	AUTO_FREE const char **names = registry_names(b->registry);
+
+	for (const char **n = names; *n != NULL; n++) {
+		struct instance *inst = registry_get(b->registry, *n);
+		struct error err = ERROR_INIT;
+
+		if (uses(inst, profile) && adjust(b, inst, &err) < 0)
+			log_warning("instance '%s' did not take the change of profile '%s': %s", *n, profile, err.msg);
+	}
+}
+
+/* ---- after berthd was killed */
+
+/* Is it known to have, or maybe to have, something else than it should? */
+static bool out_of_line(const struct berthd *b, const struct instance *inst)
+{
+	AUTO_JSON cJSON *states = applied_read(b, inst);
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	AUTO_JSON cJSON *wanted = NULL;
+
+	if (states == NULL)
+		return false;
+	instance_expand(b, inst->desired, &config, &devices);
+	wanted = applied_state(config, devices);
+	return cJSON_GetArraySize(states) > 1 || !applied_same(cJSON_GetArrayItem(states, 0), wanted);
+}
+
+void instance_bring_in_line(struct berthd *b)
+{
+	AUTO_FREE const char **names = registry_names(b->registry);
+
+	for (const char **n = names; *n != NULL; n++) {
+		struct instance *inst = registry_get(b->registry, *n);
+		struct error err = ERROR_INIT;
+
+		if (inst->adopted || inst->note != NULL || inst->pid == 0 || !out_of_line(b, inst))
+			continue;
+		log_info("instance '%s' runs with something else than its configuration: mending it", *n);
+		if (adjust(b, inst, &err) < 0)
+			log_warning("instance '%s': %s", *n, err.msg);
+	}
 }

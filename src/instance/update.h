@@ -8,12 +8,15 @@
 #include "proc/op.h"
 
 /*
- * A profile has changed: every instance that uses it is checked (expanded config
- * must still be valid) and gets an update operation of its own. -1 when an
- * instance could not live with the profile; nothing was started then.
+ * A change of a profile, in this order: check (every instance that uses it must still be valid), changing (what runs is
+ * noted, so that a killed berthd knows at its next start), then the caller stores it, then changed (every instance
+ * that uses it gets an update operation of its own).
  */
 int instance_profile_check(struct berthd *b, const char *profile, const cJSON *new_profile, struct error *err);
-int instance_profile_changed(struct berthd *b, const char *profile);
+int instance_profile_changing(struct berthd *b, const char *profile, struct error *err);
+void instance_profile_changed(struct berthd *b, const char *profile);
+
+enum op_result step_live(struct op *op, struct error *err); /* update_live.c */
 
 void update_register(struct op_queue *q);
 void rename_register(struct op_queue *q);

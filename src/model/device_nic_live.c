@@ -29,6 +29,15 @@ static struct nic resolve(const struct live_change *c, bool new_one, const char 
 #define INSIDE(l, ...) live_command((l)->change, (l)->device, "nsenter", (l)->netns, "ip", __VA_ARGS__, NULL)
 #define HOST(l, ...) live_command((l)->change, (l)->device, "ip", __VA_ARGS__, NULL)
 
+/* When unsure, what the last command takes away may be gone. */
+static void forgive(const struct nic_live *l)
+{
+	cJSON *commands = l->change->commands;
+
+	if (l->change->unsure)
+		json_set_bool(cJSON_GetArrayItem(commands, cJSON_GetArraySize(commands) - 1), "may_fail", true);
+}
+
 static void set_limits(const struct nic_live *l, const struct nic *nic)
 {
 	AUTO_FREE char *program = mem_printf("%s/berth-nic-up", l->change->libexec_dir);
@@ -43,10 +52,14 @@ static void set_address(const struct nic_live *l, const char *guest, const char 
 			const struct nic_address *old, const struct nic_address *new)
 {
 	if (old && old->gateway[0] && strcmp(old->gateway, new->gateway) != 0 &&
-	    strcmp(old->gateway, "auto") != 0)
+	    strcmp(old->gateway, "auto") != 0) {
 		INSIDE(l, family, "route", "del", "default", "via", old->gateway, "dev", guest);
-	if (old && old->text[0] && strcmp(old->text, new->text) != 0)
+		forgive(l);
+	}
+	if (old && old->text[0] && strcmp(old->text, new->text) != 0) {
 		INSIDE(l, family, "addr", "del", old->text, "dev", guest);
+		forgive(l);
+	}
 	if (new->text[0])
 		INSIDE(l, family, "addr", "replace", new->text, "dev", guest);
 	if (new->gateway[0])
@@ -78,6 +91,17 @@ static void add_macvlan(const struct nic_live *l, const struct nic *nic)
 		INSIDE(l, "link", "set", "dev", nic->guest, "mtu", nic->mtu);
 }
 
+/* What an addition that was cut short left: a veth goes as a whole. */
+static void remove_remains(const struct nic_live *l, const struct nic *nic)
+{
+	HOST(l, "link", "del", "dev", nic->host);
+	forgive(l);
+	if (nic->kind == NIC_MACVLAN) {
+		INSIDE(l, "link", "del", "dev", nic->guest);
+		forgive(l);
+	}
+}
+
 static bool gateway_is_auto(const struct nic *nic)
 {
 	return strcmp(nic->ip4.gateway, "auto") == 0 || strcmp(nic->ip6.gateway, "auto") == 0;
@@ -88,6 +112,8 @@ static enum live_result nic_add(const struct nic_live *l, const struct nic *nic)
 	/* a physical interface would not come back under its name; what auto means only LXC works out */
 	if (nic->kind == NIC_PHYSICAL || gateway_is_auto(nic))
 		return LIVE_PENDING;
+	if (l->change->unsure)
+		remove_remains(l, nic);
 	if (nic->kind == NIC_MACVLAN)
 		add_macvlan(l, nic);
 	else
@@ -106,13 +132,16 @@ static enum live_result nic_remove(const struct nic_live *l, struct nic *nic)
 		return LIVE_PENDING;
 	if (nic->kind == NIC_MACVLAN) {
 		INSIDE(l, "link", "del", "dev", nic->guest);
+		forgive(l);
 		return LIVE_APPLIED;
 	}
 	if (nic->ingress || nic->egress) {
 		nic->ingress = nic->egress = 0;
 		set_limits(l, nic);
+		forgive(l);
 	}
 	HOST(l, "link", "del", "dev", nic->host);
+	forgive(l);
 	return LIVE_APPLIED;
 }
 

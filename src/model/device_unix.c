@@ -230,6 +230,8 @@ static enum live_result attach(const struct live_change *c, const char *device, 
 
 	if (is_optional(props) && !has_numbers(props) && !fs_exists(source_of(props)))
 		return LIVE_APPLIED;
+	if (c->unsure) /* what is mounted there may be a node that is made anew: nothing can be mounted over a removed one */
+		detach(c, device, props);
 	make_node(c, device, props);
 	live_command(c, device, program, "attach", pid, from, target, "--create=file", NULL);
 	return LIVE_APPLIED;
