@@ -13,6 +13,7 @@
 #include "base/strmap.h"
 #include "instance/adopt.h"
 #include "instance/ask.h"
+#include "instance/reboot.h"
 #include "instance/sweep.h"
 #include "instance/watch.h"
 #include "lxc/monitor.h"
@@ -195,7 +196,7 @@ static void on_pid_end(void *data)
 void registry_set_state(struct registry *r, struct instance *inst, enum lxc_state state, pid_t pid)
 {
 	enum lxc_state old = inst->state;
-	bool active = state != LXC_STOPPED;
+	bool active = state != LXC_STOPPED, new_run = false;
 
 	inst->told = ++r->clock;
 	if (!active)
@@ -206,8 +207,11 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 		pid_watch_stop(inst->watch);
 		inst->watch = pid > 0 ? pid_watch_start(r->b->loop, pid, on_pid_end, inst, r) : NULL;
 		inst->pid = pid;
+		new_run = pid > 0;
 	}
 	inst->state = state;
+	if (new_run)
+		reboot_look(r->b, inst);
 	if (old == state)
 		return;
 	registry_touch(inst);

@@ -198,6 +198,54 @@ share() {
 	run_berth delete "$c"
 }
 
+pid_changed() { # NAME PID
+	local pid
+	pid=$(pid_of "$1")
+	[[ -n $pid && $pid != "$2" ]]
+}
+
+pid_of() {
+	lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$1" -pH 2>/dev/null
+}
+
+has_all() { # NAME: what was added live, and not what was removed
+	in_container "$1" sh -c 'test -e /sys/class/net/eth7 && test -e /mnt/data/file && test -c /dev/zero2 &&
+		! test -e /mnt/old/file'
+}
+
+nothing_open() { # no operation runs or waits
+	[[ $("$BERTH" operation list -f json | jq '[.[] | select(.status_code < 200)] | length') == 0 ]]
+}
+
+@test "what was added and removed live holds also after a reboot from inside, seen or not" {
+	local c dir pid
+	c=$(name again)
+	dir=$(share again)
+	run_berth init bb "$c"
+	run_berth config device add "$c" old disk source="$dir" path=/mnt/old
+	run_berth start "$c"
+	run_berth config device remove "$c" old
+	run_berth config device add "$c" eth7 nic nictype=bridged parent="$BERTH_TEST_BRIDGE" name=eth7
+	run_berth config device add "$c" data disk source="$dir" path=/mnt/data
+	run_berth config device add "$c" zero2 unix-char source=/dev/zero path=/dev/zero2
+	has_all "$c"
+	pid=$(pid_of "$c")
+	in_container "$c" reboot || true
+	wait_for 20 pid_changed "$c" "$pid"
+	wait_for 20 has_all "$c"
+	wait_for 10 nothing_open
+	assert "$("$BERTH" query "/1.0/instances/$c" | jq -c '.pending // []')" = "[]"
+	pid=$(pid_of "$c")
+	daemon_stop
+	lxc-attach -P "$BERTH_TEST_ROOT/lxc" -n "$c" -- reboot || true
+	wait_for 20 pid_changed "$c" "$pid"
+	daemon_start
+	wait_for 20 has_all "$c"
+	run_berth restart -f "$c"
+	has_all "$c"
+	run_berth delete -f "$c"
+}
+
 @test "links inside a container do not lead a live disk out of it" {
 	local c dir
 	c=$(name link)

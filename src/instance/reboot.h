@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A container that reboots itself gets the configuration that LXC read when it was started: LXC's monitor process lives
+ * on and keeps that. What was changed live since is made true again.
+ */
+#ifndef BERTH_INSTANCE_REBOOT_H
+#define BERTH_INSTANCE_REBOOT_H
+
+#include "instance/registry.h"
+
+/* Its init is another process than before, or it is seen for the first time: a start is noted, a reboot mended. */
+void reboot_look(struct berthd *b, struct instance *inst);
+
+#endif
