@@ -290,10 +290,6 @@ hook_sleeps() { # NAME: below its monitor process
 	run_berth delete "$c"
 }
 
-cgroups_of() {
-	find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null
-}
-
 @test "LXC's monitor process killed by hand: no cgroups are left, and the next start has its own names again" {
 	local c
 	c=$(name mon)

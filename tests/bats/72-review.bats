@@ -199,7 +199,7 @@ has_another_init() { # NAME PID
 @test "a reboot inside an ephemeral instance does not end it" {
 	local n pid
 	n=$(name ephr)
-	launch "$n" --ephemeral
+	launch "$n" --ephemeral -c raw.lxc='lxc.hook.post-stop = /bin/sleep 3' # the reboot takes its time
 	wait_for 20 has_another_init "$n" 0
 	pid=$(init_of "$n")
 	wait_init "$n"
