@@ -159,8 +159,10 @@ static int begin(struct work *w, const struct instance *inst, bool *ret_unsure, 
 		cJSON_AddItemToArray(states, cJSON_Duplicate(wanted, true));
 	json_set(w->scratch, "states", states);
 	json_set(w->scratch, "wanted", wanted);
-	for (size_t i = 0; i < 4; i++)
-		cJSON_AddArrayToObject(w->scratch, (const char *const[]){ "applied", "pending", "commands", "warnings" }[i]);
+	cJSON_AddArrayToObject(w->scratch, "applied");
+	cJSON_AddArrayToObject(w->scratch, "pending");
+	cJSON_AddArrayToObject(w->scratch, "commands");
+	cJSON_AddArrayToObject(w->scratch, "warnings");
 	keep_pending(w, inst, known);
 	return cJSON_GetArraySize(states) > 1 ? applied_write(w->b, inst, states, err) : 0;
 }

@@ -10,6 +10,7 @@ load helpers
 setup() {
 	SHARE=$BERTH_TEST_ROOT/share
 	mkdir -p "$SHARE/a" "$SHARE/b"
+	rm -rf --one-file-system "${BERTH_TEST_ROOT:?}/wrapped" "$BERTH_TEST_ROOT/gate"
 }
 
 restart_with() { # [FAULT]
