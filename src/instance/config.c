@@ -53,6 +53,11 @@ static int check_root(const cJSON *devices, struct error *err)
 			 "Invalid devices: Failed detecting root disk device: More than one device has path=/");
 }
 
+int work_check_devices(const cJSON *devices, struct error *err)
+{
+	return devices_validate(devices, err) < 0 || check_root(devices, err) < 0 ? -1 : 0;
+}
+
 int work_check(struct berthd *b, const cJSON *desired, struct error *err)
 {
 	AUTO_JSON cJSON *config = NULL;
@@ -62,7 +67,7 @@ int work_check(struct berthd *b, const cJSON *desired, struct error *err)
 	    devices_validate(json_obj(desired, "devices"), err) < 0)
 		return -1;
 	instance_expand(b, desired, &config, &devices);
-	return devices_validate(devices, err) < 0 || check_root(devices, err) < 0 ? -1 : 0;
+	return work_check_devices(devices, err);
 }
 
 /* Names that must stay the same over restarts: MAC addresses (Xen's prefix, as LXD uses) and host ends of veths. */

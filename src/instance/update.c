@@ -302,7 +302,7 @@ static int check_with(struct berthd *b, const struct instance *inst, const char 
 	}
 	config_expand(list, n, inst->desired, &config, &devices);
 	free(list);
-	if (config_validate(config, b->probe, err) < 0 || devices_validate(devices, err) < 0 ||
+	if (config_validate(config, b->probe, err) < 0 || work_check_devices(devices, err) < 0 ||
 	    assign_idmap(b, inst, desired, config, err) < 0)
 		return error_wrap(err, "instance '%s' uses this profile", inst->name);
 	return 0;

@@ -44,6 +44,7 @@ void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, u
 
 /* config.c */
 int work_check(struct berthd *b, const cJSON *desired, struct error *err); /* keys, devices, profiles, root disk */
+int work_check_devices(const cJSON *devices, struct error *err); /* expanded ones: each, and the root disk */
 void work_fill_volatile(struct berthd *b, cJSON *desired);
 /* Renders desired into dir/config when it differs from what is there; gives the folder its owner. */
 int work_render(struct berthd *b, const char *name, const char *dir, const cJSON *desired, struct error *err);

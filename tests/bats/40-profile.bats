@@ -134,6 +134,23 @@ load helpers
 	run_berth profile delete lim
 }
 
+@test "a profile keeps the root disk of instances that have it from there" {
+	local c before
+	c=$(name root)
+	run_berth profile create disk
+	run_berth profile device add disk root disk path=/ pool=default
+	run_berth init bb "$c" -p disk
+	before=$("$BERTH" profile show disk)
+	refused 1 "instance '$c' uses this profile" profile device remove disk root
+	contains "$stderr" "No root device could be found"
+	refused 1 "No root device could be found" profile edit disk <<<'{config: {}, description: "", devices: {}}'
+	assert "$("$BERTH" profile show disk)" = "$before"
+	run_berth start "$c"
+	run_berth delete -f "$c"
+	run_berth profile device remove disk root
+	run_berth profile delete disk
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
