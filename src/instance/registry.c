@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -20,6 +22,8 @@
 #include "model/key.h"
 #include "model/settings.h"
 #include "proc/op.h"
+
+enum { MAKING_S = 60 };
 
 struct registry {
 	struct berthd *b;
@@ -160,6 +164,16 @@ static int scan(struct registry *r, struct error *err)
 	return 0;
 }
 
+/* A folder that is new and has no config yet: on a slow machine its maker takes longer than the dust to settle. */
+static bool in_the_making(const struct registry *r, const char *name)
+{
+	AUTO_FREE char *dir = instance_dir(r->b, name);
+	struct stat st;
+	time_t now = time(NULL);
+
+	return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_ctime <= now && now - st.st_ctime < MAKING_S;
+}
+
 /* Somebody made or removed a folder: berth's own changes hold the lock and load for themselves. */
 static void on_folder(const char *name, void *data)
 {
@@ -178,6 +192,8 @@ static void on_folder(const char *name, void *data)
 		registry_refresh(r, name);
 	} else if (known && strmap_get(r->instances, name) == NULL) {
 		log_info("instance '%s' vanished from '%s'", name, r->b->settings->system_path);
+	} else if (strmap_get(r->instances, name) == NULL && in_the_making(r, name)) {
+		folder_watch_again(r->folder, name);
 	}
 }
 

@@ -385,6 +385,21 @@ own_view() { # NAME
 	wait_for 10 is_state "$c" ""
 }
 
+@test "a folder that gets its config late is seen all the same" {
+	local late other
+	late=$(name late)
+	other=$(name other)
+	mkdir "$BERTH_TEST_ROOT/lxc/$late"
+	lxc-create -P "$BERTH_TEST_ROOT/lxc" -n "$other" -t none -f /dev/null
+	wait_for 10 is_state "$other" STOPPED # by then it has looked at the first one, too
+	assert "$(state_of "$late")" = ""
+	echo "lxc.uts.name = $late" >"$BERTH_TEST_ROOT/lxc/$late/config"
+	wait_for 10 is_state "$late" STOPPED
+	rm -r "${BERTH_TEST_ROOT:?}/lxc/"{"$late","$other"}
+	wait_for 10 is_state "$late" ""
+	wait_for 10 is_state "$other" ""
+}
+
 @test "what is destroyed behind the daemon's back is gone from the list" {
 	local c
 	c=$(name gone)
