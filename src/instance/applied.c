@@ -6,40 +6,13 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/process.h"
 
 static char *path_of(const struct berthd *b, const struct instance *inst)
 {
 	AUTO_FREE char *dir = instance_dir(b, inst->name);
 
 	return fs_join(dir, "live.json");
-}
-
-/* Field 22 of /proc/PID/stat; what is before may hold blanks, within brackets. */
-static const char *start_time(char *stat)
-{
-	char *field = strrchr(stat, ')'), *save = NULL;
-
-	field = field != NULL ? strtok_r(field, " ", &save) : NULL;
-	for (int i = 2; field != NULL && i < 22; i++)
-		field = strtok_r(NULL, " ", &save);
-	return field;
-}
-
-/* Names this run of the container; NULL when it has just ended. */
-static char *run_id(const struct instance *inst)
-{
-	AUTO_FREE char *path = mem_printf("/proc/%d/stat", (int)inst->pid);
-	AUTO_STRBUF struct strbuf boot = STRBUF_INIT;
-	AUTO_STRBUF struct strbuf stat = STRBUF_INIT;
-	struct error ignored = ERROR_INIT;
-	const char *started;
-
-	if (inst->pid <= 0 || fs_read_file("/proc/sys/kernel/random/boot_id", 256, &boot, &ignored) < 0 ||
-	    fs_read_file(path, 4096, &stat, &ignored) < 0)
-		return NULL;
-	started = start_time(stat.buf);
-	boot.buf[strcspn(boot.buf, "\n")] = '\0';
-	return started != NULL ? mem_printf("%s %d %s", boot.buf, (int)inst->pid, started) : NULL;
 }
 
 static bool states_ok(const cJSON *states)
@@ -55,7 +28,7 @@ static bool states_ok(const cJSON *states)
 cJSON *applied_read(const struct berthd *b, const struct instance *inst)
 {
 	AUTO_FREE char *path = path_of(b, inst);
-	AUTO_FREE char *id = run_id(inst);
+	AUTO_FREE char *id = process_id(inst->pid, NULL);
 	struct error ignored = ERROR_INIT;
 	AUTO_JSON cJSON *v = id != NULL && fs_exists(path) ? json_read_file(path, &ignored) : NULL;
 
@@ -67,7 +40,7 @@ cJSON *applied_read(const struct berthd *b, const struct instance *inst)
 int applied_write(const struct berthd *b, const struct instance *inst, const cJSON *states, struct error *err)
 {
 	AUTO_FREE char *path = path_of(b, inst);
-	AUTO_FREE char *id = run_id(inst);
+	AUTO_FREE char *id = process_id(inst->pid, NULL);
 	AUTO_JSON cJSON *v = cJSON_CreateObject();
 
 	if (id == NULL)

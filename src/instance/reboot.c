@@ -6,51 +6,22 @@
  */
 #include "instance/reboot.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "instance/applied.h"
-
-/* Of /proc/PID/stat: parent (field 4) and start time (22); the name before may hold blanks, within brackets. */
-static bool read_stat(pid_t pid, pid_t *ret_parent, unsigned long long *ret_started)
-{
-	AUTO_FREE char *path = mem_printf("/proc/%d/stat", (int)pid);
-	AUTO_STRBUF struct strbuf stat = STRBUF_INIT;
-	struct error ignored = ERROR_INIT;
-	const char *rest;
-
-	if (fs_read_file(path, 4096, &stat, &ignored) < 0)
-		return false;
-	rest = strrchr(stat.buf, ')');
-	return rest != NULL && sscanf(rest + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-				      ret_parent, ret_started) == 2;
-}
-
-static char *identity(pid_t pid, unsigned long long started)
-{
-	AUTO_STRBUF struct strbuf boot = STRBUF_INIT;
-	struct error ignored = ERROR_INIT;
-
-	if (fs_read_file("/proc/sys/kernel/random/boot_id", 256, &boot, &ignored) < 0)
-		return NULL;
-	boot.buf[strcspn(boot.buf, "\n")] = '\0';
-	return mem_printf("%s %d %llu", boot.buf, (int)pid, started);
-}
 
 /* Names the init and the monitor process, its parent; false when it has just ended. */
 static bool identify(pid_t init, char **ret_init, char **ret_monitor)
 {
-	unsigned long long init_started, monitor_started;
-	pid_t monitor, parent;
+	pid_t monitor = 0;
 
-	if (!read_stat(init, &monitor, &init_started) || monitor <= 1 || !read_stat(monitor, &parent, &monitor_started))
-		return false;
-	*ret_init = identity(init, init_started);
-	*ret_monitor = identity(monitor, monitor_started);
+	*ret_init = process_id(init, &monitor);
+	*ret_monitor = monitor > 1 ? process_id(monitor, NULL) : NULL;
 	return *ret_init != NULL && *ret_monitor != NULL;
 }
 

@@ -34,11 +34,18 @@ static int sweep_fn(void *arg, struct error *err)
 	return 0;
 }
 
+enum op_result sweep_cgroups(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	return op_thread(op, sweep_fn, w->name, err);
+}
+
 enum op_result step_sweep_cgroups(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	return is_needed(w->b, w->name) ? op_thread(op, sweep_fn, w->name, err) : OP_DONE;
+	return is_needed(w->b, w->name) ? sweep_cgroups(op, err) : OP_DONE;
 }
 
 static const struct op_step sweep_steps[] = { { "sweep", step_sweep_cgroups, NULL, 0, 0 }, { 0 } };

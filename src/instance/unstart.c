@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "instance/work.h"
-#include "lxc/cgroup.h"
 #include "model/nic.h"
 #include "model/settings.h"
 
@@ -50,27 +49,16 @@ void unstart_prepare(struct work *w, const struct instance *inst)
 	}
 }
 
-static int sweep_fn(void *arg, struct error *err)
-{
-	cgroup_sweep(arg);
-	return 0;
-}
-
-static enum op_result sweep(struct op *op, struct work *w, struct error *err)
-{
-	return op_thread(op, sweep_fn, w->name, err);
-}
-
 static enum op_result unmounted(struct op *op, const struct proc_result *result, struct error *err)
 {
 	if (proc_check("berth-rootfs", result, err) < 0)
 		return OP_FAIL;
-	return sweep(op, op_data(op), err);
+	return sweep_cgroups(op, err);
 }
 
 static enum op_result unmount(struct op *op, struct work *w, struct error *err)
 {
-	return storage_mounted(w) ? storage_unmount(op, w, unmounted, err) : sweep(op, w, err);
+	return storage_mounted(w) ? storage_unmount(op, w, unmounted, err) : sweep_cgroups(op, err);
 }
 
 /* A link that went with the container's network namespace meanwhile is no error: what counts is what is there. */
