@@ -32,6 +32,18 @@ static cJSON *own_device(struct object *o, const char *device, struct error *err
 	return own;
 }
 
+/* begin(), and the device that the second argument names. */
+static int begin_own(struct cli *cli, int *argc, char ***argv, int min, int max, struct object *o, cJSON **ret_device,
+		     struct error *err)
+{
+	int rc = begin(cli, argc, argv, min, max, o, err);
+
+	if (rc != 0)
+		return rc;
+	*ret_device = own_device(o, (*argv)[1], err);
+	return *ret_device ? 0 : -1;
+}
+
 static void merge(cJSON *device, const cJSON *values)
 {
 	const cJSON *item;
@@ -69,12 +81,11 @@ static int device_set(struct cli *cli, int argc, char **argv, struct error *err)
 	AUTO_OBJECT struct object o = { 0 };
 	AUTO_JSON cJSON *values = NULL;
 	cJSON *device;
-	int rc = begin(cli, &argc, &argv, 3, -1, &o, err);
+	int rc = begin_own(cli, &argc, &argv, 3, -1, &o, &device, err);
 
 	if (rc != 0)
 		return rc;
-	device = own_device(&o, argv[1], err);
-	values = device ? keyval_parse(argc - 2, argv + 2, err) : NULL;
+	values = keyval_parse(argc - 2, argv + 2, err);
 	if (!values)
 		return -1;
 	merge(device, values);
@@ -84,14 +95,11 @@ static int device_set(struct cli *cli, int argc, char **argv, struct error *err)
 static int device_get(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_OBJECT struct object o = { 0 };
-	const cJSON *device;
-	int rc = begin(cli, &argc, &argv, 3, 3, &o, err);
+	cJSON *device;
+	int rc = begin_own(cli, &argc, &argv, 3, 3, &o, &device, err);
 
 	if (rc != 0)
 		return rc;
-	device = own_device(&o, argv[1], err);
-	if (!device)
-		return -1;
 	puts(json_str_or(device, argv[2], ""));
 	return 0;
 }
@@ -100,13 +108,10 @@ static int device_unset(struct cli *cli, int argc, char **argv, struct error *er
 {
 	AUTO_OBJECT struct object o = { 0 };
 	cJSON *device;
-	int rc = begin(cli, &argc, &argv, 3, 3, &o, err);
+	int rc = begin_own(cli, &argc, &argv, 3, 3, &o, &device, err);
 
 	if (rc != 0)
 		return rc;
-	device = own_device(&o, argv[1], err);
-	if (!device)
-		return -1;
 	if (!cJSON_GetObjectItemCaseSensitive(device, argv[2]))
 		return error_set(err, ERROR_NOT_FOUND, "cannot unset key '%s', it is not set", argv[2]);
 	json_set_str(device, argv[2], NULL);

@@ -59,6 +59,15 @@ cJSON *applied_state(const cJSON *config, const cJSON *devices)
 	return state;
 }
 
+cJSON *applied_wanted(const struct berthd *b, const struct instance *inst)
+{
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+
+	instance_expand(b, inst->desired, &config, &devices);
+	return applied_state(config, devices);
+}
+
 static bool own_note(const cJSON *item)
 {
 	return strncmp(item->string, "volatile.", strlen("volatile.")) == 0;

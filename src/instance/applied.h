@@ -13,8 +13,9 @@
 cJSON *applied_read(const struct berthd *b, const struct instance *inst);
 int applied_write(const struct berthd *b, const struct instance *inst, const cJSON *states, struct error *err);
 
-/* One state, of copies. */
+/* One state, of copies; and the one that the instance should have. */
 cJSON *applied_state(const cJSON *config, const cJSON *devices);
+cJSON *applied_wanted(const struct berthd *b, const struct instance *inst);
 /* Of two states: no difference but in berth's own notes (volatile.*)? */
 bool applied_same(const cJSON *a, const cJSON *b);
 

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "instance/applied.h"
+#include "instance/update.h"
 
 /* Names the init and the monitor process, its parent; false when it has just ended. */
 static bool identify(pid_t init, char **ret_init, char **ret_monitor)
@@ -32,15 +33,6 @@ static char *path_of(const struct berthd *b, const struct instance *inst)
 	return fs_join(dir, "started.json");
 }
 
-static cJSON *state_wanted(const struct berthd *b, const struct instance *inst)
-{
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-
-	instance_expand(b, inst->desired, &config, &devices);
-	return applied_state(config, devices);
-}
-
 static int note(const struct berthd *b, const struct instance *inst, const char *monitor, const char *init,
 		const cJSON *state, struct error *err)
 {
@@ -54,9 +46,9 @@ static int note(const struct berthd *b, const struct instance *inst, const char 
 }
 
 /* It has what LXC started it with; or already, in part, what is wanted. An update then makes all of it true. */
-static int mend(struct berthd *b, const struct instance *inst, const cJSON *started, struct error *err)
+static int mend(struct berthd *b, struct instance *inst, const cJSON *started, struct error *err)
 {
-	AUTO_JSON cJSON *wanted = state_wanted(b, inst);
+	AUTO_JSON cJSON *wanted = applied_wanted(b, inst);
 	AUTO_JSON cJSON *states = cJSON_CreateArray();
 
 	if (applied_same(started, wanted))
@@ -65,11 +57,11 @@ static int mend(struct berthd *b, const struct instance *inst, const cJSON *star
 	cJSON_AddItemToArray(states, cJSON_Duplicate(wanted, true));
 	if (applied_write(b, inst, states, err) < 0)
 		return -1;
-	instance_bring_in_line(b);
+	update_bring_in_line(b, inst);
 	return 0;
 }
 
-static int look(struct berthd *b, const struct instance *inst, const char *monitor, const char *init, struct error *err)
+static int look(struct berthd *b, struct instance *inst, const char *monitor, const char *init, struct error *err)
 {
 	AUTO_FREE char *path = path_of(b, inst);
 	struct error unreadable = ERROR_INIT;
@@ -79,7 +71,7 @@ static int look(struct berthd *b, const struct instance *inst, const char *monit
 
 	if (v == NULL || strcmp(json_str_or(v, "monitor", ""), monitor) != 0 || json_obj(started, "config") == NULL ||
 	    json_obj(started, "devices") == NULL) {
-		now = state_wanted(b, inst);
+		now = applied_wanted(b, inst);
 		return note(b, inst, monitor, init, now, err);
 	}
 	if (strcmp(json_str_or(v, "init", ""), init) == 0)

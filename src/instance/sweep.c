@@ -23,9 +23,10 @@ struct sweep {
 	char *name;
 };
 
+/* In this order: a group made in between belongs to a monitor process that listens already. */
 static bool is_needed(const struct berthd *b, const char *name)
 {
-	return !lxc_may_be_active(b->settings->system_path, name) && cgroup_left(name);
+	return cgroup_left(name) && !lxc_may_be_active(b->settings->system_path, name);
 }
 
 static int sweep_fn(void *arg, struct error *err)

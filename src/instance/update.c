@@ -328,14 +328,11 @@ int instance_profile_check(struct berthd *b, const char *profile, const cJSON *n
 static int note_running(struct berthd *b, const struct instance *inst, struct error *err)
 {
 	AUTO_JSON cJSON *states = applied_read(b, inst);
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
 
 	if (states != NULL || inst->pid == 0)
 		return 0;
-	instance_expand(b, inst->desired, &config, &devices);
 	states = cJSON_CreateArray();
-	cJSON_AddItemToArray(states, applied_state(config, devices));
+	cJSON_AddItemToArray(states, applied_wanted(b, inst));
 	return applied_write(b, inst, states, err);
 }
 
@@ -395,29 +392,29 @@ void instance_profile_changed(struct berthd *b, const char *profile)
 static bool out_of_line(const struct berthd *b, const struct instance *inst)
 {
 	AUTO_JSON cJSON *states = applied_read(b, inst);
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
 	AUTO_JSON cJSON *wanted = NULL;
 
 	if (states == NULL)
 		return false;
-	instance_expand(b, inst->desired, &config, &devices);
-	wanted = applied_state(config, devices);
+	wanted = applied_wanted(b, inst);
 	return cJSON_GetArraySize(states) > 1 || !applied_same(cJSON_GetArrayItem(states, 0), wanted);
+}
+
+void update_bring_in_line(struct berthd *b, struct instance *inst)
+{
+	struct error err = ERROR_INIT;
+
+	if (inst->adopted || inst->note != NULL || inst->pid == 0 || !out_of_line(b, inst))
+		return;
+	log_info("instance '%s' runs with something else than its configuration: mending it", inst->name);
+	if (adjust(b, inst, &err) < 0)
+		log_warning("instance '%s': %s", inst->name, err.msg);
 }
 
 void instance_bring_in_line(struct berthd *b)
 {
 	AUTO_FREE const char **names = registry_names(b->registry);
 
-	for (const char **n = names; *n != NULL; n++) {
-		struct instance *inst = registry_get(b->registry, *n);
-		struct error err = ERROR_INIT;
-
-		if (inst->adopted || inst->note != NULL || inst->pid == 0 || !out_of_line(b, inst))
-			continue;
-		log_info("instance '%s' runs with something else than its configuration: mending it", *n);
-		if (adjust(b, inst, &err) < 0)
-			log_warning("instance '%s': %s", *n, err.msg);
-	}
+	for (const char **n = names; *n != NULL; n++)
+		update_bring_in_line(b, registry_get(b->registry, *n));
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "berthd.h"
+#include "instance/registry.h"
 #include "proc/op.h"
 
 /*
@@ -15,6 +16,9 @@
 int instance_profile_check(struct berthd *b, const char *profile, const cJSON *new_profile, struct error *err);
 int instance_profile_changing(struct berthd *b, const char *profile, struct error *err);
 void instance_profile_changed(struct berthd *b, const char *profile);
+
+/* One that runs with something else than it should gets an update operation. */
+void update_bring_in_line(struct berthd *b, struct instance *inst);
 
 enum op_result step_live(struct op *op, struct error *err); /* update_live.c */
 

@@ -141,13 +141,9 @@ static void keep_pending(struct work *w, const struct instance *inst, bool known
  */
 static int begin(struct work *w, const struct instance *inst, bool *ret_unsure, struct error *err)
 {
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-	cJSON *states = applied_read(w->b, inst), *wanted;
+	cJSON *states = applied_read(w->b, inst), *wanted = applied_wanted(w->b, inst);
 	bool known = states != NULL;
 
-	instance_expand(w->b, inst->desired, &config, &devices);
-	wanted = applied_state(config, devices);
 	w->scratch = cJSON_CreateObject();
 	if (!known) {
 		states = cJSON_CreateArray();
