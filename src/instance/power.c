@@ -200,7 +200,7 @@ void power_stopped(struct work *w)
 		return;
 	json_set(inst->desired, "pending", NULL);
 	json_set_str(json_obj(inst->desired, "config"), "volatile.last_state.power", "STOPPED");
-	if (fs_exists(w->dir) && registry_save(w->b->registry, inst, JSON_QUICK, &err) < 0)
+	if (registry_save(w->b->registry, inst, JSON_QUICK, &err) < 0 && err.code != ERROR_NOT_FOUND)
 		log_warning("instance '%s': %s", w->name, err.msg);
 }
 

@@ -16,6 +16,7 @@
 #include "instance/adopt.h"
 #include "instance/ask.h"
 #include "instance/reboot.h"
+#include "instance/remains.h"
 #include "instance/sweep.h"
 #include "instance/watch.h"
 #include "lxc/monitor.h"
@@ -134,6 +135,8 @@ int registry_save(struct registry *r, struct instance *inst, enum json_write how
 	AUTO_FREE char *path = fs_join(dir, "berth.json");
 
 	registry_touch(inst);
+	if (!fs_exists(path)) /* a file that appears now would keep lxc-destroy from removing the folder */
+		return error_set(err, ERROR_NOT_FOUND, "'%s' is gone: the container was destroyed meanwhile", path);
 	return json_write_file(path, inst->desired, how, err);
 }
 
@@ -178,6 +181,7 @@ static bool in_the_making(const struct registry *r, const char *name)
 static void on_folder(const char *name, void *data)
 {
 	struct registry *r = data;
+	AUTO_FREE char *dir = instance_dir(r->b, name);
 	AUTO_FREE char *lock = mem_printf("instance/%s", name);
 	bool known = strmap_get(r->instances, name) != NULL;
 
@@ -192,6 +196,7 @@ static void on_folder(const char *name, void *data)
 		registry_refresh(r, name);
 	} else if (known && strmap_get(r->instances, name) == NULL) {
 		log_info("instance '%s' vanished from '%s'", name, r->b->settings->system_path);
+		(void)remains_remove(dir);
 	} else if (strmap_get(r->instances, name) == NULL && in_the_making(r, name)) {
 		folder_watch_again(r->folder, name);
 	}
@@ -232,8 +237,10 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 		return;
 	registry_touch(inst);
 	log_debug("instance '%s': %s -> %s", inst->name, lxc_state_name(old), lxc_state_name(state));
-	if (!active)
+	if (!active) {
 		sweep_later(r->b, inst->name);
+		folder_watch_again(r->folder, inst->name); /* lxc-destroy -f stops it first */
+	}
 	if (r->on_state != NULL)
 		r->on_state(inst, old, r->on_state_data);
 }

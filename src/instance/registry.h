@@ -51,7 +51,7 @@ bool registry_uses_profile(const struct registry *r, const char *profile);
 /* An instance whose folder exists: (re)reads berth.json. NULL when the folder is no container. */
 struct instance *registry_load(struct registry *r, const char *name);
 void registry_remove(struct registry *r, const char *name);
-/* Writes berth.json; JSON_QUICK is for last use and last state. */
+/* Writes berth.json anew; JSON_QUICK is for last use and last state. ERROR_NOT_FOUND when there is none any more. */
 int registry_save(struct registry *r, struct instance *inst, enum json_write how, struct error *err);
 /* desired or something that its JSON shows has changed: drops the caches. */
 void registry_touch(struct instance *inst);
