@@ -56,6 +56,25 @@ static int not_a_tar(struct error *err)
 			 "Unsupported compression: not a tar archive, nor one packed with gzip, xz or zstd");
 }
 
+static int damaged(struct error *err)
+{
+	return error_set(err, ERROR_INVALID, "a header is damaged: its checksum does not fit");
+}
+
+/* The sum of the header's bytes with blanks for the field itself (POSIX pax, ustar interchange format). */
+static bool checksum_fits(const char *block)
+{
+	const struct tar_header *h = (const struct tar_header *)(const void *)block;
+	struct error ignored = ERROR_INIT;
+	int64_t want, sum = (int64_t)sizeof(h->chksum) * ' ';
+
+	for (size_t i = 0; i < TAR_BLOCK; i++)
+		sum += (unsigned char)block[i];
+	for (size_t i = 0; i < sizeof(h->chksum); i++)
+		sum -= (unsigned char)h->chksum[i];
+	return tar_number(h->chksum, sizeof(h->chksum), "checksum", &want, &ignored) == 0 && want == sum;
+}
+
 /* libtar allocates what an L or K header asks for and takes the text as terminated: both are checked. */
 static int check_long(struct tar_reader *r, const char *block)
 {
@@ -83,13 +102,15 @@ static int check_block(struct tar_reader *r, const char *block)
 			return error_set(&r->error, ERROR_INVALID, "a long name is not terminated");
 		return 0;
 	}
-	if (block[0] == 0) {
+	if (memcmp(block, zero, TAR_BLOCK) == 0) {
 		r->zeros++;
-		if (memcmp(block, zero, TAR_BLOCK))
-			return error_set(&r->error, ERROR_INVALID, "an entry has an empty name");
 		return 0;
 	}
 	r->zeros = 0;
+	if (!checksum_fits(block)) /* libtar looks at it too, but only after a long name */
+		return r->first ? not_a_tar(&r->error) : damaged(&r->error);
+	if (block[0] == 0)
+		return error_set(&r->error, ERROR_INVALID, "an entry has an empty name");
 	if (block[156] == GNU_LONGNAME_TYPE || block[156] == GNU_LONGLINK_TYPE)
 		return check_long(r, block);
 	return 0;
@@ -244,9 +265,7 @@ static int read_header(struct tar_reader *r, struct error *err)
 	if (rc && r->hit_end)
 		return cut_off(err);
 	if (rc)
-		return r->first
-			   ? not_a_tar(err)
-			   : error_set(err, ERROR_INVALID, "a header is damaged: its checksum does not fit");
+		return r->first ? not_a_tar(err) : damaged(err);
 	r->first = false;
 	return 1;
 }

@@ -240,6 +240,22 @@ static void test_damaged(void **state)
 	strbuf_init(&a);
 	strbuf_addstr(&a, "#!/bin/sh\necho no archive\n");
 	expect_refused(&a, "Unsupported compression: not a tar");
+	/* noise is no archive, whatever type its header would be of, or if its name is empty */
+	for (int c = 0; c < 256; c++) {
+		char noise[1024];
+
+		memset(noise, 'n', sizeof(noise));
+		noise[0] = (char)(c % 2 ? 'n' : 0);
+		noise[156] = (char)c;
+		strbuf_init(&a);
+		strbuf_add(&a, noise, sizeof(noise));
+		expect_refused(&a, "Unsupported compression: not a tar");
+	}
+	start_tree(&a);
+	TAR_ADD(&a, .name = "././@LongLink", .type = 'L', .data = "x");
+	a.buf[1024 + 3] ^= 1;
+	tar_build_end(&a);
+	expect_refused(&a, "checksum");
 	strbuf_init(&a);
 	assert_null(inspect(&a, &whole, NULL, &err));
 	assert_non_null(strstr(err.msg, "Unsupported compression: the archive is empty"));
