@@ -12,7 +12,7 @@ static char *path_of(const struct berthd *b, const struct instance *inst)
 {
 	AUTO_FREE char *dir = instance_dir(b, inst->name);
 
-	return fs_join(dir, "live.json");
+	return fs_join(dir, APPLIED_FILE);
 }
 
 static bool states_ok(const cJSON *states)

@@ -9,6 +9,8 @@
 
 #include "instance/instance.h"
 
+#define APPLIED_FILE "live.json"
+
 /* [{"config","devices"}, …], expanded, oldest first, never empty; NULL when nothing is known of this run. */
 cJSON *applied_read(const struct berthd *b, const struct instance *inst);
 int applied_write(const struct berthd *b, const struct instance *inst, const cJSON *states, struct error *err);

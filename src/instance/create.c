@@ -218,7 +218,7 @@ static enum op_result step_commit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	cJSON *desired = desired_of(w);
-	AUTO_FREE char *path = fs_join(w->dir, "berth.json");
+	AUTO_FREE char *path = fs_join(w->dir, DESIRED_FILE);
 	char now[TIME_TEXT_SIZE];
 
 	time_now(now);

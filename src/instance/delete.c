@@ -29,7 +29,7 @@ static bool is_protected(const struct berthd *b, const struct instance *inst)
  */
 static cJSON *identity_of(const struct work *w)
 {
-	AUTO_FREE char *path = fs_join(w->dir, "berth.json");
+	AUTO_FREE char *path = fs_join(w->dir, DESIRED_FILE);
 	AUTO_FREE char *config = fs_join(w->dir, "config");
 	struct error err = ERROR_INIT;
 	AUTO_JSON cJSON *v = fs_exists(path) ? json_read_file(path, &err) : NULL;

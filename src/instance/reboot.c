@@ -30,7 +30,7 @@ static char *path_of(const struct berthd *b, const struct instance *inst)
 {
 	AUTO_FREE char *dir = instance_dir(b, inst->name);
 
-	return fs_join(dir, "started.json");
+	return fs_join(dir, STARTED_FILE);
 }
 
 static int note(const struct berthd *b, const struct instance *inst, const char *monitor, const char *init,

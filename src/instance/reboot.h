@@ -8,6 +8,8 @@
 
 #include "instance/registry.h"
 
+#define STARTED_FILE "started.json" /* which run it is, and what LXC read for it */
+
 /* Its init is another process than before, or it is seen for the first time: a start is noted, a reboot mended. */
 void reboot_look(struct berthd *b, struct instance *inst);
 

@@ -77,7 +77,7 @@ static bool desired_ok(const cJSON *v)
 static void read_desired(struct registry *r, struct instance *inst)
 {
 	AUTO_FREE char *dir = instance_dir(r->b, inst->name);
-	AUTO_FREE char *path = fs_join(dir, "berth.json");
+	AUTO_FREE char *path = fs_join(dir, DESIRED_FILE);
 	struct error err = ERROR_INIT;
 	cJSON *v = NULL;
 
@@ -132,7 +132,7 @@ void registry_remove(struct registry *r, const char *name)
 int registry_save(struct registry *r, struct instance *inst, enum json_write how, struct error *err)
 {
 	AUTO_FREE char *dir = instance_dir(r->b, inst->name);
-	AUTO_FREE char *path = fs_join(dir, "berth.json");
+	AUTO_FREE char *path = fs_join(dir, DESIRED_FILE);
 
 	registry_touch(inst);
 	if (!fs_exists(path)) /* a file that appears now would keep lxc-destroy from removing the folder */
@@ -181,7 +181,6 @@ static bool in_the_making(const struct registry *r, const char *name)
 static void on_folder(const char *name, void *data)
 {
 	struct registry *r = data;
-	AUTO_FREE char *dir = instance_dir(r->b, name);
 	AUTO_FREE char *lock = mem_printf("instance/%s", name);
 	bool known = strmap_get(r->instances, name) != NULL;
 
@@ -196,7 +195,8 @@ static void on_folder(const char *name, void *data)
 		registry_refresh(r, name);
 	} else if (known && strmap_get(r->instances, name) == NULL) {
 		log_info("instance '%s' vanished from '%s'", name, r->b->settings->system_path);
-		(void)remains_remove(dir);
+		if (remains_remove(r->b, name))
+			log_info("instance '%s': what lxc-destroy left of it is removed", name);
 	} else if (strmap_get(r->instances, name) == NULL && in_the_making(r, name)) {
 		folder_watch_again(r->folder, name);
 	}

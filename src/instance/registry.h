@@ -18,6 +18,8 @@
 #include "berthd.h"
 #include "lxc/tools.h"
 
+#define DESIRED_FILE "berth.json" /* struct instance, desired */
+
 struct registry;
 
 struct instance {

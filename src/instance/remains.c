@@ -4,50 +4,58 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "instance/applied.h"
+#include "instance/reboot.h"
+#include "instance/registry.h"
 
-/* With the names that base/fs.h writes them under before they are renamed. */
+#define WHILE_WRITTEN(file) "." file ".tmp" /* fs_write_atomic() */
+
 static const char *const notes[] = {
-	"berth.json", ".berth.json.tmp", "live.json", ".live.json.tmp", "started.json", ".started.json.tmp", NULL,
+	DESIRED_FILE, WHILE_WRITTEN(DESIRED_FILE), APPLIED_FILE, WHILE_WRITTEN(APPLIED_FILE),
+	STARTED_FILE, WHILE_WRITTEN(STARTED_FILE), NULL,
 };
 
-static bool is_note(const char *name)
+static bool is_note(const struct dirent *d)
 {
 	for (const char *const *n = notes; *n != NULL; n++)
-		if (strcmp(*n, name) == 0)
-			return true;
+		if (strcmp(*n, d->d_name) == 0)
+			return d->d_type != DT_DIR;
 	return false;
 }
 
-static bool only_notes(const char *path)
+static bool only_notes(DIR *dir)
 {
-	DIR *dir = opendir(path);
-	struct dirent *d;
-	bool only = dir != NULL;
+	const struct dirent *d;
 
-	while (only && (d = readdir(dir)) != NULL)
-		only = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-		       (d->d_type != DT_DIR && is_note(d->d_name));
+	while ((d = readdir(dir)) != NULL)
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 && !is_note(d))
+			return false;
+	return true;
+}
+
+bool remains_remove(const struct berthd *b, const char *name)
+{
+	AUTO_FREE char *path = instance_dir(b, name);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	bool removed = false;
+
+	if (dir != NULL && only_notes(dir)) {
+		for (const char *const *n = notes; *n != NULL; n++)
+			(void)unlinkat(fd, *n, 0);
+		removed = rmdir(path) == 0;
+		if (!removed)
+			log_warning("'%s' is left of a container that was destroyed: %s", path, strerror(errno));
+	}
 	if (dir != NULL)
 		closedir(dir);
-	return only;
-}
-
-bool remains_remove(const char *dir)
-{
-	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0 || !only_notes(dir))
-		return false;
-	for (const char *const *n = notes; *n != NULL; n++)
-		(void)unlinkat(fd, *n, 0);
-	if (rmdir(dir) == 0)
-		return true;
-	log_warning("'%s' is left of a container that was destroyed: %s", dir, strerror(errno));
-	return false;
+	else if (fd >= 0)
+		close(fd);
+	return removed;
 }

@@ -8,7 +8,9 @@
 
 #include <stdbool.h>
 
-/* Removes dir when nothing is in it but berth's own notes; true when it did. */
-bool remains_remove(const char *dir);
+#include "berthd.h"
+
+/* Removes the folder of that name when it is there and nothing is in it but berth's own notes; true when it did. */
+bool remains_remove(const struct berthd *b, const char *name);
 
 #endif

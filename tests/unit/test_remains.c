@@ -12,8 +12,11 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "instance/remains.h"
+#include "model/settings.h"
 
 static char folder[64];
+static struct settings settings = { .system_path = folder };
+static const struct berthd berthd = { .settings = &settings };
 
 static int setup(void **state)
 {
@@ -55,14 +58,14 @@ static void test_notes_go(void **state)
 
 	write_file(dir, "berth.json");
 	write_file(dir, ".live.json.tmp");
-	assert_true(remains_remove(dir));
+	assert_true(remains_remove(&berthd, "c1"));
 	assert_false(fs_exists(dir));
-	assert_false(remains_remove(dir));
+	assert_false(remains_remove(&berthd, "c1"));
 }
 
 static void test_empty_goes(void **state)
 {
-	assert_true(remains_remove(*state));
+	assert_true(remains_remove(&berthd, "c1"));
 	assert_false(fs_exists(*state));
 }
 
@@ -76,7 +79,7 @@ static void test_anything_else_stays(void **state)
 
 		write_file(dir, "berth.json");
 		write_file(dir, *o);
-		assert_false(remains_remove(dir));
+		assert_false(remains_remove(&berthd, "c1"));
 		assert_true(has(dir, "berth.json"));
 		assert_true(has(dir, *o));
 		assert_int_equal(unlink(path), 0);
@@ -92,7 +95,7 @@ static void test_folder_named_like_a_note_stays(void **state)
 
 	assert_int_equal(fs_mkdirs(path, 0700, &err), 0);
 	write_file(dir, "berth.json");
-	assert_false(remains_remove(dir));
+	assert_false(remains_remove(&berthd, "c1"));
 	assert_true(has(dir, "berth.json"));
 }
 
@@ -103,7 +106,8 @@ static void test_symlink_is_not_followed(void **state)
 
 	write_file(dir, "berth.json");
 	assert_int_equal(symlink(dir, link), 0);
-	assert_false(remains_remove(link));
+	assert_false(remains_remove(&berthd, "link"));
+	assert_true(fs_exists(link));
 	assert_true(has(dir, "berth.json"));
 }
 
