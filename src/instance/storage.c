@@ -59,9 +59,15 @@ static int make_dir(const char *parent, const char *name, uint32_t owner, mode_t
 	return 0;
 }
 
+static const char *folder_of(const struct work *w, const struct storage_spec *spec)
+{
+	return spec->dir != NULL ? spec->dir : w->dir;
+}
+
 static int prepare_overlay(struct work *w, const struct storage_spec *spec, struct error *err)
 {
 	AUTO_FREE char *lower = image_rootfs(w->b->images, spec->fingerprint);
+	const char *dir = folder_of(w, spec);
 	struct stat st;
 
 	if (spec->idmap_size > 0 && !w->b->probe->overlay_idmapped)
@@ -70,21 +76,21 @@ static int prepare_overlay(struct work *w, const struct storage_spec *spec, stru
 	if (stat(lower, &st) < 0)
 		return error_sys(err, errno, "cannot read the image's tree '%s'", lower);
 	/* the root of an overlay takes its mode and owner from the upper layer */
-	if (make_dir(w->dir, "upper", spec->idmap_base + st.st_uid, st.st_mode & 07777, err) < 0 ||
-	    make_dir(w->dir, "work", 0, 0700, err) < 0 || make_dir(w->dir, "lower", 0, 0700, err) < 0 ||
-	    make_dir(w->dir, "rootfs", spec->idmap_base, 0755, err) < 0)
+	if (make_dir(dir, "upper", spec->idmap_base + st.st_uid, st.st_mode & 07777, err) < 0 ||
+	    make_dir(dir, "work", 0, 0700, err) < 0 || make_dir(dir, "lower", 0, 0700, err) < 0 ||
+	    make_dir(dir, "rootfs", spec->idmap_base, 0755, err) < 0)
 		return -1;
 	return 0;
 }
 
 static enum op_result prepare_dir(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
 {
-	AUTO_FREE char *target = fs_join(w->dir, "rootfs");
+	AUTO_FREE char *target = fs_join(folder_of(w, spec), "rootfs");
 	AUTO_FREE char *tree = image_rootfs(w->b->images, spec->fingerprint);
 	struct argv argv = ARGV_INIT;
 
 	if (spec->fingerprint[0] == '\0')
-		return make_dir(w->dir, "rootfs", w->b->probe->idmapped_mounts ? 0 : spec->idmap_base, 0755, err) < 0 ?
+		return make_dir(folder_of(w, spec), "rootfs", w->b->probe->idmapped_mounts ? 0 : spec->idmap_base, 0755, err) < 0 ?
 		       OP_FAIL : OP_DONE;
 	if (spec->idmap_size > 0 && !w->b->probe->idmapped_mounts) {
 		argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);

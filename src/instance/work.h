@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the steps of instance operations share; private to the room. */
+/* What the steps of operations on an instance share: for the rooms instance and backup. */
 #ifndef BERTH_INSTANCE_WORK_H
 #define BERTH_INSTANCE_WORK_H
 
@@ -27,10 +27,11 @@ struct storage_spec {
 	const char *fingerprint; /* "" for an empty instance */
 	uint32_t idmap_base; /* 0: privileged */
 	uint32_t idmap_size;
+	const char *dir; /* where the folders go; NULL: w->dir (swap.h: NAME/.new) */
 };
 const char *storage_pool(const cJSON *expanded_devices); /* as the root disk names it; or "default" */
 int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const char **ret_driver, struct error *err);
-/* Folders below w->dir, and the tree for "dir". May WAIT. */
+/* Folders below spec->dir, and the tree for "dir". May WAIT. */
 enum op_result storage_prepare(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err);
 /* While it runs; or for want of who would have unmounted it. */
 bool storage_mounted(const struct work *w);

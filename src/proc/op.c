@@ -394,6 +394,13 @@ cJSON *op_args(struct op *op)
 	return op->args;
 }
 
+const char *op_step_name(const struct op *op)
+{
+	const char *name = op->kind->steps[op->step].name;
+
+	return name != NULL ? name : "";
+}
+
 bool op_recovering(const struct op *op)
 {
 	return op->recovering;

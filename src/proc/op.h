@@ -98,6 +98,7 @@ void *op_data(const struct op *op);
 cJSON *op_args(struct op *op); /* journalled; change it, then op_save() */
 int op_save(struct op *op, struct error *err); /* durable when it returns 0 */
 bool op_recovering(const struct op *op);
+const char *op_step_name(const struct op *op); /* of the step that runs or is undone: one function serves several rows */
 uv_loop_t *op_loop(const struct op *op);
 /* Ends a WAIT; err only with OP_FAIL. */
 void op_resume(struct op *op, enum op_result result, const struct error *err);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance/swap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define NEW ".new"
+#define OLD ".old"
+#define OLD_PARTS "swapped" /* in the operation's args: what the instance had, an array of names */
+
+static const char *const parts[] = { "rootfs", "upper", "work", "lower", NULL };
+
+char *swap_staging(const struct work *w)
+{
+	return fs_join(w->dir, NEW);
+}
+
+int swap_stage(const struct work *w, struct error *err)
+{
+	AUTO_FREE char *path = swap_staging(w);
+	struct stat st;
+
+	if (fs_exists(path) && fs_remove_tree(path, err) < 0)
+		return -1;
+	/* as the folder above it: the mapped root walks through, nobody else */
+	if (stat(w->dir, &st) < 0)
+		return error_sys(err, errno, "cannot read '%s'", w->dir);
+	if (mkdir(path, 0700) < 0 || lchown(path, st.st_uid, st.st_gid) < 0 || chmod(path, st.st_mode & 07777) < 0)
+		return error_sys(err, errno, "cannot make '%s'", path);
+	return 0;
+}
+
+static int remove_fn(void *arg, struct error *err)
+{
+	const struct work *w = arg;
+	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
+	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
+
+	if (fs_exists(new_dir) && fs_remove_tree(new_dir, err) < 0)
+		return -1;
+	return fs_exists(old_dir) ? fs_remove_tree(old_dir, err) : 0;
+}
+
+enum op_result step_unstage(struct op *op, struct error *err)
+{
+	return op_thread(op, remove_fn, op_data(op), err);
+}
+
+enum op_result step_swap_sweep(struct op *op, struct error *err)
+{
+	return op_thread(op, remove_fn, op_data(op), err);
+}
+
+static int move_part(const struct work *w, const char *from, const char *to, const char *part, struct error *err)
+{
+	AUTO_FREE char *source = mem_printf("%s/%s%s", w->dir, from, part);
+	AUTO_FREE char *target = mem_printf("%s/%s%s", w->dir, to, part);
+
+	if (rename(source, target) < 0)
+		return error_sys(err, errno, "cannot rename '%s' to '%s'", source, target);
+	return 0;
+}
+
+static bool has_part(const struct work *w, const char *where, const char *part)
+{
+	AUTO_FREE char *path = mem_printf("%s/%s%s", w->dir, where, part);
+
+	return fs_exists(path);
+}
+
+static int swap(struct work *w, struct error *err)
+{
+	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
+	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
+
+	if (mkdir(old_dir, 0700) < 0)
+		return error_sys(err, errno, "cannot make '%s'", old_dir);
+	for (const char *const *p = parts; *p != NULL; p++)
+		if (has_part(w, "", *p) && move_part(w, "", OLD "/", *p, err) < 0)
+			return -1;
+	for (const char *const *p = parts; *p != NULL; p++)
+		if (has_part(w, NEW "/", *p) && move_part(w, NEW "/", "", *p, err) < 0)
+			return -1;
+	return fs_sync_dir(new_dir, err) < 0 || fs_sync_dir(old_dir, err) < 0 ? -1 : fs_sync_dir(w->dir, err);
+}
+
+/* What lies in NAME/.old before we begin is not ours to touch: it may be the only copy of a tree. */
+static int check_swap(const struct work *w, struct error *err)
+{
+	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
+
+	if (storage_mounted(w))
+		return error_set(err, ERROR_SYSTEM, "the root file system of '%s' is still mounted", w->name);
+	if (rmdir(old_dir) == 0 || errno == ENOENT)
+		return 0;
+	return error_sys(err, errno, "'%s' is left of an earlier operation: restart berthd, which ends that", old_dir);
+}
+
+enum op_result step_swap(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	cJSON *had;
+
+	if (check_swap(w, err) < 0)
+		return OP_FAIL;
+	had = cJSON_CreateArray();
+	for (const char *const *p = parts; *p != NULL; p++)
+		if (has_part(w, "", *p))
+			cJSON_AddItemToArray(had, cJSON_CreateString(*p));
+	json_set(op_args(op), OLD_PARTS, had);
+	if (op_save(op, err) < 0)
+		return OP_FAIL;
+	return swap(w, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static bool had_part(struct op *op, const char *part)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_arr(op_args(op), OLD_PARTS))
+		if (cJSON_IsString(item) && strcmp(item->valuestring, part) == 0)
+			return true;
+	return false;
+}
+
+/* What lies in NAME/ is new when the old one lies in NAME/.old, or when there was none. */
+static int unswap_part(struct op *op, const struct work *w, const char *part, struct error *err)
+{
+	bool old = has_part(w, OLD "/", part);
+
+	if (has_part(w, "", part) && (old || !had_part(op, part)) && move_part(w, "", NEW "/", part, err) < 0)
+		return -1;
+	return old ? move_part(w, OLD "/", "", part, err) : 0;
+}
+
+enum op_result step_unswap(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	if (json_arr(op_args(op), OLD_PARTS) == NULL) /* it did not begin */
+		return OP_DONE;
+	for (const char *const *p = parts; *p != NULL; p++)
+		if (unswap_part(op, w, *p, err) < 0)
+			return OP_FAIL;
+	return OP_DONE;
+}

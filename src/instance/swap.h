@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Another tree in place of the instance's own: restore, rebuild, and going back to a snapshot. The new tree is made in
+ * NAME/.new while the old one stays in use; then the parts (rootfs, and with the overlay driver upper, work, lower)
+ * change places by rename, the old ones to NAME/.old, which goes last. Killed in between, the instance has its old tree.
+ *
+ *	{ "stage", step that calls swap_stage() and fills it, step_unstage, … }, stop it and unmount,
+ *	{ "swap", step_swap, step_unswap }, { "commit": writes berth.json and config, undo: as they were },
+ *	{ "sweep", step_swap_sweep, NULL, 3600, OP_COMMIT }
+ */
+#ifndef BERTH_INSTANCE_SWAP_H
+#define BERTH_INSTANCE_SWAP_H
+
+#include "instance/work.h"
+
+char *swap_staging(const struct work *w); /* NAME/.new; caller frees */
+/* Makes it, empty, with the owner and mode of the instance's folder; what a killed predecessor left there goes. */
+int swap_stage(const struct work *w, struct error *err);
+enum op_result step_unstage(struct op *op, struct error *err); /* removes it */
+/* The instance is stopped and nothing is mounted. A part that NAME/.new lacks is gone from the instance afterwards. */
+enum op_result step_swap(struct op *op, struct error *err);
+enum op_result step_unswap(struct op *op, struct error *err);
+enum op_result step_swap_sweep(struct op *op, struct error *err); /* NAME/.old and NAME/.new */
+
+#endif
