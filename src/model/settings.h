@@ -33,6 +33,8 @@ struct settings {
 	int64_t operations_parallel; /* 0: 2 x cores */
 	int64_t image_max_bytes;   /* unpacked */
 	int64_t image_max_entries;
+	int64_t backup_level;      /* 7-Zip's -mx */
+	int64_t backup_stall_s;
 	int64_t http_max_body;     /* JSON bodies */
 	int64_t shutdown_grace_s;
 	int64_t remote_port; /* web terminal */
