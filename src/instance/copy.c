@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "image/store.h"
+#include "instance/address.h"
 #include "model/settings.h"
 
 static const char *source_of(const struct work *w)
@@ -77,6 +78,7 @@ int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error 
 		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: copy it with lxc-copy", name);
 	merge_under(json_obj(desired, "config"), json_obj(src->desired, "config"));
 	merge_under(json_obj(desired, "devices"), json_obj(src->desired, "devices"));
+	address_forget(desired, src->desired);
 	if (!cJSON_IsArray(profiles))
 		json_set(desired, "profiles", cJSON_Duplicate(json_arr(src->desired, "profiles"), true));
 	json_set_str(args, "copy_of", name);

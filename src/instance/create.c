@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "image/store.h"
+#include "instance/address.h"
 #include "instance/copy.h"
 #include "instance/names.h"
 #include "instance/work.h"
@@ -84,7 +85,8 @@ static int reserve(struct work *w, struct error *err)
 	work_fill_volatile(w->b, desired);
 	instance_expand(w->b, desired, &expanded, &devices);
 	if (devices_check_added(NULL, devices, err) < 0 || storage_choose(w->b, devices, &driver, err) < 0 ||
-	    idmap_assign(w->b, desired, expanded, w->name, err) < 0)
+	    idmap_assign(w->b, desired, expanded, w->name, err) < 0 ||
+	    address_assign(w->b, desired, w->name, err) < 0)
 		return -1;
 	if (fingerprint_of(w)[0] == '\0')
 		driver = "dir"; /* nothing to lay an overlay on */

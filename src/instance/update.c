@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "instance/address.h"
 #include "instance/applied.h"
 #include "instance/work.h"
 #include "model/key_types.h"
@@ -176,7 +177,8 @@ static int check_update(struct work *w, struct instance *inst, struct error *err
 	work_fill_volatile(w->b, new);
 	instance_expand(w->b, new, &expanded, &devices);
 	if (devices_check_added(json_obj(w->args, "was_devices"), devices, err) < 0 ||
-	    check_pool(w, inst->desired, devices, err) < 0)
+	    check_pool(w, inst->desired, devices, err) < 0 ||
+	    address_check(w->b, new, inst->desired, w->name, err) < 0)
 		return -1;
 	return assign_idmap(w->b, inst, new, expanded, err);
 }

@@ -40,6 +40,8 @@ const struct settings_key settings_keys[] = {
 	  .doc = "Bridge of NICs of the type pub; the default profile's bridge." },
 	{ "network_nat", "interface", "lxcbr1", .max = 15, AT(network_nat),
 	  .doc = "Bridge of NICs of the type nat." },
+	{ "ipaddr_maps", "address ranges", "", AT(ipaddr_maps),
+	  .doc = "Addresses for new instances: NAME TYPE FROM COUNT GATEWAY MASK, more after commas." },
 	{ "remote_port", "integer", "7681", .min = 1, .max = 65535, AT(remote_port),
 	  .doc = "TCP port of the web terminal." },
 	{ "public_addr", "address", "", .max = 253, AT(public_addr),
@@ -141,8 +143,10 @@ static int set_key(struct loader *l, const char *section, const char *name, cons
 			break;
 	if (i == KEYS)
 		return unknown_key(l, name);
-	if (l->lines[i])
+	if (l->lines[i] && !settings_is_list(&settings_keys[i]))
 		return error_set(l->err, ERROR_INVALID, "'%s' is set already in line %u", name, l->lines[i]);
+	if (l->lines[i])
+		return settings_add_value(l->s, l->root, &settings_keys[i], value, l->err);
 	l->lines[i] = l->line;
 	return settings_set_value(l->s, l->root, &settings_keys[i], value, l->err);
 }

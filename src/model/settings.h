@@ -27,6 +27,7 @@ struct settings {
 	char *public_addr; /* what terminal URLs name; "" = the address asked for */
 	char *network_pub;
 	char *network_nat;
+	char *ipaddr_maps; /* checked: address_maps_parse() takes it; "" = none */
 	char *log_level;
 	char *filter_name; /* scan prefix, "" = all */
 	char *storage_driver; /* "auto", "overlay", "dir" */
@@ -55,7 +56,7 @@ struct settings_source {
 /* The table, ends with name == NULL; etc/berth.conf and the manual show every row. */
 struct settings_key {
 	const char *name;
-	const char *type; /* path, interface, name, address, choice, integer, size or duration */
+	const char *type; /* path, interface, name, address, choice, address ranges, integer, size or duration */
 	const char *def;  /* text; of a path: without --root. NULL: found out at start */
 	const char *below_root; /* paths: with --root */
 	const char *choices; /* "a|b|c" */

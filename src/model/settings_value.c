@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "model/address_maps.h"
 
 #define PATH_CHARS SETTINGS_NAME_CHARS "/+"
 #define LEN_MAX 1023 /* leaves room for what is joined to it */
@@ -91,6 +92,16 @@ static int check_text(const struct settings_key *k, const char *value, struct er
 	return 0;
 }
 
+static int check_ranges(const struct settings_key *k, const char *value, struct error *err)
+{
+	struct address_maps maps;
+
+	if (address_maps_parse(value, &maps, err) < 0)
+		return error_wrap(err, "%s", k->name);
+	address_maps_clear(&maps);
+	return 0;
+}
+
 static int parse_number(const struct settings_key *k, const char *value, int64_t *ret, struct error *err)
 {
 	uint64_t v = 0;
@@ -121,6 +132,20 @@ bool settings_is_number(const struct settings_key *k)
 		strcmp(k->type, "duration") == 0;
 }
 
+bool settings_is_list(const struct settings_key *k)
+{
+	return strcmp(k->type, "address ranges") == 0;
+}
+
+int settings_add_value(struct settings *s, const char *root, const struct settings_key *k, const char *value,
+		       struct error *err)
+{
+	const char *old = *(char *const *)(const void *)((const char *)s + k->offset);
+	AUTO_FREE char *both = mem_printf("%s%s%s", old, *old && *value ? ", " : "", value);
+
+	return settings_set_value(s, root, k, both, err);
+}
+
 int settings_set_value(struct settings *s, const char *root, const struct settings_key *k, const char *value,
 		       struct error *err)
 {
@@ -140,7 +165,8 @@ int settings_set_value(struct settings *s, const char *root, const struct settin
 			return -1;
 		}
 	} else {
-		if (check_text(k, value, err) < 0)
+		if (settings_is_list(k) ? check_ranges(k, value, err) < 0
+							   : check_text(k, value, err) < 0)
 			return -1;
 		text = mem_strdup(value);
 	}

@@ -14,6 +14,11 @@ bool settings_is_number(const struct settings_key *k);
 int settings_set_value(struct settings *s, const char *root, const struct settings_key *k, const char *value,
 		       struct error *err);
 
+/* May be given several times: the values are joined by commas (inih's lines are short). */
+bool settings_is_list(const struct settings_key *k);
+int settings_add_value(struct settings *s, const char *root, const struct settings_key *k, const char *value,
+		       struct error *err);
+
 /* "/a//b/./c/" -> "/a/b/c"; key is for messages. Caller frees. */
 char *settings_normalise_path(const char *key, const char *path, struct error *err);
 
