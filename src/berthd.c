@@ -258,6 +258,7 @@ static void hup_cb(uv_signal_t *handle, int signum)
 	now->image_max_entries = s->image_max_entries;
 	now->http_max_body = s->http_max_body;
 	now->shutdown_grace_s = s->shutdown_grace_s;
+	now->hook_timeout_s = s->hook_timeout_s;
 	free(now->log_level);
 	now->log_level = mem_strdup(s->log_level);
 	free(now->server_name);

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "hook/hook.h"
 #include "image/store.h"
 #include "instance/address.h"
 #include "instance/copy.h"
@@ -237,6 +238,11 @@ static enum op_result step_commit(struct op *op, struct error *err)
 	return OP_DONE;
 }
 
+static enum op_result step_first_hook(struct op *op, struct error *err)
+{
+	return json_bool(((struct work *)op_data(op))->args, "start", false) ? step_hook(op, err) : OP_DONE;
+}
+
 static enum op_result step_first_start(struct op *op, struct error *err)
 {
 	return json_bool(((struct work *)op_data(op))->args, "start", false) ? step_start(op, err) : OP_DONE;
@@ -260,11 +266,15 @@ static enum op_result step_finish(struct op *op, struct error *err)
 
 static const struct op_step launch_steps[] = {
 	{ "reserve", step_reserve, NULL, 0, 0 },
+	{ "pre-create", step_hook, NULL, 3600, 0 },
 	{ "create", step_create, step_uncreate, 60, 0 },
 	{ "rootfs", step_rootfs, copy_thaw, 3600, 0 },
 	{ "thaw", copy_thaw, NULL, 0, 0 },
 	{ "commit", step_commit, NULL, 0, 0 },
+	{ "post-create", step_hook, NULL, 3600, 0 },
+	{ "pre-start", step_first_hook, NULL, 3600, 0 },
 	{ "start", step_first_start, step_first_unstart, 120, 0 },
+	{ "post-start", step_first_hook, NULL, 3600, 0 },
 	{ "finish", step_finish, NULL, 0, 0 },
 	{ 0 },
 };

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hook/hook.h"
 #include "instance/work.h"
 #include "model/settings.h"
 
@@ -297,6 +298,20 @@ enum op_result step_kill(struct op *op, struct error *err)
 	return run_stop(op, w, true, err);
 }
 
+/*
+ * Whoever ends it by force cannot wait for hooks, nor be refused by them: then there is no pre-stop. Nor when it
+ * does not run, which the stop says.
+ */
+static enum op_result step_pre_stop(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_get(w->b->registry, w->name);
+
+	if (json_bool(w->args, "force", false) || inst == NULL || !instance_active(inst))
+		return OP_DONE;
+	return step_hook(op, err);
+}
+
 /* An ephemeral instance goes when it has stopped: queued behind this operation. */
 static enum op_result step_reap(struct op *op, struct error *err)
 {
@@ -360,15 +375,33 @@ static enum op_result step_unfreeze(struct op *op, struct error *err)
 
 /* ---- kinds */
 
-static const struct op_step start_steps[] = { { "check", step_check_start, NULL, 0, 0 },
-					      { "sweep", step_sweep_cgroups, NULL, 0, 0 },
-					      { "start", step_start, step_unstart_cut_short, 120, 0 }, { 0 } };
-static const struct op_step stop_steps[] = { { "stop", step_stop, NULL, 0, 0 }, { "settle", step_settle, NULL, 0, 0 },
-					     { "reap", step_reap, NULL, 0, 0 }, { 0 } };
-static const struct op_step restart_steps[] = { { "stop", step_stop, NULL, 0, 0 },
-						{ "settle", step_settle, NULL, 0, 0 },
-						{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
-						{ "start", step_start, step_unstart_cut_short, 120, 0 }, { 0 } };
+static const struct op_step start_steps[] = {
+	{ "check", step_check_start, NULL, 0, 0 },
+	{ "pre-start", step_hook, NULL, 3600, 0 },
+	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
+	{ "start", step_start, step_unstart_cut_short, 120, 0 },
+	{ "post-start", step_hook, NULL, 3600, 0 },
+	{ 0 },
+};
+static const struct op_step stop_steps[] = {
+	{ "pre-stop", step_pre_stop, NULL, 3600, 0 },
+	{ "stop", step_stop, NULL, 0, 0 },
+	{ "settle", step_settle, NULL, 0, 0 },
+	{ "post-stop", step_hook, NULL, 3600, 0 },
+	{ "reap", step_reap, NULL, 0, 0 },
+	{ 0 },
+};
+static const struct op_step restart_steps[] = {
+	{ "pre-stop", step_pre_stop, NULL, 3600, 0 },
+	{ "stop", step_stop, NULL, 0, 0 },
+	{ "settle", step_settle, NULL, 0, 0 },
+	{ "post-stop", step_hook, NULL, 3600, 0 },
+	{ "pre-start", step_hook, NULL, 3600, 0 },
+	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
+	{ "start", step_start, step_unstart_cut_short, 120, 0 },
+	{ "post-start", step_hook, NULL, 3600, 0 },
+	{ 0 },
+};
 static const struct op_step freeze_steps[] = { { "freeze", step_freeze, NULL, 0, 0 }, { 0 } };
 static const struct op_step unfreeze_steps[] = { { "unfreeze", step_unfreeze, NULL, 0, 0 }, { 0 } };
 

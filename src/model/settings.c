@@ -36,6 +36,8 @@ const struct settings_key settings_keys[] = {
 	  .doc = "Operation journal, profiles, server configuration." },
 	{ "hooks_path", "path", "/etc/berth/hooks.d", "hooks.d", AT(hooks_path),
 	  .doc = "Lifecycle hooks: one folder per event." },
+	{ "hook_timeout_s", "duration", "30s", .min = 1, .max = 3600, AT(hook_timeout_s),
+	  .doc = "How long each lifecycle hook may take; then it is ended and has failed." },
 	{ "network_pub", "interface", "lxcbr0", .max = 15, AT(network_pub),
 	  .doc = "Bridge of NICs of the type pub; the default profile's bridge." },
 	{ "network_nat", "interface", "lxcbr1", .max = 15, AT(network_nat),

@@ -38,6 +38,7 @@ struct settings {
 	int64_t backup_stall_s;
 	int64_t http_max_body;     /* JSON bodies */
 	int64_t shutdown_grace_s;
+	int64_t hook_timeout_s; /* of each lifecycle hook */
 	int64_t remote_port; /* web terminal */
 	int64_t ports_start; /* range of automatic port forwards, both ends included; 0, 0: none */
 	int64_t ports_close;

@@ -199,6 +199,7 @@ static void op_release(struct op *op)
 	if (op->kind->unload != NULL)
 		op->kind->unload(op->data);
 	op->data = NULL;
+	op_attach(op, NULL, NULL);
 	uv_close((uv_handle_t *)&op->timer, op_closed_cb);
 }
 
@@ -308,7 +309,7 @@ static void cancel_now(struct op *op)
 		op_finish(op);
 		return;
 	}
-	if (op->phase != OP_PHASE_FORWARD || op->committed)
+	if (op->phase != OP_PHASE_FORWARD || (op->committed && !(op->child != NULL && op->expendable)))
 		return;
 	op_changed(op);
 	if (op->child != NULL)
@@ -404,6 +405,19 @@ const char *op_step_name(const struct op *op)
 bool op_recovering(const struct op *op)
 {
 	return op->recovering;
+}
+
+void op_attach(struct op *op, void *data, void (*free_data)(void *data))
+{
+	if (op->free_attached != NULL)
+		op->free_attached(op->attached);
+	op->attached = data;
+	op->free_attached = free_data;
+}
+
+void *op_attached(const struct op *op)
+{
+	return op->attached;
 }
 
 uv_loop_t *op_loop(const struct op *op)

@@ -100,6 +100,9 @@ int op_save(struct op *op, struct error *err); /* durable when it returns 0 */
 bool op_recovering(const struct op *op);
 const char *op_step_name(const struct op *op); /* of the step that runs or is undone: one function serves several rows */
 uv_loop_t *op_loop(const struct op *op);
+/* One thing that is kept with the operation and freed with it, in memory only; for who serves operations of any kind. */
+void op_attach(struct op *op, void *data_taken, void (*free_data)(void *data));
+void *op_attached(const struct op *op); /* or NULL */
 /* Ends a WAIT; err only with OP_FAIL. */
 void op_resume(struct op *op, enum op_result result, const struct error *err);
 /*
@@ -111,6 +114,8 @@ typedef enum op_result (*op_child_cb)(struct op *op, const struct proc_result *r
 enum op_result op_child(struct op *op, struct argv *argv_cleared, op_child_cb done, struct error *err);
 /* The same with everything proc can do; spec->on_exit, data and timeout are the op's. */
 enum op_result op_child_spec(struct op *op, const struct proc_spec *spec, op_child_cb done, struct error *err);
+/* The child that was just started may be ended when the queue is drained, also past the point of no return. */
+void op_child_expendable(struct op *op);
 /*
  * Synchronous work off the loop (tree removal, copying): fn runs in a thread and must touch only arg. It cannot be
  * interrupted: the step's timeout does not end it.

@@ -56,8 +56,11 @@ struct op {
 	struct proc *child;
 	op_child_cb child_done;
 	char *child_name;
+	bool expendable; /* the child */
 	uv_timer_t timer;     /* step timeout, then retention */
 	uint64_t last_progress_ms;
+	void *attached;
+	void (*free_attached)(void *data);
 	struct op_wait_list waits;
 };
 TAILQ_HEAD(op_list, op);

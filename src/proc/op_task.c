@@ -41,9 +41,15 @@ enum op_result op_child_spec(struct op *op, const struct proc_spec *spec, op_chi
 	op->child = proc_start(op->q->loop, &s, err);
 	if (op->child == NULL)
 		return OP_FAIL;
+	op->expendable = false;
 	op->child_done = done;
 	op->child_name = mem_strdup(slash != NULL ? slash + 1 : spec->argv[0]);
 	return OP_WAIT;
+}
+
+void op_child_expendable(struct op *op)
+{
+	op->expendable = true;
 }
 
 enum op_result op_child(struct op *op, struct argv *argv, op_child_cb done, struct error *err)
