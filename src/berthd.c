@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "berthd.h"
+#include "host/host.h"
 #include "host/notify.h"
 #include "image/store.h"
 #include "instance/instance.h"
@@ -166,6 +167,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	b->registry = registry_open(b, err);
 	if (b->registry == NULL)
 		return -1;
+	host_open(b, &d->source);
 	lifecycle_start(b);
 	return 0;
 }
@@ -185,7 +187,7 @@ static void listen_now(struct daemon *d)
 		 registry_count(d->b.registry));
 	notify_ready();
 	instance_bring_in_line(&d->b);
-	instance_autostart(&d->b);
+	host_start(&d->b);
 }
 
 static void recovered_one(struct op *op, void *data)
@@ -287,6 +289,7 @@ static void close_rooms(struct daemon *d)
 
 	instance_autostart_stop(b);
 	http_free(b->http);
+	host_close(b);
 	registry_free(b->registry);
 	b->registry = NULL; /* for timers that come while the loop runs out */
 	image_store_free(b->images);

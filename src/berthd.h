@@ -15,6 +15,8 @@ struct events;
 struct http;
 struct server_config;
 struct autostart;
+struct host;
+struct nft_watch;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -28,6 +30,8 @@ struct berthd {
 	struct http *http;
 	struct server_config *server; /* PUT/PATCH /1.0 */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
+	struct host *host;
+	struct nft_watch *nft; /* since the first nft_watch_add() */
 };
 
 #endif

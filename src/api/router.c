@@ -12,6 +12,7 @@
 #include "api/request.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "host/host.h"
 
 #define QUERY_MAX 32 /* parameters in one query; more is nobody's mistake */
 
@@ -212,6 +213,19 @@ static int check_project(struct request *r)
 	return -1;
 }
 
+/* An unloaded host is only looked at. Those below /1.0/host/ check for themselves; operations may be cancelled. */
+static int check_loaded(struct request *r)
+{
+	struct error err = ERROR_INIT;
+
+	if (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0 ||
+	    strncmp(r->route->pattern, "/1.0/host/", 10) == 0 ||
+	    strncmp(r->route->pattern, "/1.0/operations/", 16) == 0 || host_check_loaded(r->berthd, &err) == 0)
+		return 0;
+	reply_error(r, &err);
+	return -1;
+}
+
 bool router_route(struct request *r)
 {
 	struct error err = ERROR_INIT;
@@ -219,7 +233,7 @@ bool router_route(struct request *r)
 	int ret = resolve(r, path);
 
 	free(path);
-	if (ret < 0 || parse_query(r) < 0 || check_project(r) < 0)
+	if (ret < 0 || parse_query(r) < 0 || check_project(r) < 0 || check_loaded(r) < 0)
 		return false;
 	if (r->route->upload && upload_begin(r, &err) < 0) {
 		reply_error(r, &err);

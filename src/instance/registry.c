@@ -33,6 +33,8 @@ struct registry {
 	struct folder_watch *folder;
 	void (*on_state)(struct instance *inst, enum lxc_state old, void *data);
 	void *on_state_data;
+	void (*on_change)(void *data);
+	void *on_change_data;
 	struct asker *asker;
 	uint64_t clock; /* counts what was told of states */
 };
@@ -74,6 +76,27 @@ static bool desired_ok(const cJSON *v)
 	       json_arr(v, "profiles") != NULL;
 }
 
+/* {0} when that cannot be told. */
+static struct timespec changed_at(const char *dir, const char *file)
+{
+	AUTO_FREE char *path = fs_join(dir, file);
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
+}
+
+static void changed(const struct registry *r)
+{
+	if (r->on_change != NULL)
+		r->on_change(r->on_change_data);
+}
+
+void registry_on_change(struct registry *r, void (*cb)(void *data), void *data)
+{
+	r->on_change = cb;
+	r->on_change_data = data;
+}
+
 static void read_desired(struct registry *r, struct instance *inst)
 {
 	AUTO_FREE char *dir = instance_dir(r->b, inst->name);
@@ -84,6 +107,7 @@ static void read_desired(struct registry *r, struct instance *inst)
 	free(inst->note);
 	inst->note = NULL;
 	inst->adopted = !fs_exists(path);
+	inst->read_from = changed_at(dir, inst->adopted ? "config" : DESIRED_FILE);
 	if (inst->adopted)
 		v = adopt_describe(dir, &err);
 	else
@@ -121,12 +145,14 @@ struct instance *registry_load(struct registry *r, const char *name)
 		strmap_put(r->instances, name, inst);
 	}
 	read_desired(r, inst);
+	changed(r);
 	return inst;
 }
 
 void registry_remove(struct registry *r, const char *name)
 {
 	strmap_remove(r->instances, name);
+	changed(r);
 }
 
 int registry_save(struct registry *r, struct instance *inst, enum json_write how, struct error *err)
@@ -135,35 +161,99 @@ int registry_save(struct registry *r, struct instance *inst, enum json_write how
 	AUTO_FREE char *path = fs_join(dir, DESIRED_FILE);
 
 	registry_touch(inst);
+	changed(r);
 	if (!fs_exists(path)) /* a file that appears now would keep lxc-destroy from removing the folder */
 		return error_set(err, ERROR_NOT_FOUND, "'%s' is gone: the container was destroyed meanwhile", path);
-	return json_write_file(path, inst->desired, how, err);
+	if (json_write_file(path, inst->desired, how, err) < 0)
+		return -1;
+	inst->read_from = changed_at(dir, DESIRED_FILE);
+	return 0;
+}
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return prefix == NULL || strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 static bool plausible_name(const struct registry *r, const char *name)
 {
-	const char *prefix = r->b->settings->filter_name;
-
 	if (name[0] == '.' || strlen(name) > 255)
 		return false;
 	for (const char *p = name; *p != '\0'; p++)
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("/\"\\%?#", *p) != NULL)
 			return false; /* could not stand in URLs and JSON as it is */
-	return prefix == NULL || strncmp(name, prefix, strlen(prefix)) == 0;
+	return has_prefix(name, r->b->settings->filter_name);
 }
 
-static int scan(struct registry *r, struct error *err)
+/* What an operation is at is its own: it loads and removes for itself. */
+static bool locked(const struct registry *r, const char *name)
+{
+	AUTO_FREE char *lock = mem_printf("instance/%s", name);
+
+	return op_locked(r->b->ops, lock);
+}
+
+/* One that is known and whose text is what was read: nothing to do for it (a thousand of them cost some ms). */
+static bool as_read(struct registry *r, const char *name)
+{
+	const struct instance *inst = strmap_get(r->instances, name);
+	AUTO_FREE char *dir = instance_dir(r->b, name);
+	AUTO_FREE char *config = fs_join(dir, "config");
+	AUTO_FREE char *own = fs_join(dir, DESIRED_FILE);
+	struct timespec now;
+
+	if (inst == NULL || !fs_exists(config) || fs_exists(own) == inst->adopted)
+		return false;
+	now = changed_at(dir, inst->adopted ? "config" : DESIRED_FILE);
+	return now.tv_sec != 0 && inst->read_from.tv_sec == now.tv_sec && inst->read_from.tv_nsec == now.tv_nsec;
+}
+
+static void scan_one(struct registry *r, const char *name, struct registry_scan *ret)
+{
+	bool known = strmap_get(r->instances, name) != NULL;
+
+	if (locked(r, name)) {
+		ret->scanned += known;
+		return;
+	}
+	if (!as_read(r, name) && registry_load(r, name) == NULL) {
+		ret->removed += known;
+		return;
+	}
+	ret->scanned++;
+	ret->added += !known;
+}
+
+static void forget_vanished(struct registry *r, const char *prefix, struct registry_scan *ret)
+{
+	const char **names = registry_names(r);
+
+	for (const char **n = names; *n != NULL; n++) {
+		AUTO_FREE char *dir = instance_dir(r->b, *n);
+
+		if (!has_prefix(*n, prefix) || fs_exists(dir) || locked(r, *n))
+			continue;
+		log_info("instance '%s' vanished from '%s'", *n, r->b->settings->system_path);
+		registry_remove(r, *n);
+		ret->removed++;
+	}
+	free(names);
+}
+
+int registry_scan(struct registry *r, const char *prefix, struct registry_scan *ret, struct error *err)
 {
 	const char *path = r->b->settings->system_path;
 	DIR *dir = opendir(path);
 	struct dirent *d;
 
+	*ret = (struct registry_scan){ 0 };
 	if (dir == NULL)
 		return error_sys(err, errno, "cannot read '%s'", path);
 	while ((d = readdir(dir)) != NULL)
-		if (plausible_name(r, d->d_name))
-			(void)registry_load(r, d->d_name);
+		if (plausible_name(r, d->d_name) && has_prefix(d->d_name, prefix))
+			scan_one(r, d->d_name, ret);
 	closedir(dir);
+	forget_vanished(r, prefix, ret);
 	return 0;
 }
 
@@ -181,12 +271,11 @@ static bool in_the_making(const struct registry *r, const char *name)
 static void on_folder(const char *name, void *data)
 {
 	struct registry *r = data;
-	AUTO_FREE char *lock = mem_printf("instance/%s", name);
 	bool known = strmap_get(r->instances, name) != NULL;
 
 	if (!plausible_name(r, name))
 		return;
-	if (op_locked(r->b->ops, lock)) {
+	if (locked(r, name)) {
 		folder_watch_again(r->folder, name);
 		return;
 	}
@@ -239,7 +328,8 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 	log_debug("instance '%s': %s -> %s", inst->name, lxc_state_name(old), lxc_state_name(state));
 	if (!active) {
 		sweep_later(r->b, inst->name);
-		folder_watch_again(r->folder, inst->name); /* lxc-destroy -f stops it first */
+		if (r->folder != NULL)
+			folder_watch_again(r->folder, inst->name); /* lxc-destroy -f stops it first */
 	}
 	if (r->on_state != NULL)
 		r->on_state(inst, old, r->on_state_data);
@@ -291,23 +381,35 @@ static void on_monitor_gap(void *data)
 
 /* ---- life and look-up */
 
+int registry_watch(struct registry *r, struct error *err)
+{
+	const char *path = r->b->settings->system_path;
+
+	if (r->folder == NULL)
+		r->folder = folder_watch_start(r->b->loop, path, on_folder, r, err);
+	if (r->folder != NULL && r->monitor == NULL)
+		r->monitor = lxc_monitor_start(r->b->loop, path, on_monitor, on_monitor_gap, r, err);
+	return r->monitor != NULL ? 0 : -1;
+}
+
+void registry_unwatch(struct registry *r)
+{
+	lxc_monitor_stop(r->monitor);
+	r->monitor = NULL;
+	folder_watch_stop(r->folder);
+	r->folder = NULL;
+}
+
 struct registry *registry_open(struct berthd *b, struct error *err)
 {
 	struct registry *r = mem_alloc(sizeof(*r));
+	struct registry_scan found;
 
 	r->b = b;
 	r->instances = strmap_new(instance_free);
 	r->asker = asker_new(r, b);
-	if (scan(r, err) < 0)
-		goto fail;
-	r->folder = folder_watch_start(b->loop, b->settings->system_path, on_folder, r, err);
-	if (r->folder == NULL)
-		goto fail;
-	r->monitor = lxc_monitor_start(b->loop, b->settings->system_path, on_monitor, on_monitor_gap, r, err);
-	if (r->monitor == NULL)
-		goto fail;
-	return r;
-fail:
+	if (registry_scan(r, NULL, &found, err) == 0 && registry_watch(r, err) == 0)
+		return r;
 	registry_free(r);
 	return NULL;
 }
@@ -317,8 +419,7 @@ void registry_free(struct registry *r)
 	if (r == NULL)
 		return;
 	asker_free(r->asker);
-	lxc_monitor_stop(r->monitor);
-	folder_watch_stop(r->folder);
+	registry_unwatch(r);
 	strmap_free(r->instances);
 	free(r);
 }

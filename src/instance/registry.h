@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -33,6 +34,7 @@ struct instance {
 	char *text;           /* cached JSON of instance_text(), NULL when stale */
 	char etag[65];        /* of what PUT may change, "" when stale */
 	struct pid_watch *watch;
+	struct timespec read_from; /* when the file that desired was read from was changed */
 	uint64_t told;        /* the registry's clock when its state was last set */
 };
 
@@ -41,6 +43,23 @@ struct registry *registry_open(struct berthd *b, struct error *err);
 void registry_free(struct registry *r);
 /* Asks LXC for every active container; ready fires once, when the answers are in, see instance/ask.h. */
 void registry_sync(struct registry *r, void (*ready)(void *data), void *data);
+
+/* lxc-monitor and inotify, which run from registry_open() on: without them only the end of what runs is seen. */
+int registry_watch(struct registry *r, struct error *err); /* what is watched already goes on */
+void registry_unwatch(struct registry *r);
+
+struct registry_scan {
+	unsigned scanned; /* containers found */
+	unsigned added;   /* of them not known before */
+	unsigned removed; /* known and gone */
+};
+/*
+ * Looks at every folder whose name starts with prefix (NULL: all) as the setting filter_name demands: (re)reads what
+ * is new or changed, forgets what is gone. What an operation holds is left to it. New ones are STOPPED until asked.
+ */
+int registry_scan(struct registry *r, const char *prefix, struct registry_scan *ret, struct error *err);
+/* Called after each change of what instances there are and of what they should be. */
+void registry_on_change(struct registry *r, void (*cb)(void *data), void *data);
 
 struct instance *registry_get(const struct registry *r, const char *name); /* or NULL */
 /* The same, with "Instance not found". */

@@ -301,6 +301,7 @@ static int load(struct loader *l, const struct settings_source *src, const char 
 	const struct settings_key *k;
 
 	l->root = root;
+	s->host_dir = mem_strdup(root ? root : "/var/lib/berth");
 	l->file = in_root ? in_root : BERTH_SYSCONFDIR "/berth/berth.conf";
 	if (src->config_file)
 		l->file = src->config_file;
@@ -343,6 +344,7 @@ void settings_free(struct settings *s)
 	for (k = settings_keys; k->name; k++)
 		if (!settings_is_number(k))
 			free(*(char **)(void *)((char *)s + k->offset));
+	free(s->host_dir);
 	free(s->socket);
 	free(s->libexec_dir);
 	free(s->template_dir);

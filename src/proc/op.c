@@ -106,6 +106,7 @@ void op_queue_free(struct op_queue *q)
 		op->child = NULL;
 		op_release(op);
 	}
+	op_queue_refuse(q, NULL);
 	uv_close((uv_handle_t *)&q->tick, NULL);
 	uv_close((uv_handle_t *)&q->drain_timer, queue_closed_cb);
 }
@@ -251,16 +252,24 @@ void op_finish(struct op *op)
 
 /* ---- starting, cancelling, waiting */
 
+void op_queue_refuse(struct op_queue *q, const char *msg)
+{
+	char *copy = mem_strdup(msg);
+
+	free(q->refusal);
+	q->refusal = copy;
+}
+
 struct op *op_start(struct op_queue *q, const struct op_kind *kind, cJSON *args,
 		    const struct op_options *options, struct error *err)
 {
 	struct op *op;
 
-	if (q->draining) {
+	if (q->draining || (q->refusal != NULL && !kind->always)) {
 		cJSON_Delete(args);
 		if (options != NULL)
 			cJSON_Delete(options->resources);
-		error_set(err, ERROR_UNAVAILABLE, "berthd is shutting down");
+		error_set(err, ERROR_UNAVAILABLE, "%s", q->draining ? "berthd is shutting down" : q->refusal);
 		return NULL;
 	}
 	op = op_new(q, kind, args);

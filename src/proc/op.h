@@ -59,6 +59,7 @@ struct op_kind {
 	bool undo_later; /* a failed undo is tried again at the next start: it must see what became another's */
 	bool may_cancel;
 	bool coordinator; /* only waits for operations it started: takes no slot */
+	bool always;      /* may start while op_queue_refuse() holds */
 	bool patient;     /* mostly waits for a container: has slots of its own, or a few that hang block all others */
 };
 
@@ -85,6 +86,9 @@ void op_queue_on_change(struct op_queue *q, op_change_cb cb, void *data);
 int op_queue_recover(struct op_queue *q, struct error *err);
 /* SIGTERM: refuses new work, cancels waiting operations, lets running ones end within grace_ms, then undoes them; cb when idle. */
 void op_queue_drain(struct op_queue *q, unsigned grace_ms, void (*cb)(void *data), void *data);
+
+/* From now on op_start() refuses with this message (ERROR_UNAVAILABLE), but kinds marked always; NULL ends it. */
+void op_queue_refuse(struct op_queue *q, const char *msg);
 
 /* args is taken also on failure. Nothing ran yet when it returns. */
 struct op *op_start(struct op_queue *q, const struct op_kind *kind, cJSON *args,

@@ -83,6 +83,7 @@ struct op_queue {
 	char *reserve; /* op_reserve.c: the file, or NULL */
 	bool reserved; /* it is there */
 	bool draining;
+	char *refusal; /* op_queue_refuse(), or NULL */
 	uv_timer_t drain_timer;
 	void (*drain_cb)(void *data);
 	void *drain_data;

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keeps alive what host-init made for this root. Everything is put back by `host-init --again`, which does what the
+ * parameters it remembers say, and nothing when somebody ran --undo meanwhile.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "host/host_private.h"
+#include "host/nft_watch.h"
+#include "instance/watch.h"
+#include "model/settings.h"
+#include "proc/proc.h"
+
+enum { FIRST_MS = 100, LAST_MS = 30000, GOOD_MS = 60000, AGAIN_MS = 120000, CMDLINE_MAX = 65536 };
+
+struct keeper {
+	struct host *h;
+	uv_timer_t timer; /* to the next try for dnsmasq */
+	struct proc *again;
+	bool once_more; /* asked for while it ran */
+	bool resting;
+	struct pid_watch *dnsmasq;
+	uint64_t dnsmasq_since;
+	unsigned delay_ms;
+	char table[80]; /* watched, or "" */
+	struct waiter *waiting; /* for the end of host-init */
+};
+
+struct waiter {
+	struct waiter *next;
+	void (*done)(const struct error *err, void *data);
+	void *data;
+};
+
+/* ---- what runs */
+
+int dnsmasq_pid(const struct berthd *b)
+{
+	AUTO_FREE char *path = fs_join(b->settings->host_dir, "dnsmasq.pid");
+	AUTO_FREE char *option = mem_printf("--pid-file=%s", path);
+	AUTO_FREE char *cmdline = NULL;
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	AUTO_STRBUF struct strbuf args = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+	long pid;
+
+	if (fs_read_file(path, 64, &text, &ignored) < 0 || (pid = strtol(text.buf, NULL, 10)) <= 1)
+		return 0;
+	cmdline = mem_printf("/proc/%ld/cmdline", pid);
+	if (fs_read_file(cmdline, CMDLINE_MAX, &args, &ignored) < 0)
+		return 0;
+	for (const char *p = args.buf; p < args.buf + args.len; p += strlen(p) + 1)
+		if (strcmp(p, option) == 0)
+			return (int)pid;
+	return 0;
+}
+
+static void run_again(struct keeper *k);
+
+static void try_again_cb(uv_timer_t *timer)
+{
+	run_again(timer->data);
+}
+
+static void dnsmasq_ended(void *data)
+{
+	struct keeper *k = data;
+	struct host_network net;
+	uint64_t now = uv_now(k->timer.loop);
+
+	pid_watch_stop(k->dnsmasq);
+	k->dnsmasq = NULL;
+	if (k->resting || !host_network(k->h->b, &net) || !net.dnsmasq)
+		return;
+	if (now - k->dnsmasq_since > GOOD_MS)
+		k->delay_ms = FIRST_MS;
+	log_warning("dnsmasq of '%s' ended; starting it again in %u ms", net.bridge, k->delay_ms);
+	uv_timer_start(&k->timer, try_again_cb, k->delay_ms, 0);
+	k->delay_ms = k->delay_ms > LAST_MS / 2 ? LAST_MS : 2 * k->delay_ms;
+}
+
+static void watch_dnsmasq(struct keeper *k)
+{
+	int pid = dnsmasq_pid(k->h->b);
+
+	if (k->dnsmasq != NULL)
+		return;
+	k->dnsmasq_since = uv_now(k->timer.loop);
+	if (pid > 0)
+		k->dnsmasq = pid_watch_start(k->h->b->loop, pid, dnsmasq_ended, k, NULL);
+	if (k->dnsmasq == NULL)
+		dnsmasq_ended(k);
+}
+
+static void table_gone(void *data)
+{
+	run_again(data);
+}
+
+static void unwatch_table(struct keeper *k)
+{
+	if (k->table[0] != '\0')
+		nft_watch_remove(k->h->b, k->table);
+	k->table[0] = '\0';
+}
+
+static void watch_table(struct keeper *k, const struct host_network *net)
+{
+	struct error err = ERROR_INIT;
+
+	if (strcmp(k->table, net->table) == 0)
+		return;
+	unwatch_table(k);
+	if (nft_watch_add(k->h->b, net->table, table_gone, k, &err) < 0)
+		log_warning("%s: our table is not watched", err.msg);
+	else
+		memcpy(k->table, net->table, sizeof(k->table));
+}
+
+/* ---- host-init --again */
+
+static void finish(struct keeper *k, const struct error *err)
+{
+	struct waiter *list = k->waiting, *w;
+
+	k->waiting = NULL;
+	while ((w = list) != NULL) {
+		list = w->next;
+		w->done(err, w->data);
+		free(w);
+	}
+}
+
+static void watch_all(struct keeper *k)
+{
+	struct host_network net;
+
+	if (k->resting || !host_network(k->h->b, &net))
+		return;
+	watch_table(k, &net);
+	if (net.dnsmasq)
+		watch_dnsmasq(k);
+	dns_names_update(k->h->names);
+}
+
+static void again_exit_cb(const struct proc_result *result, void *data)
+{
+	struct keeper *k = data;
+	struct error err = ERROR_INIT;
+
+	k->again = NULL;
+	if (proc_check("host-init", result, &err) < 0)
+		log_warning("%s", err.msg);
+	else
+		log_debug("host-init: %s", result->out);
+	if (k->once_more) {
+		run_again(k);
+		return;
+	}
+	watch_all(k);
+	finish(k, &err);
+}
+
+static void run_again(struct keeper *k)
+{
+	const struct settings *s = k->h->b->settings;
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	struct proc_spec spec = { .timeout_ms = AGAIN_MS, .on_exit = again_exit_cb, .data = k };
+	struct error err = ERROR_INIT;
+
+	k->once_more = k->again != NULL;
+	if (k->once_more || k->resting)
+		return;
+	argv_pushf(&argv, "%s/host-init", s->libexec_dir);
+	argv_pushl(&argv, "--again", "--root", s->host_dir, NULL);
+	spec.argv = (const char *const *)argv.v;
+	k->again = proc_start(k->h->b->loop, &spec, &err);
+	if (k->again != NULL)
+		return;
+	log_warning("%s", err.msg);
+	watch_all(k);
+	finish(k, &err);
+}
+
+void keeper_bring_up(struct keeper *k, void (*done)(const struct error *err, void *data), void *data)
+{
+	AUTO_FREE char *state = host_state_path(k->h->b);
+	struct error none = ERROR_INIT;
+	struct waiter *w;
+
+	k->resting = false;
+	if (!fs_exists(state)) {
+		done(&none, data);
+		return;
+	}
+	w = mem_alloc(sizeof(*w));
+	*w = (struct waiter){ k->waiting, done, data };
+	k->waiting = w;
+	run_again(k);
+}
+
+void keeper_rest(struct keeper *k)
+{
+	k->resting = true;
+	uv_timer_stop(&k->timer);
+	pid_watch_stop(k->dnsmasq);
+	k->dnsmasq = NULL;
+	unwatch_table(k);
+}
+
+/* ---- life */
+
+struct keeper *keeper_new(struct host *h)
+{
+	struct keeper *k = mem_alloc(sizeof(*k));
+
+	k->h = h;
+	k->delay_ms = FIRST_MS;
+	k->timer.data = k;
+	uv_timer_init(h->b->loop, &k->timer);
+	uv_unref((uv_handle_t *)&k->timer);
+	return k;
+}
+
+static void closed_cb(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void keeper_free(struct keeper *k)
+{
+	struct waiter *w;
+
+	keeper_rest(k);
+	if (k->again != NULL)
+		proc_abandon(k->again);
+	while ((w = k->waiting) != NULL) {
+		k->waiting = w->next;
+		free(w);
+	}
+	uv_close((uv_handle_t *)&k->timer, closed_cb);
+}
+
+/* ---- status */
+
+static cJSON *interface_json(const char *name)
+{
+	AUTO_FREE char *bridge = mem_printf("/sys/class/net/%s/bridge", name);
+	struct ifreq request = { 0 };
+	cJSON *v = cJSON_CreateObject();
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	size_t n = strnlen(name, IFNAMSIZ - 1);
+
+	memcpy(request.ifr_name, name, n);
+	json_set_str(v, "name", name);
+	json_set_bool(v, "exists", if_nametoindex(name) != 0);
+	json_set_bool(v, "bridge", fs_exists(bridge));
+	json_set_bool(v, "up", fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP));
+	if (fd >= 0)
+		close(fd);
+	return v;
+}
+
+cJSON *keeper_status(const struct keeper *k)
+{
+	const struct berthd *b = k->h->b;
+	cJSON *v = cJSON_CreateObject(), *nat = interface_json(b->settings->network_nat);
+	struct host_network net;
+	bool managed = host_network(b, &net);
+
+	json_set(v, "pub", interface_json(b->settings->network_pub));
+	json_set_bool(nat, "managed", managed && strcmp(net.bridge, b->settings->network_nat) == 0);
+	if (managed) {
+		int pid = dnsmasq_pid(b);
+
+		json_set_strf(nat, "ipv4", "%s/%u", net.gateway4, net.bits4);
+		if (net.gateway6[0] != '\0')
+			json_set_strf(nat, "ipv6", "%s/%u", net.gateway6, net.bits6);
+		json_set_str(nat, "domain", net.domain);
+		json_set_str(nat, "nft_table", net.table);
+		json_set_bool(nat, "dnsmasq", pid > 0);
+		if (pid > 0)
+			json_set_int(nat, "dnsmasq_pid", pid);
+	}
+	json_set(v, "nat", nat);
+	return v;
+}
