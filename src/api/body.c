@@ -23,7 +23,9 @@ static const struct member {
     {"live", MEMBER_BOOL},	  {"migration", MEMBER_BOOL},	   {"name", MEMBER_STRING},
     {"public", MEMBER_BOOL},	  {"restore", MEMBER_STRING},	   {"server", MEMBER_STRING},
     {"start", MEMBER_BOOL},	  {"stateful", MEMBER_BOOL},	   {"target", MEMBER_STRING},
-    {"timeout", MEMBER_NUMBER},	  {"type", MEMBER_STRING},
+    {"timeout", MEMBER_NUMBER},	  {"type", MEMBER_STRING},	   {"create", MEMBER_BOOL},
+    {"instance", MEMBER_STRING},  {"owner", MEMBER_STRING},	   {"path", MEMBER_STRING},
+    {"readonly", MEMBER_BOOL},
 };
 
 static bool is_whole(double v)

@@ -12,6 +12,7 @@
 #include "instance/delete.h"
 #include "instance/instance.h"
 #include "instance/update.h"
+#include "instance/volume.h"
 #include "model/settings.h"
 
 struct candidate {
@@ -175,4 +176,5 @@ void instance_register(struct op_queue *q)
 	delete_register(q);
 	update_register(q);
 	rename_register(q);
+	volume_register(q);
 }

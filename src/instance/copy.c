@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/address.h"
+#include "instance/volume.h"
 #include "model/settings.h"
 
 static const char *source_of(const struct work *w)
@@ -79,6 +80,7 @@ int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error 
 	merge_under(json_obj(desired, "config"), json_obj(src->desired, "config"));
 	merge_under(json_obj(desired, "devices"), json_obj(src->desired, "devices"));
 	address_forget(desired, src->desired);
+	volume_drop(b, json_obj(desired, "devices"), json_obj(src->desired, "devices"));
 	if (!cJSON_IsArray(profiles))
 		json_set(desired, "profiles", cJSON_Duplicate(json_arr(src->desired, "profiles"), true));
 	json_set_str(args, "copy_of", name);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "instance/update.h"
+#include "instance/volume.h"
 #include "instance/work.h"
 #include "model/settings.h"
 
@@ -29,9 +30,20 @@ static enum op_result step_check(struct op *op, struct error *err)
 		error_set(err, ERROR_INVALID, "Renaming of running container not allowed");
 	else if (fs_exists(target))
 		error_set(err, ERROR_CONFLICT, "Name \"%s\" already in use", new_name(w));
-	else
+	else if (volume_rename_check(w->b, w->name, new_name(w), err) == 0) {
+		json_set_bool(w->args, "volumes", volume_owns(w->b, w->name));
 		return OP_DONE;
+	}
 	return OP_FAIL;
+}
+
+/* The sources of its volumes, in what berth.json says of it. */
+static int rename_sources(struct work *w, struct instance *inst, const char *from, const char *to, struct error *err)
+{
+	if (!json_bool(w->args, "volumes", false))
+		return 0;
+	volume_rename_devices(w->b, json_obj(inst->desired, "devices"), from, to);
+	return registry_save(w->b->registry, inst, JSON_DURABLE, err);
 }
 
 static int move(struct work *w, const char *from, const char *to, struct error *err)
@@ -40,13 +52,15 @@ static int move(struct work *w, const char *from, const char *to, struct error *
 	AUTO_FREE char *new_dir = instance_dir(w->b, to);
 	struct instance *inst;
 
+	if (json_bool(w->args, "volumes", false) && volume_rename(w->b, from, to, err) < 0)
+		return -1;
 	if (fs_exists(old_dir) && rename(old_dir, new_dir) < 0)
 		return error_sys(err, errno, "cannot rename '%s' to '%s'", old_dir, new_dir);
 	registry_remove(w->b->registry, from);
 	inst = registry_load(w->b->registry, to);
 	if (inst == NULL)
 		return error_set(err, ERROR_SYSTEM, "'%s' vanished while it was renamed", new_dir);
-	return work_render(w->b, to, new_dir, inst->desired, err);
+	return rename_sources(w, inst, from, to, err) < 0 ? -1 : work_render(w->b, to, new_dir, inst->desired, err);
 }
 
 static enum op_result step_move(struct op *op, struct error *err)
@@ -61,8 +75,12 @@ static enum op_result step_unmove(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	if (fs_exists(w->dir))
-		return OP_DONE;
+	/* the volumes move first */
+	if (fs_exists(w->dir)) {
+		if (!json_bool(w->args, "volumes", false) || volume_owns(w->b, w->name))
+			return OP_DONE;
+		return volume_rename(w->b, new_name(w), w->name, err) < 0 ? OP_FAIL : OP_DONE;
+	}
 	return move(w, new_name(w), w->name, err) < 0 ? OP_FAIL : OP_DONE;
 }
 

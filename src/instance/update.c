@@ -157,21 +157,14 @@ static int check_pool(struct work *w, const cJSON *old, const cJSON *devices, st
 	return 0;
 }
 
-static int check_update(struct work *w, struct instance *inst, struct error *err)
+int update_check(struct work *w, const struct instance *inst, cJSON *new, struct error *err)
 {
 	AUTO_JSON cJSON *expanded = NULL;
 	AUTO_JSON cJSON *devices = NULL;
-	const cJSON *change = json_obj(w->args, "change");
-	cJSON *new;
 
 	if (inst->adopted)
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "'%s' was not made by berth: change '%s/config' by hand", w->name, w->dir);
-	new = changed(inst->desired, change, json_bool(w->args, "patch", false), err);
-	if (new == NULL)
-		return -1;
-	json_set(w->args, "new", new);
-	json_set(w->args, "old", cJSON_Duplicate(inst->desired, true));
 	if (work_check(w->b, new, err) < 0)
 		return -1;
 	work_fill_volatile(w->b, new);
@@ -183,6 +176,31 @@ static int check_update(struct work *w, struct instance *inst, struct error *err
 	return assign_idmap(w->b, inst, new, expanded, err);
 }
 
+static int check_update(struct work *w, struct instance *inst, struct error *err)
+{
+	const cJSON *change = json_obj(w->args, "change");
+	cJSON *new;
+
+	new = changed(inst->desired, change, json_bool(w->args, "patch", false), err);
+	if (new == NULL)
+		return -1;
+	json_set(w->args, "new", new);
+	json_set(w->args, "old", cJSON_Duplicate(inst->desired, true));
+	return update_check(w, inst, new, err);
+}
+
+/* What it runs with now, before profiles change under it. */
+void update_note_running(struct work *w, const struct instance *inst)
+{
+	cJSON *config, *devices;
+
+	if (json_obj(w->args, "was_config") != NULL)
+		return;
+	instance_expand(w->b, inst->desired, &config, &devices);
+	json_set(w->args, "was_config", config);
+	json_set(w->args, "was_devices", devices);
+}
+
 static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -190,14 +208,7 @@ static enum op_result step_check(struct op *op, struct error *err)
 
 	if (inst == NULL)
 		return OP_FAIL;
-	/* what is running now, before profiles changed under it */
-	if (json_obj(w->args, "was_config") == NULL) {
-		cJSON *config, *devices;
-
-		instance_expand(w->b, inst->desired, &config, &devices);
-		json_set(w->args, "was_config", config);
-		json_set(w->args, "was_devices", devices);
-	}
+	update_note_running(w, inst);
 	if (check_update(w, inst, err) == 0)
 		return OP_DONE;
 	error_wrap(err, "Invalid config");
@@ -206,7 +217,7 @@ static enum op_result step_check(struct op *op, struct error *err)
 
 /* ---- write */
 
-static int put(struct work *w, const cJSON *desired, struct error *err)
+int update_put(struct work *w, const cJSON *desired, struct error *err)
 {
 	struct instance *inst = registry_find(w->b->registry, w->name, err);
 
@@ -223,14 +234,14 @@ static enum op_result step_write(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	return put(w, json_obj(w->args, "new"), err) < 0 ? OP_FAIL : OP_DONE;
+	return update_put(w, json_obj(w->args, "new"), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result step_unwrite(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	return put(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
+	return update_put(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static const struct op_step update_steps[] = {

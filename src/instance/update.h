@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "berthd.h"
 #include "instance/registry.h"
+#include "instance/work.h"
 #include "proc/op.h"
 
 /*
@@ -20,6 +21,14 @@ void instance_profile_changed(struct berthd *b, const char *profile);
 /* One that runs with something else than it should gets an update operation. */
 void update_bring_in_line(struct berthd *b, struct instance *inst);
 
+/*
+ * For operations that change what an instance has: note_running, then check what it shall have (and complete it), put it
+ * to disk, and step_live, which needs args "was_config" and "was_devices" and leaves what the kernel refused in
+ * w->scratch: "pending" (names), "warnings" ("NAME: why").
+ */
+void update_note_running(struct work *w, const struct instance *inst);
+int update_check(struct work *w, const struct instance *inst, cJSON *new_desired, struct error *err);
+int update_put(struct work *w, const cJSON *desired, struct error *err);
 enum op_result step_live(struct op *op, struct error *err); /* update_live.c */
 
 void update_register(struct op_queue *q);

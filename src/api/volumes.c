@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* /1.0/volumes: berth's own resource, see instance/volume.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/lifecycle.h"
+#include "api/router.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "instance/volume.h"
+
+#define COUNT_MS 2000
+
+static char *url_of(const char *owner, const char *name)
+{
+	return mem_printf("/1.0/volumes/%s/%s", owner, name);
+}
+
+static void reply_op(struct request *r, struct op *op, const struct error *err, const char *action, const char *source)
+{
+	if (op == NULL) {
+		reply_error(r, err);
+		return;
+	}
+	lifecycle_after(request_berthd(r), op, action, source);
+	reply_operation(r, op);
+}
+
+/* ---- lists */
+
+static void get_list(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	cJSON *list = volume_list(request_berthd(r), request_query(r, "owner"), &err), *urls;
+	const cJSON *v;
+
+	if (list == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	if (request_recursion(r) > 0) {
+		reply_sync(r, list);
+		return;
+	}
+	urls = cJSON_CreateArray();
+	cJSON_ArrayForEach(v, list) {
+		AUTO_FREE char *url = url_of(json_str(v, "owner"), json_str(v, "name"));
+
+		cJSON_AddItemToArray(urls, cJSON_CreateString(url));
+	}
+	cJSON_Delete(list);
+	reply_sync(r, urls);
+}
+
+static void post_list(struct request *r)
+{
+	const char *owner = json_str_or(request_body(r), "owner", ""), *name = json_str_or(request_body(r), "name", "");
+	AUTO_FREE char *source = url_of(owner, name);
+	struct error err = ERROR_INIT;
+
+	reply_op(r, volume_create(request_berthd(r), owner, name, &err), &err, "storage-volume-created", source);
+}
+
+/* ---- one, with what it takes of the disk */
+
+struct count {
+	uv_work_t work;
+	struct request *request; /* NULL when the client left */
+	cJSON *volume;
+	unsigned long long bytes;
+	bool ok;
+	struct error err;
+};
+
+static void count_cb(uv_work_t *work)
+{
+	struct count *c = work->data;
+
+	c->ok = fs_tree_usage(json_str(c->volume, "path"), COUNT_MS, &c->bytes, &c->err) == 0;
+}
+
+/* One that takes long to count has no "usage". */
+static void counted_cb(uv_work_t *work, int status)
+{
+	struct count *c = work->data;
+
+	if (status == 0 && c->ok)
+		json_set_int(c->volume, "usage", (int64_t)c->bytes);
+	else
+		log_debug("disk usage of '%s': %s", json_str(c->volume, "path"), c->err.msg);
+	if (c->request != NULL)
+		reply_sync(c->request, c->volume);
+	else
+		cJSON_Delete(c->volume);
+	free(c);
+}
+
+static void gone(struct request *r)
+{
+	((struct count *)request_data(r))->request = NULL;
+}
+
+static void get_one(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	cJSON *volume = volume_get(request_berthd(r), request_param(r, "owner"), request_param(r, "name"), &err);
+	struct count *c;
+
+	if (volume == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	c = mem_alloc(sizeof(*c));
+	c->work.data = c;
+	c->request = r;
+	c->volume = volume;
+	request_set_data(r, c);
+	request_on_gone(r, gone);
+	uv_queue_work(request_berthd(r)->loop, &c->work, count_cb, counted_cb);
+}
+
+static void delete_one(struct request *r)
+{
+	const char *owner = request_param(r, "owner"), *name = request_param(r, "name");
+	AUTO_FREE char *source = url_of(owner, name);
+	struct error err = ERROR_INIT;
+
+	reply_op(r, volume_delete(request_berthd(r), owner, name, &err), &err, "storage-volume-deleted", source);
+}
+
+/* {"instance": the owner unless it says another, "name": of the device, "path", "readonly", "create"} */
+static void post_attach(struct request *r)
+{
+	const char *owner = request_param(r, "owner"), *name = request_param(r, "name");
+	const char *instance = json_str_or(request_body(r), "instance", owner);
+	AUTO_JSON cJSON *request = request_body(r) != NULL ? cJSON_Duplicate(request_body(r), true) : cJSON_CreateObject();
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", instance);
+	struct error err = ERROR_INIT;
+
+	json_set_strf(request, "source", "%s/%s", owner, name);
+	if (json_str(request, "name") == NULL)
+		json_set_str(request, "name", name);
+	reply_op(r, volume_attach(request_berthd(r), instance, request, &err), &err, "instance-updated", source);
+}
+
+static void post_detach(struct request *r)
+{
+	const char *owner = request_param(r, "owner"), *name = request_param(r, "name");
+	const char *instance = json_str_or(request_body(r), "instance", owner);
+	AUTO_JSON cJSON *request = cJSON_CreateObject();
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", instance);
+	struct error err = ERROR_INIT;
+
+	json_set_strf(request, "name", "%s/%s", owner, name);
+	reply_op(r, volume_detach(request_berthd(r), instance, request, &err), &err, "instance-updated", source);
+}
+
+const struct route volume_routes[] = {
+	{ "GET", "/1.0/volumes", get_list, NULL },
+	{ "POST", "/1.0/volumes", post_list, NULL },
+	{ "GET", "/1.0/volumes/{owner}/{name}", get_one, NULL },
+	{ "DELETE", "/1.0/volumes/{owner}/{name}", delete_one, NULL },
+	{ "POST", "/1.0/volumes/{owner}/{name}/attach", post_attach, NULL },
+	{ "POST", "/1.0/volumes/{owner}/{name}/detach", post_detach, NULL },
+	{ 0 },
+};
