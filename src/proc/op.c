@@ -323,6 +323,8 @@ static void cancel_now(struct op *op)
 	op_changed(op);
 	if (op->child != NULL)
 		proc_terminate(op->child);
+	if (op->followed != NULL)
+		(void)op_cancel(op->followed, &err); /* or it is waited for */
 }
 
 int op_cancel(struct op *op, struct error *err)

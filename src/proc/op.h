@@ -121,6 +121,13 @@ enum op_result op_child_spec(struct op *op, const struct proc_spec *spec, op_chi
 /* The child that was just started may be ended when the queue is drained, also past the point of no return. */
 void op_child_expendable(struct op *op);
 /*
+ * Waits for another operation as (part of) this step, however long it takes; NULL: it could not be started, err says
+ * why. Without done the step ends as that one did; with done, by what done returns (*err holds the other's error).
+ * Only for kinds that are coordinators: they take no slot. A cancel is passed on.
+ */
+typedef enum op_result (*op_follow_cb)(struct op *op, struct op *other, struct error *err);
+enum op_result op_follow(struct op *op, struct op *other, op_follow_cb done, struct error *err);
+/*
  * Synchronous work off the loop (tree removal, copying): fn runs in a thread and must touch only arg. It cannot be
  * interrupted: the step's timeout does not end it.
  */

@@ -57,6 +57,8 @@ struct op {
 	op_child_cb child_done;
 	char *child_name;
 	bool expendable; /* the child */
+	struct op *followed;  /* op_follow(): cannot be ended from here, so it has no timeout */
+	op_follow_cb follow_done;
 	uv_timer_t timer;     /* step timeout, then retention */
 	uint64_t last_progress_ms;
 	void *attached;

@@ -10,8 +10,8 @@ static void step_timeout_cb(uv_timer_t *timer)
 	struct op *op = timer->data;
 	struct error err = ERROR_INIT;
 
-	/* a child has its own timeout; what runs in a thread uses our data until it ends */
-	if (!op->waiting || op->child != NULL || op->in_thread)
+	/* a child has its own timeout; what runs in a thread uses our data until it ends; others' operations keep theirs */
+	if (!op->waiting || op->child != NULL || op->in_thread || op->followed != NULL)
 		return;
 	error_set(&err, ERROR_TIMEOUT, "step '%s' took longer than %u s", op->kind->steps[op->step].name,
 		  op->kind->steps[op->step].timeout_s > 0 ? op->kind->steps[op->step].timeout_s : STEP_TIMEOUT_S);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What steps wait for: children and work in threads. */
+/* What steps wait for: children, other operations, and work in threads. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +59,33 @@ enum op_result op_child(struct op *op, struct argv *argv, op_child_cb done, stru
 
 	argv_clear(argv);
 	return r;
+}
+
+static void followed_cb(struct op *other, void *data)
+{
+	struct op *op = data;
+	op_follow_cb done = op->follow_done;
+	struct error err = *op_error(other);
+	enum op_result r = err.code == ERROR_NONE ? OP_DONE : OP_FAIL;
+
+	op->followed = NULL;
+	op->follow_done = NULL;
+	if (done != NULL)
+		r = done(op, other, &err);
+	if (r != OP_WAIT)
+		op_resume(op, r, &err);
+}
+
+enum op_result op_follow(struct op *op, struct op *other, op_follow_cb done, struct error *err)
+{
+	if (other == NULL)
+		return OP_FAIL;
+	if (op->followed != NULL)
+		abort(); /* one at a time */
+	op->followed = other;
+	op->follow_done = done;
+	(void)op_on_end(other, followed_cb, op);
+	return OP_WAIT;
 }
 
 struct thread_work {

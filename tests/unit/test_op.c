@@ -456,6 +456,62 @@ static void a_thread_outlives_the_timeout(void **state)
 	close(hold[1]);
 }
 
+/* An operation that starts another one as its step. */
+static struct op_queue *follow_queue;
+
+static enum op_result run_follow(struct op *op, struct error *err)
+{
+	say("follow");
+	return op_follow(op, op_start(follow_queue, &kind, cJSON_CreateObject(), NULL, err), NULL, err);
+}
+
+static enum op_result run_last(struct op *op, struct error *err)
+{
+	say("last");
+	return OP_DONE;
+}
+
+static const struct op_step follow_steps[] = { { "follow", run_follow, NULL, 0, 0 }, { "last", run_last, NULL, 0, 0 },
+					       { 0 } };
+static const struct op_kind follow_kind = { .name = "follow", .description = "Following", .steps = follow_steps,
+					    .volatile_ = true, .coordinator = true, .may_cancel = true };
+
+static void a_step_ends_as_the_one_it_follows(void **state)
+{
+	struct op *op;
+
+	follow_queue = *state;
+	async = true;
+	op = start(*state, &follow_kind, NULL);
+	until_final(op);
+	assert_string_equal(trace.buf, "follow a b c last");
+	assert_int_equal(op_status(op), OP_SUCCESS);
+	strbuf_reset(&trace);
+	fail_at = "b";
+	op = start(*state, &follow_kind, NULL);
+	until_final(op);
+	assert_string_equal(trace.buf, "follow a b !b !a");
+	assert_int_equal(op_status(op), OP_FAILURE);
+	assert_string_equal(op_error(op)->msg, "no b today");
+}
+
+static void a_cancel_is_passed_on(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct op *op;
+
+	follow_queue = *state;
+	async = true;
+	op = start(*state, &follow_kind, NULL);
+	while (trace.len < strlen("follow a"))
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(op_cancel(op, &err), 0);
+	until_final(op);
+	assert_int_equal(op_status(op), OP_CANCELLED);
+	assert_null(strstr(trace.buf, " b"));
+	assert_non_null(strstr(trace.buf, "!a"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -467,6 +523,7 @@ int main(void)
 		T(pending_can_be_cancelled), T(running_is_undone_when_cancelled), T(waits_fire_once),
 		T(drain_refuses_and_ends), T(a_step_that_hangs_times_out), T(shape_of_the_object),
 		T(the_patient_block_no_others), T(a_thread_outlives_the_timeout),
+		T(a_step_ends_as_the_one_it_follows), T(a_cancel_is_passed_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
