@@ -95,6 +95,18 @@ void reply_operation(struct request *r, struct op *op)
 	send_text(r, 202, &text);
 }
 
+void reply_json(struct request *r, unsigned status, cJSON *body_taken)
+{
+	AUTO_FREE char *json = json_text(body_taken);
+	struct strbuf text = STRBUF_INIT;
+
+	cJSON_Delete(body_taken);
+	if (!may_reply(r))
+		return;
+	strbuf_addf(&text, "%s\n", json);
+	send_text(r, status, &text);
+}
+
 void reply_error(struct request *r, const struct error *err)
 {
 	struct strbuf text = STRBUF_INIT;
@@ -104,6 +116,10 @@ void reply_error(struct request *r, const struct error *err)
 
 	if (!may_reply(r))
 		return;
+	if (r->refuse != NULL) {
+		r->refuse(r, err);
+		return;
+	}
 	if (status < 400) { /* an error that nobody set is a mistake of ours */
 		log_error("%s %s failed without saying why", r->method, r->path);
 		status = 500;

@@ -58,6 +58,7 @@ struct request {
 	char *path;   /* target up to '?' */
 	bool containers; /* asked for as /1.0/containers */
 	const struct route *route;
+	void (*refuse)(struct request *r, const struct error *err); /* errors in another shape than LXD's, or NULL */
 	struct request_pair params[REQUEST_PARAMS_MAX];
 	size_t n_params;
 	struct request_pair *query;

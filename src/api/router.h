@@ -75,6 +75,7 @@ void reply_sync_text(struct request *r, const char *metadata_json, size_t len);
 void reply_created(struct request *r, const char *location);             /* 201 */
 void reply_operation(struct request *r, struct op *op);                  /* 202 */
 void reply_error(struct request *r, const struct error *err);
+void reply_json(struct request *r, unsigned status, cJSON *body_taken); /* without LXD's envelope */
 void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Streams an open file (taken) as octet-stream; name for Content-Disposition, may be NULL. */

@@ -11,55 +11,13 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
+#include "cli/json_show.h"
 
 struct query {
 	const char *method;
 	const char *data; /* NULL: no body */
 	bool wait, raw;
 };
-
-static void put_indent(struct strbuf *out, int depth)
-{
-	while (depth-- > 0)
-		strbuf_addch(out, '\t');
-}
-
-/* As Go's json.MarshalIndent writes it: what lxc query prints. */
-static void pretty(struct strbuf *out, const cJSON *v, int depth)
-{
-	bool object = cJSON_IsObject(v);
-	const cJSON *item;
-
-	if ((!object && !cJSON_IsArray(v)) || !v->child) {
-		AUTO_FREE char *text = json_text(v);
-
-		strbuf_addstr(out, text);
-		return;
-	}
-	strbuf_addch(out, object ? '{' : '[');
-	cJSON_ArrayForEach(item, v) {
-		strbuf_addstr(out, item == v->child ? "\n" : ",\n");
-		put_indent(out, depth + 1);
-		if (object) {
-			cJSON key = { .type = cJSON_String, .valuestring = item->string };
-			AUTO_FREE char *text = json_text(&key);
-
-			strbuf_addf(out, "%s: ", text);
-		}
-		pretty(out, item, depth + 1);
-	}
-	strbuf_addch(out, '\n');
-	put_indent(out, depth);
-	strbuf_addch(out, object ? '}' : ']');
-}
-
-static void print_json(const cJSON *v)
-{
-	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
-
-	pretty(&out, v, 0);
-	puts(out.buf);
-}
 
 static int read_data(const char *data, struct strbuf *out, struct error *err)
 {
@@ -89,9 +47,9 @@ static int finish(struct cli *cli, const struct query *q, struct response *r, st
 		metadata = operation;
 	}
 	if (q->raw && !operation)
-		print_json(r->envelope);
+		json_show(r->envelope);
 	else if (metadata && !cJSON_IsNull(metadata) && !(cJSON_IsObject(metadata) && !metadata->child))
-		print_json(metadata);
+		json_show(metadata);
 	return 0;
 }
 
