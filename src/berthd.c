@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "berthd.h"
+#include "hook/hook_watch.h"
 #include "host/host.h"
 #include "host/notify.h"
 #include "image/store.h"
@@ -186,6 +187,7 @@ static void listen_now(struct daemon *d)
 	log_info("berthd " BERTH_VERSION " ready on '%s': %zu instances", d->b.settings->socket,
 		 registry_count(d->b.registry));
 	notify_ready();
+	hook_watch_start(&d->b);
 	instance_bring_in_line(&d->b);
 	host_start(&d->b);
 }

@@ -213,39 +213,66 @@ bool hook_any(const struct berthd *b, const char *event)
 
 /* ---- what is there */
 
+static bool is_event(const char *name)
+{
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (strcmp(name, events[i]) == 0)
+			return true;
+	return false;
+}
+
+static void add_to_list(cJSON *list, const char *event, const struct hook_file *f)
+{
+	cJSON *v = cJSON_CreateObject();
+
+	json_set_str(v, "event", event);
+	json_set_str(v, "name", f->name);
+	json_set_str(v, "path", f->path);
+	json_set_bool(v, "active", f->skipped == NULL);
+	json_set_str(v, "reason", f->skipped != NULL ? f->skipped : "");
+	cJSON_AddItemToArray(list, v);
+}
+
 static void list_event(const struct berthd *b, const char *event, cJSON *list)
 {
 	struct hook_files files;
 
 	hook_files_read(b->settings->hooks_path, event, &files);
-	for (size_t i = 0; i < files.n; i++) {
-		const struct hook_file *f = &files.v[i];
-		cJSON *v = cJSON_CreateObject();
+	for (size_t i = 0; i < files.n; i++)
+		add_to_list(list, event, &files.v[i]);
+	hook_files_clear(&files);
+}
 
-		json_set_str(v, "event", event);
-		json_set_str(v, "name", f->name);
-		json_set_str(v, "path", f->path);
-		json_set_bool(v, "active", f->skipped == NULL);
-		json_set_str(v, "reason", f->skipped != NULL ? f->skipped : "");
-		cJSON_AddItemToArray(list, v);
+/* Folders (and files) beside those of the events: "prestart", and nobody would ever know. */
+static void list_strangers(const struct berthd *b, cJSON *list)
+{
+	static char reason[] = "there is no event of that name";
+	struct hook_files files;
+
+	hook_files_read(b->settings->hooks_path, ".", &files);
+	for (size_t i = 0; i < files.n; i++) {
+		AUTO_FREE char *path = fs_join(b->settings->hooks_path, files.v[i].name);
+		struct hook_file f = { .name = files.v[i].name, .path = path, .skipped = reason };
+
+		if (!is_event(f.name))
+			add_to_list(list, "", &f);
 	}
 	hook_files_clear(&files);
 }
 
 cJSON *hook_list(const struct berthd *b, const char *event, struct error *err)
 {
-	cJSON *list = cJSON_CreateArray();
-	bool found = event == NULL;
+	cJSON *list;
 
-	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		if (event != NULL && strcmp(event, events[i]) != 0)
-			continue;
-		found = true;
-		list_event(b, events[i], list);
+	if (event != NULL && !is_event(event)) {
+		error_set(err, ERROR_NOT_FOUND, "no event '%.64s': see berth-hooks(7)", event);
+		return NULL;
 	}
-	if (found)
-		return list;
-	cJSON_Delete(list);
-	error_set(err, ERROR_NOT_FOUND, "no event '%.64s': see berth-hooks(7)", event);
-	return NULL;
+	list = cJSON_CreateArray();
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (event == NULL || strcmp(event, events[i]) == 0)
+			list_event(b, events[i], list);
+	if (event == NULL)
+		list_strangers(b, list);
+	return list;
 }

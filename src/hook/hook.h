@@ -30,7 +30,10 @@ enum op_result step_hook(struct op *op, struct error *err);
 /* Are there files in hooks_path/EVENT, whatever they are? Else an operation of its own for them is not worth it. */
 bool hook_any(const struct berthd *b, const char *event);
 
-/* [{"event", "name", "path", "active", "reason"}] of one event, or of all when it is NULL. NULL: no such event. */
+/*
+ * [{"event", "name", "path", "active", "reason"}] of one event, or of all when it is NULL: then also what stands beside
+ * the folders of events, with "event": "". NULL: no such event.
+ */
 cJSON *hook_list(const struct berthd *b, const char *event, struct error *err);
 
 #endif

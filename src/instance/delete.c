@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "hook/hook.h"
 #include "image/store.h"
 #include "instance/delete.h"
 #include "instance/work.h"
@@ -77,7 +78,13 @@ static enum op_result step_check(struct op *op, struct error *err)
 		json_set_str(w->args, "fingerprint",
 			     json_str(json_obj(inst->desired, "config"), "volatile.base_image"));
 	json_set(w->args, "identity", identity_of(w));
+	json_set_bool(w->args, "ran", instance_active(inst));
 	return OP_DONE;
+}
+
+static enum op_result step_post_stop(struct op *op, struct error *err)
+{
+	return json_bool(op_args(op), "ran", false) ? step_hook(op, err) : OP_DONE;
 }
 
 static enum op_result destroyed(struct op *op, const struct proc_result *result, struct error *err)
@@ -137,10 +144,13 @@ static enum op_result step_forget(struct op *op, struct error *err)
 
 static const struct op_step delete_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
+	{ "pre-delete", step_hook, NULL, 3600, 0 },
 	{ "stop", step_kill, NULL, 60, 0 },
+	{ "post-stop", step_post_stop, NULL, 3600, 0 },
 	{ "destroy", step_destroy, NULL, 3600, OP_COMMIT },
 	{ "sweep", step_sweep, NULL, 3600, 0 },
 	{ "forget", step_forget, NULL, 0, 0 },
+	{ "post-delete", step_hook, NULL, 3600, OP_UNRECORDED },
 	{ 0 },
 };
 

@@ -436,6 +436,11 @@ struct overtaking {
 	bool starts;
 };
 
+static bool is_hook(const char *step)
+{
+	return strncmp(step, "pre-", 4) == 0 || strncmp(step, "post-", 5) == 0;
+}
+
 static void overtake(struct op *op, void *data)
 {
 	const struct overtaking *o = data;
@@ -444,7 +449,8 @@ static void overtake(struct op *op, void *data)
 
 	if ((op_is(op, &actions[POWER_START].kind) || op_is(op, &actions[POWER_STOP].kind) ||
 	     op_is(op, &actions[POWER_RESTART].kind)) &&
-	    (json_bool(args, "asking", false) || (o->starts && json_bool(args, "starting", false))) &&
+	    (json_bool(args, "asking", false) || is_hook(op_step_name(op)) ||
+	     (o->starts && json_bool(args, "starting", false))) &&
 	    strcmp(json_str_or(args, "name", ""), o->name) == 0)
 		(void)op_cancel(op, &ignored);
 }

@@ -31,8 +31,11 @@ struct registry {
 	struct strmap *instances;
 	struct lxc_monitor *monitor;
 	struct folder_watch *folder;
-	void (*on_state)(struct instance *inst, enum lxc_state old, void *data);
-	void *on_state_data;
+	struct {
+		void (*cb)(struct instance *inst, enum lxc_state old, void *data);
+		void *data;
+	} on_state[4];
+	size_t n_on_state;
 	void (*on_change)(void *data);
 	void *on_change_data;
 	struct asker *asker;
@@ -331,8 +334,8 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 		if (r->folder != NULL)
 			folder_watch_again(r->folder, inst->name); /* lxc-destroy -f stops it first */
 	}
-	if (r->on_state != NULL)
-		r->on_state(inst, old, r->on_state_data);
+	for (size_t i = 0; i < r->n_on_state; i++)
+		r->on_state[i].cb(inst, old, r->on_state[i].data);
 }
 
 uint64_t registry_clock(const struct registry *r)
@@ -343,8 +346,10 @@ uint64_t registry_clock(const struct registry *r)
 void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enum lxc_state old, void *data),
 		       void *data)
 {
-	r->on_state = cb;
-	r->on_state_data = data;
+	if (r->n_on_state == sizeof(r->on_state) / sizeof(r->on_state[0]))
+		abort();
+	r->on_state[r->n_on_state].cb = cb;
+	r->on_state[r->n_on_state++].data = data;
 }
 
 void registry_refresh(struct registry *r, const char *name)

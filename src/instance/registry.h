@@ -35,6 +35,7 @@ struct instance {
 	char etag[65];        /* of what PUT may change, "" when stale */
 	struct pid_watch *watch;
 	struct timespec read_from; /* when the file that desired was read from was changed */
+	bool told_running;    /* hook_watch.c: its post-start hooks have had their turn, its post-stop hooks not */
 	uint64_t told;        /* the registry's clock when its state was last set */
 };
 
@@ -83,7 +84,7 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 void registry_refresh(struct registry *r, const char *name);
 /* Counts each call of registry_set_state(). */
 uint64_t registry_clock(const struct registry *r);
-/* Called after each change of state, before the events are sent. */
+/* Called after each change of state; up to four. */
 void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enum lxc_state old, void *data), void *data);
 
 bool instance_active(const struct instance *inst); /* anything but STOPPED */

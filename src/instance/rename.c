@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "hook/hook.h"
 #include "instance/update.h"
 #include "instance/volume.h"
 #include "instance/work.h"
@@ -86,7 +87,9 @@ static enum op_result step_unmove(struct op *op, struct error *err)
 
 static const struct op_step rename_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
+	{ "pre-rename", step_hook, NULL, 3600, 0 },
 	{ "move", step_move, step_unmove, 0, 0 },
+	{ "post-rename", step_hook, NULL, 3600, 0 },
 	{ 0 },
 };
 

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hook/hook.h"
 #include "instance/address.h"
 #include "instance/applied.h"
 #include "instance/work.h"
@@ -244,10 +245,18 @@ static enum op_result step_unwrite(struct op *op, struct error *err)
 	return update_put(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
+/* That a profile changed is nothing of the instance's: it can only be told of that. */
+static enum op_result step_pre_update(struct op *op, struct error *err)
+{
+	return json_bool(op_args(op), "profile", false) ? OP_DONE : step_hook(op, err);
+}
+
 static const struct op_step update_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
+	{ "pre-update", step_pre_update, NULL, 3600, 0 },
 	{ "write", step_write, step_unwrite, 0, 0 },
 	{ "live", step_live, NULL, 120, 0 },
+	{ "post-update", step_hook, NULL, 3600, 0 },
 	{ 0 },
 };
 

@@ -446,6 +446,14 @@ bool op_is(const struct op *op, const struct op_kind *kind)
 	return op->kind == kind;
 }
 
+bool op_has_step(const struct op *op, const char *name)
+{
+	for (const struct op_step *s = op->kind->steps; s->name != NULL; s++)
+		if (strcmp(s->name, name) == 0)
+			return true;
+	return false;
+}
+
 bool op_final(const struct op *op)
 {
 	return op->phase == OP_PHASE_FINAL;

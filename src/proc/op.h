@@ -37,7 +37,10 @@ enum op_result { OP_DONE, OP_WAIT, OP_FAIL };
 
 typedef enum op_result (*op_fn)(struct op *op, struct error *err);
 
-enum { OP_COMMIT = 1 /* finish forward from this step on */ };
+enum {
+	OP_COMMIT = 1,     /* finish forward from this step on */
+	OP_UNRECORDED = 2, /* not worth a record after the commit: a recovery may begin at the step before it */
+};
 
 struct op_step {
 	const char *name; /* NULL ends the table */
@@ -139,6 +142,7 @@ void op_metadata_set(struct op *op, const char *key, cJSON *value_taken);
 /* For the API. */
 const char *op_id(const struct op *op);
 bool op_is(const struct op *op, const struct op_kind *kind);
+bool op_has_step(const struct op *op, const char *name);
 bool op_final(const struct op *op);
 enum op_status op_status(const struct op *op);
 const struct error *op_error(const struct op *op); /* ERROR_NONE while running and on success */

@@ -91,7 +91,8 @@ static bool forward_step(struct op *op)
 		begin_undo(op, &op->step_err);
 		return true;
 	}
-	if (!op->kind->volatile_ && (step->undo != NULL || commit || op->committed) &&
+	if (!op->kind->volatile_ && 
+	    (step->undo != NULL || commit || (op->committed && !(step->flags & OP_UNRECORDED))) &&
 	    op_journal_save(op, &op->step_err) < 0)
 		return forward_result(op, OP_FAIL);
 	if (op_fault(op, OP_FAULT_BEFORE, &op->step_err))
