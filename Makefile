@@ -19,7 +19,7 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings \
 	-Wundef -Wformat=2 -Wvla -Wno-unused-parameter
-PKGS := libuv libcjson libmicrohttpd nettle inih yaml-0.1 libzstd liblzma zlib
+PKGS := libuv libcjson libmicrohttpd gnutls nettle inih yaml-0.1 libzstd liblzma zlib
 ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -fno-common -fstack-protector-strong -Isrc \
 	-D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' -DBERTH_LIBEXECDIR='"$(LIBEXECDIR)"' \
 	-DBERTH_DATADIR='"$(DATADIR)"' -DBERTH_SYSCONFDIR='"$(SYSCONFDIR)"' \
@@ -28,14 +28,14 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -fno-common -f
 , := ,
 ALL_LDFLAGS = $(LDFLAGS) -Wl,--as-needed $(if $(SANITIZE),-fsanitize=address$(,)undefined,-Wl$(,)-z$(,)relro$(,)-z$(,)now)
 
-ROOMS := base proc lxc model host hook instance backup panel image api cli helper
+ROOMS := base proc lxc model host hook instance backup panel image terminal api cli helper
 SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/berth.c
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
-PROGRAMS := berthd berth berth-rootfs berth-unpack
+PROGRAMS := berthd berth berth-rootfs berth-unpack berth-terminal
 
 # room archives: a program links the objects it needs and no others
 lib = $(BUILD)/lib$(1).a
-LIBS_DAEMON := $(foreach r,api panel hook backup instance image host model lxc proc base,$(call lib,$(r)))
+LIBS_DAEMON := $(foreach r,api terminal panel hook backup instance image host model lxc proc base,$(call lib,$(r)))
 LIBS_CLI := $(foreach r,cli base,$(call lib,$(r)))
 
 # hooks/berth-*: scripts that rendered configs run, beside the programs in libexec
@@ -68,18 +68,20 @@ link = @echo "  LD  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1)
 
 $(BUILD)/berthd: $(BUILD)/src/berthd.o $(LIBS_DAEMON)
-	$(call link,-luv -lcjson -lmicrohttpd -lwslay -lnettle -linih)
+	$(call link,-luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih $(call archive,http_parser))
 # lib$(1).a where the distribution has one: loading a library takes a tenth of a millisecond of each `berth exec`
 archive = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
 $(BUILD)/berth: $(BUILD)/src/berth.o $(LIBS_CLI)
 	$(call link,-lcjson $(call archive,http_parser) $(call archive,yaml) -lwslay)
 $(BUILD)/berth-rootfs: $(BUILD)/src/helper/berth-rootfs.o $(call lib,helper) $(call lib,base)
 	$(call link,-lcjson -lnettle)
+$(BUILD)/berth-terminal: $(BUILD)/src/helper/berth-terminal.o
+	$(call link,)
 $(BUILD)/berth-unpack: $(BUILD)/src/helper/berth-unpack.o $(call lib,helper) $(call lib,image) $(call lib,base)
 	$(call link,-ltar -lz -lzstd -llzma -lyaml -lcjson -lnettle)
 
 # ---- unit tests: tests/unit/test_X.c, cmocka, one program each
-TEST_LIBS := -luv -lcjson -lmicrohttpd -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma
+TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))
 	@mkdir -p $(@D)
@@ -135,7 +137,7 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 		$(UNITDIR) $(COMPLETIONDIR) $(SYSCONFDIR)/berth/hooks.d $(SYSCONFDIR)/logrotate.d)
 	install -m 755 $(BUILD)/berth $(DESTDIR)$(BINDIR)/
 	install -m 755 $(BUILD)/berthd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-unpack $(HOOKS:%=$(BUILD)/%) scripts/host-init $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-unpack $(BUILD)/berth-terminal $(HOOKS:%=$(BUILD)/%) scripts/host-init $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(wildcard templates/*) $(DESTDIR)$(DATADIR)/templates/
 	install -m 644 $(IMAGE) $(DESTDIR)$(DATADIR)/images/
 	install -m 644 etc/berth.conf $(DESTDIR)$(DATADIR)/

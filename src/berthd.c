@@ -14,6 +14,7 @@
 #include "api/http.h"
 #include "api/lifecycle.h"
 #include "api/server_config.h"
+#include "api/terminals.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -27,6 +28,7 @@
 #include "model/profile.h"
 #include "model/settings.h"
 #include "proc/op.h"
+#include "terminal/terminal.h"
 
 static const char usage_text[] =
 	"Usage: berthd [--config FILE] [--root DIR] [--socket PATH] [--log-level LEVEL] [--foreground]\n"
@@ -170,6 +172,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 		return -1;
 	host_open(b, &d->source);
 	lifecycle_start(b);
+	terminals_new(b, terminal_opened);
 	return 0;
 }
 
@@ -263,6 +266,10 @@ static void hup_cb(uv_signal_t *handle, int signum)
 	now->http_max_body = s->http_max_body;
 	now->shutdown_grace_s = s->shutdown_grace_s;
 	now->hook_timeout_s = s->hook_timeout_s;
+	now->terminal_ttl_s = s->terminal_ttl_s;
+	now->terminal_idle_s = s->terminal_idle_s;
+	now->terminal_total_s = s->terminal_total_s;
+	now->terminal_max = s->terminal_max;
 	free(now->log_level);
 	now->log_level = mem_strdup(s->log_level);
 	free(now->server_name);
@@ -292,6 +299,7 @@ static void close_rooms(struct daemon *d)
 	instance_autostart_stop(b);
 	http_free(b->http);
 	host_close(b);
+	terminals_free(b->terminals);
 	registry_free(b->registry);
 	b->registry = NULL; /* for timers that come while the loop runs out */
 	image_store_free(b->images);

@@ -17,6 +17,7 @@ struct server_config;
 struct autostart;
 struct host;
 struct nft_watch;
+struct terminals;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -29,6 +30,7 @@ struct berthd {
 	struct events *events;
 	struct http *http;
 	struct server_config *server; /* PUT/PATCH /1.0 */
+	struct terminals *terminals;
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;
 	struct nft_watch *nft; /* since the first nft_watch_add() */

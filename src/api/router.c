@@ -20,6 +20,7 @@ static const struct route *const tables[] = {
 	server_routes, operation_routes, event_routes, image_routes, profile_routes, instance_routes,
 	volume_routes,
 	hook_routes,
+	terminal_routes,
 };
 
 /* One path segment: from *p (just behind a '/') to the next '/' or the end. */

@@ -48,6 +48,24 @@ const struct settings_key settings_keys[] = {
 	  .doc = "TCP port of the web terminal." },
 	{ "public_addr", "address", "", .max = 253, AT(public_addr),
 	  .doc = "Host name or address in terminal URLs; the address a client asked for unless set." },
+	{ "terminal_listen", "address", "", .max = 45, AT(terminal_listen),
+	  .doc = "Address that the web terminal listens on; all unless set." },
+	{ "terminal_origins", "origins", "", .max = 1000, AT(terminal_origins),
+	  .doc = "Origins of other pages that may open terminals, like https://panel.example.org, divided by blanks." },
+	{ "terminal_ttl_s", "duration", "60s", .min = 1, .max = 86400, AT(terminal_ttl_s),
+	  .doc = "How long a terminal URL can be opened." },
+	{ "terminal_idle_s", "duration", "15m", .min = 1, .max = 7 * 86400, AT(terminal_idle_s),
+	  .doc = "A terminal in which nothing is typed or shown for so long is ended." },
+	{ "terminal_total_s", "duration", "8h", .min = 1, .max = 30 * 86400, AT(terminal_total_s),
+	  .doc = "How long a terminal may last." },
+	{ "terminal_max", "integer", "32", .min = 1, .max = 128, AT(terminal_max),
+	  .doc = "Web terminals that may be open at once." },
+	{ "ttyd_path", "file", "", AT(ttyd_path),
+	  .doc = "The program ttyd, 1.6.1 or newer; looked for in PATH unless set." },
+	{ "tls_cert", "file", "", AT(tls_cert),
+	  .doc = "Certificate of the web terminal with its chain, PEM; without it, plain HTTP." },
+	{ "tls_key", "file", "", AT(tls_key),
+	  .doc = "Its private key, PEM." },
 	{ "ports_start", "integer", "0", .min = 0, .max = 65535, AT(ports_start),
 	  .doc = "First port of the range for automatic port forwards; 0 with ports_close 0: none." },
 	{ "ports_close", "integer", "0", .min = 0, .max = 65535, AT(ports_close),
@@ -248,6 +266,13 @@ static int check_ports(const struct settings *s, struct error *err)
 	return 0;
 }
 
+static int check_tls(const struct settings *s, struct error *err)
+{
+	if (!*s->tls_cert != !*s->tls_key)
+		return error_set(err, ERROR_INVALID, "tls_cert and tls_key are set together, or neither of them");
+	return 0;
+}
+
 /* Absolute and without links as far as the folder exists, so that it is spelled the same on every start. */
 static char *resolve_root(const char *root, struct error *err)
 {
@@ -307,7 +332,7 @@ static int load(struct loader *l, const struct settings_source *src, const char 
 		l->file = src->config_file;
 	if (set_defaults(l) < 0 || read_config(l, src->config_file != NULL) < 0)
 		return -1;
-	if (check_paths(s, l->err) < 0 || check_ports(s, l->err) < 0)
+	if (check_paths(s, l->err) < 0 || check_ports(s, l->err) < 0 || check_tls(s, l->err) < 0)
 		return error_wrap(l->err, "%s", l->file);
 	for (k = settings_keys; src->log_level && k->name; k++)
 		if (strcmp(k->name, "log_level") == 0 &&

@@ -40,6 +40,13 @@ struct settings {
 	int64_t shutdown_grace_s;
 	int64_t hook_timeout_s; /* of each lifecycle hook */
 	int64_t remote_port; /* web terminal */
+	char *terminal_listen; /* address, "" = all */
+	char *terminal_origins; /* "https://a https://b:8443", "" = only its own */
+	char *ttyd_path; /* "" = in PATH */
+	char *tls_cert; /* PEM files; both, or both "" */
+	char *tls_key;
+	int64_t terminal_ttl_s, terminal_idle_s, terminal_total_s;
+	int64_t terminal_max;
 	int64_t ports_start; /* range of automatic port forwards, both ends included; 0, 0: none */
 	int64_t ports_close;
 	char *host_dir; /* of host-init.state: the root; without one /var/lib/berth */
@@ -58,7 +65,7 @@ struct settings_source {
 /* The table, ends with name == NULL; etc/berth.conf and the manual show every row. */
 struct settings_key {
 	const char *name;
-	const char *type; /* path, interface, name, address, choice, address ranges, integer, size or duration */
+	const char *type; /* path, file, interface, name, address, origins, choice, address ranges, integer, size or duration */
 	const char *def;  /* text; of a path: without --root. NULL: found out at start */
 	const char *below_root; /* paths: with --root */
 	const char *choices; /* "a|b|c" */

@@ -68,11 +68,32 @@ static bool is_choice(const char *choices, const char *value)
 	return false;
 }
 
+/* "https://panel.example.org:8443 http://[2001:db8::1]", as browsers write the header Origin. */
+static int check_origins(const char *key, const char *value, struct error *err)
+{
+	while (*value) {
+		size_t len, scheme;
+
+		value += strspn(value, " ");
+		len = strcspn(value, " ");
+		scheme = strncmp(value, "https://", 8) == 0 ? 8 : strncmp(value, "http://", 7) == 0 ? 7 : 0;
+		if (len > 0 && (!scheme || len == scheme ||
+				strspn(value + scheme, SETTINGS_NAME_CHARS ":[]") < len - scheme))
+			return error_set(err, ERROR_INVALID,
+					 "%s: '%.*s' is no origin: http://HOST or https://HOST, with :PORT if need be",
+					 key, (int)(len < 100 ? len : 100), value);
+		value += len;
+	}
+	return 0;
+}
+
 static int check_text(const struct settings_key *k, const char *value, struct error *err)
 {
 	const char *chars = strcmp(k->type, "address") == 0 ? SETTINGS_NAME_CHARS ":" : SETTINGS_NAME_CHARS;
 	size_t n = strlen(value);
 
+	if (strcmp(k->type, "origins") == 0 && n <= (size_t)k->max)
+		return check_origins(k->name, value, err);
 	if (strcmp(k->type, "choice") == 0) {
 		if (!is_choice(k->choices, value))
 			return error_set(err, ERROR_INVALID, "%s: '%.64s' is not one of %s", k->name, value,
@@ -164,6 +185,10 @@ int settings_set_value(struct settings *s, const char *root, const struct settin
 			free(text);
 			return -1;
 		}
+	} else if (strcmp(k->type, "file") == 0 && *value) { /* one of the machine's, whatever the root */
+		text = settings_normalise_path(k->name, value, err);
+		if (!text)
+			return -1;
 	} else {
 		if (settings_is_list(k) ? check_ranges(k, value, err) < 0
 							   : check_text(k, value, err) < 0)
