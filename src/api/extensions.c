@@ -36,5 +36,6 @@ const char *const api_extensions[] = {
 	"server_supported_storage_drivers",
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
+	"instances_rebuild",
 	NULL,
 };

@@ -270,6 +270,16 @@ static void post_one(struct request *r)
 	reply_op(r, instance_rename(request_berthd(r), inst->name, name, &err), &err, "instance-renamed");
 }
 
+static void post_rebuild(struct request *r)
+{
+	struct instance *inst = find(r);
+	struct error err = ERROR_INIT;
+
+	if (inst != NULL)
+		reply_op(r, instance_rebuild(request_berthd(r), inst->name, request_body(r), &err), &err,
+			 "instance-rebuilt");
+}
+
 static void delete_one(struct request *r)
 {
 	struct instance *inst = find(r);
@@ -358,6 +368,7 @@ const struct route instance_routes[] = {
 	{ "PATCH", "/1.0/instances/{name}", patch_one, NULL },
 	{ "POST", "/1.0/instances/{name}", post_one, NULL },
 	{ "DELETE", "/1.0/instances/{name}", delete_one, NULL },
+	{ "POST", "/1.0/instances/{name}/rebuild", post_rebuild, NULL },
 	{ "GET", "/1.0/instances/{name}/state", get_state, NULL },
 	{ "PUT", "/1.0/instances/{name}/state", put_state, NULL },
 	{ "GET", "/1.0/instances/{name}/logs", get_logs, NULL },

@@ -177,4 +177,5 @@ void instance_register(struct op_queue *q)
 	update_register(q);
 	rename_register(q);
 	volume_register(q);
+	rebuild_register(q);
 }

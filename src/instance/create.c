@@ -50,9 +50,9 @@ static bool mark_is_ours(struct work *w)
 
 /* ---- reserve: everything that can be wrong is found here, before the disk is touched */
 
-static void copy_image_properties(struct work *w, cJSON *config)
+void create_image_properties(struct berthd *b, cJSON *config, const char *fingerprint)
 {
-	const cJSON *image = image_get(w->b->images, fingerprint_of(w));
+	const cJSON *image = image_get(b->images, fingerprint);
 	const cJSON *p;
 
 	cJSON_ArrayForEach(p, json_obj(image, "properties")) {
@@ -61,7 +61,7 @@ static void copy_image_properties(struct work *w, cJSON *config)
 		if (cJSON_IsString(p) && json_str(config, key) == NULL)
 			json_set_str(config, key, p->valuestring);
 	}
-	json_set_str(config, "volatile.base_image", fingerprint_of(w));
+	json_set_str(config, "volatile.base_image", fingerprint);
 }
 
 static int reserve(struct work *w, struct error *err)
@@ -79,7 +79,7 @@ static int reserve(struct work *w, struct error *err)
 	if (fingerprint_of(w)[0] != '\0') {
 		if (image_get(w->b->images, fingerprint_of(w)) == NULL && !copy_is(w))
 			return error_set(err, ERROR_NOT_FOUND, "Image not found");
-		copy_image_properties(w, config);
+		create_image_properties(w->b, config, fingerprint_of(w));
 	}
 	if (work_check(w->b, desired, err) < 0)
 		return -1;
@@ -294,13 +294,18 @@ struct lookup {
 	bool found;
 };
 
-static void launch_uses(struct op *op, void *data)
+static void op_uses(struct op *op, void *data)
 {
 	struct lookup *l = data;
+	const cJSON *item;
 
-	if (op_is(op, &launch_kind) && !op_final(op) &&
-	    strcmp(json_str_or(op_args(op), "fingerprint", ""), l->fingerprint) == 0)
+	if (op_final(op))
+		return;
+	if (op_is(op, &launch_kind) && strcmp(json_str_or(op_args(op), "fingerprint", ""), l->fingerprint) == 0)
 		l->found = true;
+	cJSON_ArrayForEach(item, json_arr(op_args(op), WORK_HOLDS))
+		if (cJSON_IsString(item) && strcmp(item->valuestring, l->fingerprint) == 0)
+			l->found = true;
 }
 
 bool instance_uses_image(struct berthd *b, const char *fingerprint)
@@ -309,7 +314,7 @@ bool instance_uses_image(struct berthd *b, const char *fingerprint)
 
 	if (b->registry == NULL || registry_uses_image(fingerprint, b->registry))
 		return b->registry != NULL;
-	op_foreach(b->ops, launch_uses, &l);
+	op_foreach(b->ops, op_uses, &l);
 	return l.found;
 }
 
@@ -395,7 +400,7 @@ static cJSON *desired_new(const struct berthd *b, const cJSON *request, struct e
 	return v;
 }
 
-static int take_image(struct berthd *b, const cJSON *source, cJSON *args, struct error *err)
+int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct error *err)
 {
 	const char *ref = json_str(source, "fingerprint");
 	const char *fingerprint;
@@ -422,7 +427,7 @@ static int take_source(struct berthd *b, const cJSON *request, cJSON *args, stru
 	const char *type = json_str_or(source, "type", "");
 
 	if (strcmp(type, "image") == 0)
-		return take_image(b, source, args, err);
+		return create_take_image(b, source, args, err);
 	if (strcmp(type, "none") == 0)
 		return 0;
 	if (strcmp(type, "copy") == 0)

@@ -48,6 +48,14 @@ struct op *instance_delete(struct berthd *b, const char *name, bool force, struc
 struct op *instance_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err);
 struct op *instance_rename(struct berthd *b, const char *name, const char *new_name, struct error *err);
 
+/*
+ * Another tree in place of its own: {"source": {"type": "image", "alias" or "fingerprint"} or {"type": "none"}, "force":
+ * false}. Name, configuration, devices, volumes, profiles and snapshots stay; image.* and the storage driver are chosen
+ * anew. A running one is refused unless forced; then it is stopped, and started again. The old tree goes last: until
+ * then, also when the new one does not start, everything is put back.
+ */
+struct op *instance_rebuild(struct berthd *b, const char *name, const cJSON *request, struct error *err);
+
 /* Running instances that have not, or not for certain, what their configuration says: berthd was killed meanwhile. */
 void instance_bring_in_line(struct berthd *b);
 /* boot.autostart: once per boot of the host, by priority. */

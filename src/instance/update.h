@@ -33,5 +33,6 @@ enum op_result step_live(struct op *op, struct error *err); /* update_live.c */
 
 void update_register(struct op_queue *q);
 void rename_register(struct op_queue *q);
+void rebuild_register(struct op_queue *q);
 
 #endif

@@ -21,6 +21,14 @@ void *work_load(void *ctx, cJSON *args, struct error *err);
 void work_unload(void *data);
 struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args_taken, struct error *err);
 
+/* In an operation's args: an array of fingerprints of images that must keep their trees until it ends or drops it. */
+#define WORK_HOLDS "holds_images"
+
+/* create.c */
+/* {"alias"} or {"fingerprint"} of a request's source: args "fingerprint". */
+int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct error *err);
+void create_image_properties(struct berthd *b, cJSON *config, const char *fingerprint); /* image.*, where not set */
+
 /* storage.c */
 struct storage_spec {
 	const char *driver; /* "overlay" or "dir" */
