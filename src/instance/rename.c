@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "hook/hook.h"
 #include "instance/update.h"
@@ -38,13 +40,51 @@ static enum op_result step_check(struct op *op, struct error *err)
 	return OP_FAIL;
 }
 
-/* The sources of its volumes, in what berth.json says of it. */
+static int rename_in_file(const struct work *w, const char *path, const char *from, const char *to, struct error *err)
+{
+	AUTO_JSON cJSON *v = json_read_file(path, err);
+	AUTO_JSON cJSON *before = v != NULL ? cJSON_Duplicate(v, true) : NULL;
+
+	if (v == NULL)
+		return -1;
+	volume_rename_devices(w->b, json_obj(v, "devices"), from, to);
+	return cJSON_Compare(before, v, true) ? 0 : json_write_file(path, v, JSON_DURABLE, err);
+}
+
+/* A snapshot would bring the old sources back, which by then may be another's. One that cannot be read stays as it is. */
+static int rename_in_snapshots(const struct work *w, const char *dir, const char *from, const char *to, struct error *err)
+{
+	AUTO_FREE char *parent = fs_join(dir, "snapshots");
+	DIR *entries = opendir(parent);
+	const struct dirent *d;
+	int rc = 0;
+
+	while (rc == 0 && entries != NULL && (d = readdir(entries)) != NULL) {
+		AUTO_FREE char *path = mem_printf("%s/%s/" DESIRED_FILE, parent, d->d_name);
+
+		if (d->d_name[0] == '.' || !fs_exists(path))
+			continue;
+		rc = rename_in_file(w, path, from, to, err);
+		if (rc < 0 && err->code == ERROR_INVALID) {
+			log_warning("'%s': %s", path, err->msg);
+			error_clear(err);
+			rc = 0;
+		}
+	}
+	if (entries != NULL)
+		closedir(entries);
+	return rc;
+}
+
+/* The sources of its volumes, in what berth.json says of it and of its snapshots. */
 static int rename_sources(struct work *w, struct instance *inst, const char *from, const char *to, struct error *err)
 {
+	AUTO_FREE char *dir = instance_dir(w->b, to);
+
 	if (!json_bool(w->args, "volumes", false))
 		return 0;
 	volume_rename_devices(w->b, json_obj(inst->desired, "devices"), from, to);
-	return registry_save(w->b->registry, inst, JSON_DURABLE, err);
+	return registry_save(w->b->registry, inst, JSON_DURABLE, err) < 0 ? -1 : rename_in_snapshots(w, dir, from, to, err);
 }
 
 static int move(struct work *w, const char *from, const char *to, struct error *err)

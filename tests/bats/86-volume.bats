@@ -232,7 +232,13 @@ assert_attached() { # WANTED NAME PATH WHEN
 	run_berth init bb "$a"
 	run_berth volume attach "$a" data
 	echo kept >"$(volumes)/$a/data/file"
+	# snapshots have sources too; one that is damaged is nobody's trouble here
+	mkdir -p "$BERTH_TEST_ROOT/lxc/$a/snapshots"/{s0,s1}
+	cp "$BERTH_TEST_ROOT/lxc/$a/berth.json" "$BERTH_TEST_ROOT/lxc/$a/snapshots/s0/"
+	echo '{' >"$BERTH_TEST_ROOT/lxc/$a/snapshots/s1/berth.json"
 	run_berth rename "$a" "$a-r"
+	assert "$(jq -r .devices.data.source "$BERTH_TEST_ROOT/lxc/$a-r/snapshots/s0/berth.json")" = "$(volumes)/$a-r/data"
+	assert "$(cat "$BERTH_TEST_ROOT/lxc/$a-r/snapshots/s1/berth.json")" = "{"
 	run_berth start "$a-r"
 	assert "$(in_container "$a-r" cat /mnt/data/file)" = kept
 	[[ ! -e $(volumes)/$a ]] || die "FAIL: the old folder is there"
