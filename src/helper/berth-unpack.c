@@ -31,10 +31,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "helper/unpack_parts.h"
 #include "helper/unpack_sandbox.h"
 #include "image/tar_inspect.h"
 
-enum { REPORT_MAX = 4 * 1024 * 1024, TAIL_MAX = 4096, PROGRESS_MS = 200, PIPE_SIZE = 1024 * 1024 };
+enum { REPORT_MAX = 4 * 1024 * 1024, PROGRESS_MS = 200 };
 enum { EXIT_REFUSED = 1, EXIT_READER_LEFT = 3 };
 
 struct options {
@@ -44,26 +45,6 @@ struct options {
 };
 
 /* ---- the filter */
-
-static int write_report(int fd, cJSON *report)
-{
-	struct error err = ERROR_INIT;
-	char *text = json_text(report);
-	int rc = tar_sink_fd(&fd, text, strlen(text), &err);
-
-	free(text);
-	cJSON_Delete(report);
-	return rc;
-}
-
-static cJSON *error_report(const struct error *err)
-{
-	cJSON *report = cJSON_CreateObject();
-
-	json_set_str(report, "error", err->msg);
-	json_set_int(report, "code", err->code);
-	return report;
-}
 
 /* stdin to stdout; returns the exit status. */
 static int filter(const struct options *o, int report_fd)
@@ -79,8 +60,8 @@ static int filter(const struct options *o, int report_fd)
 	report = tar_inspect(source, in, tar_sink_fd, &out, &err);
 	tar_source_free(source);
 	if (report)
-		return write_report(report_fd, report) ? EXIT_READER_LEFT : 0;
-	write_report(report_fd, error_report(&err));
+		return report_write(report_fd, report) ? EXIT_READER_LEFT : 0;
+	report_write(report_fd, report_error(&err));
 	return err.sys == EPIPE ? EXIT_READER_LEFT : EXIT_REFUSED;
 }
 
@@ -90,7 +71,7 @@ static int run_filter(const struct options *o, pid_t parent, int report_fd)
 
 	signal(SIGPIPE, SIG_IGN);
 	if ((parent && sandbox_drop_ids(parent, &err)) || sandbox_enter(&err)) {
-		write_report(report_fd, error_report(&err));
+		report_write(report_fd, report_error(&err));
 		return EXIT_REFUSED;
 	}
 	return filter(o, report_fd);
@@ -104,44 +85,9 @@ struct pipeline {
 	int report_fd, tail_fd;
 	char *report;
 	size_t report_len;
-	char tail[TAIL_MAX];
-	size_t tail_len;
+	struct tail tail;
 	bool full; /* the disk: tar was stopped */
 };
-
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "berth-unpack: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
-
-static void make_pipe(int fds[2])
-{
-	if (pipe2(fds, O_CLOEXEC))
-		die("cannot make a pipe");
-	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE);
-}
-
-static pid_t fork_part(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		die("cannot fork");
-	return pid;
-}
-
-static void become(const char *const *argv, int in, int out, int errs)
-{
-	static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-					  "LC_ALL=C", NULL};
-
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errs, 2) < 0)
-		_exit(127);
-	execvpe(argv[0], (char *const *)argv, (char *const *)env);
-	dprintf(2, "cannot run '%s': %s\n", argv[0], strerror(errno));
-	_exit(127);
-}
 
 /* sqfs2tar wants a file to seek in: the archive, through its descriptor. Returns where its tar comes out. */
 static int start_squash(struct pipeline *p, int errs)
@@ -150,12 +96,12 @@ static int start_squash(struct pipeline *p, int errs)
 	struct error err = ERROR_INIT;
 	int out[2];
 
-	make_pipe(out);
-	p->squash = fork_part();
+	part_pipe(out);
+	p->squash = part_fork();
 	if (p->squash == 0) {
 		if (sandbox_drop_ids(p->self, &err))
 			_exit(127);
-		become(argv, STDIN_FILENO, out[1], errs);
+		part_become(argv, STDIN_FILENO, out[1], errs);
 	}
 	close(out[1]);
 	return out[0];
@@ -165,9 +111,9 @@ static int start_filter(struct pipeline *p, int in)
 {
 	int out[2], report[2];
 
-	make_pipe(out);
-	make_pipe(report);
-	p->filter = fork_part();
+	part_pipe(out);
+	part_pipe(report);
+	p->filter = part_fork();
 	if (p->filter == 0) {
 		if (dup2(in, 0) < 0 || dup2(out[1], 1) < 0)
 			_exit(127);
@@ -184,24 +130,16 @@ static int start_filter(struct pipeline *p, int in)
 
 static void start_tar(struct pipeline *p, int in, int errs)
 {
-	const char *argv[] = { "tar", "-x", "-p", "-f", "-", "-b", "512", "--numeric-owner", "--same-owner",
-			       "--xattrs", "--xattrs-include=*", "--acls", "--delay-directory-restore",
-			       "--warning=no-timestamp", "-C", p->o->into, NULL };
-
-	p->tar = fork_part();
-	if (p->tar)
-		return;
-	umask(022);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != p->self)
-		_exit(127);
-	become(argv, in, STDOUT_FILENO, errs);
+	p->tar = part_fork();
+	if (p->tar == 0)
+		part_become_tar(p->o->into, in, errs, p->self);
 }
 
 static void start(struct pipeline *p)
 {
 	int tail[2], in = STDIN_FILENO, mid;
 
-	make_pipe(tail);
+	part_pipe(tail);
 	if (p->o->squashfs)
 		in = start_squash(p, tail[1]);
 	mid = start_filter(p, in);
@@ -245,11 +183,7 @@ static bool read_report(struct pipeline *p)
 /* tar would go on with the next file, and the next, on a full disk. */
 static void stop_when_full(struct pipeline *p)
 {
-	const char *full = strstr(p->tail, "No space left on device");
-
-	if (!full)
-		full = strstr(p->tail, "Disk quota exceeded");
-	if (!full || p->full)
+	if (!tail_full_disk(&p->tail) || p->full)
 		return;
 	p->full = true;
 	kill(p->tar, SIGTERM);
@@ -258,20 +192,8 @@ static void stop_when_full(struct pipeline *p)
 /* Keeps the end of what tar and sqfs2tar say. */
 static bool read_tail(struct pipeline *p)
 {
-	char buf[1024];
-	ssize_t n = read(p->tail_fd, buf, sizeof(buf));
-	size_t over;
-
-	if (n <= 0)
+	if (!tail_read(&p->tail, p->tail_fd))
 		return false;
-	if (p->tail_len + (size_t)n > TAIL_MAX - 1) {
-		over = p->tail_len + (size_t)n - (TAIL_MAX - 1);
-		memmove(p->tail, p->tail + over, p->tail_len - over);
-		p->tail_len -= over;
-	}
-	memcpy(p->tail + p->tail_len, buf, (size_t)n);
-	p->tail_len += (size_t)n;
-	p->tail[p->tail_len] = 0;
 	stop_when_full(p);
 	return !p->full;
 }
@@ -282,46 +204,13 @@ static void collect(struct pipeline *p)
 
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
 		if (poll(fds, 2, PROGRESS_MS) < 0 && errno != EINTR)
-			die("cannot wait");
+			part_die("cannot wait");
 		if (fds[0].revents && !read_report(p))
 			fds[0].fd = -1;
 		if (fds[1].revents && !read_tail(p))
 			fds[1].fd = -1;
 		fds[0].revents = fds[1].revents = 0;
 		show_progress();
-	}
-}
-
-static int wait_part(pid_t pid)
-{
-	int status = 0;
-
-	while (pid && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
-}
-
-static const char *last_line(struct pipeline *p, const char *otherwise)
-{
-	char *line, *nul;
-
-	while ((nul = memchr(p->tail, 0, p->tail_len)))
-		*nul = '?';
-	while (p->tail_len && p->tail[p->tail_len - 1] == '\n')
-		p->tail[--p->tail_len] = 0;
-	line = strrchr(p->tail, '\n');
-	line = line ? line + 1 : p->tail;
-	return *line ? line : otherwise;
-}
-
-/* "tar: Exiting with failure status due to previous errors" says nothing: the line before it does. */
-static void drop_summary(struct pipeline *p)
-{
-	char *line = strstr(p->tail, "tar: Exiting with failure status");
-
-	if (line && line > p->tail) {
-		*line = 0;
-		p->tail_len = (size_t)(line - p->tail);
 	}
 }
 
@@ -332,10 +221,9 @@ static cJSON *judge(struct pipeline *p, int squash, int filter_status, int tar)
 	cJSON *report = p->report_len ? json_parse(p->report, p->report_len, &err) : NULL;
 	char safe[128];
 
-	drop_summary(p);
 	if (WIFEXITED(squash) && WEXITSTATUS(squash)) {
 		error_set(&err, ERROR_INVALID, "the squashfs image is damaged: %s",
-			  tar_printable(last_line(p, "sqfs2tar failed"), safe));
+			  tar_printable(tail_last_line(&p->tail, "sqfs2tar failed"), safe));
 	} else if (filter_status && !reader_left && report && json_str(report, "error")) {
 		return report;
 	} else if (filter_status && !reader_left) {
@@ -348,12 +236,12 @@ static cJSON *judge(struct pipeline *p, int squash, int filter_status, int tar)
 		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' was killed by signal %d", WTERMSIG(tar));
 	} else if (tar || filter_status) {
 		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' exited with %d: %s", WEXITSTATUS(tar),
-			  tar_printable(last_line(p, "it said nothing"), safe));
+			  tar_printable(tail_last_line(&p->tail, "it said nothing"), safe));
 	} else if (report) {
 		return report;
 	}
 	cJSON_Delete(report);
-	return error_report(&err);
+	return report_error(&err);
 }
 
 static int unpack(const struct options *o)
@@ -363,20 +251,20 @@ static int unpack(const struct options *o)
 	cJSON *report;
 
 	if (dir < 0 || flock(dir, LOCK_SH | LOCK_NB))
-		die(o->into);
+		part_die(o->into);
 	start(&p);
 	collect(&p);
-	squash = wait_part(p.squash);
-	filter_status = wait_part(p.filter);
-	tar = wait_part(p.tar);
+	squash = part_wait(p.squash);
+	filter_status = part_wait(p.filter);
+	tar = part_wait(p.tar);
 	report = judge(&p, squash, filter_status, tar);
 	free(p.report);
 	dir = json_str(report, "error") ? EXIT_REFUSED : 0;
 	if (dir)
 		fprintf(stderr, "berth-unpack: %s\n", json_str(report, "error"));
 	fd = open(o->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write_report(fd, report))
-		die(o->report);
+	if (fd < 0 || report_write(fd, report))
+		part_die(o->report);
 	return dir;
 }
 

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +17,7 @@
 
 enum { NOBODY = 65534 };
 #define MEMORY_MAX (2048UL * 1024 * 1024)
+#define READER_MEMORY_MAX (4096UL * 1024 * 1024) /* 7zz: the largest dictionaries take 1.5 GiB and more */
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -73,6 +76,35 @@ static void filter_syscalls(void)
 {
 }
 #endif
+
+/* What is left of root's might: to read. Kept over exec. */
+static int keep_reading(struct error *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	data[0].effective = data[0].permitted = data[0].inheritable = 1u << CAP_DAC_READ_SEARCH;
+	if (syscall(SYS_capset, &header, data) ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0))
+		return error_sys(err, errno, "cannot keep the right to read");
+	return 0;
+}
+
+int sandbox_reader(pid_t parent, struct error *err)
+{
+	bool root = geteuid() == 0;
+
+	if (limit(RLIMIT_CORE, 0, err) || limit(RLIMIT_FSIZE, 0, err) || limit(RLIMIT_AS, READER_MEMORY_MAX, err))
+		return -1;
+	if (root && prctl(PR_SET_KEEPCAPS, 1))
+		return error_sys(err, errno, "cannot keep the right to read");
+	if (sandbox_drop_ids(parent, err) || (root && keep_reading(err)))
+		return -1;
+	/* the ids have changed since it was set by sandbox_drop_ids(), the capabilities too */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || getppid() != parent)
+		return error_set(err, ERROR_CANCELLED, "the caller is gone");
+	return 0;
+}
 
 int sandbox_enter(struct error *err)
 {

@@ -13,4 +13,8 @@ int sandbox_drop_ids(pid_t parent, struct error *err);
  * needed to read, compute and write (seccomp; where the kernel has none, the rest must do). */
 int sandbox_enter(struct error *err);
 
+/* For a tool that is run to read one hostile file whose owner is root: nobody, who may read any file, writes none, and
+ * has bounded memory. Kept over exec. */
+int sandbox_reader(pid_t parent, struct error *err);
+
 #endif

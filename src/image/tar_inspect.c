@@ -110,15 +110,15 @@ static int judge_beside(struct inspect *s, const struct tar_entry *e, enum verdi
 }
 
 /* The standard nodes that LXC makes itself in every container, and unix sockets: nobody misses them. */
-static bool is_known_device(const char *path)
+bool tar_known_device(const char *path)
 {
 	static const char *const names[] = {"null",    "zero", "full",	  "random",
 					    "urandom", "tty",  "console", "ptmx"};
 	size_t i;
 
-	if (strncmp(path, "rootfs/dev/", 11))
+	if (strncmp(path, "dev/", 4))
 		return false;
-	path += 11;
+	path += 4;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(path, names[i]) == 0)
 			return true;
@@ -144,7 +144,7 @@ static int judge(struct inspect *s, const struct tar_entry *e, enum verdict *ret
 	if (e->type != TAR_DEVICE)
 		return 0;
 	*ret = DROP;
-	return is_known_device(out) ? 0 : refuse(s->name.buf, "device nodes are refused", err);
+	return strncmp(out, "rootfs/", 7) == 0 && tar_known_device(out + 7) ? 0 : refuse(s->name.buf, "device nodes are refused", err);
 }
 
 static void map_name(const struct inspect *s, const struct strbuf *name, struct strbuf *out)

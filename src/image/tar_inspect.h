@@ -9,6 +9,7 @@
 #define BERTH_IMAGE_TAR_INSPECT_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -36,5 +37,8 @@ struct tar_inspect {
  */
 cJSON *tar_inspect(struct tar_source *source, const struct tar_inspect *in, tar_sink sink, void *sink_data,
 		   struct error *err);
+
+/* "dev/null": one of the nodes that LXC makes itself in every container. */
+bool tar_known_device(const char *path);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "image/tar_reader.h"
 
 /* One record: key is NUL-terminated, value is not. */
 struct record {
@@ -32,7 +33,9 @@ int tar_parse_decimal(const char *s, size_t len, uint64_t max, uint64_t *ret)
 
 static int bad_value(const struct record *r, struct error *err)
 {
-	return error_set(err, ERROR_INVALID, "the extended header '%s' has an invalid value", r->key);
+	char buf[128];
+
+	return error_set(err, ERROR_INVALID, "the extended header '%s' has an invalid value", tar_printable(r->key, buf));
 }
 
 static int number(const struct record *r, uint64_t max, uint64_t *ret, struct error *err)
@@ -192,15 +195,17 @@ static void add_acls(struct tar_pax *p)
 void tar_sparse_clear(struct tar_sparse *sp)
 {
 	struct tar_extent *map = sp->map;
-	size_t cap = sp->cap;
+	size_t cap = sp->cap, max = sp->max;
 
-	*sp = (struct tar_sparse){ .map = map, .cap = cap };
+	*sp = (struct tar_sparse){ .map = map, .cap = cap, .max = max };
 }
 
 int tar_sparse_add(struct tar_sparse *sp, uint64_t offset, uint64_t len, struct error *err)
 {
-	if (sp->n >= SPARSE_MAX)
-		return error_set(err, ERROR_TOO_LARGE, "a sparse file has more than %d extents", SPARSE_MAX);
+	size_t max = sp->max ? sp->max : SPARSE_MAX;
+
+	if (sp->n >= max)
+		return error_set(err, ERROR_TOO_LARGE, "a sparse file has more than %zu extents", max);
 	if (sp->n == sp->cap) {
 		sp->cap = sp->cap ? 2 * sp->cap : 64;
 		sp->map = mem_realloc(sp->map, sp->cap, sizeof(*sp->map));
@@ -321,6 +326,7 @@ static size_t frame(const char *data, size_t len, const char **ret_key, const ch
 {
 	const char *blank = memchr(data, ' ', len < 20 ? len : 20), *equal, *c;
 	uint64_t total;
+	bool any;
 
 	if (!blank || tar_parse_decimal(data, (size_t)(blank - data), len, &total))
 		return 0;
@@ -330,8 +336,10 @@ static size_t frame(const char *data, size_t len, const char **ret_key, const ch
 	equal = memchr(blank + 1, '=', total - 1 - (size_t)(blank + 1 - data));
 	if (!equal || equal == blank + 1 || equal - blank > 300)
 		return 0;
+	/* the name of an xattr may hold any byte */
+	any = equal - blank > 13 && memcmp(blank + 1, "SCHILY.xattr.", 13) == 0;
 	for (c = blank + 1; c < equal; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+		if (*c == 0 || (!any && ((unsigned char)*c < 0x20 || *c == 0x7f)))
 			return 0;
 	}
 	*ret_equal = equal;

@@ -27,6 +27,7 @@ struct tar_sparse {
 	uint64_t real_size;
 	struct tar_extent *map;
 	size_t n, cap;
+	size_t max;           /* of n; 0: SPARSE_MAX */
 	bool half;            /* format 0.0: an offset came, its length did not yet */
 };
 

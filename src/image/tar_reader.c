@@ -186,6 +186,11 @@ void tar_reader_free(struct tar_reader *r)
 	free(r);
 }
 
+void tar_reader_extents(struct tar_reader *r, size_t max)
+{
+	r->pax.sparse.max = max;
+}
+
 /* ---- data */
 
 static int skip(struct tar_reader *r, uint64_t len, struct error *err)
@@ -440,6 +445,27 @@ static int take_sparse(struct tar_reader *r, struct tar_entry *e, struct error *
 	return 0;
 }
 
+/* Linux's device numbers: 12 and 20 bits. */
+static int take_device(const struct tar_reader *r, struct tar_entry *e, struct error *err)
+{
+	const struct tar_header *h = &r->tar->th_buf;
+	int64_t major, minor;
+	char buf[128];
+
+	if (e->type != TAR_DEVICE)
+		return 0;
+	if (tar_number(h->devmajor, sizeof(h->devmajor), "device number", &major, err) ||
+	    tar_number(h->devminor, sizeof(h->devminor), "device number", &minor, err))
+		return -1;
+	if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff)
+		return error_set(err, ERROR_INVALID, "entry '%s' has an absurd device number",
+				 tar_printable(e->name, buf));
+	e->block = h->typeflag == '4';
+	e->dev_major = (uint32_t)major;
+	e->dev_minor = (uint32_t)minor;
+	return 0;
+}
+
 static int take_entry(struct tar_reader *r, struct tar_entry *e, struct error *err)
 {
 	const struct tar_header *h = &r->tar->th_buf;
@@ -452,7 +478,7 @@ static int take_entry(struct tar_reader *r, struct tar_entry *e, struct error *e
 	e->records = &r->pax.records;
 	if (take_type(r, e, err) || tar_number(h->mode, sizeof(h->mode), "mode", &mode, err) ||
 	    take_id(r, PAX_UID, h->uid, &e->uid, err) || take_id(r, PAX_GID, h->gid, &e->gid, err) ||
-	    take_mtime(r, e, err) || take_size(r, e, err) || take_sparse(r, e, err))
+	    take_mtime(r, e, err) || take_size(r, e, err) || take_sparse(r, e, err) || take_device(r, e, err))
 		return -1;
 	e->mode = (uint32_t)mode & 07777;
 	return 1;

@@ -7,6 +7,7 @@
 #ifndef BERTH_IMAGE_TAR_READER_H
 #define BERTH_IMAGE_TAR_READER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -28,12 +29,16 @@ struct tar_entry {
 	uint64_t real_size; /* length of the file: more than size when it is sparse */
 	const struct tar_sparse *sparse; /* or NULL; sorted, within real_size, its lengths sum up to size */
 	const struct strbuf *records;    /* xattrs and ACLs as pax records */
+	bool block;       /* of a device node */
+	uint32_t dev_major, dev_minor;
 };
 
 struct tar_reader;
 
 struct tar_reader *tar_reader_new(struct tar_source *source); /* borrowed */
 void tar_reader_free(struct tar_reader *r);
+/* Sparse files with so many extents are accepted; SPARSE_MAX unless told. */
+void tar_reader_extents(struct tar_reader *r, size_t max);
 /* 1: an entry, 0: the end (marker seen, only zeros after it), -1: err. Skips data that was not read. */
 int tar_reader_next(struct tar_reader *r, struct tar_entry *ret, struct error *err);
 /* The next piece of the entry's data, in place; *ret_len 0 when all was given. */

@@ -25,7 +25,7 @@ static int bad_name(const char *raw, const char *rule, struct error *err)
 	return error_set(err, ERROR_INVALID, "entry '%s': %s", tar_printable(raw, buf), rule);
 }
 
-static int check_part(const char *raw, const char *part, size_t len, struct error *err)
+static int check_part(const char *raw, const char *part, size_t len, bool any_byte, struct error *err)
 {
 	size_t i;
 
@@ -33,14 +33,14 @@ static int check_part(const char *raw, const char *part, size_t len, struct erro
 		return bad_name(raw, "names with '..' are refused", err);
 	if (len > NAME_MAX_PART)
 		return bad_name(raw, "a part of a name is longer than 255 bytes", err);
-	for (i = 0; i < len; i++) {
+	for (i = 0; i < len && !any_byte; i++) {
 		if ((unsigned char)part[i] < 0x20 || part[i] == 0x7f)
 			return bad_name(raw, "names with control characters are refused", err);
 	}
 	return 0;
 }
 
-int tar_canonical_name(const char *raw, struct strbuf *out, struct error *err)
+static int canonical(const char *raw, struct strbuf *out, bool any_byte, struct error *err)
 {
 	const char *part = raw;
 	size_t len;
@@ -54,13 +54,23 @@ int tar_canonical_name(const char *raw, struct strbuf *out, struct error *err)
 		len = strcspn(part, "/");
 		if (len == 0 || (len == 1 && part[0] == '.'))
 			continue;
-		if (check_part(raw, part, len, err))
+		if (check_part(raw, part, len, any_byte, err))
 			return -1;
 		if (out->len)
 			strbuf_addch(out, '/');
 		strbuf_add(out, part, len);
 	}
 	return out->len > NAME_MAX_TOTAL ? bad_name(raw, "a name is longer than 4095 bytes", err) : 0;
+}
+
+int tar_canonical_name(const char *raw, struct strbuf *out, struct error *err)
+{
+	return canonical(raw, out, false, err);
+}
+
+int tar_canonical_path(const char *raw, struct strbuf *out, struct error *err)
+{
+	return canonical(raw, out, true, err);
 }
 
 struct tar_tree *tar_tree_new(void)

@@ -16,6 +16,9 @@
  * bytes, a component longer than 255. */
 int tar_canonical_name(const char *raw, struct strbuf *out, struct error *err);
 
+/* The same for backups: control characters are as good as any in a file's name. */
+int tar_canonical_path(const char *raw, struct strbuf *out, struct error *err);
+
 struct tar_tree;
 
 struct tar_tree *tar_tree_new(void);

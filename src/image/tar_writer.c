@@ -199,17 +199,17 @@ static int put_pax(struct tar_writer *w, const struct tar_entry *e, struct error
 	return w->pax.len ? put_extra(w, 'x', "././@PaxHeader", w->pax.buf, w->pax.len, err) : 0;
 }
 
-static char type_flag(enum tar_type type)
+static char type_flag(const struct tar_entry *e)
 {
 	static const char flags[] = { [TAR_FILE] = '0', [TAR_DIR] = '5', [TAR_SYMLINK] = '2',
 				      [TAR_HARDLINK] = '1', [TAR_FIFO] = '6' };
 
-	return flags[type];
+	return e->type == TAR_DEVICE ? (e->block ? '4' : '3') : flags[e->type];
 }
 
 int tar_writer_entry(struct tar_writer *w, const struct tar_entry *e, struct error *err)
 {
-	struct header h = { .typeflag = type_flag(e->type) };
+	struct header h = { .typeflag = type_flag(e) };
 	bool link = e->type == TAR_SYMLINK || e->type == TAR_HARDLINK;
 
 	if (put_pax(w, e, err) || (link && put_long(w, 'K', e->link, err)) || put_long(w, 'L', e->name, err))
@@ -222,6 +222,10 @@ int tar_writer_entry(struct tar_writer *w, const struct tar_entry *e, struct err
 	put_number(h.gid, sizeof(h.gid), (int64_t)e->gid);
 	put_number(h.mtime, sizeof(h.mtime), e->mtime);
 	put_number(h.size, sizeof(h.size), (int64_t)(e->size + w->map.len));
+	if (e->type == TAR_DEVICE) {
+		put_number(h.devmajor, sizeof(h.devmajor), e->dev_major);
+		put_number(h.devminor, sizeof(h.devminor), e->dev_minor);
+	}
 	w->left = e->size;
 	w->padding = (unsigned)(-e->size % TAR_BLOCK);
 	if (put_header(w, &h, err))

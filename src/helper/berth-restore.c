@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth-restore: the 7z archive of a backup, which is a file on stdin, is listed, read in part, or becomes a tree.
+ *
+ *   berth-restore list                        7zz's technical listing on stdout
+ *   berth-restore member NAME                 one member on stdout
+ *   berth-restore tree --into DIR --report FILE [limits] [--only PATH]…
+ *                                             7zz | filter | tar -x -C DIR; "progress N" (bytes of the tar stream) on
+ *                                             stdout, what came of it (JSON) in FILE
+ *
+ * 7zz runs as nobody, who may only read. The filter is a child that is nobody, has no system calls but read and write,
+ * and judges every entry (image/tar_backup.h). GNU tar, as root, only ever sees what that child wrote. Where the second
+ * pass of a backup begins, the filter asks this program to wait for the first tar and goes on with another; and it asks
+ * for paths to be removed that the first pass made. All ends when the caller ends; DIR is locked as in berth-unpack.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "helper/unpack_parts.h"
+#include "helper/unpack_sandbox.h"
+#include "image/tar_backup.h"
+
+enum { REPORT_MAX = 8 * 1024 * 1024, PROGRESS_MS = 200, PATH_LEN_MAX = 4096, ONLY_MAX = 4096 };
+enum { EXIT_REFUSED = 1, EXIT_READER_LEFT = 3 };
+
+/* What the filter says to the parent: one letter, then for 'r' a path and a NUL. Answered by one byte, 'y' or 'n'. */
+enum { ASK_NEXT = 'n', ASK_REMOVE = 'r' };
+
+struct options {
+	struct tar_backup backup;
+	const char *into, *report;
+	const char *only[ONLY_MAX];
+};
+
+/* ---- the filter */
+
+struct filter {
+	int out, next; /* the pipes to the first and second tar */
+	int parent;    /* what is asked there is answered there */
+	int progress;
+	struct timespec shown;
+};
+
+static int ask(struct filter *f, char what, const char *path, struct error *err)
+{
+	char answer = 0;
+
+	if (tar_sink_fd(&f->parent, &what, 1, err) || (path && tar_sink_fd(&f->parent, path, strlen(path) + 1, err)))
+		return -1;
+	while (read(f->parent, &answer, 1) < 0 && errno == EINTR)
+		;
+	return answer == 'y' ? 0 : error_set(err, ERROR_SYSTEM, "the backup could not be unpacked");
+}
+
+static int next_stream(void *data, struct error *err)
+{
+	struct filter *f = data;
+
+	close(f->out);
+	f->out = f->next;
+	return ask(f, ASK_NEXT, NULL, err);
+}
+
+static int remove_path(void *data, const char *path, struct error *err)
+{
+	return ask(data, ASK_REMOVE, path, err);
+}
+
+static void show_progress(void *data, uint64_t bytes)
+{
+	struct filter *f = data;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((now.tv_sec - f->shown.tv_sec) * 1000 + (now.tv_nsec - f->shown.tv_nsec) / 1000000 < PROGRESS_MS)
+		return;
+	f->shown = now;
+	dprintf(f->progress, "progress %llu\n", (unsigned long long)bytes);
+}
+
+static int run_filter(const struct options *o, struct filter *f, pid_t parent, int report_fd)
+{
+	struct tar_backup in = o->backup;
+	struct error err = ERROR_INIT;
+	struct tar_source *source;
+	cJSON *report = NULL;
+
+	signal(SIGPIPE, SIG_IGN);
+	in.sink = tar_sink_fd;
+	in.sink_data = &f->out;
+	in.next_stream = next_stream;
+	in.remove = remove_path;
+	in.progress = show_progress;
+	in.data = f;
+	source = tar_source_fd(STDIN_FILENO);
+	/* headers, padding and the list of paths come on top of what the files hold */
+	tar_source_limit(source, in.max_bytes + in.max_entries * 8192 + 64 * 1024 * 1024);
+	if (sandbox_drop_ids(parent, &err) == 0 && sandbox_enter(&err) == 0)
+		report = tar_backup(source, &in, &err);
+	tar_source_free(source);
+	if (report)
+		return report_write(report_fd, report) ? EXIT_READER_LEFT : 0;
+	report_write(report_fd, report_error(&err));
+	return err.sys == EPIPE ? EXIT_READER_LEFT : EXIT_REFUSED;
+}
+
+/* ---- the pipeline */
+
+struct pipeline {
+	const struct options *o;
+	pid_t self, reader, filter, tar[2];
+	bool reaped; /* tar[0] */
+	int status;  /* its */
+	int report_fd, tail_fd, asked_fd, reader_tail_fd;
+	int second_fd, errs_fd; /* the second tar's stdin and stderr, until it starts; or -1 */
+	char *report;
+	size_t report_len;
+	struct tail tail, reader_tail;
+	struct strbuf asked;
+	bool full; /* the disk: tar was stopped */
+};
+
+/* In the child. 7zz would look for a terminal to ask for a password; the packing is not to be guessed. */
+static _Noreturn void become_reader(const char *what, const char *member, int out, int errs, pid_t parent)
+{
+	static const char *const programs[] = { "7zz", "7z", NULL };
+	const char *argv[] = { NULL, what, what[0] == 'l' ? "-slt" : "-so", "-t7z", "-p-", "-bd", "-y", "--",
+			       "/proc/self/fd/0", member, NULL };
+	struct error err = ERROR_INIT;
+
+	if (sandbox_reader(parent, &err)) {
+		dprintf(errs, "%s\n", err.msg);
+		_exit(127);
+	}
+	part_become_any(programs, argv, STDIN_FILENO, out, errs);
+}
+
+static int start_reader(struct pipeline *p)
+{
+	int out[2], errs[2];
+
+	part_pipe(out);
+	part_pipe(errs);
+	p->reader = part_fork();
+	if (p->reader == 0)
+		become_reader("x", "rootfs.tar", out[1], errs[1], p->self);
+	close(out[1]);
+	close(errs[1]);
+	p->reader_tail_fd = errs[0];
+	return out[0];
+}
+
+static void start_filter(struct pipeline *p, int in, int out, int next)
+{
+	struct filter f = { .out = out, .next = next };
+	int report[2], asked[2];
+
+	part_pipe(report);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, asked))
+		part_die("cannot make a socket");
+	p->filter = part_fork();
+	if (p->filter == 0) {
+		close(asked[0]);
+		close(report[0]);
+		f.parent = asked[1];
+		f.progress = STDOUT_FILENO;
+		if (dup2(in, STDIN_FILENO) < 0)
+			_exit(127);
+		close(in);
+		_exit(run_filter(p->o, &f, p->self, report[1]));
+	}
+	close(report[1]);
+	close(asked[1]);
+	p->report_fd = report[0];
+	p->asked_fd = asked[0];
+}
+
+static void start_tar(struct pipeline *p, int which, int in, int errs)
+{
+	p->tar[which] = part_fork();
+	if (p->tar[which] == 0)
+		part_become_tar(p->o->into, in, errs, p->self);
+	close(in);
+}
+
+/* Each tar sees the end of its own pipe, since the filter alone holds the other ends. */
+static void start(struct pipeline *p)
+{
+	int tail[2], out[2][2], in = start_reader(p);
+
+	part_pipe(tail);
+	part_pipe(out[0]);
+	part_pipe(out[1]);
+	start_tar(p, 0, out[0][0], tail[1]);
+	start_filter(p, in, out[0][1], out[1][1]);
+	close(out[0][1]);
+	close(out[1][1]);
+	close(in);
+	p->tail_fd = tail[0];
+	p->errs_fd = tail[1];
+	p->second_fd = out[1][0];
+}
+
+static void start_second(struct pipeline *p)
+{
+	start_tar(p, 1, p->second_fd, p->errs_fd);
+	close(p->errs_fd);
+	p->second_fd = p->errs_fd = -1;
+}
+
+/* There will be no second stream. */
+static void drop_second(struct pipeline *p)
+{
+	if (p->second_fd >= 0) {
+		close(p->second_fd);
+		close(p->errs_fd);
+	}
+	p->second_fd = p->errs_fd = -1;
+}
+
+static bool read_report(struct pipeline *p)
+{
+	ssize_t n;
+
+	p->report = mem_realloc(p->report, p->report_len + 65536, 1);
+	n = read(p->report_fd, p->report + p->report_len, 65536);
+	if (n > 0)
+		p->report_len += (size_t)n;
+	return n > 0 && p->report_len <= REPORT_MAX;
+}
+
+/* tar would go on with the next file, and the next, on a full disk. */
+static bool read_tail(struct pipeline *p)
+{
+	if (!tail_read(&p->tail, p->tail_fd))
+		return false;
+	if (tail_full_disk(&p->tail) && !p->full) {
+		p->full = true;
+		if (!p->reaped)
+			kill(p->tar[0], SIGTERM);
+		if (p->tar[1])
+			kill(p->tar[1], SIGTERM);
+	}
+	return !p->full;
+}
+
+/* ---- what the filter asks for; it reads hostile bytes, so its word is not trusted either */
+
+static int open_folder(int root, const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
+
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+static int remove_asked(const struct pipeline *p, char *path)
+{
+	char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, at[PATH_LEN_MAX + 64];
+	struct error err = ERROR_INIT;
+	AUTO_CLOSE int root = open(p->o->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int folder = -1;
+
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return -1;
+	if (slash)
+		*slash = 0;
+	folder = open_folder(root, slash ? path : ".");
+	if (folder < 0)
+		return errno == ENOENT ? 0 : -1;
+	snprintf(at, sizeof(at), "/proc/self/fd/%d/%s", folder, name);
+	return fs_remove_tree(at, &err);
+}
+
+static int first_done(struct pipeline *p)
+{
+	if (!p->reaped)
+		p->status = part_wait(p->tar[0]);
+	p->reaped = true;
+	return p->status ? -1 : 0;
+}
+
+static int next_tar(struct pipeline *p)
+{
+	if (p->second_fd < 0 || first_done(p))
+		return -1;
+	start_second(p);
+	return 0;
+}
+
+/* false: it is over with the filter. */
+static bool answer(struct pipeline *p)
+{
+	char buf[PATH_LEN_MAX + 2], ok;
+	ssize_t n = read(p->asked_fd, buf, sizeof(buf));
+	int rc;
+
+	if (n <= 0 || p->asked.len + (size_t)n > sizeof(buf))
+		return false;
+	strbuf_add(&p->asked, buf, (size_t)n);
+	if (p->asked.buf[0] == ASK_NEXT && p->asked.len == 1)
+		rc = next_tar(p);
+	else if (p->asked.buf[0] != ASK_REMOVE)
+		return false;
+	else if (p->asked.buf[p->asked.len - 1] != 0)
+		return true; /* the rest is still to come */
+	else
+		rc = p->reaped ? remove_asked(p, p->asked.buf + 1) : -1;
+	strbuf_reset(&p->asked);
+	ok = rc == 0 ? 'y' : 'n';
+	return send(p->asked_fd, &ok, 1, MSG_NOSIGNAL) == 1;
+}
+
+static void collect(struct pipeline *p)
+{
+	struct pollfd fds[4] = { { .fd = p->report_fd, .events = POLLIN }, { .fd = p->tail_fd, .events = POLLIN },
+				 { .fd = p->asked_fd, .events = POLLIN }, { .fd = p->reader_tail_fd, .events = POLLIN } };
+	int i;
+
+	while (fds[0].fd >= 0 || fds[1].fd >= 0 || fds[3].fd >= 0) {
+		if (poll(fds, 4, -1) < 0 && errno != EINTR)
+			part_die("cannot wait");
+		if (fds[0].revents && !read_report(p))
+			fds[0].fd = -1;
+		if (fds[1].revents && !read_tail(p))
+			fds[1].fd = -1;
+		if (fds[2].revents && !answer(p)) {
+			close(p->asked_fd);
+			drop_second(p);
+			fds[2].fd = -1;
+		}
+		if (fds[3].revents && !tail_read(&p->reader_tail, p->reader_tail_fd))
+			fds[3].fd = -1;
+		for (i = 0; i < 4; i++)
+			fds[i].revents = 0;
+	}
+}
+
+/* ---- what came of it */
+
+static const char *reader_says(struct pipeline *p, char safe[128])
+{
+	return tar_printable(tail_last_line(&p->reader_tail, "7zz failed"), safe);
+}
+
+static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
+{
+	struct error err = ERROR_INIT;
+	bool reader_left = WIFEXITED(filter) && WEXITSTATUS(filter) == EXIT_READER_LEFT;
+	bool reader_failed = WIFEXITED(reader) && WEXITSTATUS(reader), damaged;
+	cJSON *report = p->report_len ? json_parse(p->report, p->report_len, &err) : NULL;
+	char safe[128];
+
+	err = (struct error)ERROR_INIT;
+	/* 7zz says so too when nobody reads on */
+	damaged = reader_failed && (!filter || strstr(p->reader_tail.text, "Data Error") || strstr(p->reader_tail.text, "CRC") ||
+				    strstr(p->reader_tail.text, "Unexpected end"));
+	if (p->full) {
+		error_set(&err, ERROR_SYSTEM, "cannot unpack into '%.200s': no space left on device", p->o->into);
+	} else if (damaged || (WIFEXITED(reader) && WEXITSTATUS(reader) == 127)) {
+		error_set(&err, damaged ? ERROR_INVALID : ERROR_TOOL, "the backup is damaged: %s", reader_says(p, safe));
+	} else if (filter && !reader_left && report && json_str(report, "error") && !(tar && WIFEXITED(tar))) {
+		return report;
+	} else if (filter && !reader_left && !tar) {
+		error_set(&err, ERROR_TOOL, "the backup could not be read: its reader died (status %d)", filter);
+	} else if (WIFSIGNALED(tar)) {
+		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' was killed by signal %d", WTERMSIG(tar));
+	} else if (tar || filter) {
+		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' exited with %d: %s", WEXITSTATUS(tar),
+			  tar_printable(tail_last_line(&p->tail, "it said nothing"), safe));
+	} else if (report) {
+		return report;
+	}
+	cJSON_Delete(report);
+	return report_error(&err);
+}
+
+static int make_tree(const struct options *o)
+{
+	struct pipeline p = { .o = o, .self = getpid(), .asked = STRBUF_INIT };
+	int dir = open(o->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC), reader, filter, tar, second, fd, rc;
+	cJSON *report;
+
+	if (dir < 0 || flock(dir, LOCK_SH | LOCK_NB))
+		part_die(o->into);
+	start(&p);
+	collect(&p);
+	filter = part_wait(p.filter);
+	first_done(&p);
+	second = part_wait(p.tar[1]);
+	reader = part_wait(p.reader);
+	tar = p.status ? p.status : second;
+	report = judge(&p, reader, filter, tar);
+	free(p.report);
+	strbuf_clear(&p.asked);
+	rc = json_str(report, "error") ? EXIT_REFUSED : 0;
+	if (rc)
+		fprintf(stderr, "berth-restore: %s\n", json_str(report, "error"));
+	fd = open(o->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || report_write(fd, report))
+		part_die(o->report);
+	return rc;
+}
+
+/* 7zz in our place: its output and exit status are ours. */
+static int run_reader(const char *what, const char *member)
+{
+	pid_t self = getpid(), child = part_fork();
+	int status;
+
+	if (child == 0)
+		become_reader(what, member, STDOUT_FILENO, STDERR_FILENO, self);
+	status = part_wait(child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+/* ---- command line */
+
+static _Noreturn void usage(const char *why)
+{
+	fprintf(stderr,
+		"berth-restore: %s\n"
+		"usage: berth-restore list <ARCHIVE\n"
+		"       berth-restore member NAME <ARCHIVE\n"
+		"       berth-restore tree --into DIR --report FILE --max-bytes N --max-entries N --max-id N\n"
+		"                          [--devices] [--second-pass --list NAME] [--only PATH]... <ARCHIVE\n",
+		why);
+	exit(2);
+}
+
+static uint64_t number(const char *text)
+{
+	struct error err = ERROR_INIT;
+	int64_t v;
+
+	if (units_parse_int(text, 1, INT64_MAX / 16384, &v, &err))
+		usage(err.msg);
+	return (uint64_t)v;
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "max-bytes", 1, NULL, 'b' }, { "max-entries", 1, NULL, 'e' }, { "max-id", 1, NULL, 'i' },
+		{ "into", 1, NULL, 'd' },      { "report", 1, NULL, 'r' },	{ "devices", 0, NULL, 'n' },
+		{ "second-pass", 0, NULL, 's' }, { "list", 1, NULL, 'l' },	{ "only", 1, NULL, 'o' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct tar_backup *b = &o->backup;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'b': b->max_bytes = number(optarg); break;
+		case 'e': b->max_entries = number(optarg); break;
+		case 'i': b->max_id = number(optarg); break;
+		case 'd': o->into = optarg; break;
+		case 'r': o->report = optarg; break;
+		case 'n': b->devices = true; break;
+		case 's': b->second_pass = true; break;
+		case 'l': b->list = optarg; break;
+		case 'o':
+			if (b->n_only == ONLY_MAX)
+				usage("too many --only");
+			o->only[b->n_only++] = optarg;
+			b->only = o->only;
+			break;
+		default: usage("unknown option");
+		}
+	}
+	if (optind < argc || !b->max_bytes || !b->max_entries || !b->max_id || !o->into || !o->report ||
+	    (b->second_pass && !b->list))
+		usage("--into, --report and the limits are needed");
+}
+
+int main(int argc, char **argv)
+{
+	static struct options o;
+
+	part_program = "berth-restore";
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (argc == 2 && strcmp(argv[1], "list") == 0)
+		return run_reader("l", NULL);
+	if (argc == 3 && strcmp(argv[1], "member") == 0)
+		return run_reader("x", argv[2]);
+	if (argc < 3 || strcmp(argv[1], "tree") != 0)
+		usage("list, member or tree?");
+	parse(argc - 1, argv + 1, &o);
+	return make_tree(&o);
+}
