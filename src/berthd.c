@@ -15,6 +15,7 @@
 #include "api/lifecycle.h"
 #include "api/server_config.h"
 #include "api/terminals.h"
+#include "backup/restore.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -157,6 +158,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	op_queue_reserve(b->ops, reserve);
 	image_register(b->ops);
 	instance_register(b->ops);
+	restore_register(b->ops);
 	b->events = events_new(b);
 	b->server = server_config_open(server, err);
 	if (b->server == NULL)

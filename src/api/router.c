@@ -21,6 +21,7 @@ static const struct route *const tables[] = {
 	volume_routes,
 	hook_routes,
 	terminal_routes,
+	backup_restore_routes,
 };
 
 /* One path segment: from *p (just behind a '/') to the next '/' or the end. */

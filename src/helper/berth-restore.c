@@ -3,6 +3,7 @@
  * berth-restore: the 7z archive of a backup, which is a file on stdin, is listed, read in part, or becomes a tree.
  *
  *   berth-restore list                        7zz's technical listing on stdout
+ *   berth-restore test                        reads all of it, and compares the checksums within
  *   berth-restore member NAME                 one member on stdout
  *   berth-restore tree --into DIR --report FILE [limits] [--only PATH]…
  *                                             7zz | filter | tar -x -C DIR; "progress N" (bytes of the tar stream) on
@@ -44,6 +45,7 @@ enum { EXIT_REFUSED = 1, EXIT_READER_LEFT = 3 };
 
 /* What the filter says to the parent: one letter, then for 'r' a path and a NUL. Answered by one byte, 'y' or 'n'. */
 enum { ASK_NEXT = 'n', ASK_REMOVE = 'r' };
+#define UNANSWERED "what the first pass made could not be changed"
 
 struct options {
 	struct tar_backup backup;
@@ -68,7 +70,7 @@ static int ask(struct filter *f, char what, const char *path, struct error *err)
 		return -1;
 	while (read(f->parent, &answer, 1) < 0 && errno == EINTR)
 		;
-	return answer == 'y' ? 0 : error_set(err, ERROR_SYSTEM, "the backup could not be unpacked");
+	return answer == 'y' ? 0 : error_set(err, ERROR_SYSTEM, UNANSWERED);
 }
 
 static int next_stream(void *data, struct error *err)
@@ -143,7 +145,7 @@ struct pipeline {
 static _Noreturn void become_reader(const char *what, const char *member, int out, int errs, pid_t parent)
 {
 	static const char *const programs[] = { "7zz", "7z", NULL };
-	const char *argv[] = { NULL, what, what[0] == 'l' ? "-slt" : "-so", "-t7z", "-p-", "-bd", "-y", "--",
+	const char *argv[] = { NULL, what, what[0] == 'x' ? "-so" : "-slt", "-t7z", "-p-", "-bd", "-y", "--",
 			       "/proc/self/fd/0", member, NULL };
 	struct error err = ERROR_INIT;
 
@@ -368,6 +370,7 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 	bool reader_left = WIFEXITED(filter) && WEXITSTATUS(filter) == EXIT_READER_LEFT;
 	bool reader_failed = WIFEXITED(reader) && WEXITSTATUS(reader), damaged;
 	cJSON *report = p->report_len ? json_parse(p->report, p->report_len, &err) : NULL;
+	const char *refused = filter && !reader_left ? json_str(report, "error") : NULL;
 	char safe[128];
 
 	err = (struct error)ERROR_INIT;
@@ -378,12 +381,14 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 		error_set(&err, ERROR_SYSTEM, "cannot unpack into '%.200s': no space left on device", p->o->into);
 	} else if (damaged || (WIFEXITED(reader) && WEXITSTATUS(reader) == 127)) {
 		error_set(&err, damaged ? ERROR_INVALID : ERROR_TOOL, "the backup is damaged: %s", reader_says(p, safe));
-	} else if (filter && !reader_left && report && json_str(report, "error") && !(tar && WIFEXITED(tar))) {
+	} else if (refused && strcmp(refused, UNANSWERED) != 0) {
 		return report;
-	} else if (filter && !reader_left && !tar) {
+	} else if (filter && !reader_left && !refused) {
 		error_set(&err, ERROR_TOOL, "the backup could not be read: its reader died (status %d)", filter);
 	} else if (WIFSIGNALED(tar)) {
 		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' was killed by signal %d", WTERMSIG(tar));
+	} else if (refused && !tar) {
+		return report;
 	} else if (tar || filter) {
 		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' exited with %d: %s", WEXITSTATUS(tar),
 			  tar_printable(tail_last_line(&p->tail, "it said nothing"), safe));
@@ -440,6 +445,7 @@ static _Noreturn void usage(const char *why)
 	fprintf(stderr,
 		"berth-restore: %s\n"
 		"usage: berth-restore list <ARCHIVE\n"
+		"       berth-restore test <ARCHIVE\n"
 		"       berth-restore member NAME <ARCHIVE\n"
 		"       berth-restore tree --into DIR --report FILE --max-bytes N --max-entries N --max-id N\n"
 		"                          [--devices] [--second-pass --list NAME] [--only PATH]... <ARCHIVE\n",
@@ -500,6 +506,8 @@ int main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
 		return run_reader("l", NULL);
+	if (argc == 2 && strcmp(argv[1], "test") == 0)
+		return run_reader("t", NULL);
 	if (argc == 3 && strcmp(argv[1], "member") == 0)
 		return run_reader("x", argv[2]);
 	if (argc < 3 || strcmp(argv[1], "tree") != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST /1.0/instances: an instance from an image, empty, or a copy of another.
+ * POST /1.0/instances: an instance from an image, empty, or a copy of another; and from a backup.
  *
  * A half-made folder carries the file `.berth-op` with the operation's own
  * mark; undo removes a folder only when the mark is there and ours.
@@ -20,6 +20,7 @@
 #include "hook/hook.h"
 #include "image/store.h"
 #include "instance/address.h"
+#include "instance/archive.h"
 #include "instance/copy.h"
 #include "instance/names.h"
 #include "instance/work.h"
@@ -196,6 +197,8 @@ static enum op_result step_rootfs(struct op *op, struct error *err)
 	json_set_int(w->args, "idmap_base", spec.idmap_base);
 	if (copy_is(w))
 		return copy_tree(op, w, &spec, err);
+	if (archive_is(w))
+		return archive_tree(op, w, &spec, err);
 	return storage_prepare(op, w, &spec, err);
 }
 
@@ -268,7 +271,7 @@ static const struct op_step launch_steps[] = {
 	{ "reserve", step_reserve, NULL, 0, 0 },
 	{ "pre-create", step_hook, NULL, 3600, 0 },
 	{ "create", step_create, step_uncreate, 60, 0 },
-	{ "rootfs", step_rootfs, copy_thaw, 3600, 0 },
+	{ "rootfs", step_rootfs, copy_thaw, 6 * 3600, 0 },
 	{ "thaw", copy_thaw, NULL, 0, 0 },
 	{ "commit", step_commit, NULL, 0, 0 },
 	{ "post-create", step_hook, NULL, 3600, 0 },
@@ -461,12 +464,22 @@ static void launch_ended(struct op *op, void *data)
 	image_release(b->images, json_str(op_args(op), "fingerprint"));
 }
 
-struct op *instance_create(struct berthd *b, const cJSON *request, struct error *err)
+static void add_volatile(cJSON *config, const cJSON *from)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, from)
+		json_set(config, item->string, cJSON_Duplicate(item, true));
+}
+
+/* archive: NULL, or the source instead of the request's. Taken. */
+static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive, struct error *err)
 {
 	cJSON *args = cJSON_CreateObject(), *desired;
 	char mark[UUID_TEXT_SIZE];
 	struct op *op;
 
+	json_set(args, "archive", archive);
 	if (!cJSON_IsObject(request)) {
 		error_set(err, ERROR_INVALID, "the request body must be an object");
 		goto fail;
@@ -478,7 +491,8 @@ struct op *instance_create(struct berthd *b, const cJSON *request, struct error 
 	if (desired == NULL)
 		goto fail;
 	json_set(args, "desired", desired);
-	if (take_name(b, request, args, err) < 0 || take_source(b, request, args, err) < 0)
+	add_volatile(json_obj(desired, "config"), json_obj(archive, "volatile"));
+	if (take_name(b, request, args, err) < 0 || (archive == NULL && take_source(b, request, args, err) < 0))
 		goto fail;
 	op = work_start(b, &launch_kind, args, err);
 	if (op != NULL)
@@ -487,4 +501,14 @@ struct op *instance_create(struct berthd *b, const cJSON *request, struct error 
 fail:
 	cJSON_Delete(args);
 	return NULL;
+}
+
+struct op *instance_create(struct berthd *b, const cJSON *request, struct error *err)
+{
+	return create(b, request, NULL, err);
+}
+
+struct op *instance_create_archive(struct berthd *b, const cJSON *request, cJSON *archive, struct error *err)
+{
+	return create(b, request, archive, err);
 }

@@ -182,7 +182,7 @@ static enum op_result step_check_start(struct op *op, struct error *err)
 /* ---- stop */
 
 /* The monitor process unmounts by hook; when it was killed, nobody did. */
-static enum op_result step_settle(struct op *op, struct error *err)
+enum op_result step_settle(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
@@ -269,7 +269,7 @@ static enum op_result thawed_for_stop(struct op *op, const struct proc_result *r
 	return run_stop(op, op_data(op), false, err);
 }
 
-static enum op_result step_stop(struct op *op, struct error *err)
+enum op_result step_stop(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);

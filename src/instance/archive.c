@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance/archive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/settings.h"
+
+#define REPORT ".unpacked.json"
+#define UNSHIFTED ".unpacked" /* the tree before its ids are shifted, where the kernel cannot do that by itself */
+#define LAST_ID 4294967294u
+
+static const cJSON *archive_of(const struct work *w)
+{
+	return json_obj(w->args, "archive");
+}
+
+bool archive_is(const struct work *w)
+{
+	return archive_of(w) != NULL;
+}
+
+static const char *dir_of(const struct work *w)
+{
+	return json_str_or(archive_of(w), "dir", w->dir);
+}
+
+static bool shifts(const struct work *w)
+{
+	return json_int(archive_of(w), "idmap_size", 0) > 0 && !w->b->probe->idmapped_mounts;
+}
+
+/* ---- after it was unpacked */
+
+static int remove_fn(void *arg, struct error *err)
+{
+	AUTO_FREE char *path = arg;
+
+	return fs_remove_tree(path, err);
+}
+
+static enum op_result shifted(struct op *op, const struct proc_result *result, struct error *err)
+{
+	const struct work *w = op_data(op);
+
+	if (proc_check("berth-rootfs", result, err) < 0)
+		return OP_FAIL;
+	return op_thread(op, remove_fn, fs_join(dir_of(w), UNSHIFTED), err);
+}
+
+static enum op_result shift(struct op *op, const struct work *w, struct error *err)
+{
+	AUTO_FREE char *target = fs_join(dir_of(w), "rootfs");
+	struct argv argv = ARGV_INIT;
+
+	if (rmdir(target) < 0) {
+		error_sys(err, errno, "cannot remove '%s'", target);
+		return OP_FAIL;
+	}
+	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+	argv_push(&argv, "idmap-copy");
+	argv_pushf(&argv, "--lower=%s/" UNSHIFTED, dir_of(w));
+	argv_pushf(&argv, "--idmap=%lld:%lld", (long long)json_int(archive_of(w), "idmap_base", 0),
+		   (long long)json_int(archive_of(w), "idmap_size", 0));
+	argv_push(&argv, target);
+	return op_child(op, &argv, shifted, err);
+}
+
+/* The report's words are the error; without a report something is wrong with the tool. */
+static int take_report(const struct work *w, const struct proc_result *result, struct error *err)
+{
+	AUTO_FREE char *path = fs_join(dir_of(w), REPORT);
+	struct error unread = ERROR_INIT;
+	AUTO_JSON cJSON *report = json_read_file(path, &unread);
+	const char *text = json_str(report, "error");
+	int64_t code = json_int(report, "code", ERROR_TOOL);
+
+	(void)unlink(path);
+	if (proc_check("berth-restore", result, err) < 0 && text == NULL)
+		return -1;
+	if (text == NULL)
+		return 0;
+	return error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL, "%s", text);
+}
+
+static enum op_result unpacked(struct op *op, const struct proc_result *result, struct error *err)
+{
+	const struct work *w = op_data(op);
+
+	if (take_report(w, result, err) < 0)
+		return OP_FAIL;
+	return shifts(w) ? shift(op, w, err) : OP_DONE;
+}
+
+/* ---- unpacking */
+
+static void show_line(const char *line, void *data)
+{
+	struct op *op = data;
+	int64_t all = json_int(archive_of(op_data(op)), "bytes", 0);
+	long long done;
+	char text[64];
+	int percent;
+
+	if (all <= 0 || sscanf(line, "progress %lld", &done) != 1 || done < 0)
+		return;
+	percent = done >= all ? 99 : (int)((double)done * 100 / (double)all);
+	snprintf(text, sizeof(text), "Unpack: %d%%", percent);
+	op_progress(op, "unpack", percent, text);
+}
+
+static void build_argv(const struct work *w, const char *into, struct argv *argv)
+{
+	const struct settings *s = w->b->settings;
+	const cJSON *archive = archive_of(w);
+	int64_t size = json_int(archive, "idmap_size", 0);
+
+	argv_pushf(argv, "%s/berth-restore", s->libexec_dir);
+	argv_push(argv, "tree");
+	argv_pushf(argv, "--into=%s", into);
+	argv_pushf(argv, "--report=%s/" REPORT, dir_of(w));
+	argv_pushf(argv, "--max-bytes=%lld", (long long)s->image_max_bytes);
+	argv_pushf(argv, "--max-entries=%lld", (long long)s->image_max_entries);
+	argv_pushf(argv, "--max-id=%lld", (long long)(size > 0 ? size - 1 : LAST_ID));
+	if (size == 0)
+		argv_push(argv, "--devices");
+	argv_pushf(argv, "--list=%s", json_str_or(archive, "manifest_name", ""));
+	if (json_bool(archive, "manifest", false))
+		argv_push(argv, "--second-pass");
+}
+
+static enum op_result unpack(struct op *op, const struct work *w, const char *into, struct error *err)
+{
+	const char *path = json_str_or(archive_of(w), "path", "");
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	struct proc_spec spec = { .use_stdin_fd = true, .stdin_fd = fd, .on_line = show_line };
+
+	if (fd < 0) {
+		error_sys(err, errno, "cannot open '%s'", path);
+		return OP_FAIL;
+	}
+	build_argv(w, into, &argv);
+	spec.argv = (const char *const *)argv.v;
+	return op_child_spec(op, &spec, unpacked, err);
+}
+
+enum op_result archive_tree(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
+{
+	cJSON *archive = json_obj(w->args, "archive");
+	struct storage_spec empty = *spec;
+	AUTO_FREE char *into = NULL;
+
+	empty.fingerprint = "";
+	json_set_str(archive, "dir", spec->dir != NULL ? spec->dir : w->dir);
+	json_set_int(archive, "idmap_base", spec->idmap_base);
+	json_set_int(archive, "idmap_size", spec->idmap_size);
+	if (storage_prepare(op, w, &empty, err) == OP_FAIL)
+		return OP_FAIL;
+	into = fs_join(dir_of(w), shifts(w) ? UNSHIFTED : "rootfs");
+	if (shifts(w) && mkdir(into, 0700) < 0) {
+		error_sys(err, errno, "cannot make '%s'", into);
+		return OP_FAIL;
+	}
+	return unpack(op, w, into, err);
+}
