@@ -110,7 +110,7 @@ static enum op_result step_stop_old(struct op *op, struct error *err)
 		return OP_FAIL;
 	if (!instance_active(inst))
 		return OP_DONE;
-	return json_bool(w->args, "force", false) ? step_kill(op, err) : step_stop(op, err);
+	return json_bool(w->args, "force", false) ? step_kill(op, err) : step_power_stop(op, err);
 }
 
 static enum op_result step_start_old(struct op *op, struct error *err)
@@ -190,7 +190,7 @@ static const struct op_step restore_tree_steps[] = {
 	{ "stage", step_stage, step_unstage, 3600, 0 },
 	{ "unpack", step_unpack, NULL, LONG_TIME_S, 0 },
 	{ "stop", step_stop_old, step_start_old, 86400, 0 },
-	{ "settle", step_settle, NULL, 0, 0 },
+	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "swap", step_swap, step_unswap, 60, 0 },
 	{ "commit", step_commit, step_uncommit, 60, 0 },
 	{ "sweep-cgroups", step_sweep_cgroups, NULL, 0, 0 },

@@ -182,7 +182,7 @@ static enum op_result step_check_start(struct op *op, struct error *err)
 /* ---- stop */
 
 /* The monitor process unmounts by hook; when it was killed, nobody did. */
-enum op_result step_settle(struct op *op, struct error *err)
+enum op_result step_power_settle(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
@@ -269,7 +269,7 @@ static enum op_result thawed_for_stop(struct op *op, const struct proc_result *r
 	return run_stop(op, op_data(op), false, err);
 }
 
-enum op_result step_stop(struct op *op, struct error *err)
+enum op_result step_power_stop(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
@@ -294,7 +294,7 @@ enum op_result step_kill(struct op *op, struct error *err)
 	struct instance *inst = registry_get(w->b->registry, w->name);
 
 	if (inst == NULL || inst->state == LXC_STOPPED)
-		return step_settle(op, err);
+		return step_power_settle(op, err);
 	return run_stop(op, w, true, err);
 }
 
@@ -385,16 +385,16 @@ static const struct op_step start_steps[] = {
 };
 static const struct op_step stop_steps[] = {
 	{ "pre-stop", step_pre_stop, NULL, 3600, 0 },
-	{ "stop", step_stop, NULL, 0, 0 },
-	{ "settle", step_settle, NULL, 0, 0 },
+	{ "stop", step_power_stop, NULL, 0, 0 },
+	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "post-stop", step_hook, NULL, 3600, 0 },
 	{ "reap", step_reap, NULL, 0, 0 },
 	{ 0 },
 };
 static const struct op_step restart_steps[] = {
 	{ "pre-stop", step_pre_stop, NULL, 3600, 0 },
-	{ "stop", step_stop, NULL, 0, 0 },
-	{ "settle", step_settle, NULL, 0, 0 },
+	{ "stop", step_power_stop, NULL, 0, 0 },
+	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "post-stop", step_hook, NULL, 3600, 0 },
 	{ "pre-start", step_hook, NULL, 3600, 0 },
 	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },

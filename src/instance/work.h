@@ -65,8 +65,8 @@ enum op_result monitor_end(struct op *op, struct work *w, bool at_once, op_fn do
 
 /* power.c: also the start of a launch and the stop of a delete */
 enum op_result step_start(struct op *op, struct error *err);
-enum op_result step_stop(struct op *op, struct error *err); /* args: force, timeout, restart (the notes are not touched) */
-enum op_result step_settle(struct op *op, struct error *err); /* after it: unmounts what nobody unmounted */
+enum op_result step_power_stop(struct op *op, struct error *err); /* args: force, timeout, restart (the notes are not touched) */
+enum op_result step_power_settle(struct op *op, struct error *err); /* after it: unmounts what nobody unmounted */
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
 char *power_pid_file(const struct work *w); /* where lxc-start leaves the pid of the monitor process; caller frees */
 void power_stopped(struct work *w); /* it is: state and notes */
