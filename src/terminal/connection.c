@@ -440,7 +440,8 @@ static void answer_head(struct connection *c, size_t len)
 static void from_client(struct connection *c, const char *buf, size_t n)
 {
 	strbuf_add(&c->in, buf, n);
-	c->session->bytes_in += n;
+	if (c->websocket)
+		c->session->bytes_in += n;
 	if (!c->websocket || frames_feed(&c->frames_in, buf, n))
 		c->session->active = uv_now(c->g->ts->b->loop);
 }
@@ -450,7 +451,8 @@ static int from_up(struct connection *c, const char *buf, size_t n)
 	size_t len;
 
 	strbuf_add(&c->out, buf, n);
-	c->session->bytes_out += n;
+	if (c->websocket)
+		c->session->bytes_out += n;
 	if (!c->head_open) {
 		if (!c->websocket || frames_feed(&c->frames_out, buf, n))
 			c->session->active = uv_now(c->g->ts->b->loop);

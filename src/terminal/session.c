@@ -109,17 +109,19 @@ void session_end(struct session *s, const char *why)
 
 void session_sweep(struct session *s, uint64_t now)
 {
-	const uint64_t idle = (uint64_t)s->ts->b->settings->terminal_idle_s * 1000;
+	const struct settings *settings = s->ts->b->settings; /* as they are now: they may be reread */
+	const uint64_t idle = (uint64_t)settings->terminal_idle_s * 1000;
+	const uint64_t total = (uint64_t)settings->terminal_total_s * 1000;
 
 	if (s->ending)
 		return;
 	if (!terminals_instance_runs(s->ts, s->name, s->uuid))
 		session_end(s, "the instance does not run any more");
-	else if (now >= s->expires)
+	else if (now - s->started >= total)
 		session_end(s, "its time is over (terminal_total_s)");
 	else if (now - s->active >= idle)
 		session_end(s, "nothing was typed or shown for too long (terminal_idle_s)");
-	else if (!s->connected && s->bytes_out == 0 && now - s->started >= UNUSED_MS)
+	else if (!s->connected && now - s->started >= UNUSED_MS)
 		session_end(s, "no browser came");
 }
 
@@ -173,7 +175,6 @@ static void tell(const struct session *s)
 struct session *session_start(struct terminals *ts, const struct token_claim *claim, const char *address,
 			      char ret_cookie[TOKEN_TEXT_SIZE], struct error *err)
 {
-	const struct settings *settings = ts->b->settings;
 	struct session *s = mem_alloc(sizeof(*s));
 
 	s->ts = ts;
@@ -186,10 +187,9 @@ struct session *session_start(struct terminals *ts, const struct token_claim *cl
 	secret_hash(ret_cookie, s->secret);
 	time_now(s->created);
 	s->started = s->active = uv_now(ts->b->loop);
-	s->expires = s->started + (uint64_t)settings->terminal_total_s * 1000;
-	s->expires_at = time(NULL) + (time_t)settings->terminal_total_s;
+	s->created_at = time(NULL);
 	LIST_INIT(&s->connections);
-	if (make_socket_path(s, settings, err) < 0 || start_proc(s, err) < 0) {
+	if (make_socket_path(s, ts->b->settings, err) < 0 || start_proc(s, err) < 0) {
 		session_free(s);
 		return NULL;
 	}
@@ -217,7 +217,7 @@ cJSON *session_json(const struct session *s)
 	cJSON *v = cJSON_CreateObject();
 	char text[TIME_TEXT_SIZE];
 
-	time_rfc3339((struct timespec){ .tv_sec = s->expires_at }, text);
+	time_rfc3339((struct timespec){ .tv_sec = s->created_at + (time_t)s->ts->b->settings->terminal_total_s }, text);
 	json_set_str(v, "id", s->id);
 	json_set_str(v, "instance", s->name);
 	json_set_str(v, "address", s->address);

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "instance/instance.h"
 #include "model/settings.h"
@@ -44,10 +46,21 @@ void terminals_sweep_on(struct terminals *ts)
 		uv_timer_start(&ts->sweep, sweep_cb, SWEEP_MS, SWEEP_MS);
 }
 
+/* Sockets that a killed daemon left. */
+static void remove_old(const struct settings *s)
+{
+	AUTO_FREE char *dir = fs_join(s->run_path, "terminal");
+	struct error err = ERROR_INIT;
+
+	if (fs_remove_tree(dir, &err) < 0)
+		log_warning("terminal: %s", err.msg);
+}
+
 struct terminals *terminals_new(struct berthd *b, terminal_event_cb event)
 {
 	struct terminals *ts = mem_alloc(sizeof(*ts));
 
+	remove_old(b->settings);
 	ts->b = b;
 	ts->event = event;
 	ts->ttyd = ttyd_new(b->loop, b->settings);

@@ -49,7 +49,7 @@ cJSON *terminal_create(struct berthd *b, const char *name, const cJSON *request,
 
 /*
  * Sessions, oldest first: [{"id", "instance", "address" (the client's), "created_at", "connected" (a browser is
- * there), "idle_s", "expires_at", "bytes_in" (from the browser), "bytes_out"}]
+ * there), "idle_s", "expires_at", "bytes_in" (from the websocket), "bytes_out"}]
  */
 cJSON *terminal_list(struct berthd *b);
 cJSON *terminal_get(struct berthd *b, const char *id, struct error *err);

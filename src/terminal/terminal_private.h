@@ -18,7 +18,7 @@
 #include "terminal/ttyd.h"
 
 /* ---- limits, in milliseconds where they are times */
-#define CONNECTIONS_MAX 256     /* the one that has been silent longest gives way */
+#define CONNECTIONS_MAX 256     /* the oldest that is no terminal in use gives way */
 #define HEAD_MS 10000           /* for TLS and the request's head, together */
 #define ANSWER_MS 30000         /* for an answer of ours to be taken, or a page of ttyd's */
 #define DRAIN_MS 2000           /* to go on reading what was refused */
@@ -45,9 +45,9 @@ struct session {
 	char created[TIME_TEXT_SIZE];
 	struct proc *proc; /* NULL: it is over */
 	const char *ending; /* why it is being ended; NULL: it runs */
-	bool connected;    /* a websocket is there */
-	uint64_t started, active, expires; /* uv_now() */
-	time_t expires_at;
+	bool connected;    /* a websocket came */
+	uint64_t started, active; /* uv_now() */
+	time_t created_at;
 	uint64_t bytes_in, bytes_out;
 	struct connection_list connections;
 };
@@ -58,7 +58,7 @@ struct gateway {
 	uv_poll_t poll;
 	struct tls *tls; /* or NULL */
 	size_t connections;
-	struct connection_queue queue; /* by their last sign of life, oldest first; without websockets */
+	struct connection_queue queue; /* oldest first; without terminals in use */
 	uint64_t complained;
 	unsigned wrong; /* tokens since then */
 };
