@@ -40,11 +40,16 @@ LIBS_CLI := $(foreach r,cli base,$(call lib,$(r)))
 
 # hooks/berth-*: scripts that rendered configs run, beside the programs in libexec
 HOOKS := $(notdir $(wildcard hooks/berth-*))
+# what berth and berthd run of scripts/
+SCRIPTS := host-init host-init.lib install-deps
 IMAGE := $(BUILD)/images/busybox.tar.gz
 
-all: $(addprefix $(BUILD)/,$(PROGRAMS) $(HOOKS)) ## build the programs
+all: $(addprefix $(BUILD)/,$(PROGRAMS) $(HOOKS) $(SCRIPTS)) ## build the programs
 image: $(IMAGE) ## build the embedded busybox image
 $(addprefix $(BUILD)/,$(HOOKS)): $(BUILD)/%: hooks/%
+	@mkdir -p $(@D)
+	@install -m 755 $< $@
+$(addprefix $(BUILD)/,$(SCRIPTS)): $(BUILD)/%: scripts/%
 	@mkdir -p $(@D)
 	@install -m 755 $< $@
 $(IMAGE): scripts/build-busybox-image
@@ -140,7 +145,7 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 		$(UNITDIR) $(COMPLETIONDIR) $(SYSCONFDIR)/berth/hooks.d $(SYSCONFDIR)/logrotate.d)
 	install -m 755 $(BUILD)/berth $(DESTDIR)$(BINDIR)/
 	install -m 755 $(BUILD)/berthd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(HOOKS:%=$(BUILD)/%) scripts/host-init $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(wildcard templates/*) $(DESTDIR)$(DATADIR)/templates/
 	install -m 644 $(IMAGE) $(DESTDIR)$(DATADIR)/images/
 	install -m 644 etc/berth.conf $(DESTDIR)$(DATADIR)/

@@ -17,10 +17,12 @@
 #include "api/terminals.h"
 #include "backup/restore.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "berthd.h"
 #include "hook/hook_watch.h"
+#include "host/check.h"
 #include "host/host.h"
 #include "host/notify.h"
 #include "image/store.h"
@@ -33,6 +35,7 @@
 
 static const char usage_text[] =
 	"Usage: berthd [--config FILE] [--root DIR] [--socket PATH] [--log-level LEVEL] [--foreground]\n"
+	"       berthd --check [--format json] [--config FILE] [--root DIR]\n"
 	"\n"
 	"Manages LXC containers; speaks LXD's REST API on a unix socket.\n"
 	"\n"
@@ -41,6 +44,8 @@ static const char usage_text[] =
 	"  --socket PATH      listen here (default: /run/berth/berth.sock, or DIR/run/berth.sock)\n"
 	"  --log-level LEVEL  error, warning, info or debug\n"
 	"  --foreground       accepted for clarity: berthd never forks into the background\n"
+	"  --check            say what is wrong with this host, and end; exit status 1 if anything is\n"
+	"  --format json      for --check: as JSON\n"
 	"  --help, --version\n"
 	"\n"
 	"Clients find it through --socket or BERTH_SOCKET. SIGTERM ends it (containers go on running),\n"
@@ -52,6 +57,7 @@ struct daemon {
 	uv_loop_t loop;
 	uv_signal_t sigterm, sigint, sighup;
 	bool stopping;
+	bool check, json;
 	size_t recovering; /* operations of the last life still to be finished or undone */
 	int exit_status;
 };
@@ -63,7 +69,8 @@ static int parse_options(struct daemon *d, int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },    { "root", required_argument, NULL, 'r' },
 		{ "socket", required_argument, NULL, 's' },    { "log-level", required_argument, NULL, 'l' },
 		{ "foreground", no_argument, NULL, 'f' },      { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },	       { 0 },
+		{ "version", no_argument, NULL, 'V' },	       { "check", no_argument, NULL, 'C' },
+		{ "format", required_argument, NULL, 'F' },    { 0 },
 	};
 	int c;
 
@@ -83,6 +90,15 @@ static int parse_options(struct daemon *d, int argc, char **argv)
 			break;
 		case 'f':
 			break;
+		case 'C':
+			d->check = true;
+			break;
+		case 'F':
+			d->json = strcmp(optarg, "json") == 0;
+			if (d->json || strcmp(optarg, "text") == 0)
+				break;
+			fprintf(stderr, "berthd: unknown format '%s': it must be json or text\n", optarg);
+			return -1;
 		case 'h':
 			fputs(usage_text, stdout);
 			return 1;
@@ -347,6 +363,39 @@ static int run(struct daemon *d)
 	return d->exit_status;
 }
 
+/* --check: no daemon, nothing is changed. */
+static int check(const struct daemon *d)
+{
+	struct error err = ERROR_INIT;
+	struct settings *s = settings_load(&d->source, &err);
+	AUTO_JSON cJSON *findings = NULL;
+	const cJSON *f;
+
+	if (s == NULL) {
+		fprintf(stderr, "berthd: %s\n", err.msg);
+		return 1;
+	}
+	findings = host_check_all(s);
+	if (d->json) {
+		AUTO_FREE char *text = json_text(findings);
+
+		puts(text);
+		f = NULL;
+	} else {
+		f = findings->child;
+	}
+	for (; f != NULL; f = f->next) {
+		const char *fix = json_str_or(f, "fix", "");
+
+		printf("%-8s %-14s %s\n", json_str_or(f, "status", ""), json_str_or(f, "name", ""),
+		       json_str_or(f, "message", ""));
+		if (fix[0] != '\0')
+			printf("%23s fix: %s\n", "", fix);
+	}
+	settings_free(s);
+	return host_check_failed(findings);
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon d;
@@ -359,6 +408,8 @@ int main(int argc, char **argv)
 		fputs("berthd: must run as root\n", stderr);
 		return 1;
 	}
+	if (d.check)
+		return check(&d);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a pidfd per instance, sockets */

@@ -22,6 +22,7 @@ static const struct route *const tables[] = {
 	hook_routes,
 	terminal_routes,
 	backup_restore_routes,
+	host_routes,
 };
 
 /* One path segment: from *p (just behind a '/') to the next '/' or the end. */

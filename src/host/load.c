@@ -81,7 +81,7 @@ static enum op_result step_folders(struct op *op, struct error *err)
 		const char *path;
 		mode_t mode;
 	} folders[] = { { s->system_path, 0711 }, { s->images_path, 0700 }, { s->backup_path, 0700 },
-			{ s->extern_path, 0711 }, { s->run_path, 0755 },    { s->state_path, 0700 } };
+			{ s->extern_path, 0700 }, { s->run_path, 0755 },    { s->state_path, 0700 } };
 
 	j->was_loaded = j->h->loaded;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)

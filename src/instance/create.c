@@ -449,8 +449,8 @@ static int take_name(struct berthd *b, const cJSON *request, cJSON *args, struct
 	if (type[0] != '\0' && strcmp(type, "container") != 0)
 		return error_set(err, ERROR_INVALID, "Unsupported instance type '%s': berth manages containers only", type);
 	if (name[0] == '\0')
-		name = generated = name_generate(b->registry);
-	if (name_validate_instance(name, err) < 0)
+		name = generated = name_generate(b->registry, b->settings->filter_name);
+	if (name_validate_instance(name, err) < 0 || registry_check_name(b->registry, name, err) < 0)
 		return -1;
 	json_set_str(args, "name", name);
 	return 0;

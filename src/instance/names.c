@@ -27,12 +27,13 @@ static unsigned random_below(unsigned n)
 	return (unsigned)strtoul(hex, NULL, 16) % n;
 }
 
-char *name_generate(const struct registry *r)
+char *name_generate(const struct registry *r, const char *prefix)
 {
 	for (unsigned tries = 0;; tries++) {
 		const char *a = adjectives[random_below(sizeof(adjectives) / sizeof(adjectives[0]))];
 		const char *n = nouns[random_below(sizeof(nouns) / sizeof(nouns[0]))];
-		char *name = tries < 20 ? mem_printf("%s-%s", a, n) : mem_printf("%s-%s-%u", a, n, random_below(100000));
+		char *name = tries < 20 ? mem_printf("%s%s-%s", prefix, a, n) :
+					  mem_printf("%s%s-%s-%u", prefix, a, n, random_below(100000));
 
 		if (registry_get(r, name) == NULL)
 			return name;

@@ -5,6 +5,6 @@
 
 #include "instance/registry.h"
 
-char *name_generate(const struct registry *r); /* free one; caller frees */
+char *name_generate(const struct registry *r, const char *prefix); /* free one; caller frees */
 
 #endif

@@ -188,6 +188,16 @@ static bool plausible_name(const struct registry *r, const char *name)
 	return has_prefix(name, r->b->settings->filter_name);
 }
 
+int registry_check_name(const struct registry *r, const char *name, struct error *err)
+{
+	const char *prefix = r->b->settings->filter_name;
+
+	if (has_prefix(name, prefix))
+		return 0;
+	return error_set(err, ERROR_INVALID, "Invalid instance name: '%.63s' must start with '%s' (filter_name of berth.conf)",
+			 name, prefix);
+}
+
 /* What an operation is at is its own: it loads and removes for itself. */
 static bool locked(const struct registry *r, const char *name)
 {

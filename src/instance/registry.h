@@ -59,6 +59,8 @@ struct registry_scan {
  * is new or changed, forgets what is gone. What an operation holds is left to it. New ones are STOPPED until asked.
  */
 int registry_scan(struct registry *r, const char *prefix, struct registry_scan *ret, struct error *err);
+/* May an instance be called so here? The setting filter_name says which ones are managed. */
+int registry_check_name(const struct registry *r, const char *name, struct error *err);
 /* Called after each change of what instances there are and of what they should be. */
 void registry_on_change(struct registry *r, void (*cb)(void *data), void *data);
 

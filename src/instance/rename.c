@@ -150,7 +150,8 @@ struct op *instance_rename(struct berthd *b, const char *name, const char *to, s
 {
 	cJSON *args;
 
-	if (registry_find(b->registry, name, err) == NULL || name_validate_instance(to, err) < 0)
+	if (registry_find(b->registry, name, err) == NULL || name_validate_instance(to, err) < 0 ||
+	    registry_check_name(b->registry, to, err) < 0)
 		return NULL;
 	if (registry_get(b->registry, to) != NULL) {
 		error_set(err, ERROR_CONFLICT, "Name \"%s\" already in use", to);

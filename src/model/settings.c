@@ -44,6 +44,8 @@ const struct settings_key settings_keys[] = {
 	  .doc = "Bridge of NICs of the type nat." },
 	{ "ipaddr_maps", "address ranges", "", AT(ipaddr_maps),
 	  .doc = "Addresses for new instances: NAME TYPE FROM COUNT GATEWAY MASK, more after commas." },
+	{ "nat_domain", "name", "lxc", .min = 1, .max = 63, AT(nat_domain),
+	  .doc = "Domain of the instances' DNS names on that bridge, used by berth host init." },
 	{ "remote_port", "integer", "7681", .min = 1, .max = 65535, AT(remote_port),
 	  .doc = "TCP port of the web terminal." },
 	{ "public_addr", "address", "", .max = 253, AT(public_addr),

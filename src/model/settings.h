@@ -27,6 +27,7 @@ struct settings {
 	char *public_addr; /* what terminal URLs name; "" = the address asked for */
 	char *network_pub;
 	char *network_nat;
+	char *nat_domain; /* of DNS names; host-init reads it */
 	char *ipaddr_maps; /* checked: address_maps_parse() takes it; "" = none */
 	char *log_level;
 	char *filter_name; /* scan prefix, "" = all */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs that berth runs, and the packages they come in. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "host/check.h"
+#include "proc/output.h"
+
+struct tool {
+	const char *name;
+	const char *other; /* does as well, or NULL */
+	enum check_status without;
+	const char *packages[3]; /* Debian, Fedora, Alpine */
+	const char *why;
+};
+
+static const struct tool tools[] = {
+	{ "lxc-start", NULL, CHECK_ERROR, { "lxc", "lxc", "lxc" }, "nothing works" },
+	{ "lxc-attach", NULL, CHECK_ERROR, { "lxc", "lxc", "lxc" }, "no exec, no shell" },
+	{ "lxc-stop", NULL, CHECK_ERROR, { "lxc", "lxc", "lxc" }, "nothing can be stopped" },
+	{ "lxc-ls", NULL, CHECK_ERROR, { "lxc", "lxc", "lxc" }, "nobody sees what runs" },
+	{ "lxc-info", NULL, CHECK_ERROR, { "lxc", "lxc", "lxc" }, "nobody sees what runs" },
+	{ "lxc-monitor", NULL, CHECK_ERROR, { "lxc", "lxc", "lxc" }, "changes of state go unseen" },
+	{ "lxc-freeze", NULL, CHECK_ERROR, { "lxc", "lxc", "lxc" }, "no pause" },
+	{ "lxc-usernsexec", NULL, CHECK_ERROR, { "lxc", "lxc-libs", "lxc-user-nic" }, "trees cannot be unpacked" },
+	{ "newuidmap", NULL, CHECK_ERROR, { "uidmap", "shadow-utils", "shadow-subids" }, "no unprivileged instances" },
+	{ "newgidmap", NULL, CHECK_ERROR, { "uidmap", "shadow-utils", "shadow-subids" }, "no unprivileged instances" },
+	{ "tar", NULL, CHECK_ERROR, { "tar", "tar", "tar" }, "no images" },
+	{ "7zz", "7z", CHECK_WARNING, { "7zip", "7zip", "7zip" }, "no backups" },
+	{ "ip", NULL, CHECK_ERROR, { "iproute2", "iproute", "iproute2" }, "no networks" },
+	{ "tc", NULL, CHECK_WARNING, { "iproute2", "iproute-tc", "iproute2-tc" }, "limits of NICs do nothing" },
+	{ "nft", NULL, CHECK_ERROR, { "nftables", "nftables", "nftables" }, "no NAT, no forwards" },
+	{ "dnsmasq", NULL, CHECK_WARNING, { "dnsmasq-base", "dnsmasq", "dnsmasq" }, "no DHCP on the bridge with NAT" },
+	{ "ttyd", NULL, CHECK_WARNING, { "ttyd", "ttyd", "ttyd" }, "no web terminal" },
+	{ NULL, NULL, CHECK_OK, { NULL, NULL, NULL }, NULL },
+};
+
+static bool in_path(const char *name)
+{
+	const char *path = getenv("PATH");
+	AUTO_FREE char *copy = mem_strdup(path != NULL ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
+	char *save = NULL;
+
+	for (char *dir = strtok_r(copy, ":", &save); dir != NULL; dir = strtok_r(NULL, ":", &save)) {
+		AUTO_FREE char *file = fs_join(dir, name);
+
+		if (access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool check_version_at_least(const char *text, unsigned major, unsigned minor, unsigned patch)
+{
+	unsigned have[3] = { 0, 0, 0 }, want[3] = { major, minor, patch };
+
+	while (*text != '\0' && !isdigit((unsigned char)*text))
+		text++;
+	if (sscanf(text, "%u.%u.%u", &have[0], &have[1], &have[2]) < 1)
+		return false;
+	for (int i = 0; i < 3; i++)
+		if (have[i] != want[i])
+			return have[i] > want[i];
+	return true;
+}
+
+/* Before 1.7.4 there is no -W, and every terminal is writable. */
+static bool old_ttyd(struct check *c)
+{
+	static const char *const argv[] = { "ttyd", "--version", NULL };
+	static const struct output_limits limits = { 5000, 4096 };
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	if (output_of(argv, &limits, &out, &err) < 0) {
+		check_add(c, "ttyd", CHECK_WARNING, "install a ttyd that runs", "%s: no web terminal", err.msg);
+		return true;
+	}
+	out.buf[strcspn(out.buf, "\n")] = '\0';
+	if (check_version_at_least(out.buf, 1, 7, 4))
+		return false;
+	check_add(c, "ttyd", CHECK_WARNING, "install ttyd 1.7.4 or newer (https://github.com/tsl0922/ttyd/releases)",
+		  "'%.60s' is too old, it must be 1.7.4 or newer: no web terminal", out.buf);
+	return true;
+}
+
+void check_tools(struct check *c)
+{
+	AUTO_STRBUF struct strbuf have = STRBUF_INIT;
+	AUTO_FREE char *rootfs = fs_join(c->s->libexec_dir, "berth-rootfs");
+
+	for (const struct tool *t = tools; t->name != NULL; t++) {
+		AUTO_FREE char *fix = check_install(c, t->packages);
+
+		if (!in_path(t->name) && (t->other == NULL || !in_path(t->other)))
+			check_add(c, t->name, t->without, fix, "'%s' is not in PATH: %s", t->name, t->why);
+		else if (strcmp(t->name, "ttyd") != 0 || !old_ttyd(c))
+			strbuf_addf(&have, "%s%s", have.len > 0 ? " " : "", t->name);
+	}
+	if (access(rootfs, X_OK) != 0)
+		check_add(c, "berth-rootfs", CHECK_ERROR, "install berth again, or set BERTH_LIBEXEC_DIR",
+			  "'%s' is missing: no instance starts", rootfs);
+	check_add(c, "tools", CHECK_OK, NULL, "%s", have.buf);
+}
