@@ -31,7 +31,7 @@ ALL_LDFLAGS = $(LDFLAGS) -Wl,--as-needed $(if $(SANITIZE),-fsanitize=address$(,)
 ROOMS := base proc lxc model host hook instance backup panel image terminal api cli helper
 SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/berth.c
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
-PROGRAMS := berthd berth berth-rootfs berth-unpack berth-restore berth-terminal
+PROGRAMS := berthd berth berth-rootfs berth-unpack berth-restore berth-terminal berth-passwd
 
 # room archives: a program links the objects it needs and no others
 lib = $(BUILD)/lib$(1).a
@@ -88,8 +88,11 @@ $(BUILD)/berth-unpack: $(BUILD)/src/helper/berth-unpack.o $(call lib,helper) $(c
 $(BUILD)/berth-restore: $(BUILD)/src/helper/berth-restore.o $(call lib,helper) $(call lib,image) $(call lib,base)
 	$(call link,-ltar -lz -lzstd -llzma -lyaml -lcjson -lnettle)
 
+$(BUILD)/berth-passwd: $(BUILD)/src/helper/berth-passwd.o $(call lib,helper) $(call lib,base)
+	$(call link,-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed -lcjson -lnettle) # the sanitizer's own crypt_r would have it left out
+
 # ---- unit tests: tests/unit/test_X.c, cmocka, one program each
-TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma
+TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma -lcrypt
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))
 	@mkdir -p $(@D)
@@ -145,7 +148,7 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 		$(UNITDIR) $(COMPLETIONDIR) $(SYSCONFDIR)/berth/hooks.d $(SYSCONFDIR)/logrotate.d)
 	install -m 755 $(BUILD)/berth $(DESTDIR)$(BINDIR)/
 	install -m 755 $(BUILD)/berthd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-passwd $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(wildcard templates/*) $(DESTDIR)$(DATADIR)/templates/
 	install -m 644 $(IMAGE) $(DESTDIR)$(DATADIR)/images/
 	install -m 644 etc/berth.conf $(DESTDIR)$(DATADIR)/

@@ -9,8 +9,11 @@
 #include "base/mem.h"
 #include "cli/client_impl.h"
 
+/* A body with a password in it is for nobody to see. */
 static void debug_request(const struct client *c, const char *method, const char *path, const char *body)
 {
+	if (body && strstr(body, "\"password\":"))
+		body = "(not shown)";
 	if (c->debug)
 		fprintf(stderr, "> %s %s%s%s\n", method, path, body ? " " : "", body ? body : "");
 }
