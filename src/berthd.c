@@ -15,6 +15,7 @@
 #include "api/lifecycle.h"
 #include "api/server_config.h"
 #include "api/terminals.h"
+#include "backup/extract.h"
 #include "backup/restore.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -189,6 +190,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	if (b->registry == NULL)
 		return -1;
 	host_open(b, &d->source);
+	extract_clean(b);
 	lifecycle_start(b);
 	terminals_new(b, terminal_opened);
 	return 0;

@@ -155,6 +155,15 @@ static void add_headers(struct MHD_Response *m, const struct reply *reply, bool 
 		snprintf(text, sizeof(text), "\"%s\"", reply->etag);
 		MHD_add_response_header(m, "ETag", text);
 	}
+	if (reply->type) {
+		MHD_add_response_header(m, "X-LXD-type", reply->type);
+		snprintf(text, sizeof(text), "%04o", reply->mode);
+		MHD_add_response_header(m, "X-LXD-mode", text);
+		snprintf(text, sizeof(text), "%u", reply->uid);
+		MHD_add_response_header(m, "X-LXD-uid", text);
+		snprintf(text, sizeof(text), "%u", reply->gid);
+		MHD_add_response_header(m, "X-LXD-gid", text);
+	}
 	if (reply->filename) {
 		snprintf(text, sizeof(text), "inline;filename=%.250s", reply->filename);
 		MHD_add_response_header(m, "Content-Disposition", text);

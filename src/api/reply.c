@@ -177,6 +177,16 @@ void reply_file(struct request *r, int fd_taken, const char *name)
 	r->transport->send(r);
 }
 
+void reply_file_type(struct request *r, const char *type, unsigned mode, unsigned uid, unsigned gid)
+{
+	if (r->reply.status != 0)
+		return;
+	r->reply.type = type;
+	r->reply.mode = mode;
+	r->reply.uid = uid;
+	r->reply.gid = gid;
+}
+
 void reply_multipart(struct request *r, int fd_taken, const char *boundary)
 {
 	if (r->reply.status == 0)

@@ -39,6 +39,8 @@ struct reply {
 	char *content_type; /* NULL: octet-stream for a file, else JSON */
 	char *location;
 	char *etag;      /* without quotes */
+	const char *type; /* X-LXD-type, or NULL; then the next three too */
+	unsigned mode, uid, gid;
 	const struct websocket_handler *websocket; /* 101 */
 	void *websocket_data;
 	char accept[29]; /* Sec-WebSocket-Accept */

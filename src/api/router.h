@@ -80,6 +80,8 @@ void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Streams an open file (taken) as octet-stream; name for Content-Disposition, may be NULL. */
 void reply_file(struct request *r, int fd_taken, const char *name);
+/* Before reply_file(): X-LXD-type (a constant), -mode, -uid and -gid of what the file is. */
+void reply_file_type(struct request *r, const char *type, unsigned mode, unsigned uid, unsigned gid);
 /* The file is the multipart body. */
 void reply_multipart(struct request *r, int fd_taken, const char *boundary);
 

@@ -434,6 +434,63 @@ init_dir() { # NAME [OPTIONS…]
 	run_berth delete -f "$n"
 }
 
+# extract FILE PATH: into the file $BATS_TEST_TMPDIR/body; headers in $headers
+extract() {
+	api GET "/1.0/backups/$1.7z/files?path=$2"
+}
+
+@test "one file, folder or link out of a backup" {
+	local n dir
+	n=$(name e)
+	dir=$BATS_TEST_TMPDIR/pack
+	init_dir "$n"
+	(nasty "$(folder "$n")/rootfs")
+	backup "$n" "$n-20261122000000"
+	extract "$n-20261122000000" /etc/n/plain
+	assert "$http $body" = "200 one"
+	# shellcheck disable=SC2154
+	contains "$headers" "X-LXD-type: file"
+	contains "$headers" "X-LXD-mode: 0644"
+	contains "$headers" "X-LXD-uid: 12345"
+	# of two names of a file, the second one is a link to what is not asked for
+	extract "$n-20261122000000" etc/n/hardlink
+	assert "$http $body" = "200 one"
+	extract "$n-20261122000000" /sparse
+	cmp "$BATS_TEST_TMPDIR/body" "$(folder "$n")/rootfs/sparse"
+	extract "$n-20261122000000" /new%0Aline
+	assert "$http" = 200
+	extract "$n-20261122000000" /absolute
+	assert "$body" = /etc/n/plain
+	contains "$headers" "X-LXD-type: symlink"
+	extract "$n-20261122000000" /acl
+	contains "$headers" "X-LXD-type: directory"
+	assert "$(tar tf "$BATS_TEST_TMPDIR/body")" = $'./acl/\n./acl/f'
+	for path in /nowhere /up/hosts /absolute/x /etc/n/plain/x; do
+		extract "$n-20261122000000" "$path"
+		assert "$http" = 404 "$path"
+	done
+	for path in /../etc/passwd /etc/../../x '' /fifo; do
+		extract "$n-20261122000000" "$path"
+		assert "$http" = 400 "$path"
+	done
+	extract nothing-20261122000000 /etc
+	assert "$http" = 404
+	members "$n" "$dir" true
+	python3 "$BATS_TEST_DIRNAME/hostile-backup.py" passes "$dir/rootfs.tar"
+	pack "$dir" "$n-20261122000001"
+	extract "$n-20261122000001" /other
+	assert "$body" = second "the newest version"
+	extract "$n-20261122000001" /dir/gone
+	assert "$http" = 404 "removed in the second pass"
+	python3 "$BATS_TEST_DIRNAME/hostile-backup.py" link-out "$dir/rootfs.tar"
+	members "$n" "$dir"
+	pack "$dir" "$n-20261122000001"
+	extract "$n-20261122000001" /dir/file
+	assert "$http" = 400 "a hostile archive"
+	assert "$(find "$(backups)" -name '.extract*')" = ""
+	run_berth delete "$n"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
