@@ -13,42 +13,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/settings.h"
-#include "terminal/terminal_private.h"
+#include "terminal/connection.h"
 
 #define BUFFER_MAX (128 * 1024) /* of each direction */
 #define ROUNDS_MAX 32           /* reads in one turn of the loop */
-#define COOKIE_NAME "berth_terminal"
-
-enum phase {
-	PHASE_GREETING, /* TLS */
-	PHASE_HEAD,     /* the request comes */
-	PHASE_CONNECT,  /* ttyd does not listen yet */
-	PHASE_SPLICE,
-	PHASE_ANSWER,   /* one of ours goes out */
-	PHASE_DRAIN,    /* it is out: what still comes is swallowed */
-	PHASE_CLOSED,
-};
-
-struct connection {
-	TAILQ_ENTRY(connection) queue;
-	bool queued;
-	LIST_ENTRY(connection) of_session;
-	struct gateway *g;
-	struct session *session; /* or NULL */
-	enum phase phase;
-	uint64_t deadline; /* uv_now(); 0: none */
-	struct stream client;
-	int up; /* ttyd's end, or -1 */
-	uv_poll_t poll, up_poll;
-	uv_timer_t retry;
-	int handles;
-	struct strbuf in, out; /* on the way to ttyd, and to the client */
-	bool websocket;
-	bool head_open; /* the head of ttyd's answer is not complete */
-	bool client_eof, up_eof;
-	struct frames frames_in, frames_out;
-	char address[ADDRESS_SIZE];
-};
 
 static void advance(struct connection *c);
 
@@ -122,7 +90,7 @@ static void end(struct connection *c)
 		session_end(s, "the browser or the shell left");
 }
 
-static void set_deadline(struct connection *c, uint64_t ms)
+void connection_set_deadline(struct connection *c, uint64_t ms)
 {
 	c->deadline = uv_now(c->g->ts->b->loop) + ms;
 }
@@ -135,7 +103,7 @@ void connection_sweep(struct connection *c, uint64_t now)
 
 /* ---- answers of ours */
 
-static void answer(struct connection *c, const struct answer *a)
+void connection_answer(struct connection *c, const struct answer *a)
 {
 	leave_session(c);
 	close_up(c);
@@ -143,154 +111,15 @@ static void answer(struct connection *c, const struct answer *a)
 	strbuf_reset(&c->out);
 	head_answer(&c->out, a);
 	c->phase = PHASE_ANSWER;
-	set_deadline(c, ANSWER_MS);
+	connection_set_deadline(c, ANSWER_MS);
 }
 
-static void say(struct connection *c, int status, const char *text)
+void connection_say(struct connection *c, int status, const char *text)
 {
 	const struct answer a = { .status = status, .fields = "", .text = text,
 				  .origins = c->g->ts->b->settings->terminal_origins };
 
-	answer(c, &a);
-}
-
-/* ---- what a request asks for */
-
-static void claim(struct connection *c, const char *token)
-{
-	struct terminals *ts = c->g->ts;
-	struct token_claim claim = { 0 };
-	struct error err = ERROR_INIT;
-	struct session *s = NULL;
-	char cookie[TOKEN_TEXT_SIZE];
-
-	if (!tokens_claim(ts->tokens, token, uv_now(ts->b->loop), &claim)) {
-		gateway_complain(c->g, c->address);
-		say(c, 403, "This URL has been used, has expired, or is wrong: each opens one terminal, once. "
-			    "'berth terminal NAME' makes a new one.");
-		return;
-	}
-	if (!terminals_instance_runs(ts, claim.name, claim.uuid))
-		say(c, 403, "The instance does not run any more.");
-	else if (ts->n_sessions >= (size_t)ts->b->settings->terminal_max)
-		say(c, 503, "There are as many terminals as there may be (terminal_max): close one, then ask for a new URL.");
-	else if (ttyd_check(ts->ttyd, &err) < 0 || !(s = session_start(ts, &claim, c->address, cookie, &err)))
-		say(c, 503, err.msg);
-	if (err.code != ERROR_NONE)
-		log_warning("terminal: '%s': %s", claim.name, err.msg);
-	if (s) {
-		AUTO_FREE char *fields = mem_printf("Location: /t/%s/\r\nSet-Cookie: " COOKIE_NAME "=%s; Path=/t/%s/; "
-						    "HttpOnly; SameSite=Strict%s\r\n",
-						    s->id, cookie, s->id, c->g->tls ? "; Secure" : "");
-		const struct answer a = { .status = 303, .fields = fields, .text = "The terminal is at another address.",
-					  .origins = ts->b->settings->terminal_origins };
-
-		answer(c, &a);
-	}
-	token_claim_clear(&claim);
-}
-
-/* The id of "/t/ID/…"; false when it is no such path. */
-static bool split_path(const char *path, char ret_id[SESSION_ID_SIZE], const char **ret_rest)
-{
-	if (strncmp(path, "/t/", 3) != 0 || strspn(path + 3, "0123456789abcdef") != SESSION_ID_SIZE - 1)
-		return false;
-	memcpy(ret_id, path + 3, SESSION_ID_SIZE - 1);
-	ret_id[SESSION_ID_SIZE - 1] = 0;
-	*ret_rest = path + 3 + SESSION_ID_SIZE - 1;
-	return **ret_rest == '/';
-}
-
-static bool cookie_fits(const struct head *h, const struct session *s)
-{
-	AUTO_FREE char *cookie = head_cookie(h, COOKIE_NAME);
-	uint8_t hash[SECRET_HASH_SIZE];
-
-	secret_hash(cookie ? cookie : "", hash);
-	return cookie && s && secret_equal(hash, s->secret);
-}
-
-/*
- * A browser that a page elsewhere sent here does not send a strict cookie along with the redirected request. It does
- * when a page of ours sends it: this one, once.
- */
-static void refuse(struct connection *c, const struct head *h, const char *rest)
-{
-	AUTO_FREE char *again = mem_printf("%s?again", h->path);
-	struct answer a = { .status = 403, .fields = "",
-			    .text = "This terminal is over, or it belongs to another browser. "
-				    "'berth terminal NAME' makes an URL for a new one.",
-			    .origins = c->g->ts->b->settings->terminal_origins };
-
-	if (strcmp(rest, "/") == 0 && !*h->query)
-		a.again = again;
-	answer(c, &a);
-}
-
-/* *data past the head: frames that came with it. */
-static void to_session(struct connection *c, const struct head *h, struct session *s, const char *data, size_t len)
-{
-	AUTO_STRBUF struct strbuf request = STRBUF_INIT;
-
-	head_for_ttyd(h, &request);
-	if (h->websocket)
-		strbuf_add(&request, data, len);
-	strbuf_reset(&c->in);
-	strbuf_add(&c->in, request.buf, request.len);
-	c->websocket = h->websocket;
-	c->session = s;
-	LIST_INSERT_HEAD(&s->connections, c, of_session);
-	c->head_open = true;
-	c->phase = PHASE_CONNECT;
-	set_deadline(c, START_MS);
-}
-
-static bool taken(const struct session *s)
-{
-	const struct connection *c;
-
-	LIST_FOREACH(c, &s->connections, of_session)
-		if (c->websocket)
-			return true;
-	return s->connected;
-}
-
-static void route_session(struct connection *c, const struct head *h, const char *data, size_t len)
-{
-	char id[SESSION_ID_SIZE];
-	const char *rest;
-	struct session *s;
-
-	if (!split_path(h->path, id, &rest)) {
-		say(c, 404, "There is nothing here.");
-		return;
-	}
-	s = session_find(c->g->ts, id);
-	if (!cookie_fits(h, s))
-		refuse(c, h, rest);
-	else if ((strcmp(rest, "/ws") == 0) != h->websocket)
-		say(c, 400, "The websocket is at ws, and nothing else is there.");
-	else if (h->websocket && !gateway_origin_ok(c->g, h))
-		say(c, 403, "This page may not open a terminal here: its origin is not the one of this address, and not in "
-			    "terminal_origins.");
-	else if (h->websocket && taken(s))
-		say(c, 409, "This terminal is open already.");
-	else
-		to_session(c, h, s, data, len);
-}
-
-static void route(struct connection *c, const struct head *h, const char *data, size_t len)
-{
-	AUTO_FREE char *token = head_query(h, "token");
-
-	if (!gateway_host_ok(c->g, h->field[HEAD_HOST]))
-		say(c, 421, "This host is not known by that name: see public_addr and terminal_origins in berth.conf.");
-	else if (strcmp(h->path, "/") != 0)
-		route_session(c, h, data, len);
-	else if (token)
-		claim(c, token);
-	else
-		say(c, 403, "This is where berth's web terminals are. 'berth terminal NAME' makes an URL that opens one.");
+	connection_answer(c, &a);
 }
 
 static void take_head(struct connection *c, size_t len)
@@ -301,10 +130,10 @@ static void take_head(struct connection *c, size_t len)
 
 	strbuf_init(&c->in);
 	if (head_parse(data.buf, len, &h, &err) < 0) {
-		say(c, err.code == ERROR_UNSUPPORTED ? 405 : 400, err.msg);
+		connection_say(c, err.code == ERROR_UNSUPPORTED ? 405 : 400, err.msg);
 		return;
 	}
-	route(c, &h, data.buf + len, data.len - len);
+	connection_route(c, &h, data.buf + len, data.len - len);
 	head_clear(&h);
 	explicit_bzero(data.buf, data.len); /* tokens and cookies */
 }
@@ -330,7 +159,7 @@ static bool step_head(struct connection *c)
 
 	while (!(len = head_end(c->in.buf, c->in.len))) {
 		if (c->in.len >= HEAD_MAX) {
-			say(c, 431, "The head of the request is too long.");
+			connection_say(c, 431, "The head of the request is too long.");
 			return true;
 		}
 		n = stream_read(&c->client, buf, sizeof(buf));
@@ -343,7 +172,7 @@ static bool step_head(struct connection *c)
 		strbuf_add(&c->in, buf, (size_t)n);
 	}
 	if (len > HEAD_MAX)
-		say(c, 431, "The head of the request is too long.");
+		connection_say(c, 431, "The head of the request is too long.");
 	else
 		take_head(c, len);
 	return true;
@@ -376,7 +205,7 @@ static bool step_connect(struct connection *c)
 	}
 	if (sys) {
 		log_warning("terminal: cannot connect to ttyd: %s", strerror(sys));
-		say(c, 502, "ttyd does not answer.");
+		connection_say(c, 502, "ttyd does not answer.");
 		return true;
 	}
 	c->up = fd;
@@ -384,7 +213,7 @@ static bool step_connect(struct connection *c)
 	c->up_poll.data = c;
 	c->handles++;
 	c->phase = PHASE_SPLICE;
-	set_deadline(c, ANSWER_MS);
+	connection_set_deadline(c, ANSWER_MS);
 	return true;
 }
 
@@ -403,7 +232,7 @@ static bool step_answer(struct connection *c)
 	}
 	stream_finish(&c->client);
 	c->phase = PHASE_DRAIN;
-	set_deadline(c, DRAIN_MS);
+	connection_set_deadline(c, DRAIN_MS);
 	return true;
 }
 
@@ -550,7 +379,7 @@ static bool step_splice(struct connection *c)
 	leave_session(c);
 	stream_finish(&c->client);
 	c->phase = PHASE_DRAIN;
-	set_deadline(c, DRAIN_MS);
+	connection_set_deadline(c, DRAIN_MS);
 	return true;
 }
 
@@ -632,7 +461,7 @@ void connection_session_over(struct connection *c, const char *why)
 		return;
 	}
 	text = mem_printf("The terminal could not be opened: %s.", why);
-	say(c, 502, text);
+	connection_say(c, 502, text);
 	advance(c);
 }
 
@@ -655,7 +484,7 @@ void connection_new(struct gateway *g, int fd_taken, const char *address)
 	TAILQ_INSERT_TAIL(&g->queue, c, queue);
 	c->queued = true;
 	g->connections++;
-	set_deadline(c, HEAD_MS);
+	connection_set_deadline(c, HEAD_MS);
 	terminals_sweep_on(g->ts);
 	advance(c);
 }

@@ -32,6 +32,7 @@
 
 LIST_HEAD(connection_list, connection);
 TAILQ_HEAD(connection_queue, connection);
+TAILQ_HEAD(session_list, session);
 
 struct session {
 	TAILQ_ENTRY(session) link;
@@ -69,7 +70,7 @@ struct terminals {
 	struct ttyd *ttyd;
 	struct tokens *tokens;
 	struct gateway *gateway; /* NULL: closed */
-	TAILQ_HEAD(, session) sessions;
+	struct session_list sessions;
 	size_t n_sessions;
 	uv_timer_t sweep; /* runs while there is a session or a token */
 	bool freeing;

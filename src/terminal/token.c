@@ -17,8 +17,10 @@ struct token {
 	struct token_claim claim;
 };
 
+TAILQ_HEAD(token_list, token);
+
 struct tokens {
-	TAILQ_HEAD(, token) list; /* oldest first */
+	struct token_list list; /* oldest first */
 	size_t n;
 };
 

@@ -24,6 +24,8 @@ struct waiter {
 	void *data;
 };
 
+STAILQ_HEAD(waiter_list, waiter);
+
 struct ttyd {
 	uv_loop_t *loop;
 	const struct settings *settings;
@@ -32,7 +34,7 @@ struct ttyd {
 	struct proc *probe; /* while it is asked */
 	struct error wrong; /* code ERROR_NONE: it can be used */
 	bool writable;
-	STAILQ_HEAD(, waiter) waiters;
+	struct waiter_list waiters;
 };
 
 struct ttyd *ttyd_new(uv_loop_t *loop, const struct settings *settings)
