@@ -150,6 +150,8 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 	install -m 755 $(BUILD)/berthd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-passwd $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(wildcard templates/*) $(DESTDIR)$(DATADIR)/templates/
+	install -d $(DESTDIR)$(DATADIR)/hooks
+	install -m 755 $(wildcard hooks/examples/*) $(DESTDIR)$(DATADIR)/hooks/
 	install -m 644 $(IMAGE) $(DESTDIR)$(DATADIR)/images/
 	install -m 644 etc/berth.conf $(DESTDIR)$(DATADIR)/
 	test -e $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf || \

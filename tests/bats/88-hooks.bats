@@ -458,6 +458,50 @@ post-start $c" "hooks that ran ($how)"
 	daemon_start
 }
 
+example() { # EVENT NAME
+	mkdir -p "$(HOOKS)/$1"
+	install -m 755 "$REPO/hooks/examples/$2" "$(HOOKS)/$1/50-$2"
+}
+
+@test "the examples do what they say" {
+	local c webhook=http://127.0.0.1:1/ address=$BERTH_TEST_SUBNET.77
+	c=$(name y)
+	daemon_stop
+	PATH=$BERTH_BUILD:$PATH daemon_start
+	example post-start register-in-dns
+	example post-stop register-in-dns
+	example post-start copy-ssh-keys
+	example post-start notify
+	example pre-delete refuse-without-backup
+	echo "ssh-ed25519 AAAA admin" >"$BERTH_TEST_ROOT/keys"
+	echo "10.9.9.9 other.lxc other" >"$BERTH_TEST_ROOT/hosts"
+	cat >"$(HOOKS)/.settings" <<-END
+		HOSTS_FILE=$BERTH_TEST_ROOT/hosts KEYS_FILE=$BERTH_TEST_ROOT/keys WEBHOOK_URL=$webhook
+		DNSMASQ_PID_FILE=$BERTH_TEST_ROOT/no-dnsmasq ADDRESS_WAIT=20
+	END
+	launch "$c" -d eth0,ipv4.address="$address"
+	assert "$(cat "$BERTH_TEST_ROOT/hosts")" = "10.9.9.9 other.lxc other
+$address $c.lxc $c"
+	assert "$(in_container "$c" cat /root/.ssh/authorized_keys)" = "ssh-ed25519 AAAA admin"
+	assert "$(in_container "$c" stat -c %a /root/.ssh/authorized_keys)" = 600
+	api GET "/1.0/operations?recursion=1"
+	contains "$(field '[.metadata[][].metadata.hooks[]?.output] | join("\n")')" "'$webhook' was not told"
+	run_berth stop -f "$c"
+	assert "$(cat "$BERTH_TEST_ROOT/hosts")" = "10.9.9.9 other.lxc other"
+	refused 1 "'$c' has no backup of the last 7 days" delete "$c"
+	# with a list that has one of today, and one that has only an old one
+	mkdir "$BERTH_TEST_ROOT/bin"
+	# shellcheck disable=SC2016
+	printf '%s\n' '#!/bin/sh' 'printf "[{\"created_at\": \"%s\"}]" "$CREATED"' >"$BERTH_TEST_ROOT/bin/berth"
+	chmod 755 "$BERTH_TEST_ROOT/bin/berth"
+	CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ) BERTH_INSTANCE=$c PATH=$BERTH_TEST_ROOT/bin:$PATH \
+		"$(HOOKS)/pre-delete/50-refuse-without-backup"
+	! CREATED=2020-01-01T00:00:00Z BERTH_INSTANCE=$c PATH=$BERTH_TEST_ROOT/bin:$PATH \
+		"$(HOOKS)/pre-delete/50-refuse-without-backup" || die "an old backup is enough"
+	rm -r "$BERTH_TEST_ROOT/bin" "$(HOOKS)/pre-delete"
+	run_berth delete "$c"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
