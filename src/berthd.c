@@ -16,6 +16,7 @@
 #include "api/server_config.h"
 #include "api/terminals.h"
 #include "backup/extract.h"
+#include "backup/backup.h"
 #include "backup/restore.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -175,6 +176,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	op_queue_reserve(b->ops, reserve);
 	image_register(b->ops);
 	instance_register(b->ops);
+	backup_register(b->ops);
 	restore_register(b->ops);
 	b->events = events_new(b);
 	b->server = server_config_open(server, err);

@@ -17,6 +17,7 @@
 #define QUERY_MAX 32 /* parameters in one query; more is nobody's mistake */
 
 static const struct route *const tables[] = {
+	backup_routes,
 	server_routes, operation_routes, event_routes, image_routes, profile_routes, instance_routes,
 	volume_routes,
 	hook_routes, password_routes,

@@ -14,7 +14,7 @@
 enum { OPT_SOCKET = 1000, OPT_DEBUG, OPT_VERSION };
 
 const struct command *const cli_root[] = {
-    &cmd_completion, &cmd_config, &cmd_console, &cmd_copy, &cmd_delete, &cmd_exec, &cmd_hook, &cmd_host,
+    &cmd_backup, &cmd_completion, &cmd_config, &cmd_console, &cmd_copy, &cmd_delete, &cmd_exec, &cmd_hook, &cmd_host,
     &cmd_image, &cmd_info, &cmd_init, &cmd_kill, &cmd_launch, &cmd_list, &cmd_monitor, &cmd_operation,
     &cmd_passwd, &cmd_pause, &cmd_profile, &cmd_query, &cmd_rebuild, &cmd_rename, &cmd_restart, &cmd_resume,
     &cmd_scan, &cmd_shell, &cmd_start, &cmd_stop, &cmd_terminal, &cmd_version, &cmd_volume, NULL,

@@ -32,6 +32,7 @@ static const char script_head[] =
 	"\tvolume) \"${_berth[@]}\" volume list -f csv | cut -d, -f1,2 --output-delimiter=/ ;;\n"
 	"\tevent) printf '%s\\n' {pre,post}-{create,start,stop,delete,update,rename,snapshot,backup,restore,rebuild} "
 	"host-load host-unload ;;\n"
+	"\tbackup) \"${_berth[@]}\" backup list -f csv | cut -d, -f2 ;;\n"
 	"\tdevice-of-instance) [ -n \"$2\" ] && \"${_berth[@]}\" config device list \"$2\" ;;\n"
 	"\tdevice-of-profile) [ -n \"$2\" ] && \"${_berth[@]}\" profile device list \"$2\" ;;\n"
 	"\tFORMAT) printf '%s\\n' table compact json csv yaml ;;\n"

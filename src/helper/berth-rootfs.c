@@ -15,10 +15,11 @@
 #include "base/mem.h"
 #include "helper/rootfs_attach.h"
 #include "helper/rootfs_copy.h"
+#include "helper/rootfs_enter.h"
 #include "helper/rootfs_idmap.h"
 #include "helper/rootfs_mount.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, EXIT_ENTER = 125 /* not to be taken for the command's */ };
 
 struct args {
 	const char *lower;
@@ -66,6 +67,10 @@ static const char usage_text[] =
 	"  merged-copy --source=INSTANCE_DIR --lower=TREE --idmap=BASE:SIZE|none --to=BASE:SIZE|none DST\n"
 	"      copies what INSTANCE_DIR's overlay shows, mounted or not, to the new folder DST;\n"
 	"      the ids of --idmap become those of --to (none: as they are in the container)\n"
+	"  enter --source=INSTANCE_DIR [--lower=TREE] --idmap=BASE:SIZE|none -- COMMAND [ARGUMENT]...\n"
+	"      runs COMMAND at the root of what INSTANCE_DIR shows, mounted or not (without --lower: of\n"
+	"      INSTANCE_DIR/rootfs), read-only and without submounts, as root of these ids; none: as we are;\n"
+	"      exit status 125 when it cannot be run\n"
 	"  probe DIR\n"
 	"      prints \"idmapped=0|1 overlay=0|1\": what works on DIR's file system\n"
 	"  --help, --version\n";
@@ -129,7 +134,7 @@ static int parse_args(struct args *a, int argc, char **argv, struct error *err)
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
 		if (parse_option(a, c, err))
 			return -1;
 	}
@@ -220,14 +225,24 @@ static int run_merged_copy(const struct args *a, struct error *err)
 	return view < 0 ? -1 : rootfs_copy_fd(view, a->source, a->operand[0], &map, err);
 }
 
+static int run_enter(const struct args *a, struct error *err)
+{
+	const struct rootfs_enter enter = { .instance_dir = a->source, .lower = a->lower, .map = a->map };
+
+	if (need(a->source, "--source", err) || need(a->mapped, "--idmap", err) ||
+	    need(a->operands > 0, "the command", err))
+		return -1;
+	return rootfs_enter(&enter, a->operand, err);
+}
+
 static const struct {
 	const char *name;
-	int operands;
+	int operands; /* -1: any number */
 	int (*run)(const struct args *a, struct error *err);
 } commands[] = {
 	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "probe", 1, run_probe },
 	{ "attach", 0, run_attach }, { "detach", 0, run_detach }, { "idmap-copy", 1, run_copy },
-	{ "merged-copy", 1, run_merged_copy },
+	{ "merged-copy", 1, run_merged_copy }, { "enter", -1, run_enter },
 };
 
 static int run(int argc, char **argv, struct error *err)
@@ -239,7 +254,7 @@ static int run(int argc, char **argv, struct error *err)
 			continue;
 		if (parse_args(&args, argc - 1, argv + 1, err))
 			return -1;
-		if (args.operands != commands[i].operands)
+		if (commands[i].operands >= 0 && args.operands != commands[i].operands)
 			return error_set(err, ERROR_INVALID, "'%s' takes %d folder, not %d, see 'berth-rootfs --help'",
 					 argv[1], commands[i].operands, args.operands);
 		return commands[i].run(&args, err);
@@ -275,5 +290,7 @@ int main(int argc, char **argv)
 	if (run(argc, argv, &err) == 0)
 		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	fprintf(stderr, "berth-rootfs: %s\n", err.msg);
+	if (!strcmp(argv[1], "enter"))
+		return EXIT_ENTER;
 	return err.code == ERROR_INVALID ? EXIT_USAGE : EXIT_FAILURE;
 }

@@ -63,7 +63,7 @@ static void filter_syscalls(void)
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		ALLOW(read), ALLOW(write), ALLOW(lseek), ALLOW(close), ALLOW(brk), ALLOW(mmap), ALLOW(munmap),
 		ALLOW(mremap), ALLOW(madvise), ALLOW(mprotect), ALLOW(futex), ALLOW(getrandom),
-		ALLOW(clock_gettime), ALLOW(rt_sigreturn), ALLOW(rt_sigprocmask), ALLOW(getpid), ALLOW(gettid),
+		ALLOW(clock_gettime), ALLOW(clock_nanosleep), ALLOW(rt_sigreturn), ALLOW(rt_sigprocmask), ALLOW(getpid), ALLOW(gettid),
 		ALLOW(tgkill), ALLOW(exit), ALLOW(exit_group), ALLOW(newfstatat), ALLOW(fstat),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 	};

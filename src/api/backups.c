@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* /1.0/instances/NAME/backups as in LXD, and /1.0/backups: all that lie in backup_path, also of instances that are gone. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/events.h"
+#include "api/lifecycle.h"
+#include "api/router.h"
+#include "backup/backup.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "instance/registry.h"
+
+/* LXD's InstanceBackup, and what we know beyond. */
+static cJSON *lxd_backup(const cJSON *backup)
+{
+	cJSON *v = cJSON_Duplicate(backup, true);
+
+	json_set_str(v, "name", json_str_or(backup, "file", ""));
+	json_set_str(v, "expires_at", TIME_UNSET);
+	json_set_bool(v, "instance_only", true);
+	json_set_bool(v, "container_only", true);
+	json_set_bool(v, "optimized_storage", false);
+	return v;
+}
+
+/* false: replied, there is no such instance. */
+static bool instance_known(struct request *r)
+{
+	struct error err = ERROR_INIT;
+
+	if (registry_find(request_berthd(r)->registry, request_param(r, "name"), &err) != NULL)
+		return true;
+	reply_error(r, &err);
+	return false;
+}
+
+static void reply_list(struct request *r, const char *instance, const char *prefix)
+{
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *list = backup_list(request_berthd(r), instance, &err);
+	cJSON *out;
+	const cJSON *v;
+
+	if (list == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	out = cJSON_CreateArray();
+	cJSON_ArrayForEach(v, list) {
+		AUTO_FREE char *url = mem_printf("%s/%s", prefix, json_str_or(v, "file", ""));
+
+		cJSON_AddItemToArray(out, request_recursion(r) > 0 ? lxd_backup(v) : cJSON_CreateString(url));
+	}
+	reply_sync(r, out);
+}
+
+static void instance_backups_get(struct request *r)
+{
+	AUTO_FREE char *prefix = NULL;
+
+	if (!instance_known(r))
+		return;
+	prefix = mem_printf("%s/%s/backups", request_instances_prefix(r), request_param(r, "name"));
+	reply_list(r, request_param(r, "name"), prefix);
+}
+
+static void backups_get(struct request *r)
+{
+	reply_list(r, NULL, "/1.0/backups");
+}
+
+static void instance_backups_post(struct request *r)
+{
+	struct berthd *b = request_berthd(r);
+	const char *name = request_param(r, "name");
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", name);
+	struct error err = ERROR_INIT;
+	struct op *op = backup_create(b, name, request_body(r), &err);
+
+	if (op == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	lifecycle_after(b, op, "instance-backup-created", source);
+	reply_operation(r, op);
+}
+
+static void reply_one(struct request *r, const char *instance, const char *file)
+{
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *v = backup_get(request_berthd(r), file, &err);
+
+	if (v != NULL && instance != NULL && strcmp(json_str_or(v, "instance", ""), instance) != 0) {
+		error_set(&err, ERROR_NOT_FOUND, "Backup not found: '%s' is none of '%s'", file, instance);
+		json_cleanup(&v);
+	}
+	if (v == NULL)
+		reply_error(r, &err);
+	else
+		reply_sync(r, lxd_backup(v));
+}
+
+static void instance_backup_get(struct request *r)
+{
+	if (instance_known(r))
+		reply_one(r, request_param(r, "name"), request_param(r, "backup"));
+}
+
+static void backup_get_one(struct request *r)
+{
+	reply_one(r, NULL, request_param(r, "backup"));
+}
+
+static void delete_one(struct request *r, const char *instance, const char *file)
+{
+	struct berthd *b = request_berthd(r);
+	struct error err = ERROR_INIT;
+	struct op *op = backup_delete(b, instance, file, &err);
+	const char *of;
+
+	if (op == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	of = json_str_or(op_args(op), "instance", "");
+	if (of[0] != '\0') {
+		AUTO_FREE char *source = mem_printf("/1.0/instances/%s", of);
+
+		lifecycle_after(b, op, "instance-backup-deleted", source);
+	}
+	reply_operation(r, op);
+}
+
+static void instance_backup_delete(struct request *r)
+{
+	if (instance_known(r))
+		delete_one(r, request_param(r, "name"), request_param(r, "backup"));
+}
+
+static void backup_delete_one(struct request *r)
+{
+	delete_one(r, NULL, request_param(r, "backup"));
+}
+
+static void backup_verify_post(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct op *op = backup_verify(request_berthd(r), request_param(r, "backup"), &err);
+
+	if (op == NULL)
+		reply_error(r, &err);
+	else
+		reply_operation(r, op);
+}
+
+/* {"keep":{"last":3,…},"dry_run":true} -> {"deleted":[files]} */
+static void instance_prune_post(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	const cJSON *body = request_body(r), *keep = json_obj(body, "keep");
+	cJSON *gone = NULL, *out;
+
+	if (keep == NULL || keep->child == NULL)
+		error_set(&err, ERROR_INVALID, "'keep' is missing: say what to keep, such as {\"last\":3,\"daily\":7}");
+	else
+		gone = backup_prune(request_berthd(r), request_param(r, "name"), keep, json_bool(body, "dry_run", false), &err);
+	if (gone == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	out = cJSON_CreateObject();
+	json_set(out, "deleted", gone);
+	reply_sync(r, out);
+}
+
+const struct route backup_routes[] = {
+	{ "GET", "/1.0/instances/{name}/backups", instance_backups_get, NULL },
+	{ "POST", "/1.0/instances/{name}/backups", instance_backups_post, NULL },
+	{ "POST", "/1.0/instances/{name}/backups/prune", instance_prune_post, NULL },
+	{ "GET", "/1.0/instances/{name}/backups/{backup}", instance_backup_get, NULL },
+	{ "DELETE", "/1.0/instances/{name}/backups/{backup}", instance_backup_delete, NULL },
+	{ "GET", "/1.0/backups", backups_get, NULL },
+	{ "GET", "/1.0/backups/{backup}", backup_get_one, NULL },
+	{ "DELETE", "/1.0/backups/{backup}", backup_delete_one, NULL },
+	{ "POST", "/1.0/backups/{backup}/verify", backup_verify_post, NULL },
+	{ 0 },
+};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/rootfs_enter.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/mem.h"
+#include "helper/rootfs_mount.h"
+#include "helper/rootfs_sys.h"
+
+/* The program's own file, because its folder may be closed to the ids we are about to take. */
+static int open_program(const char *name, char **ret_path, struct error *err)
+{
+	const char *path = getenv("PATH"), *p;
+	int fd;
+
+	if (strchr(name, '/') != NULL) {
+		*ret_path = mem_strdup(name);
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? error_sys(err, errno, "cannot run '%s'", name) : fd;
+	}
+	for (p = path != NULL ? path : "/usr/bin:/bin"; *p != '\0';) {
+		size_t len = strcspn(p, ":");
+		char *file = mem_printf("%.*s/%s", (int)len, p, name);
+
+		fd = len > 0 && access(file, X_OK) == 0 ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+		if (fd >= 0) {
+			*ret_path = file;
+			return fd;
+		}
+		free(file);
+		p += len + (p[len] == ':');
+	}
+	return error_set(err, ERROR_TOOL, "cannot run '%s': it is not in PATH", name);
+}
+
+static int open_view(const struct rootfs_enter *e, struct error *err)
+{
+	const struct idmap none = { 0 };
+	AUTO_FREE char *rootfs = NULL;
+
+	if (e->lower != NULL)
+		return rootfs_view(e->instance_dir, e->lower, &e->map, err);
+	rootfs = mem_printf("%s/rootfs", e->instance_dir);
+	return idmap_open_tree(rootfs, &none, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+}
+
+/* The change of ids forgets that we are to die with our parent. */
+static int take_ids(const struct idmap *map, pid_t parent, struct error *err)
+{
+	AUTO_CLOSE int userns = -1;
+
+	if (map->size > 0) {
+		userns = idmap_open_userns(map, err);
+		if (userns < 0)
+			return -1;
+		if (setns(userns, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 ||
+		    setresuid(0, 0, 0) < 0)
+			return error_sys(err, errno, "cannot take the ids of the instance");
+	}
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		return error_set(err, ERROR_CANCELLED, "the caller is gone");
+	return 0;
+}
+
+int rootfs_enter(const struct rootfs_enter *e, char **argv, struct error *err)
+{
+	AUTO_FREE char *path = NULL;
+	AUTO_CLOSE int program = open_program(argv[0], &path, err);
+	AUTO_CLOSE int view = -1;
+	const pid_t parent = getppid();
+
+	if (program < 0)
+		return -1;
+	view = open_view(e, err);
+	if (view < 0)
+		return -1;
+	if (fchdir(view) < 0)
+		return error_sys(err, errno, "cannot enter the file system of '%s'", e->instance_dir);
+	if (take_ids(&e->map, parent, err) < 0)
+		return -1;
+	fexecve(program, argv, environ);
+	execv(path, argv); /* a script is opened again, by its name */
+	return error_sys(err, errno, "cannot run '%s'", path);
+}
