@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2030,SC2031
 # Backups: what goes in, in every mode; what an instance is afterwards, whatever happens; lists, retention, damage.
 
 load helpers
@@ -102,13 +103,13 @@ same_tree() {
 	local pid
 	in_container "$FREE" sh -c 'mkdir -p /moved/deep && echo same >/moved/deep/file && echo old >/changed && echo gone >/gone'
 	# a limit keeps the first pass going until the changes are made
-	"$BERTH" -q backup create "$FREE" --mode freeze -b 1MB >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	"$BERTH" backup create "$FREE" --mode freeze -b 1MB >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	pid=$!
 	wait_for 10 reading || die "FAIL: no first pass"
 	in_container "$FREE" sh -c 'mv /moved /other && echo new >/changed && rm /gone && echo fresh >/fresh'
 	wait "$pid" || die "FAIL: $(cat "$BATS_TEST_TMPDIR/out")"
 	assert "$(state_of "$FREE")" = RUNNING
-	file=$(ls "$BACKUPS" | grep '7z$')
+	file=$(sed -n 's/^Backup \(.*\) created$/\1/p' "$BATS_TEST_TMPDIR/out")
 	assert "$(tree_of "$file" | tar xO ./changed | tail -n 1)" = new
 	assert "$(tree_of "$file" | tar xO ./other/deep/file)" = same
 	assert "$(tree_of "$file" | tar xO ./fresh)" = fresh
