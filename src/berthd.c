@@ -14,6 +14,7 @@
 #include "api/http.h"
 #include "api/lifecycle.h"
 #include "api/server_config.h"
+#include "api/snapshots.h"
 #include "api/terminals.h"
 #include "backup/extract.h"
 #include "backup/backup.h"
@@ -29,6 +30,7 @@
 #include "host/notify.h"
 #include "image/store.h"
 #include "instance/instance.h"
+#include "instance/snapshot.h"
 #include "lxc/probe.h"
 #include "model/profile.h"
 #include "model/settings.h"
@@ -215,6 +217,7 @@ static void listen_now(struct daemon *d)
 	hook_watch_start(&d->b);
 	instance_bring_in_line(&d->b);
 	host_start(&d->b);
+	snapshots_by_the_clock(&d->b);
 }
 
 static void recovered_one(struct op *op, void *data)
@@ -263,6 +266,7 @@ static void term_cb(uv_signal_t *handle, int signum)
 	log_info("ending on %s: running operations are finished or undone", signum == SIGINT ? "SIGINT" : "SIGTERM");
 	notify_stopping();
 	instance_autostart_stop(&d->b);
+	snapshot_due_stop(&d->b);
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
 		       drained, d);
 }
@@ -319,6 +323,7 @@ static void close_rooms(struct daemon *d)
 	struct berthd *b = &d->b;
 
 	instance_autostart_stop(b);
+	snapshot_due_stop(b);
 	http_free(b->http);
 	host_close(b);
 	terminals_free(b->terminals);

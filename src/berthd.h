@@ -18,6 +18,7 @@ struct autostart;
 struct host;
 struct nft_watch;
 struct terminals;
+struct snapshot_due;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -34,6 +35,7 @@ struct berthd {
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;
 	struct nft_watch *nft; /* since the first nft_watch_add() */
+	struct snapshot_due *snapshots; /* what is made and removed by the clock */
 };
 
 #endif

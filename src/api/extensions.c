@@ -24,6 +24,10 @@ const char *const api_extensions[] = {
 	"operation_description",
 	"event_lifecycle",
 	"container_full",                  /* GET instances?recursion=2 */
+	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
+	"snapshot_schedule_aliases",
+	"snapshot_expiry",
+	"snapshot_expiry_creation",
 	"kernel_features",
 	"event_location",
 	"resources_v2",
@@ -37,5 +41,6 @@ const char *const api_extensions[] = {
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
 	"instances_rebuild",
+	"instance_snapshot_never",         /* @never */
 	NULL,
 };

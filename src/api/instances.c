@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "instance/fields.h"
 #include "instance/instance.h"
+#include "instance/snapshot.h"
 
 static struct instance *find(struct request *r)
 {
@@ -232,6 +233,20 @@ static void get_one(struct request *r)
 		reply_sync_etag(r, v, instance_etag(inst));
 }
 
+/* PUT with "restore": the rest of the body counts for nothing, as in LXD. */
+static void restore(struct request *r, const struct instance *inst)
+{
+	const cJSON *body = request_body(r);
+	struct error err = ERROR_INIT;
+
+	if (json_bool(body, "stateful", false)) {
+		reply_errorf(r, ERROR_UNSUPPORTED, "stateful snapshots are not supported: berth does not use CRIU");
+		return;
+	}
+	reply_op(r, snapshot_restore(request_berthd(r), inst->name, json_str_or(body, "restore", ""), &err), &err,
+		 "instance-restored");
+}
+
 static void change(struct request *r, bool patch)
 {
 	struct instance *inst = find(r);
@@ -240,6 +255,10 @@ static void change(struct request *r, bool patch)
 
 	if (inst == NULL || !request_etag_ok(r, instance_etag(inst)))
 		return;
+	if (!patch && json_str_or(request_body(r), "restore", "")[0] != '\0') {
+		restore(r, inst);
+		return;
+	}
 	op = instance_update(request_berthd(r), inst->name, request_body(r), patch, &err);
 	reply_op(r, op, &err, "instance-updated");
 }

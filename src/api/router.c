@@ -20,6 +20,7 @@ static const struct route *const tables[] = {
 	backup_routes,
 	server_routes, operation_routes, event_routes, image_routes, profile_routes, instance_routes,
 	volume_routes,
+	snapshot_routes,
 	hook_routes, password_routes,
 	terminal_routes,
 	backup_restore_routes,

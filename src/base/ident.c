@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/ident.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,4 +87,52 @@ void time_now(char out[TIME_TEXT_SIZE])
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	time_rfc3339(ts, out);
+}
+
+/* "Z" or "+01:00", in seconds east. */
+static int parse_zone(const char *s, long *ret)
+{
+	int hours, minutes, used = 0;
+	char sign;
+
+	if (strcmp(s, "Z") == 0) {
+		*ret = 0;
+		return 0;
+	}
+	if (strlen(s) != 6 || !isdigit((unsigned char)s[1]) || !isdigit((unsigned char)s[4]) ||
+	    sscanf(s, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || used != 6 ||
+	    (sign != '+' && sign != '-') || hours > 23 || minutes > 59)
+		return -1;
+	*ret = (hours * 3600L + minutes * 60L) * (sign == '-' ? -1 : 1);
+	return 0;
+}
+
+int time_parse(const char *text, time_t *ret)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+	struct tm tm = { 0 }, check;
+	const char *p = text;
+	time_t t;
+	long east;
+
+	for (const char *s = shape; *s != 0; s++, p++)
+		if (*s == 'd' ? !isdigit((unsigned char)*p) : *p != *s)
+			return -1;
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+		   &tm.tm_sec) != 6)
+		return -1;
+	if (*p == '.' && isdigit((unsigned char)p[1]))
+		for (p++; isdigit((unsigned char)*p);)
+			p++;
+	if (parse_zone(p, &east) < 0)
+		return -1;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	check = tm;
+	t = timegm(&check);
+	if (check.tm_mon != tm.tm_mon || check.tm_mday != tm.tm_mday || check.tm_hour != tm.tm_hour ||
+	    check.tm_min != tm.tm_min) /* February 30 */
+		return -1;
+	*ret = t - east;
+	return 0;
 }

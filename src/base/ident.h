@@ -16,6 +16,8 @@ void ident_random_hex(char *out, size_t bytes); /* writes 2*bytes digits and NUL
 
 void time_rfc3339(struct timespec ts, char out[TIME_TEXT_SIZE]); /* UTC, nanoseconds, "Z" */
 void time_now(char out[TIME_TEXT_SIZE]);
+/* Strict RFC 3339 ("2026-11-22T09:30:00Z", ".123", "+01:00"); whole seconds, cut. -1: it is none (ret untouched). */
+int time_parse(const char *rfc3339, time_t *ret);
 
 /* SHA-256 (FIPS 180-4) by nettle; update as often as wanted. */
 struct digest;

@@ -100,6 +100,18 @@ void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list ap)
 	sb->buf[sb->len] = 0;
 }
 
+void strbuf_adduri(struct strbuf *sb, const char *s)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+	for (; *s != '\0'; s++) {
+		if (strchr(unreserved, *s) != NULL)
+			strbuf_addch(sb, *s);
+		else
+			strbuf_addf(sb, "%%%02X", (unsigned)(unsigned char)*s);
+	}
+}
+
 void strbuf_truncate(struct strbuf *sb, size_t len)
 {
 	assert(len <= sb->len);

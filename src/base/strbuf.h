@@ -29,6 +29,7 @@ void strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
+void strbuf_adduri(struct strbuf *sb, const char *s); /* percent-encoded: all but RFC 3986's unreserved characters */
 void strbuf_truncate(struct strbuf *sb, size_t len);
 void strbuf_drop_front(struct strbuf *sb, size_t len);
 char *strbuf_detach(struct strbuf *sb); /* caller frees; sb is empty again */

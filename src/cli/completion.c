@@ -34,6 +34,8 @@ static const char script_head[] =
 	"host-load host-unload ;;\n"
 	"\tbackup) \"${_berth[@]}\" backup list -f csv | cut -d, -f2 ;;\n"
 	"\tdevice-of-instance) [ -n \"$2\" ] && \"${_berth[@]}\" config device list \"$2\" ;;\n"
+	"\tsnapshot-of-instance) [ -n \"$2\" ] && \"${_berth[@]}\" query \"/1.0/instances/$2/snapshots\" |\n"
+	"\t\tsed -n 's|.*/snapshots/\\(.*\\)\".*|\\1|p' ;;\n"
 	"\tdevice-of-profile) [ -n \"$2\" ] && \"${_berth[@]}\" profile device list \"$2\" ;;\n"
 	"\tFORMAT) printf '%s\\n' table compact json csv yaml ;;\n"
 	"\tPROFILE) _berth_names profile ;;\n"

@@ -103,8 +103,8 @@ static int config_edit(struct cli *cli, int argc, char **argv, struct error *err
 
 static const struct command config_commands[] = {
 	{ .name = "show",
-	  .args = "[<instance>]",
-	  .summary = "Show instance or server configurations",
+	  .args = "[<instance>[/<snapshot>]]",
+	  .summary = "Show instance, snapshot or server configurations",
 	  .options = EXPANDED_OPTION,
 	  .examples = "  berth config show c1 --expanded\n"
 		      "      Everything that holds for c1, profiles included.\n",
@@ -137,8 +137,8 @@ static const struct command config_commands[] = {
 	  .run = config_unset,
 	  .complete = "instance -" },
 	{ .name = "edit",
-	  .args = "[<instance>]",
-	  .summary = "Edit instance or server configurations as YAML",
+	  .args = "[<instance>[/<snapshot>]]",
+	  .summary = "Edit instance, snapshot or server configurations as YAML",
 	  .examples = "  berth config edit c1\n"
 		      "      Opens $VISUAL, $EDITOR or vi.\n\n"
 		      "  berth config edit c1 < instance.yaml\n"

@@ -93,11 +93,11 @@ static const char *const aliases[] = { "rm", NULL };
 
 const struct command cmd_delete = {
 	.name = "delete",
-	.args = "<instance>... [flags]",
-	.summary = "Delete instances",
+	.args = "<instance>[/<snapshot>]... [flags]",
+	.summary = "Delete instances and snapshots",
 	.options = "  -f, --force         Stop running ones first\n"
 		   "  -i, --interactive   Ask before\n",
-	.examples = "  berth delete c1\n  berth delete -f c1 c2\n",
+	.examples = "  berth delete c1\n  berth delete -f c1 c2\n  berth delete c1/snap0\n",
 	.run = delete_run,
 	.aliases = aliases,
 	.complete = "instance",

@@ -160,6 +160,32 @@ static void put_pending(struct strbuf *out, const cJSON *pending)
 	}
 }
 
+static int show_snapshots(const cJSON *snapshots, struct error *err)
+{
+	static const char *const headers[] = { "NAME", "TAKEN AT", "EXPIRES AT", "STATEFUL" };
+	struct table *table;
+	const cJSON *s;
+	int rc;
+
+	if (!snapshots || !snapshots->child)
+		return 0;
+	table = table_new(headers, 4);
+	cJSON_ArrayForEach(s, snapshots)
+	{
+		char taken[WHEN_TEXT_SIZE], expires[WHEN_TEXT_SIZE];
+		const char *cells[] = { json_str_or(s, "name", ""), taken, expires,
+					json_bool(s, "stateful", false) ? "YES" : "NO" };
+
+		when_format(json_str(s, "created_at"), "", taken);
+		when_format(json_str(s, "expires_at"), "", expires);
+		table_row(table, cells);
+	}
+	fputs("\nSnapshots:\n", stdout);
+	rc = table_print(table, FORMAT_TABLE, NULL, err);
+	table_free(table);
+	return rc;
+}
+
 static int show_log(struct cli *cli, const char *name, struct error *err)
 {
 	AUTO_FREE char *path = instance_path(name, "/logs/lxc.log");
@@ -180,6 +206,26 @@ static int show_log(struct cli *cli, const char *name, struct error *err)
 	return 0;
 }
 
+static int info_snapshot(struct cli *cli, const char *name, struct error *err)
+{
+	AUTO_FREE char *path = instance_path(name, "");
+	AUTO_JSON cJSON *s = client_get(cli->client, path, NULL, err);
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
+
+	if (!s)
+		return -1;
+	strbuf_addf(&out, "Name: %s\n", json_str_or(s, "name", ""));
+	if (json_str_or(s, "description", "")[0])
+		strbuf_addf(&out, "Description: %s\n", json_str_or(s, "description", ""));
+	strbuf_addf(&out, "Type: snapshot\nArchitecture: %s\n", json_str_or(s, "architecture", ""));
+	put_time(&out, "Created", json_str(s, "created_at"));
+	put_time(&out, "Expires", json_str(s, "expires_at"));
+	if (json_str(s, "note"))
+		strbuf_addf(&out, "Note: %s\n", json_str(s, "note"));
+	text_print(stdout, out.buf);
+	return 0;
+}
+
 static int info_instance(struct cli *cli, const char *name, bool log, struct error *err)
 {
 	AUTO_FREE char *path = instance_path(name, "?recursion=1");
@@ -193,6 +239,8 @@ static int info_instance(struct cli *cli, const char *name, bool log, struct err
 		put_resources(&out, json_obj(instance, "state"));
 	put_pending(&out, json_arr(instance, "pending"));
 	text_print(stdout, out.buf);
+	if (show_snapshots(json_arr(instance, "snapshots"), err) < 0)
+		return -1;
 	return log ? show_log(cli, name, err) : 0;
 }
 
@@ -217,6 +265,8 @@ static int info_run(struct cli *cli, int argc, char **argv, struct error *err)
 	rc = cli_argc(cli, argc, 0, 1);
 	if (rc != 0)
 		return rc;
+	if (optind < argc && strchr(argv[optind], '/'))
+		return log ? cli_usage(cli, "a snapshot has no log") : info_snapshot(cli, argv[optind], err);
 	if (optind < argc && strcmp(argv[optind], "local:") != 0)
 		return info_instance(cli, argv[optind], log, err);
 	if (log)
@@ -226,7 +276,7 @@ static int info_run(struct cli *cli, int argc, char **argv, struct error *err)
 
 const struct command cmd_info = {
 	.name = "info",
-	.args = "[<instance>] [flags]",
+	.args = "[<instance>[/<snapshot>]] [flags]",
 	.summary = "Show an instance, or the server",
 	.options = "      --show-log      Show the log of its last start as well\n",
 	.examples = "  berth info\n  berth info c1 --show-log\n",

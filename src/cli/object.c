@@ -13,6 +13,9 @@
 static const char *const server_members[] = { "config", NULL };
 static const char *const instance_members[] = { "architecture", "config",   "devices",	   "ephemeral",
 						"profiles",	"stateful", "description", NULL };
+static const char *const snapshot_members[] = { "expires_at", NULL };
+static const char *const snapshot_shown[] = { "architecture", "config",	  "created_at", "devices", "ephemeral",
+					      "expires_at",   "profiles", "stateful",	NULL };
 static const char *const profile_members[] = { "config", "description", "devices", NULL };
 static const char *const profile_shown[] = { "config", "description", "devices", "name", "used_by", NULL };
 static const char *const image_members[] = { "auto_update", "properties", "public", "expires_at", "profiles", NULL };
@@ -54,6 +57,20 @@ const struct object_kind object_instance = {
 		     "### - default\n"
 		     "###\n"
 		     "### The name cannot be changed here.\n",
+};
+
+/* "c1/snap0"; all that can change is when it ends. */
+const struct object_kind object_snapshot = {
+	.name = "snapshot",
+	.prefix = "/1.0/instances/",
+	.settings = "config",
+	.writable = snapshot_members,
+	.shown = snapshot_shown,
+	.edit_help = "### This is a YAML representation of the snapshot.\n"
+		     "### Lines that start with '# ' are ignored.\n"
+		     "###\n"
+		     "### Only expires_at can be changed, such as:\n"
+		     "### expires_at: 2027-03-23T17:38:37Z\n",
 };
 
 const struct object_kind object_profile = {
@@ -117,7 +134,12 @@ void object_init(struct object *o, const struct object_kind *kind, const char *n
 		name = instance_local(name);
 	segment = client_escape(name ? name : "");
 	*o = (struct object){ .kind = kind, .name = mem_strdup(name ? name : "") };
-	o->path = name ? mem_printf("%s%s", kind->prefix, segment) : mem_strdup(kind->prefix);
+	if (kind == &object_instance && name && strchr(name, '/'))
+		o->kind = &object_snapshot;
+	if (o->kind == &object_snapshot)
+		o->path = instance_path(name, "");
+	else
+		o->path = name ? mem_printf("%s%s", kind->prefix, segment) : mem_strdup(kind->prefix);
 }
 
 void object_clear(struct object *o)
@@ -176,7 +198,7 @@ static cJSON *writable_part(const struct object *o)
 	return body;
 }
 
-int object_put(struct cli *cli, const struct object *o, struct error *err)
+int object_send(struct cli *cli, const struct object *o, struct error *err)
 {
 	AUTO_JSON cJSON *body = writable_part(o);
 	AUTO_JSON cJSON *result = client_change(cli->client, "PUT", o->path, body, o->etag, err);
@@ -190,6 +212,15 @@ int object_put(struct cli *cli, const struct object *o, struct error *err)
 				 "the %s%s%s was changed by somebody else meanwhile, nothing was written; run the command again",
 				 o->kind->name, *o->name ? " " : "", o->name);
 	return -1;
+}
+
+int object_put(struct cli *cli, const struct object *o, struct error *err)
+{
+	if (o->kind != &object_snapshot)
+		return object_send(cli, o, err);
+	return error_set(err, ERROR_INVALID,
+			 "the configuration of a snapshot is what it was: only expires_at can change, with berth config edit '%s'",
+			 o->name);
 }
 
 cJSON *object_map(struct object *o, const char *member)

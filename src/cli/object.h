@@ -22,7 +22,7 @@ struct object_kind {
 	bool unset_sends_empty;      /* LXD's rule for all but instances: "" means "remove" */
 	const char *edit_help;       /* the comment on top of the editor's text */
 };
-extern const struct object_kind object_server, object_instance, object_profile, object_image;
+extern const struct object_kind object_server, object_instance, object_snapshot, object_profile, object_image;
 
 /* The kind a command works on: the one its row names first in `complete`. */
 const struct object_kind *object_kind_of(const struct command *command);
@@ -40,6 +40,8 @@ int object_get(struct cli *cli, const struct object_kind *kind, const char *name
 /* The same without the request: value is NULL. */
 void object_init(struct object *o, const struct object_kind *kind, const char *name);
 /* PUTs the writable members; says on stderr what waits for a restart. */
+int object_send(struct cli *cli, const struct object *o, struct error *err);
+/* The same for all but snapshots: only an editor shows what can change there. */
 int object_put(struct cli *cli, const struct object *o, struct error *err);
 void object_clear(struct object *o);
 #define AUTO_OBJECT __attribute__((cleanup(object_clear)))

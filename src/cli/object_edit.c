@@ -21,7 +21,7 @@ static int edit_apply(const cJSON *v, void *data, struct error *err)
 		return error_set(err, ERROR_INVALID, "the %s must be a YAML map", e->object->kind->name);
 	cJSON_Delete(e->object->value);
 	e->object->value = cJSON_Duplicate(v, true);
-	return object_put(e->cli, e->object, err);
+	return object_send(e->cli, e->object, err);
 }
 
 /* Comment and YAML as the editor shows them; caller frees. */

@@ -29,9 +29,10 @@ static const char *const aliases[] = { "move", "mv", NULL };
 
 const struct command cmd_rename = {
 	.name = "rename",
-	.args = "<instance> <new name>",
-	.summary = "Rename a stopped instance",
-	.examples = "  berth rename c1 web\n",
+	.args = "<instance>[/<snapshot>] <new name>",
+	.summary = "Rename a stopped instance, or a snapshot",
+	.examples = "  berth rename c1 web\n"
+		    "  berth rename c1/snap0 c1/before-upgrade\n",
 	.run = rename_run,
 	.aliases = aliases,
 	.complete = "instance",

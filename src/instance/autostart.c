@@ -11,6 +11,7 @@
 #include "instance/copy.h"
 #include "instance/delete.h"
 #include "instance/instance.h"
+#include "instance/snapshot.h"
 #include "instance/update.h"
 #include "instance/volume.h"
 #include "model/settings.h"
@@ -178,4 +179,5 @@ void instance_register(struct op_queue *q)
 	rename_register(q);
 	volume_register(q);
 	rebuild_register(q);
+	snapshot_register(q);
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/address.h"
+#include "instance/snapshot.h"
 #include "instance/volume.h"
 #include "model/settings.h"
 
@@ -17,9 +18,36 @@ static const char *source_of(const struct work *w)
 	return json_str(w->args, "copy_of");
 }
 
+static const char *snapshot_of(const struct work *w)
+{
+	return json_str(w->args, "copy_snapshot");
+}
+
 bool copy_is(const struct work *w)
 {
 	return source_of(w) != NULL;
+}
+
+/* The desired state of the source; a snapshot's is valid until the next look at snapshots. */
+static const cJSON *source_find(struct berthd *b, const char *name, const char *snapshot, struct error *err)
+{
+	struct instance *src = registry_find(b->registry, name, err);
+
+	if (src == NULL || snapshot == NULL)
+		return src != NULL ? src->desired : NULL;
+	return snapshot_find(b, src, snapshot, err);
+}
+
+static const cJSON *source_desired(const struct work *w, struct error *err)
+{
+	return source_find(w->b, source_of(w), snapshot_of(w), err);
+}
+
+static char *source_dir(const struct work *w)
+{
+	const char *snapshot = snapshot_of(w);
+
+	return snapshot != NULL ? snapshot_dir(w->b, source_of(w), snapshot) : instance_dir(w->b, source_of(w));
 }
 
 /* Members of `over` win; members only `under` has are added (except what belongs to one instance). */
@@ -41,15 +69,15 @@ static const char *driver_of(const cJSON *desired)
 }
 
 /* The source's driver, unless the copy's root disk names another pool. */
-static int choose_driver(struct berthd *b, const struct instance *src, cJSON *desired, struct error *err)
+static int choose_driver(struct berthd *b, const char *name, const cJSON *src, cJSON *desired, struct error *err)
 {
 	AUTO_JSON cJSON *src_config = NULL;
 	AUTO_JSON cJSON *src_devices = NULL;
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
-	const char *driver = driver_of(src->desired), *wanted;
+	const char *driver = driver_of(src), *wanted;
 
-	instance_expand(b, src->desired, &src_config, &src_devices);
+	instance_expand(b, src, &src_config, &src_devices);
 	instance_expand(b, desired, &config, &devices);
 	if (storage_choose(b, devices, &wanted, err) < 0)
 		return -1;
@@ -58,40 +86,46 @@ static int choose_driver(struct berthd *b, const struct instance *src, cJSON *de
 	if (strcmp(driver, "dir") == 0 && strcmp(wanted, "overlay") == 0)
 		return error_set(err, ERROR_INVALID,
 				 "'%s' lies on the storage driver 'dir', and a copy of it can lie only there too: copy with "
-				 "'-s dir', or launch a new instance of the image with '-s overlay'", src->name);
+				 "'-s dir', or launch a new instance of the image with '-s overlay'", name);
 	json_set_str(desired, "driver", wanted);
 	return 0;
 }
 
 int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
 {
-	const char *name = json_str_or(json_obj(request, "source"), "source", "");
-	const struct instance *src;
+	const char *full = json_str_or(json_obj(request, "source"), "source", ""), *slash = strchr(full, '/');
+	const char *snapshot = slash != NULL ? slash + 1 : NULL;
+	AUTO_FREE char *name = mem_strndup(full, slash != NULL ? (size_t)(slash - full) : strlen(full));
+	const struct instance *inst = registry_find(b->registry, name, err);
+	const cJSON *src;
 	cJSON *desired = json_obj(args, "desired");
 	const cJSON *profiles = cJSON_GetObjectItemCaseSensitive(request, "profiles");
 
-	if (strchr(name, '/') != NULL)
-		return error_set(err, ERROR_NOT_FOUND, "Snapshot '%s' not found", name);
-	src = registry_find(b->registry, name, err);
+	if (inst == NULL)
+		return -1;
+	if (inst->adopted)
+		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: copy it with lxc-copy", name);
+	src = source_find(b, name, snapshot, err);
 	if (src == NULL)
 		return -1;
-	if (src->adopted)
-		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: copy it with lxc-copy", name);
-	merge_under(json_obj(desired, "config"), json_obj(src->desired, "config"));
-	merge_under(json_obj(desired, "devices"), json_obj(src->desired, "devices"));
-	address_forget(desired, src->desired);
-	volume_drop(b, json_obj(desired, "devices"), json_obj(src->desired, "devices"));
+	if (json_str(src, "note") != NULL)
+		return error_set(err, ERROR_INVALID, "the snapshot cannot be understood: %s", json_str(src, "note"));
+	merge_under(json_obj(desired, "config"), json_obj(src, "config"));
+	merge_under(json_obj(desired, "devices"), json_obj(src, "devices"));
+	address_forget(desired, src);
+	volume_drop(b, json_obj(desired, "devices"), json_obj(src, "devices"));
 	if (!cJSON_IsArray(profiles))
-		json_set(desired, "profiles", cJSON_Duplicate(json_arr(src->desired, "profiles"), true));
+		json_set(desired, "profiles", cJSON_Duplicate(json_arr(src, "profiles"), true));
 	json_set_str(args, "copy_of", name);
+	json_set_str(args, "copy_snapshot", snapshot);
 	json_set_str(args, "fingerprint",
-		     json_str_or(json_obj(src->desired, "config"), "volatile.base_image", ""));
-	return choose_driver(b, src, desired, err);
+		     json_str_or(json_obj(src, "config"), "volatile.base_image", ""));
+	return choose_driver(b, name, src, desired, err);
 }
 
 int copy_check(struct work *w, struct error *err)
 {
-	const struct instance *src = registry_find(w->b->registry, source_of(w), err);
+	const cJSON *src = source_desired(w, err);
 	AUTO_JSON cJSON *src_config = NULL;
 	AUTO_JSON cJSON *src_devices = NULL;
 	AUTO_JSON cJSON *config = NULL;
@@ -99,14 +133,15 @@ int copy_check(struct work *w, struct error *err)
 	cJSON *desired = json_obj(w->args, "desired");
 	uint32_t base, size, src_base, src_size;
 
-	if (src == NULL || choose_driver(w->b, src, desired, err) < 0)
+	if (src == NULL || choose_driver(w->b, source_of(w), src, desired, err) < 0)
 		return -1;
-	if (strcmp(driver_of(src->desired), driver_of(desired)) != 0)
+	if (strcmp(driver_of(src), driver_of(desired)) != 0)
 		return 0;
 	/* the files are copied as they lie, so they must mean the same on both sides */
-	instance_expand(w->b, src->desired, &src_config, &src_devices);
+	instance_expand(w->b, src, &src_config, &src_devices);
 	instance_expand(w->b, desired, &config, &devices);
 	idmap_of(w->b, src_config, &src_base, &src_size);
+	src_base = (uint32_t)json_int(src, "idmap_base", src_base); /* of a snapshot: as it was then */
 	idmap_of(w->b, config, &base, &size);
 	if (base == src_base)
 		return 0;
@@ -135,6 +170,7 @@ static void push_map(struct argv *argv, const char *option, uint32_t base, uint3
 static enum op_result start_merge(struct op *op, struct work *w, const cJSON *src_desired, struct error *err)
 {
 	AUTO_FREE char *tree = image_rootfs(w->b->images, json_str_or(w->args, "fingerprint", ""));
+	AUTO_FREE char *dir = source_dir(w);
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
 	AUTO_JSON cJSON *src_config = NULL;
@@ -147,7 +183,7 @@ static enum op_result start_merge(struct op *op, struct work *w, const cJSON *sr
 	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
 	argv_pushl(&argv, "merged-copy", NULL);
 	argv_pushf(&argv, "--lower=%s", tree);
-	argv_pushf(&argv, "--source=%s/%s", w->b->settings->system_path, source_of(w));
+	argv_pushf(&argv, "--source=%s", dir);
 	idmap_of(w->b, src_config, &base, &size);
 	push_map(&argv, "idmap", base, size);
 	idmap_of(w->b, config, &base, &size);
@@ -158,18 +194,18 @@ static enum op_result start_merge(struct op *op, struct work *w, const cJSON *sr
 
 static enum op_result start_copy(struct op *op, struct work *w, struct error *err)
 {
-	const struct instance *src = registry_find(w->b->registry, source_of(w), err);
+	const cJSON *src = source_desired(w, err);
 	const char *driver = driver_of(json_obj(w->args, "desired"));
 	const char *part = strcmp(driver, "overlay") == 0 ? "upper" : "rootfs";
-	AUTO_FREE char *src_dir = instance_dir(w->b, source_of(w));
+	AUTO_FREE char *src_dir = source_dir(w);
 	AUTO_FREE char *from = mem_printf("%s/%s/.", src_dir, part);
 	AUTO_FREE char *to = fs_join(w->dir, part);
 	struct argv argv = ARGV_INIT;
 
 	if (src == NULL)
 		return OP_FAIL;
-	if (strcmp(driver, driver_of(src->desired)) != 0)
-		return start_merge(op, w, src->desired, err);
+	if (strcmp(driver, driver_of(src)) != 0)
+		return start_merge(op, w, src, err);
 	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from, to, NULL);
 	return op_child(op, &argv, NULL, err);
 }
@@ -193,7 +229,7 @@ enum op_result copy_tree(struct op *op, struct work *w, const struct storage_spe
 		empty.fingerprint = ""; /* an empty rootfs/ to copy into */
 	if (storage_prepare(op, w, &empty, err) == OP_FAIL)
 		return OP_FAIL;
-	if (src->state != LXC_RUNNING)
+	if (src->state != LXC_RUNNING || snapshot_of(w) != NULL)
 		return start_copy(op, w, err);
 	json_set_bool(w->args, "froze", true);
 	if (op_save(op, err) < 0)

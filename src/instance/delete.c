@@ -10,6 +10,7 @@
 #include "hook/hook.h"
 #include "image/store.h"
 #include "instance/delete.h"
+#include "instance/snapshot.h"
 #include "instance/work.h"
 #include "model/settings.h"
 
@@ -59,6 +60,28 @@ static bool is_another(struct op *op, const struct work *w)
 	return json_str(now, "config") != NULL && differs(now, then, "config");
 }
 
+static void add_fingerprint(cJSON *list, const cJSON *desired)
+{
+	const char *fingerprint = json_str(json_obj(desired, "config"), "volatile.base_image");
+
+	if (fingerprint != NULL && strcmp(json_str_or(desired, "driver", ""), "overlay") == 0)
+		cJSON_AddItemToArray(list, cJSON_CreateString(fingerprint));
+}
+
+/* The images it and its snapshots lie on. */
+static cJSON *fingerprints_of(const struct berthd *b, struct instance *inst)
+{
+	cJSON *list = cJSON_CreateArray();
+	const cJSON *item;
+
+	add_fingerprint(list, inst->desired);
+	if (inst->adopted)
+		return list;
+	cJSON_ArrayForEach(item, snapshot_list(b, inst))
+		add_fingerprint(list, item);
+	return list;
+}
+
 static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -74,9 +97,7 @@ static enum op_result step_check(struct op *op, struct error *err)
 		error_set(err, ERROR_INVALID, "Container is running: stop it first, or delete it with --force");
 		return OP_FAIL;
 	}
-	if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0)
-		json_set_str(w->args, "fingerprint",
-			     json_str(json_obj(inst->desired, "config"), "volatile.base_image"));
+	json_set(w->args, "fingerprints", fingerprints_of(w->b, inst));
 	json_set(w->args, "identity", identity_of(w));
 	json_set_bool(w->args, "ran", instance_active(inst));
 	return OP_DONE;
@@ -133,12 +154,12 @@ static enum op_result step_sweep(struct op *op, struct error *err)
 static enum op_result step_forget(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	const char *fingerprint = json_str(w->args, "fingerprint");
+	const cJSON *item;
 
 	if (!is_another(op, w))
 		registry_remove(w->b->registry, w->name);
-	if (fingerprint != NULL)
-		image_release(w->b->images, fingerprint);
+	cJSON_ArrayForEach(item, json_arr(w->args, "fingerprints"))
+		image_release(w->b->images, item->valuestring);
 	return OP_DONE;
 }
 

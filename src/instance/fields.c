@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "instance/instance.h"
+#include "instance/snapshot.h"
 #include "lxc/figures.h"
 
 enum {
@@ -102,7 +103,24 @@ static void add_state(struct berthd *b, const struct instance *inst, unsigned fi
 	json_set(v, "state", state);
 }
 
-static void add_computed(struct instance *inst, unsigned fields, cJSON *v)
+/* What a table shows of them. */
+static cJSON *short_snapshots(const struct berthd *b, struct instance *inst)
+{
+	static const char *const shown[] = { "name", "created_at", "expires_at", "stateful" };
+	cJSON *list = cJSON_CreateArray();
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, snapshot_list(b, inst)) {
+		cJSON *v = cJSON_CreateObject();
+
+		for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+			json_set(v, shown[i], cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(item, shown[i]), true));
+		cJSON_AddItemToArray(list, v);
+	}
+	return list;
+}
+
+static void add_computed(struct berthd *b, struct instance *inst, unsigned fields, cJSON *v)
 {
 	int code;
 
@@ -119,7 +137,7 @@ static void add_computed(struct instance *inst, unsigned fields, cJSON *v)
 	if (fields & FIELD_PROJECT)
 		json_set_str(v, "project", "default");
 	if (fields & FIELD_SNAPSHOTS)
-		json_set(v, "snapshots", cJSON_CreateNull());
+		json_set(v, "snapshots", short_snapshots(b, inst));
 }
 
 void fields_text(struct berthd *b, struct instance *inst, unsigned fields, struct strbuf *out)
@@ -127,7 +145,7 @@ void fields_text(struct berthd *b, struct instance *inst, unsigned fields, struc
 	AUTO_JSON cJSON *v = cJSON_CreateObject();
 	AUTO_FREE char *text = NULL;
 
-	add_computed(inst, fields, v);
+	add_computed(b, inst, fields, v);
 	for (size_t i = 0; i < TABLE_SIZE; i++) {
 		cJSON *item = table[i].desired && (fields & table[i].field) ?
 			      cJSON_GetObjectItemCaseSensitive(inst->desired, table[i].name) : NULL;

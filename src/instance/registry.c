@@ -17,6 +17,7 @@
 #include "instance/ask.h"
 #include "instance/reboot.h"
 #include "instance/remains.h"
+#include "instance/snapshot.h"
 #include "instance/sweep.h"
 #include "instance/watch.h"
 #include "lxc/monitor.h"
@@ -48,6 +49,7 @@ static void instance_free(void *p)
 
 	pid_watch_stop(inst->watch);
 	cJSON_Delete(inst->desired);
+	snapshot_changed(inst);
 	free(inst->name);
 	free(inst->note);
 	free(inst->text);
@@ -127,6 +129,7 @@ static void read_desired(struct registry *r, struct instance *inst)
 	}
 	cJSON_Delete(inst->desired);
 	inst->desired = v;
+	snapshot_changed(inst);
 	registry_touch(inst);
 }
 
@@ -478,10 +481,12 @@ bool registry_uses_image(const char *fingerprint, void *registry)
 	size_t pos = 0;
 
 	while (strmap_next(r->instances, &pos, &name, &value)) {
-		const struct instance *inst = value;
+		struct instance *inst = value;
 
 		if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0 &&
 		    config_is(inst, "volatile.base_image", fingerprint))
+			return true;
+		if (!inst->adopted && snapshot_uses_image(r->b, inst, fingerprint))
 			return true;
 	}
 	return false;

@@ -23,6 +23,14 @@
 
 struct registry;
 
+/* Of snapshot_list.c: what it read when. */
+struct instance_snapshots {
+	cJSON *list; /* NULL: not read yet */
+	struct timespec changed;
+	ino_t inode;
+	time_t read_at;
+};
+
 struct instance {
 	char *name;
 	cJSON *desired;       /* berth.json: architecture, config, devices, profiles, description, ephemeral,
@@ -33,6 +41,7 @@ struct instance {
 	char *note;           /* why its folder cannot be understood, or NULL */
 	char *text;           /* cached JSON of instance_text(), NULL when stale */
 	char etag[65];        /* of what PUT may change, "" when stale */
+	struct instance_snapshots snapshots;
 	struct pid_watch *watch;
 	struct timespec read_from; /* when the file that desired was read from was changed */
 	bool told_running;    /* hook_watch.c: its post-start hooks have had their turn, its post-stop hooks not */

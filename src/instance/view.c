@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/strmap.h"
 #include "instance/instance.h"
+#include "instance/snapshot.h"
 #include "lxc/figures.h"
 #include "model/key.h"
 #include "model/profile.h"
@@ -112,12 +113,30 @@ static const char *stopped_text(struct berthd *b, struct instance *inst)
 	return text;
 }
 
+static void add_snapshots(const struct berthd *b, struct instance *inst, struct strbuf *out)
+{
+	const cJSON *list = inst->adopted ? NULL : snapshot_list(b, inst), *item;
+	AUTO_JSON cJSON *views = cJSON_CreateArray();
+	AUTO_FREE char *text = NULL;
+
+	if (list == NULL || list->child == NULL) {
+		strbuf_addstr(out, "null"); /* as LXD says "none" */
+		return;
+	}
+	cJSON_ArrayForEach(item, list)
+		cJSON_AddItemToArray(views, snapshot_view(b, item));
+	text = json_text(views);
+	strbuf_addstr(out, text);
+}
+
 void instance_full_text(struct berthd *b, struct instance *inst, struct strbuf *out)
 {
 	const char *text = instance_text(b, inst);
 
 	strbuf_add(out, text, strlen(text) - 1); /* without the closing brace */
-	strbuf_addstr(out, ",\"backups\":null,\"snapshots\":null,\"state\":");
+	strbuf_addstr(out, ",\"backups\":null,\"snapshots\":");
+	add_snapshots(b, inst, out);
+	strbuf_addstr(out, ",\"state\":");
 	if (inst->state == LXC_STOPPED && inst->note == NULL) {
 		strbuf_addstr(out, stopped_text(b, inst));
 	} else {

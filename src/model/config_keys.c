@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/cron.h"
+#include "base/expiry.h"
 #include "base/json.h"
 #include "model/key_rows.h"
 #include "model/key_types.h"
 #include "model/limits.h"
 #include "model/raw_lxc.h"
+#include "model/snapshot_pattern.h"
 
 /* LXD's words first, then what is wrong with it. */
 static int refuse(struct error *err, const char *key, const char *value, const char *rule)
@@ -93,6 +96,29 @@ static int valid_raw(const char *key, const char *value, const struct probe *pro
 	return raw_lxc_validate(value, &why) == 0 ? 0 : refuse(err, key, value, why.msg);
 }
 
+static int valid_schedule(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	struct cron cron;
+
+	return cron_parse(value, &cron, &why) == 0 ? 0 : refuse(err, key, value, why.msg);
+}
+
+static int valid_expiry(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	time_t ignored;
+
+	return expiry_after(value, 0, &ignored, &why) == 0 ? 0 : refuse(err, key, value, why.msg);
+}
+
+static int valid_pattern(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	struct error why = ERROR_INIT;
+
+	return snapshot_pattern_check(value, &why) == 0 ? 0 : refuse(err, key, value, why.msg);
+}
+
 static int valid_volatile(const char *key, const char *value, const struct probe *probe, struct error *err)
 {
 	if (type_has_suffix(key, ".hwaddr") && !type_is_mac(value))
@@ -176,6 +202,18 @@ const struct config_key config_keys[] = {
 	  "Run it without a user namespace: its root is the host's root." },
 	{ "security.protection.delete", "bool", "false", valid_bool, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Refuse to delete it." },
+	{ "snapshots.expiry", "duration", "never", valid_expiry, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "How long a snapshot made from now on is kept: numbers with the units M (minutes), H, d, w, m (months) "
+	  "and y, such as 4w or \"1d 12H\"." },
+	{ "snapshots.pattern", "string", "snap%d", valid_pattern, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "The name of a snapshot that is given none: %d is the next free number, {{ creation_date }} or "
+	  "{{ creation_date|date:'2006-01-02_15-04-05' }} the moment." },
+	{ "snapshots.schedule", "schedule", "never", valid_schedule, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "When snapshots are made: minute, hour, day of month, month and day of week as in crontab(5), or a list of "
+	  "@hourly, @daily, @midnight, @weekly, @monthly, @annually, @yearly, which each instance has at a minute and "
+	  "hour of its own; or @never." },
+	{ "snapshots.schedule.stopped", "bool", "false", valid_bool, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "Make the scheduled snapshots also while it is stopped." },
 	{ "user.meta-data", "text", "", valid_text, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Meta data for cloud-init; kept and handed out, not used by berth itself." },
 	{ "user.network-config", "text", "", valid_text, NULL, true, KEY_LIVE_NOTHING, NULL,

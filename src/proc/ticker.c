@@ -29,12 +29,18 @@ int ticker_due(time_t last, time_t now)
 
 static void fire_cb(uv_timer_t *timer);
 
-/* To the next full minute: a timer that runs ahead of the wall clock comes twice. */
-static void arm(struct ticker *t)
+/* time(2) lags behind by up to a tick: by that clock a timer that is on time comes too early. */
+static struct timespec wall_clock(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
+	return now;
+}
+
+/* To the next full minute: a timer that runs ahead of the wall clock comes twice. */
+static void arm(struct ticker *t, struct timespec now)
+{
 	uv_update_time(t->timer.loop);
 	uv_timer_start(&t->timer, fire_cb,
 		       (uint64_t)(MINUTE - now.tv_sec % MINUTE) * 1000 - (uint64_t)now.tv_nsec / 1000000, 0);
@@ -43,29 +49,29 @@ static void arm(struct ticker *t)
 static void fire_cb(uv_timer_t *timer)
 {
 	struct ticker *t = timer->data;
-	time_t now = time(NULL);
-	time_t minute = now - now % MINUTE;
+	struct timespec now = wall_clock();
+	time_t minute = now.tv_sec - now.tv_sec % MINUTE;
 
-	for (int due = ticker_due(t->last, now); due > 0 && !t->removed; due--) {
+	for (int due = ticker_due(t->last, now.tv_sec); due > 0 && !t->removed; due--) {
 		t->last = minute - (time_t)(due - 1) * MINUTE;
 		t->cb(t->last, t->data);
 	}
 	if (!t->removed)
-		arm(t);
+		arm(t, now); /* what it was told by: a minute that began since then must not be slept over */
 }
 
 struct ticker *ticker_add(uv_loop_t *loop, ticker_cb cb, void *data)
 {
 	struct ticker *t = mem_alloc(sizeof(*t));
-	time_t now = time(NULL);
+	struct timespec now = wall_clock();
 
 	t->cb = cb;
 	t->data = data;
-	t->last = now - now % MINUTE;
+	t->last = now.tv_sec - now.tv_sec % MINUTE;
 	t->timer.data = t;
 	uv_timer_init(loop, &t->timer);
 	uv_unref((uv_handle_t *)&t->timer);
-	arm(t);
+	arm(t, now);
 	return t;
 }
 

@@ -91,9 +91,42 @@ static void digests_match_fips_180(void **state)
 	digest_drop(NULL);
 }
 
+static void times(void **state)
+{
+	static const struct {
+		const char *text;
+		time_t t;
+	} good[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "2026-11-22T09:30:00Z", 1795339800 },
+		{ "2026-11-22T09:30:00.987654321Z", 1795339800 },
+		{ "2026-11-22T10:30:00+01:00", 1795339800 },
+		{ "2026-11-22T06:00:00.5-03:30", 1795339800 },
+		{ TIME_UNSET, -62135596800 },
+	};
+	static const char *const bad[] = { "", "2026-11-22", "2026-11-22 09:30:00Z", "2026-11-22T09:30:00", "2026-02-30T09:30:00Z",
+					   "2026-11-22T25:30:00Z", "2026-11-22T09:30:00.Z", "2026-11-22T09:30:00+1:00",
+					   "2026-11-22T09:30:00Zx", "tomorrow", "2026-11-22T09:30:00+24:00", NULL };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		time_t t = 1;
+
+		assert_int_equal(time_parse(good[i].text, &t), 0);
+		assert_int_equal(t, good[i].t);
+	}
+	for (const char *const *b = bad; *b != NULL; b++) {
+		time_t t = 1;
+
+		if (time_parse(*b, &t) == 0)
+			fail_msg("'%s' was accepted", *b);
+		assert_int_equal(t, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(times),
 		cmocka_unit_test(uuids_are_version_4),
 		cmocka_unit_test(hex_has_the_length_asked_for),
 		cmocka_unit_test(times_are_rfc_3339),

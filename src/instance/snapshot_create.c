@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* POST /1.0/instances/NAME/snapshots: the files are copied to NAME/snapshots/.new, which gets its name when it is whole. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/expiry.h"
+#include "base/fs.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "hook/hook.h"
+#include "instance/snapshot_work.h"
+#include "model/settings.h"
+#include "model/snapshot_pattern.h"
+
+#define NEW ".new"
+
+static char *staging(const struct work *w)
+{
+	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+
+	return fs_join(parent, NEW);
+}
+
+const char *snapshot_name_of(const struct work *w)
+{
+	return json_str_or(w->args, "snapshot", "");
+}
+
+const char *snapshot_part(const cJSON *desired)
+{
+	return strcmp(json_str_or(desired, "driver", ""), "overlay") == 0 ? "upper" : "rootfs";
+}
+
+struct instance *snapshot_instance(const struct berthd *b, const char *name, struct error *err)
+{
+	struct instance *inst = registry_find(b->registry, name, err);
+
+	if (inst == NULL)
+		return NULL;
+	if (inst->adopted)
+		error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: use lxc-snapshot", name);
+	else if (inst->note != NULL)
+		error_set(err, ERROR_INVALID, "%s", inst->note);
+	else
+		return inst;
+	return NULL;
+}
+
+struct op *snapshot_start(struct berthd *b, const struct op_kind *kind, cJSON *args, struct error *err)
+{
+	const char *name = json_str_or(args, "name", "");
+	AUTO_FREE char *lock = mem_printf("instance/%s", name);
+	AUTO_FREE char *url = mem_printf("/1.0/instances/%s", name);
+	AUTO_STRBUF struct strbuf of_snapshot = STRBUF_INIT;
+	const char *locks[] = { lock, NULL };
+	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
+
+	strbuf_addf(&of_snapshot, "%s/snapshots/", url);
+	strbuf_adduri(&of_snapshot, json_str_or(args, "snapshot", ""));
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "containers"), cJSON_CreateString(url));
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "instances"), cJSON_CreateString(url));
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "instances_snapshots"),
+			     cJSON_CreateString(of_snapshot.buf));
+	return op_start(b->ops, kind, args, &options, err);
+}
+
+enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op_child_cb done, struct error *err)
+{
+	const struct work *w = op_data(op);
+	struct argv argv = ARGV_INIT;
+
+	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+	argv_push(&argv, "idmap-copy");
+	argv_pushf(&argv, "--lower=%s", src);
+	argv_pushl(&argv, "--idmap=none", dst, NULL);
+	return op_child(op, &argv, done, err);
+}
+
+/* ---- steps */
+
+static enum op_result step_check(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, snapshot_name_of(w));
+
+	if (snapshot_instance(w->b, w->name, err) == NULL)
+		return OP_FAIL;
+	if (!fs_exists(dir))
+		return OP_DONE;
+	error_set(err, ERROR_CONFLICT, "Snapshot \"%s/%s\" already exists", w->name, snapshot_name_of(w));
+	return OP_FAIL;
+}
+
+/* Nobody but the host's root looks into it: trees with setuid programs lie there. */
+static int make_private(const char *path, struct error *err)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s'", path);
+	return chmod(path, 0700) < 0 ? error_sys(err, errno, "cannot set the mode of '%s'", path) : 0;
+}
+
+static int make_staging(const struct work *w, struct error *err)
+{
+	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+	AUTO_FREE char *path = staging(w);
+
+	if (make_private(parent, err) < 0 || fs_remove_tree(path, err) < 0)
+		return -1;
+	return make_private(path, err);
+}
+
+static enum op_result copy(struct op *op, struct work *w, struct error *err)
+{
+	const struct instance *inst = registry_find(w->b->registry, w->name, err);
+	AUTO_FREE char *path = staging(w);
+	AUTO_FREE char *src = NULL;
+	AUTO_FREE char *dst = NULL;
+
+	if (inst == NULL)
+		return OP_FAIL;
+	src = fs_join(w->dir, snapshot_part(inst->desired));
+	dst = fs_join(path, snapshot_part(inst->desired));
+	return snapshot_copy(op, src, dst, NULL, err);
+}
+
+static enum op_result frozen(struct op *op, const struct proc_result *result, struct error *err)
+{
+	if (proc_check("lxc-freeze", result, err) < 0)
+		return OP_FAIL;
+	return copy(op, op_data(op), err);
+}
+
+static enum op_result step_tree(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_find(w->b->registry, w->name, err);
+	struct argv argv = ARGV_INIT;
+
+	if (inst == NULL || make_staging(w, err) < 0)
+		return OP_FAIL;
+	if (inst->state != LXC_RUNNING)
+		return copy(op, w, err);
+	json_set_bool(op_args(op), "froze", true);
+	if (op_save(op, err) < 0)
+		return OP_FAIL;
+	lxc_argv_freeze(&argv, w->b->settings->system_path, w->name);
+	return op_child(op, &argv, frozen, err);
+}
+
+static enum op_result thawed(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_get(w->b->registry, w->name);
+
+	if (inst != NULL && inst->state != LXC_STOPPED && proc_check("lxc-unfreeze", result, err) < 0 && work_active(w))
+		return OP_FAIL;
+	json_set_bool(op_args(op), "froze", false);
+	return OP_DONE;
+}
+
+static enum op_result thaw(struct op *op, op_child_cb done, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct argv argv = ARGV_INIT;
+
+	lxc_argv_unfreeze(&argv, w->b->settings->system_path, w->name);
+	return op_child(op, &argv, done, err);
+}
+
+static enum op_result step_thaw(struct op *op, struct error *err)
+{
+	return json_bool(op_args(op), "froze", false) ? thaw(op, thawed, err) : OP_DONE;
+}
+
+static int remove_fn(void *arg, struct error *err)
+{
+	AUTO_FREE char *path = staging(arg);
+	AUTO_FREE char *parent = snapshot_parent(((struct work *)arg)->b, ((struct work *)arg)->name);
+
+	if (fs_remove_tree(path, err) < 0)
+		return -1;
+	(void)rmdir(parent); /* of the first snapshot */
+	return 0;
+}
+
+static enum op_result thawed_for_undo(struct op *op, const struct proc_result *result, struct error *err)
+{
+	if (thawed(op, result, err) == OP_FAIL)
+		return OP_FAIL;
+	return op_thread(op, remove_fn, op_data(op), err);
+}
+
+static enum op_result step_untree(struct op *op, struct error *err)
+{
+	if (json_bool(op_args(op), "froze", false))
+		return thaw(op, thawed_for_undo, err);
+	return op_thread(op, remove_fn, op_data(op), err);
+}
+
+/* ---- the note, and the name */
+
+static int expires_at(const struct work *w, const cJSON *config, time_t now, char out[TIME_TEXT_SIZE], struct error *err)
+{
+	const char *given = json_str(w->args, "expires_at");
+	struct timespec then = { 0 };
+
+	if (given == NULL) {
+		if (expiry_after(json_str_or(config, "snapshots.expiry", ""), now, &then.tv_sec, err) < 0)
+			return -1;
+	} else if (time_parse(given, &then.tv_sec) < 0) {
+		return error_set(err, ERROR_INVALID, "expires_at '%.40s' is no RFC 3339 time", given);
+	}
+	if (then.tv_sec <= 0)
+		snprintf(out, TIME_TEXT_SIZE, "%s", TIME_UNSET);
+	else
+		time_rfc3339(then, out);
+	return 0;
+}
+
+static cJSON *note_new(const struct work *w, const struct instance *inst, struct error *err)
+{
+	cJSON *v = cJSON_Duplicate(inst->desired, true);
+	char now[TIME_TEXT_SIZE], expires[TIME_TEXT_SIZE];
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	uint32_t base, size;
+
+	instance_expand(w->b, inst->desired, &config, &devices);
+	if (expires_at(w, config, time(NULL), expires, err) < 0) {
+		cJSON_Delete(v);
+		return NULL;
+	}
+	time_now(now);
+	idmap_of(w->b, config, &base, &size);
+	json_set(v, "pending", NULL);
+	json_set_str(v, "created_at", now);
+	json_set_str(v, "expires_at", expires);
+	json_set_bool(v, "stateful", false);
+	json_set_int(v, "idmap_base", base);
+	return v;
+}
+
+static enum op_result step_note(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_find(w->b->registry, w->name, err);
+	AUTO_FREE char *dir = staging(w);
+	AUTO_FREE char *path = fs_join(dir, DESIRED_FILE);
+	AUTO_JSON cJSON *v = inst != NULL ? note_new(w, inst, err) : NULL;
+
+	return v != NULL && json_write_file(path, v, JSON_DURABLE, err) == 0 ? OP_DONE : OP_FAIL;
+}
+
+/* Before it there is no snapshot, after it there is a whole one. */
+static enum op_result step_commit(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_get(w->b->registry, w->name);
+	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, snapshot_name_of(w));
+	AUTO_FREE char *new_dir = staging(w);
+
+	if (!op_recovering(op) || fs_exists(new_dir)) {
+		if (rename(new_dir, dir) < 0) {
+			error_sys(err, errno, "cannot rename '%s' to '%s'", new_dir, dir);
+			return OP_FAIL;
+		}
+	}
+	if (inst != NULL)
+		snapshot_changed(inst);
+	return fs_sync_dir(parent, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static enum op_result step_uncommit(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_get(w->b->registry, w->name);
+	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, snapshot_name_of(w));
+	AUTO_FREE char *new_dir = staging(w);
+
+	if (fs_exists(new_dir))
+		return OP_DONE;
+	if (rename(dir, new_dir) < 0 && errno != ENOENT) {
+		error_sys(err, errno, "cannot rename '%s' to '%s'", dir, new_dir);
+		return OP_FAIL;
+	}
+	if (inst != NULL)
+		snapshot_changed(inst);
+	return OP_DONE;
+}
+
+static const struct op_step create_steps[] = {
+	{ "check", step_check, NULL, 0, 0 },
+	{ "pre-snapshot", step_hook, NULL, 3600, 0 },
+	{ "tree", step_tree, step_untree, 3600, 0 },
+	{ "thaw", step_thaw, NULL, 0, 0 },
+	{ "note", step_note, NULL, 0, 0 },
+	{ "commit", step_commit, step_uncommit, 0, OP_COMMIT },
+	{ "post-snapshot", step_hook, NULL, 3600, 0 },
+	{ 0 },
+};
+
+const struct op_kind snapshot_create_kind = {
+	.name = "snapshot",
+	.description = "Snapshotting instance",
+	.steps = create_steps,
+	.load = work_load,
+	.unload = work_unload,
+	.undo_later = true,
+	.may_cancel = true,
+};
+
+/* ---- the request */
+
+struct names {
+	struct berthd *b;
+	struct instance *inst;
+	const char *wanted;
+	bool taken;
+};
+
+static void compare_op(struct op *op, void *data)
+{
+	struct names *n = data;
+	const cJSON *args = op_args(op);
+
+	if (op_is(op, &snapshot_create_kind) && !op_final(op) &&
+	    strcmp(json_str_or(args, "name", ""), n->inst->name) == 0 &&
+	    strcmp(json_str_or(args, "snapshot", ""), n->wanted) == 0)
+		n->taken = true;
+}
+
+/* There, or being made. */
+static bool is_taken(const char *name, void *data)
+{
+	struct names *n = data;
+	AUTO_FREE char *dir = snapshot_dir(n->b, n->inst->name, name);
+
+	n->wanted = name;
+	n->taken = fs_exists(dir);
+	op_foreach(n->b->ops, compare_op, n);
+	return n->taken;
+}
+
+static char *choose_name(struct berthd *b, struct instance *inst, const char *given, struct error *err)
+{
+	struct names names = { .b = b, .inst = inst };
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+
+	if (given[0] == '\0') {
+		instance_expand(b, inst->desired, &config, &devices);
+		return snapshot_pattern_name(json_str_or(config, "snapshots.pattern", ""), time(NULL), is_taken, &names, err);
+	}
+	if (name_validate_snapshot(given, err) < 0)
+		return NULL;
+	if (is_taken(given, &names)) {
+		error_set(err, ERROR_CONFLICT, "Snapshot \"%s/%s\" already exists", inst->name, given);
+		return NULL;
+	}
+	return mem_strdup(given);
+}
+
+static int check_request(const cJSON *request, struct error *err)
+{
+	const cJSON *expires = cJSON_GetObjectItemCaseSensitive(request, "expires_at");
+	time_t ignored;
+
+	if (json_bool(request, "stateful", false))
+		return error_set(err, ERROR_UNSUPPORTED, "stateful snapshots are not supported: berth does not use CRIU");
+	if (expires == NULL || cJSON_IsNull(expires))
+		return 0;
+	if (!cJSON_IsString(expires) || time_parse(expires->valuestring, &ignored) < 0)
+		return error_set(err, ERROR_INVALID, "expires_at '%.40s' is no RFC 3339 time such as 2026-12-31T00:00:00Z",
+				 cJSON_IsString(expires) ? expires->valuestring : "");
+	return 0;
+}
+
+struct op *snapshot_create(struct berthd *b, const char *name, const cJSON *request, struct error *err)
+{
+	struct instance *inst = snapshot_instance(b, name, err);
+	AUTO_FREE char *snapshot = NULL;
+	cJSON *args;
+
+	if (inst == NULL || check_request(request, err) < 0)
+		return NULL;
+	snapshot = choose_name(b, inst, json_str_or(request, "name", ""), err);
+	if (snapshot == NULL)
+		return NULL;
+	args = cJSON_CreateObject();
+	json_set_str(args, "name", name);
+	json_set_str(args, "snapshot", snapshot);
+	json_set_str(args, "expires_at", json_str(request, "expires_at"));
+	return snapshot_start(b, &snapshot_create_kind, args, err);
+}

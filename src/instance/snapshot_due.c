@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Once a minute: the snapshots that are due are made, those that have expired are removed. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cron.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "instance/snapshot_work.h"
+#include "model/key_types.h"
+#include "model/profile.h"
+#include "proc/ticker.h"
+
+struct snapshot_due {
+	struct berthd *b;
+	struct ticker *ticker;
+	snapshot_started_cb started;
+	void *data;
+};
+
+/* As instance_expand() gives it, for one key: most instances have no schedule, and are asked each minute. */
+static const char *value_of(const struct berthd *b, const cJSON *desired, const char *key)
+{
+	const char *value = json_str(json_obj(desired, "config"), key), *v;
+	const cJSON *item;
+
+	if (value != NULL)
+		return value;
+	cJSON_ArrayForEach(item, json_arr(desired, "profiles"))
+		if (cJSON_IsString(item) &&
+		    (v = json_str(json_obj(profile_get(b->profiles, item->valuestring), "config"), key)) != NULL)
+			value = v;
+	return value;
+}
+
+struct pending {
+	const struct op_kind *kind;
+	const char *name, *snapshot; /* NULL: any */
+	bool found;
+};
+
+static void compare_op(struct op *op, void *data)
+{
+	struct pending *p = data;
+	const cJSON *args = op_args(op);
+
+	if (op_is(op, p->kind) && !op_final(op) && strcmp(json_str_or(args, "name", ""), p->name) == 0 &&
+	    (p->snapshot == NULL || strcmp(json_str_or(args, "snapshot", ""), p->snapshot) == 0))
+		p->found = true;
+}
+
+static bool is_pending(const struct berthd *b, const struct op_kind *kind, const char *name, const char *snapshot)
+{
+	struct pending p = { .kind = kind, .name = name, .snapshot = snapshot };
+
+	op_foreach(b->ops, compare_op, &p);
+	return p.found;
+}
+
+static bool is_due(const struct berthd *b, const struct instance *inst, const struct tm *now)
+{
+	const char *schedule = value_of(b, inst->desired, "snapshots.schedule");
+	struct error err = ERROR_INIT;
+	struct cron cron;
+
+	if (schedule == NULL || schedule[0] == '\0')
+		return false;
+	if (cron_parse(schedule, &cron, &err) < 0) {
+		log_warning("instance '%s': snapshots.schedule: %s", inst->name, err.msg);
+		return false;
+	}
+	cron_spread(&cron, inst->name);
+	return cron_matches(&cron, now) &&
+	       (instance_active(inst) || type_is_true(value_of(b, inst->desired, "snapshots.schedule.stopped")));
+}
+
+static void ended(struct op *op, void *data)
+{
+	const struct error *err = op_error(op);
+	cJSON *args = op_args(op);
+
+	if (err->code != ERROR_NONE)
+		log_error("instance '%s', snapshot '%s', by the clock: %s", json_str_or(args, "name", ""),
+			  json_str_or(args, "snapshot", ""), err->msg);
+}
+
+static void began(struct snapshot_due *d, struct op *op, const char *action, const char *name, const struct error *err)
+{
+	if (op == NULL) {
+		log_error("instance '%s': its snapshot cannot be %s by the clock: %s", name, action, err->msg);
+		return;
+	}
+	op_on_end(op, ended, NULL);
+	d->started(op, action, name, json_str_or(op_args(op), "snapshot", ""), d->data);
+}
+
+static void make(struct snapshot_due *d, const char *name)
+{
+	struct error err = ERROR_INIT;
+
+	if (is_pending(d->b, &snapshot_create_kind, name, NULL)) {
+		log_warning("instance '%s': the scheduled snapshot is left out: one is still being made", name);
+		return;
+	}
+	log_info("instance '%s': making a scheduled snapshot", name);
+	began(d, snapshot_create(d->b, name, NULL, &err), "created", name, &err);
+}
+
+/* Names first: the list does not outlive the first deletion. */
+static cJSON *expired(const struct berthd *b, struct instance *inst, time_t now)
+{
+	cJSON *names = cJSON_CreateArray();
+	const cJSON *item;
+	time_t when;
+
+	cJSON_ArrayForEach(item, snapshot_list(b, inst))
+		if (time_parse(json_str_or(item, "expires_at", ""), &when) == 0 && when > 0 && when <= now)
+			cJSON_AddItemToArray(names, cJSON_CreateString(json_str_or(item, "name", "")));
+	return names;
+}
+
+static void remove_expired(struct snapshot_due *d, struct instance *inst, time_t now)
+{
+	AUTO_JSON cJSON *names = expired(d->b, inst, now);
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, names) {
+		struct error err = ERROR_INIT;
+
+		if (is_pending(d->b, &snapshot_delete_kind, inst->name, item->valuestring))
+			continue;
+		log_info("instance '%s': snapshot '%s' has expired", inst->name, item->valuestring);
+		began(d, snapshot_delete(d->b, inst->name, item->valuestring, &err), "deleted", inst->name, &err);
+	}
+}
+
+static void minute_cb(time_t minute, void *data)
+{
+	struct snapshot_due *d = data;
+	const char **names;
+	struct tm tm;
+
+	if (localtime_r(&minute, &tm) == NULL)
+		return;
+	names = registry_names(d->b->registry);
+	for (const char **n = names; *n != NULL; n++) {
+		struct instance *inst = registry_get(d->b->registry, *n);
+
+		if (inst->adopted || inst->note != NULL)
+			continue;
+		remove_expired(d, inst, minute);
+		if (is_due(d->b, inst, &tm))
+			make(d, *n);
+	}
+	free(names);
+}
+
+void snapshot_due_start(struct berthd *b, snapshot_started_cb started, void *data)
+{
+	struct snapshot_due *d = mem_alloc(sizeof(*d));
+
+	d->b = b;
+	d->started = started;
+	d->data = data;
+	d->ticker = ticker_add(b->loop, minute_cb, d);
+	b->snapshots = d;
+}
+
+void snapshot_due_stop(struct berthd *b)
+{
+	if (b->snapshots == NULL)
+		return;
+	ticker_remove(b->snapshots->ticker);
+	free(b->snapshots);
+	b->snapshots = NULL;
+}

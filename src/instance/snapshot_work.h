@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files snapshot_*.c share. Args of their operations: "name", "snapshot". */
+#ifndef BERTH_INSTANCE_SNAPSHOT_WORK_H
+#define BERTH_INSTANCE_SNAPSHOT_WORK_H
+
+#include "instance/snapshot.h"
+#include "instance/work.h"
+
+#define SNAPSHOTS_DIR "snapshots"
+
+char *snapshot_parent(const struct berthd *b, const char *instance); /* NAME/snapshots; caller frees */
+const char *snapshot_name_of(const struct work *w);
+/* The instance of an operation, when it is one of berth's own that can be understood. */
+struct instance *snapshot_instance(const struct berthd *b, const char *name, struct error *err);
+/* Starts it with the snapshot among its resources. */
+struct op *snapshot_start(struct berthd *b, const struct op_kind *kind, cJSON *args_taken, struct error *err);
+/* Copies a tree as it is: owners, attributes, devices (an overlay's whiteouts). dst is new, or an empty folder. */
+enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op_child_cb done, struct error *err);
+const char *snapshot_part(const cJSON *desired); /* "upper" or "rootfs" */
+
+extern const struct op_kind snapshot_create_kind, snapshot_delete_kind, snapshot_rename_kind, snapshot_update_kind,
+	snapshot_restore_kind;
+
+#endif
