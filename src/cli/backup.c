@@ -162,6 +162,26 @@ static const struct command backup_commands[] = {
 	  .run = backup_verify_cmd,
 	  .aliases = verify_aliases,
 	  .complete = "backup" },
+	{ .name = "restore",
+	  .args = "<instance> <backup>|latest [flags]",
+	  .summary = "Restore an instance from a backup, which is verified before anything changes",
+	  .options = "      --name NEW            Make a new instance of this name\n"
+		     "      --start               Start it (default: if it runs now, or ran when it was backed up)\n"
+		     "      --no-start            Leave it stopped\n"
+		     "      --force               Do not ask a running instance to shut down first\n"
+		     "      --timeout SECONDS     How long that may take (default 30)\n",
+	  .examples = "  berth backup restore c1 latest\n"
+		      "  berth backup restore c1 c1-20261122090000 --name c2 --start\n",
+	  .run = backup_restore_cmd,
+	  .complete = "instance backup -" },
+	{ .name = "extract",
+	  .args = "<instance> <backup>|latest <path> [<target>|-]",
+	  .summary = "Get one file out of a backup, or a folder as a tar archive",
+	  .examples = "  berth backup extract c1 latest /etc/hosts\n"
+		      "  berth backup extract c1 latest /etc - | tar t\n"
+		      "      Symbolic links are shown, not followed.\n",
+	  .run = backup_extract_cmd,
+	  .complete = "instance backup -" },
 	{ .name = "delete",
 	  .args = "<backup>...",
 	  .summary = "Delete backups",

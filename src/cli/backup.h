@@ -12,6 +12,9 @@ char *backup_file_of(const char *arg);
 char *backup_path_of(const char *arg, const char *suffix);
 
 int backup_create_cmd(struct cli *cli, int argc, char **argv, struct error *err);
+/* backup_restore.c */
+int backup_restore_cmd(struct cli *cli, int argc, char **argv, struct error *err);
+int backup_extract_cmd(struct cli *cli, int argc, char **argv, struct error *err);
 int backup_prune_cmd(struct cli *cli, int argc, char **argv, struct error *err);
 
 #endif

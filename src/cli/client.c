@@ -164,6 +164,10 @@ static void header_end(struct exchange *x)
 		to = &x->location;
 	else if (!strcasecmp(x->field.buf, "content-disposition"))
 		to = &x->disposition;
+	else if (!strcasecmp(x->field.buf, "x-lxd-type"))
+		to = &x->type;
+	else if (!strcasecmp(x->field.buf, "x-lxd-mode"))
+		to = &x->mode;
 	else if (!strcasecmp(x->field.buf, "sec-websocket-accept"))
 		to = &x->accept;
 	if (to && !*to)
@@ -269,6 +273,8 @@ void exchange_clear(struct exchange *x)
 	free(x->etag);
 	free(x->location);
 	free(x->disposition);
+	free(x->type);
+	free(x->mode);
 	free(x->accept);
 }
 

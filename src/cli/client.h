@@ -66,6 +66,12 @@ cJSON *client_upload(struct client *c, const char *path, int fd, const char *con
 /* GET to a file descriptor, *ret_name from Content-Disposition (caller frees; NULL when there is none; a bare
  * file name). */
 int client_download(struct client *c, const char *path, int fd, char **ret_name, struct error *err);
+/* The same of a file with X-LXD-type and X-LXD-mode; type is "" without them. */
+struct download_info {
+	char type[16]; /* "file", "directory", "symlink" */
+	unsigned mode;
+};
+int client_download_info(struct client *c, const char *path, int fd, struct download_info *ret, struct error *err);
 /* websocket GET: on_text per message until it returns false or the server closes. */
 int client_websocket(struct client *c, const char *path,
 		     bool (*on_text)(const char *text, size_t len, void *data), void *data,

@@ -159,7 +159,8 @@ static char *disposition_name(const char *value)
 	return mem_strdup(p);
 }
 
-int client_download(struct client *c, const char *path, int fd, char **ret_name, struct error *err)
+static int download(struct client *c, const char *path, int fd, char **ret_name, struct download_info *info,
+		    struct error *err)
 {
 	AUTO_STRBUF struct strbuf head = STRBUF_INIT;
 	struct response r = { 0 };
@@ -185,7 +186,23 @@ int client_download(struct client *c, const char *path, int fd, char **ret_name,
 		response_clear(&r);
 	} else if (rc == 0) {
 		*ret_name = disposition_name(x.disposition);
+		snprintf(info->type, sizeof(info->type), "%s", x.type ? x.type : "");
+		info->mode = x.mode ? (unsigned)strtoul(x.mode, NULL, 8) : 0;
 	}
 	exchange_clear(&x);
 	return rc;
+}
+
+int client_download(struct client *c, const char *path, int fd, char **ret_name, struct error *err)
+{
+	struct download_info info;
+
+	return download(c, path, fd, ret_name, &info, err);
+}
+
+int client_download_info(struct client *c, const char *path, int fd, struct download_info *ret, struct error *err)
+{
+	AUTO_FREE char *name = NULL;
+
+	return download(c, path, fd, &name, ret, err);
 }

@@ -27,7 +27,7 @@ struct exchange {
 	bool keep;     /* the connection may be used again */
 	bool in_value;
 	struct strbuf field, value; /* the header being read */
-	char *etag, *location, *disposition, *accept;
+	char *etag, *location, *disposition, *accept, *type, *mode;
 	struct strbuf body;
 	int out_fd;    /* where the body of a 200 goes; -1: into body */
 	int out_errno;

@@ -491,6 +491,40 @@ extract() {
 	run_berth delete "$n"
 }
 
+@test "the commands: what berth made, in each mode, comes back" {
+	local n mode
+	n=$(name c)
+	launch "$n"
+	wait_init "$n"
+	in_container "$n" sh -c 'echo first >/etc/version; chmod 640 /etc/version; ln -s version /etc/link'
+	for mode in live freeze stop; do
+		run_berth backup create "$n" --mode "$mode"
+		in_container "$n" sh -c 'echo second >/etc/version; touch /etc/more'
+		run_berth backup restore "$n" latest --force
+		assert "$(state_of "$n")" = RUNNING
+		assert "$(in_container "$n" cat /etc/version)" = first "mode $mode"
+		in_container "$n" test ! -e /etc/more
+		nothing_left
+	done
+	cd "$BATS_TEST_TMPDIR"
+	run_berth backup extract "$n" latest /etc/version
+	assert "$(cat version) $(stat -c %a version)" = "first 640"
+	refused 1 "is there already" backup extract "$n" latest /etc/version
+	run_berth backup extract "$n" latest /etc/link
+	assert "$output" = "/etc/link -> version"
+	[[ ! -e link ]]
+	refused 1 "holds no '/etc/none'" backup extract "$n" latest /etc/none
+	[[ ! -e none ]]
+	run_berth backup extract "$n" latest /etc/version -
+	assert "$output" = first
+	run_berth 2 backup restore "$n" latest --timeout soon
+	refused 1 "Backup not found" backup restore "$n" "$n-20200101000000"
+	refused 1 "has no backup" backup restore nobody latest
+	run_berth backup restore "$n" latest --name "$n-2" --no-start
+	assert "$(state_of "$n-2")" = STOPPED
+	run_berth delete -f "$n" "$n-2"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
