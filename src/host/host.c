@@ -10,11 +10,33 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hook/hook.h"
 #include "host/host_private.h"
 #include "host/nft_watch.h"
 #include "instance/instance.h"
 #include "lxc/probe.h"
 #include "model/settings.h"
+#include "terminal/terminal.h"
+
+/* ---- the web terminal */
+
+/* berthd's start leaves the port closed until somebody asks for a URL; a load by hand opens it. */
+static void terminal_load(struct berthd *b, struct host_part *part)
+{
+	struct error err = ERROR_INIT;
+
+	if (!b->host->starting && b->terminals != NULL)
+		(void)terminal_listen(b, &err);
+	host_part_done(part, NULL, &err);
+}
+
+static void terminal_unload(struct berthd *b)
+{
+	if (b->terminals != NULL)
+		terminal_close(b);
+}
+
+static const struct host_part_type terminal_part = { "terminal", terminal_load, terminal_unload };
 
 /* ---- life */
 
@@ -39,6 +61,7 @@ void host_open(struct berthd *b, const struct settings_source *source)
 	note_check(h, source);
 	h->keeper = keeper_new(h);
 	h->names = dns_names_new(h);
+	host_part_add(b, &terminal_part);
 }
 
 void host_close(struct berthd *b)
@@ -72,12 +95,25 @@ int host_check_loaded(const struct berthd *b, struct error *err)
 
 /* ---- berthd's start */
 
+static const struct op_step loaded_steps[] = { { "host-load", step_hook, NULL, 3600, 0 }, { 0 } };
+static const struct op_kind loaded_kind = {
+	.name = "host-loaded",
+	.description = "Loading host",
+	.steps = loaded_steps,
+	.volatile_ = true,
+	.patient = true,
+};
+
 static void started(struct host_bringup *result, void *data)
 {
 	struct host *h = data;
+	struct error err = ERROR_INIT;
 
 	h->starting = false;
 	time_now(h->loaded_at);
+	if (hook_any(h->b, "host-load") &&
+	    op_start(h->b->ops, &loaded_kind, cJSON_CreateObject(), NULL, &err) == NULL)
+		log_warning("the hooks of host-load: %s", err.msg);
 	instance_autostart(h->b);
 }
 

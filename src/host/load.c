@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hook/hook.h"
 #include "host/host_private.h"
 #include "instance/instance.h"
 #include "model/settings.h"
@@ -264,6 +265,7 @@ static const struct op_step load_steps[] = {
 	{ "autostart", step_autostart, NULL, 0, 0 },
 	{ "check", step_check, NULL, 90, 0 },
 	{ "tell", step_tell, NULL, 0, 0 },
+	{ "host-load", step_hook, NULL, 3600, 0 },
 	{ 0 },
 };
 static const struct op_kind load_kind = {
@@ -342,6 +344,7 @@ static enum op_result step_stop(struct op *op, struct error *err)
 }
 
 static const struct op_step unload_steps[] = {
+	{ "host-unload", step_hook, NULL, 3600, 0 },
 	{ "refuse", step_refuse, undo_refuse, 0, 0 },
 	{ "drain", step_drain, NULL, 600, 0 },
 	{ "stop", step_stop, NULL, 0, 0 },
@@ -351,6 +354,19 @@ static const struct op_kind unload_kind = {
 	.name = "host-unload",
 	.description = "Unloading host",
 	.steps = unload_steps,
+	.load = job_load,
+	.unload = job_unload,
+	.volatile_ = true,
+	.always = true,
+	.patient = true,
+	.may_cancel = true,
+};
+
+/* It is unloaded: nothing that hooks would have to hear of. */
+static const struct op_kind unload_again_kind = {
+	.name = "host-unload",
+	.description = "Unloading host",
+	.steps = unload_steps + 1,
 	.load = job_load,
 	.unload = job_unload,
 	.volatile_ = true,
@@ -376,5 +392,5 @@ struct op *host_load(struct berthd *b, const cJSON *request, struct error *err)
 
 struct op *host_unload(struct berthd *b, const cJSON *request, struct error *err)
 {
-	return begin(b, &unload_kind, err);
+	return begin(b, b->host->loaded ? &unload_kind : &unload_again_kind, err);
 }

@@ -12,6 +12,7 @@ setup_file_more() {
 	daemon_stop
 	daemon_start
 	wait_for 10 dnsmasq_runs || die "FAIL: no dnsmasq"
+	daemon_fds >"$BERTH_TEST_ROOT/fds"
 }
 
 teardown_file_more() {
@@ -299,6 +300,30 @@ has_address() { # NAME ADDRESS
 	contains "$output" "Host loaded"
 	is_state "$c" RUNNING
 	run_berth delete -f "$c" "$(name e)"
+}
+
+@test "hooks of host-load and host-unload; a terminal's port is closed by an unload" {
+	local dir=$BERTH_TEST_ROOT/hooks.d event port=$((20000 + BERTH_TEST_ID))
+	for event in host-load host-unload; do
+		mkdir -p "$dir/$event"
+		printf '#!/bin/sh\necho $BERTH_EVENT >>%s/heard\n' "$BERTH_TEST_ROOT" >"$dir/$event/10-note"
+		chmod 755 "$dir/$event/10-note"
+	done
+	printf 'remote_port = %s\nterminal_listen = 127.0.0.1\n' "$port" >>"$BERTH_TEST_ROOT/berth.conf"
+	daemon_stop
+	daemon_start
+	wait_for 10 test -s "$BERTH_TEST_ROOT/heard"
+	run_berth host load
+	[[ -n $(ss -Hltn "src 127.0.0.1:$port") ]] || die "FAIL: nothing listens on $port"
+	run_berth host unload
+	[[ -z $(ss -Hltn "src 127.0.0.1:$port") ]] || die "FAIL: something listens on $port"
+	run_berth host unload
+	run_berth host load
+	assert "$(tr '\n' ' ' <"$BERTH_TEST_ROOT/heard")" = "host-load host-load host-unload host-load "
+	rm -r "$dir"/host-*
+	sed -i '/^remote_port\|^terminal_listen/d' "$BERTH_TEST_ROOT/berth.conf"
+	daemon_stop
+	daemon_start
 }
 
 @test "nothing is left behind" {
