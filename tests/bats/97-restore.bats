@@ -447,6 +447,7 @@ extract() {
 	(nasty "$(folder "$n")/rootfs")
 	backup "$n" "$n-20261122000000"
 	extract "$n-20261122000000" /etc/n/plain
+	# shellcheck disable=SC2154
 	assert "$http $body" = "200 one"
 	# shellcheck disable=SC2154
 	contains "$headers" "X-LXD-type: file"
