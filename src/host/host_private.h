@@ -23,7 +23,7 @@ struct host {
 	char loaded_at[40];
 	const struct host_part_type *types[HOST_PARTS_MAX];
 	size_t n_types;
-	LIST_HEAD(, host_part) loading;
+	LIST_HEAD(host_part_list, host_part) loading;
 	struct keeper *keeper;
 	struct dns_names *names;
 	struct argv check_argv; /* berthd --check as this daemon would see it */
