@@ -27,8 +27,10 @@
 #include "hook/hook_watch.h"
 #include "host/check.h"
 #include "host/host.h"
+#include "host/forward.h"
 #include "host/notify.h"
 #include "image/store.h"
+#include "instance/forward_place.h"
 #include "instance/instance.h"
 #include "instance/snapshot.h"
 #include "lxc/probe.h"
@@ -180,6 +182,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	instance_register(b->ops);
 	backup_register(b->ops);
 	restore_register(b->ops);
+	forward_register(b->ops);
 	b->events = events_new(b);
 	b->server = server_config_open(server, err);
 	if (b->server == NULL)
@@ -195,6 +198,8 @@ static int open_rooms(struct daemon *d, struct error *err)
 		return -1;
 	host_open(b, &d->source);
 	extract_clean(b);
+	if (forward_open(b, instance_place, err) < 0)
+		return -1;
 	lifecycle_start(b);
 	terminals_new(b, terminal_opened);
 	return 0;
@@ -215,6 +220,7 @@ static void listen_now(struct daemon *d)
 		 registry_count(d->b.registry));
 	notify_ready();
 	hook_watch_start(&d->b);
+	forward_reconcile(&d->b);
 	instance_bring_in_line(&d->b);
 	host_start(&d->b);
 	snapshots_by_the_clock(&d->b);
@@ -327,6 +333,7 @@ static void close_rooms(struct daemon *d)
 	http_free(b->http);
 	host_close(b);
 	terminals_free(b->terminals);
+	forward_close(b);
 	registry_free(b->registry);
 	b->registry = NULL; /* for timers that come while the loop runs out */
 	image_store_free(b->images);

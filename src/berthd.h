@@ -19,6 +19,7 @@ struct host;
 struct nft_watch;
 struct terminals;
 struct snapshot_due;
+struct forwards;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -32,6 +33,7 @@ struct berthd {
 	struct http *http;
 	struct server_config *server; /* PUT/PATCH /1.0 */
 	struct terminals *terminals;
+	struct forwards *forwards;    /* host/forward.h */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;
 	struct nft_watch *nft; /* since the first nft_watch_add() */

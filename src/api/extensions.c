@@ -21,8 +21,10 @@ const char *const api_extensions[] = {
 	"entity_description",
 	"id_map_base",
 	"resources",
+	"network_leases",
 	"operation_description",
 	"event_lifecycle",
+	"network_state",
 	"container_full",                  /* GET instances?recursion=2 */
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",
@@ -38,6 +40,7 @@ const char *const api_extensions[] = {
 	"instance_bulk_state_change",      /* PUT instances */
 	"warnings",
 	"server_supported_storage_drivers",
+	"network_forward",                 /* networks/NAME/forwards */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
 	"instances_rebuild",

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "host/forward.h"
 #include "instance/instance.h"
 #include "lxc/active.h"
 #include "model/settings.h"
@@ -91,6 +92,7 @@ static void on_state(struct instance *inst, enum lxc_state old, void *data)
 
 	if (action != NULL)
 		events_lifecycle(b->events, action, source, NULL);
+	forward_reconcile(b);
 	if (inst->state == LXC_STOPPED && json_bool(inst->desired, "ephemeral", false))
 		reap_later(b, inst);
 }

@@ -25,6 +25,7 @@ static const struct route *const tables[] = {
 	terminal_routes,
 	backup_restore_routes,
 	host_routes,
+	network_routes, forward_routes,
 };
 
 /* One path segment: from *p (just behind a '/') to the next '/' or the end. */

@@ -27,6 +27,7 @@ static const char script_head[] =
 	"\tcase $1 in\n"
 	"\tinstance) \"${_berth[@]}\" list -c n -f csv ;;\n"
 	"\timage) \"${_berth[@]}\" image alias list -f csv | cut -d, -f1 ;;\n"
+	"\tnetwork) \"${_berth[@]}\" network list -f csv | cut -d, -f1 ;;\n"
 	"\tprofile) \"${_berth[@]}\" profile list -f csv | cut -d, -f1 ;;\n"
 	"\toperation) \"${_berth[@]}\" operation list -f csv | cut -d, -f1 ;;\n"
 	"\tvolume) \"${_berth[@]}\" volume list -f csv | cut -d, -f1,2 --output-delimiter=/ ;;\n"

@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "host/network.h"
 #include "model/key_types.h"
 #include "proc/proc.h"
 
@@ -47,11 +48,14 @@ void leases_parse(const char *text, size_t len, void (*cb)(const struct lease *l
 			cb(&lease, data);
 }
 
-/* Where LXC's lxc-net and host-init of berth put them. */
+/* Where host-init, or LXC's lxc-net, puts them. */
 void leases_read(const struct berthd *b, const char *bridge, void (*cb)(const struct lease *lease, void *data),
 		 void *data)
 {
-	AUTO_FREE char *path = mem_printf("/var/lib/misc/dnsmasq.%s.leases", bridge);
+	struct host_network net;
+	bool ours = host_network(b, &net) && strcmp(net.bridge, bridge) == 0;
+	AUTO_FREE char *path = ours ? fs_join(net.files, "dnsmasq.leases")
+				    : mem_printf("/var/lib/misc/dnsmasq.%s.leases", bridge);
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "host/forward.h"
 #include "hook/hook.h"
 #include "image/store.h"
 #include "instance/delete.h"
@@ -156,8 +157,10 @@ static enum op_result step_forget(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	const cJSON *item;
 
-	if (!is_another(op, w))
+	if (!is_another(op, w)) {
 		registry_remove(w->b->registry, w->name);
+		forward_instance_gone(w->b, w->name);
+	}
 	cJSON_ArrayForEach(item, json_arr(w->args, "fingerprints"))
 		image_release(w->b->images, item->valuestring);
 	return OP_DONE;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "host/forward.h"
 #include "instance/adopt.h"
 #include "instance/ask.h"
 #include "instance/reboot.h"
@@ -300,6 +301,7 @@ static void on_folder(const char *name, void *data)
 		registry_refresh(r, name);
 	} else if (known && strmap_get(r->instances, name) == NULL) {
 		log_info("instance '%s' vanished from '%s'", name, r->b->settings->system_path);
+		forward_instance_gone(r->b, name);
 		if (remains_remove(r->b, name))
 			log_info("instance '%s': what lxc-destroy left of it is removed", name);
 	} else if (strmap_get(r->instances, name) == NULL && in_the_making(r, name)) {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "host/forward.h"
 #include "hook/hook.h"
 #include "instance/update.h"
 #include "instance/volume.h"
@@ -101,6 +102,7 @@ static int move(struct work *w, const char *from, const char *to, struct error *
 	inst = registry_load(w->b->registry, to);
 	if (inst == NULL)
 		return error_set(err, ERROR_SYSTEM, "'%s' vanished while it was renamed", new_dir);
+	forward_instance_renamed(w->b, from, to);
 	return rename_sources(w, inst, from, to, err) < 0 ? -1 : work_render(w->b, to, new_dir, inst->desired, err);
 }
 

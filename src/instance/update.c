@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "host/forward.h"
 #include "hook/hook.h"
 #include "instance/address.h"
 #include "instance/applied.h"
@@ -228,6 +229,7 @@ int update_put(struct work *w, const cJSON *desired, struct error *err)
 		return -1;
 	cJSON_Delete(inst->desired);
 	inst->desired = cJSON_Duplicate(desired, true);
+	forward_reconcile(w->b);
 	return registry_save(w->b->registry, inst, JSON_DURABLE, err);
 }
 

@@ -128,6 +128,35 @@ teardown() {
 	rm "$conf"
 }
 
+@test "networks as LXD shows them" {
+	local n
+	n=$(name nw)
+	launch "$n"
+	run_berth network list -f csv
+	contains "$output" "$BERTH_TEST_BRIDGE,bridge,YES,$BERTH_TEST_SUBNET.1/24,fd23:1:$BERTH_TEST_ID::1/64,,2,CREATED"
+	contains "$output" "lo,loopback,NO,,,,0,"
+	run_berth network show
+	contains "$output" "name: $BERTH_TEST_BRIDGE" "the default network"
+	contains "$output" "/1.0/instances/$n"
+	run_berth network info "$BERTH_TEST_BRIDGE"
+	contains "$output" "$BERTH_TEST_SUBNET.1/24 (global)"
+	contains "$output" "Upper devices: veth"
+	run_berth network list-leases -f csv
+	contains "$output" "$BERTH_TEST_BRIDGE.gw,,$BERTH_TEST_SUBNET.1,GATEWAY"
+	contains "$output" ",$BERTH_TEST_SUBNET.2,STATIC"
+	api GET "/1.0/networks/$BERTH_TEST_BRIDGE/state"
+	assert "$(field '.metadata.bridge.id')" =~ ^8000
+	refused 1 "Network not found" network show nosuch
+	refused 1 'Network interface "nosuch" not found' network info nosuch
+	api POST /1.0/networks '{"name":"br9"}'
+	assert "$http" = 501
+	contains "$body" "berth host init"
+	api DELETE "/1.0/networks/$BERTH_TEST_BRIDGE"
+	assert "$http" = 501
+	api DELETE /1.0/networks/nosuch
+	assert "$http" = 404
+}
+
 @test "nothing is left behind" {
 	leak_check
 }

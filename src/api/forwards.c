@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Port forwards: /1.0/networks/NAME/forwards as in LXD, and berth's own /1.0/instances/NAME/forwards and /1.0/forwards,
+ * see host/forward.h.
+ */
+#include "host/forward.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/events.h"
+#include "api/lifecycle.h"
+#include "api/networks.h"
+#include "api/router.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "instance/registry.h"
+
+/* ---- of instances */
+
+static void all_get(struct request *r)
+{
+	reply_sync(r, forward_list(request_berthd(r), NULL));
+}
+
+static void instance_get(struct request *r)
+{
+	const struct berthd *b = request_berthd(r);
+	struct error err = ERROR_INIT;
+
+	if (registry_find(b->registry, request_param(r, "name"), &err))
+		reply_sync(r, forward_list(b, request_param(r, "name")));
+	else
+		reply_error(r, &err);
+}
+
+static void reply_change(struct request *r, struct op *op, const struct error *err)
+{
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", request_param(r, "name"));
+
+	if (!op) {
+		reply_error(r, err);
+		return;
+	}
+	lifecycle_after(request_berthd(r), op, "instance-updated", source);
+	reply_operation(r, op);
+}
+
+/* A list of the body that must be the only one of these. */
+static const cJSON *the_list(struct request *r, const char *key)
+{
+	const cJSON *body = request_body(r);
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(body, key);
+
+	return list && list == body->child && !list->next ? list : NULL;
+}
+
+static void instance_put(struct request *r)
+{
+	const cJSON *list = the_list(r, "forwards");
+	struct error err = ERROR_INIT;
+
+	if (!list) {
+		reply_errorf(r, ERROR_INVALID, "the request body must be {\"forwards\": […]}");
+		return;
+	}
+	reply_change(r, forward_set(request_berthd(r), request_param(r, "name"), list, &err), &err);
+}
+
+static void instance_patch(struct request *r)
+{
+	const cJSON *add = the_list(r, "add"), *remove = the_list(r, "remove");
+	const char *name = request_param(r, "name");
+	struct berthd *b = request_berthd(r);
+	struct error err = ERROR_INIT;
+
+	if (add)
+		reply_change(r, forward_add(b, name, add, &err), &err);
+	else if (remove)
+		reply_change(r, forward_remove(b, name, remove, &err), &err);
+	else
+		reply_errorf(r, ERROR_INVALID, "the request body must be {\"add\": […]} or {\"remove\": […]}");
+}
+
+/* ---- of networks: LXD answers when it is done, so the request waits for the operation */
+
+struct waiting {
+	struct request *request; /* NULL: the client left */
+	struct berthd *b;
+	const char *action;
+	char *url;
+	bool created;
+};
+
+static void ended(struct op *op, void *data)
+{
+	struct waiting *w = data;
+	struct request *r = w->request;
+
+	if (op_status(op) == OP_SUCCESS)
+		events_lifecycle(w->b->events, w->action, w->url, NULL);
+	if (r) {
+		request_on_gone(r, NULL);
+		if (op_status(op) != OP_SUCCESS)
+			reply_error(r, op_error(op));
+		else if (w->created)
+			reply_created(r, w->url);
+		else
+			reply_sync(r, NULL);
+	}
+	free(w->url);
+	free(w);
+}
+
+static void gone(struct request *r)
+{
+	((struct waiting *)request_data(r))->request = NULL;
+}
+
+static void reply_later(struct request *r, struct op *op, const char *action, const char *listen, const struct error *err)
+{
+	struct waiting *w;
+
+	if (!op) {
+		reply_error(r, err);
+		return;
+	}
+	w = mem_alloc(sizeof(*w));
+	*w = (struct waiting){ .request = r, .b = request_berthd(r), .action = action };
+	w->url = mem_printf("/1.0/networks/%s/forwards/%s", request_param(r, "name"), listen);
+	w->created = strcmp(action, "network-forward-created") == 0;
+	request_set_data(r, w);
+	request_on_gone(r, gone);
+	op_on_end(op, ended, w);
+}
+
+static bool network_there(struct request *r)
+{
+	if (network_managed(request_berthd(r), request_param(r, "name")))
+		return true;
+	reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
+	return false;
+}
+
+static cJSON *view(const cJSON *object)
+{
+	cJSON *v = cJSON_Duplicate(object, true);
+
+	cJSON_DeleteItemFromObjectCaseSensitive(v, "network");
+	json_set_str(v, "location", "");
+	return v;
+}
+
+static void network_list(struct request *r)
+{
+	AUTO_JSON cJSON *list = NULL;
+	cJSON *out;
+	const cJSON *object;
+
+	if (!network_there(r))
+		return;
+	list = forward_network_list(request_berthd(r), request_param(r, "name"));
+	out = cJSON_CreateArray();
+	cJSON_ArrayForEach(object, list) {
+		AUTO_FREE char *url = mem_printf("/1.0/networks/%s/forwards/%s", request_param(r, "name"),
+						 json_str_or(object, "listen_address", ""));
+
+		cJSON_AddItemToArray(out, request_recursion(r) > 0 ? view(object) : cJSON_CreateString(url));
+	}
+	reply_sync(r, out);
+}
+
+static void network_post(struct request *r)
+{
+	const char *listen = json_str_or(request_body(r), "listen_address", "");
+	struct error err = ERROR_INIT;
+
+	if (!network_there(r))
+		return;
+	if (!request_body(r)) {
+		reply_errorf(r, ERROR_INVALID, "the request body must be an object");
+		return;
+	}
+	reply_later(r,
+		    forward_network_put(request_berthd(r), request_param(r, "name"), listen, request_body(r), true, &err),
+		    "network-forward-created", listen, &err);
+}
+
+/* The forward of the path; NULL: 404 was replied. */
+static const cJSON *find(struct request *r, char etag[65])
+{
+	const cJSON *object;
+
+	if (!network_there(r))
+		return NULL;
+	object = forward_network_get(request_berthd(r), request_param(r, "name"), request_param(r, "listen"));
+	if (!object)
+		reply_errorf(r, ERROR_NOT_FOUND, "Network forward not found");
+	else
+		etag_of(object, etag);
+	return object;
+}
+
+static void network_get(struct request *r)
+{
+	char etag[65];
+	const cJSON *object = find(r, etag);
+
+	if (object)
+		reply_sync_etag(r, view(object), etag);
+}
+
+static void put(struct request *r, const cJSON *object, const char *action)
+{
+	const char *listen = request_param(r, "listen");
+	struct error err = ERROR_INIT;
+
+	reply_later(r, forward_network_put(request_berthd(r), request_param(r, "name"), listen, object, false, &err), action,
+		    listen, &err);
+}
+
+static void network_put(struct request *r)
+{
+	char etag[65];
+
+	if (!find(r, etag) || !request_etag_ok(r, etag))
+		return;
+	if (request_body(r))
+		put(r, request_body(r), "network-forward-updated");
+	else
+		reply_errorf(r, ERROR_INVALID, "the request body must be an object");
+}
+
+/* LXD: members that are there replace, keys of config are merged. */
+static void network_patch(struct request *r)
+{
+	char etag[65];
+	const cJSON *old = find(r, etag), *item;
+	AUTO_JSON cJSON *new = NULL;
+
+	if (!old || !request_etag_ok(r, etag))
+		return;
+	new = cJSON_Duplicate(old, true);
+	cJSON_ArrayForEach(item, request_body(r)) {
+		const cJSON *key;
+
+		if (strcmp(item->string, "config") != 0) {
+			json_set(new, item->string, cJSON_Duplicate(item, true));
+			continue;
+		}
+		cJSON_ArrayForEach(key, item)
+			json_set(json_obj(new, "config"), key->string, cJSON_Duplicate(key, true));
+	}
+	put(r, new, "network-forward-updated");
+}
+
+static void network_delete(struct request *r)
+{
+	char etag[65];
+
+	if (find(r, etag))
+		put(r, NULL, "network-forward-deleted");
+}
+
+const struct route forward_routes[] = {
+	{ "GET", "/1.0/forwards", all_get, NULL },
+	{ "GET", "/1.0/instances/{name}/forwards", instance_get, NULL },
+	{ "PUT", "/1.0/instances/{name}/forwards", instance_put, NULL },
+	{ "PATCH", "/1.0/instances/{name}/forwards", instance_patch, NULL },
+	{ "GET", "/1.0/networks/{name}/forwards", network_list, NULL },
+	{ "POST", "/1.0/networks/{name}/forwards", network_post, NULL },
+	{ "GET", "/1.0/networks/{name}/forwards/{listen}", network_get, NULL },
+	{ "PUT", "/1.0/networks/{name}/forwards/{listen}", network_put, NULL },
+	{ "PATCH", "/1.0/networks/{name}/forwards/{listen}", network_patch, NULL },
+	{ "DELETE", "/1.0/networks/{name}/forwards/{listen}", network_delete, NULL },
+	{ .method = NULL },
+};

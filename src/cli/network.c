@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* berth network: what LXD's client shows of networks. The bridges are made by `berth host init`. */
+#include "cli/network.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "base/units.h"
+#include "cli/instance.h"
+
+static char *network_path(const char *name, const char *rest)
+{
+	AUTO_FREE char *segment = client_escape(instance_local(name));
+
+	return mem_printf("/1.0/networks/%s%s", segment, rest);
+}
+
+char *network_default(struct cli *cli, struct error *err)
+{
+	AUTO_JSON cJSON *list = client_get(cli->client, "/1.0/networks?recursion=1", NULL, err);
+	const cJSON *item, *found = NULL;
+
+	if (!list)
+		return NULL;
+	cJSON_ArrayForEach(item, list)
+		if (json_bool(item, "managed", false) &&
+		    (!found || strcmp(json_str_or(json_obj(item, "config"), "ipv4.nat", ""), "true") == 0))
+			found = item;
+	if (found)
+		return mem_strdup(json_str_or(found, "name", ""));
+	error_set(err, ERROR_NOT_FOUND, "there is no bridge of berth's: name the network, or run 'berth host init'");
+	return NULL;
+}
+
+/* ---- list */
+
+static int print_networks(const cJSON *networks, enum format format, struct error *err)
+{
+	static const char *const headers[] = { "NAME", "TYPE", "MANAGED", "IPV4", "IPV6", "DESCRIPTION", "USED BY", "STATE" };
+	struct table *table = table_new(headers, 8);
+	const cJSON *n;
+	int rc;
+
+	cJSON_ArrayForEach(n, networks) {
+		const cJSON *config = json_obj(n, "config");
+		AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(n, "used_by")));
+		AUTO_FREE char *state = mem_strdup(json_str_or(n, "status", ""));
+
+		for (char *p = state; *p; p++)
+			*p = (char)toupper((unsigned char)*p);
+		table_row(table, (const char *const[]){ json_str_or(n, "name", ""), json_str_or(n, "type", ""),
+							json_bool(n, "managed", false) ? "YES" : "NO",
+							json_str_or(config, "ipv4.address", ""),
+							json_str_or(config, "ipv6.address", ""),
+							json_str_or(n, "description", ""), used, state });
+	}
+	rc = table_print(table, format, networks, err);
+	table_free(table);
+	return rc;
+}
+
+static int network_list(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_JSON cJSON *networks = NULL;
+	enum format format;
+	int rc = format_args(cli, &argc, &argv, 0, &format);
+
+	if (rc != 0)
+		return rc;
+	networks = client_get(cli->client, "/1.0/networks?recursion=1", NULL, err);
+	return networks ? print_networks(networks, format, err) : -1;
+}
+
+/* ---- show, info */
+
+/* The network of the arguments, or the default one. Caller frees. */
+static char *the_network(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	return argc > 0 ? mem_strdup(argv[0]) : network_default(cli, err);
+}
+
+static int network_show(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_FREE char *name = NULL;
+	AUTO_FREE char *path = NULL;
+	AUTO_JSON cJSON *network = NULL;
+	int rc = cli_args(cli, &argc, &argv, 0, 1);
+
+	if (rc != 0)
+		return rc;
+	name = the_network(cli, argc, argv, err);
+	if (!name)
+		return -1;
+	path = network_path(name, "");
+	network = client_get(cli->client, path, NULL, err);
+	return network ? yaml_print(network, stdout, err) : -1;
+}
+
+static void print_size(const char *label, const cJSON *counters, const char *key)
+{
+	char text[32];
+
+	units_format_size((uint64_t)json_int(counters, key, 0), text, sizeof(text));
+	printf("  %s: %s\n", label, text);
+}
+
+static void print_bridge(const cJSON *bridge)
+{
+	AUTO_STRBUF struct strbuf upper = STRBUF_INIT;
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_arr(bridge, "upper_devices"))
+		strbuf_addf(&upper, "%s%s", upper.len ? ", " : "", cJSON_IsString(item) ? item->valuestring : "");
+	printf("\nBridge:\n  ID: %s\n  STP: %s\n  Forward delay: %" PRId64 "\n  Default VLAN ID: %" PRId64
+	       "\n  VLAN filtering: %s\n  Upper devices: %s\n",
+	       json_str_or(bridge, "id", ""), json_bool(bridge, "stp", false) ? "true" : "false",
+	       json_int(bridge, "forward_delay", 0), json_int(bridge, "vlan_default", 0),
+	       json_bool(bridge, "vlan_filtering", false) ? "true" : "false", upper.buf);
+}
+
+static void print_state(const char *name, const cJSON *state)
+{
+	const cJSON *counters = json_obj(state, "counters"), *a;
+
+	printf("Name: %s\nMAC address: %s\nMTU: %" PRId64 "\nState: %s\nType: %s\n", name, json_str_or(state, "hwaddr", ""),
+	       json_int(state, "mtu", 0), json_str_or(state, "state", ""), json_str_or(state, "type", ""));
+	if (cJSON_GetArraySize(json_arr(state, "addresses")) > 0)
+		printf("\nIP addresses:\n");
+	cJSON_ArrayForEach(a, json_arr(state, "addresses"))
+		printf("  %s\t%s/%s (%s)\n", json_str_or(a, "family", ""), json_str_or(a, "address", ""),
+		       json_str_or(a, "netmask", ""), json_str_or(a, "scope", ""));
+	printf("\nNetwork usage:\n");
+	print_size("Bytes received", counters, "bytes_received");
+	print_size("Bytes sent", counters, "bytes_sent");
+	printf("  Packets received: %" PRId64 "\n  Packets sent: %" PRId64 "\n", json_int(counters, "packets_received", 0),
+	       json_int(counters, "packets_sent", 0));
+	if (json_obj(state, "bridge"))
+		print_bridge(json_obj(state, "bridge"));
+}
+
+static int network_info(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_FREE char *name = NULL;
+	AUTO_FREE char *path = NULL;
+	AUTO_JSON cJSON *state = NULL;
+	int rc = cli_args(cli, &argc, &argv, 0, 1);
+
+	if (rc != 0)
+		return rc;
+	name = the_network(cli, argc, argv, err);
+	if (!name)
+		return -1;
+	path = network_path(name, "/state");
+	state = client_get(cli->client, path, NULL, err);
+	if (!state)
+		return -1;
+	print_state(instance_local(name), state);
+	return 0;
+}
+
+/* ---- list-leases */
+
+static int network_leases(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	static const char *const headers[] = { "HOSTNAME", "MAC ADDRESS", "IP ADDRESS", "TYPE" };
+	AUTO_FREE char *name = NULL;
+	AUTO_FREE char *path = NULL;
+	AUTO_JSON cJSON *leases = NULL;
+	struct table *table;
+	enum format format;
+	const cJSON *l;
+	int rc = format_args(cli, &argc, &argv, 1, &format);
+
+	if (rc != 0)
+		return rc;
+	name = the_network(cli, argc, argv, err);
+	if (!name)
+		return -1;
+	path = network_path(name, "/leases");
+	leases = client_get(cli->client, path, NULL, err);
+	if (!leases)
+		return -1;
+	table = table_new(headers, 4);
+	cJSON_ArrayForEach(l, leases) {
+		AUTO_FREE char *type = mem_strdup(json_str_or(l, "type", ""));
+
+		for (char *p = type; *p; p++)
+			*p = (char)toupper((unsigned char)*p);
+		table_row(table, (const char *const[]){ json_str_or(l, "hostname", ""), json_str_or(l, "hwaddr", ""),
+							json_str_or(l, "address", ""), type });
+	}
+	rc = table_print(table, format, leases, err);
+	table_free(table);
+	return rc;
+}
+
+static const char *const list_aliases[] = { "ls", NULL };
+
+static const struct command network_commands[] = {
+	{ .name = "list",
+	  .args = "",
+	  .summary = "List the networks: berth's bridges, and the host's other interfaces",
+	  .options = "  -f, --format FORMAT   table, compact, json, csv or yaml (default table)\n",
+	  .examples = "  berth network list\n",
+	  .run = network_list,
+	  .aliases = list_aliases },
+	{ .name = "show",
+	  .args = "[<network>]",
+	  .summary = "Show a network (default: the NAT bridge)",
+	  .examples = "  berth network show lxcbr1\n",
+	  .run = network_show,
+	  .complete = "network" },
+	{ .name = "info",
+	  .args = "[<network>]",
+	  .summary = "Show the state of a network: addresses, counters, ports of a bridge",
+	  .examples = "  berth network info lxcbr1\n",
+	  .run = network_info,
+	  .complete = "network" },
+	{ .name = "list-leases",
+	  .args = "[<network>]",
+	  .summary = "List the addresses in use: leases, static addresses, the gateway",
+	  .options = "  -f, --format FORMAT   table, compact, json, csv or yaml (default table)\n",
+	  .examples = "  berth network list-leases\n",
+	  .run = network_leases,
+	  .complete = "network" },
+	{ .name = "forward",
+	  .summary = "Manage port forwards",
+	  .examples = "  berth network forward add c1 tcp:8080:80 udp:5000-5010\n"
+		      "  berth network forward list\n",
+	  .sub = network_forward_commands },
+	{ 0 },
+};
+
+const struct command cmd_network = {
+	.name = "network",
+	.summary = "Look at networks and manage port forwards",
+	.examples = "  berth network list\n"
+		    "  berth network forward add c1 tcp:8080:80\n",
+	.sub = network_commands,
+};

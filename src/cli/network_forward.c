@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth network forward: the short way for instances (add, remove), and lxc's way for addresses of a network (create,
+ * delete, port). `list` shows both.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "cli/instance.h"
+#include "cli/network.h"
+
+/* ---- list */
+
+static void add_end(struct strbuf *out, const char *address, const char *ports)
+{
+	const char *sep = out->len ? "\n" : "";
+
+	if (!*ports)
+		strbuf_addf(out, "%s%s", sep, address);
+	else if (strchr(address, ':'))
+		strbuf_addf(out, "%s[%s]:%s", sep, address, ports);
+	else
+		strbuf_addf(out, "%s%s:%s", sep, address, ports);
+}
+
+static void row(struct table *table, const cJSON *f)
+{
+	AUTO_STRBUF struct strbuf listen = STRBUF_INIT;
+	AUTO_STRBUF struct strbuf target = STRBUF_INIT;
+	const char *address = json_str_or(f, "listen_address", ""), *ports = json_str_or(f, "listen_port", "");
+	const char *to = json_str_or(f, "target_port", "");
+	const cJSON *a;
+
+	add_end(&listen, *address ? address : "*", ports);
+	cJSON_ArrayForEach(a, json_arr(f, "addresses"))
+		add_end(&target, cJSON_IsString(a) ? a->valuestring : "", *to ? to : ports);
+	if (!target.len)
+		add_end(&target, "-", *to ? to : ports);
+	table_row(table, (const char *const[]){ json_str_or(f, "target_instance", ""), json_str_or(f, "network", ""),
+						json_str_or(f, "protocol", ""), listen.buf, target.buf,
+						json_str_or(f, "description", "") });
+}
+
+static bool wanted(const cJSON *f, const char *name)
+{
+	return strcmp(json_str_or(f, "network", ""), name) == 0 || strcmp(json_str_or(f, "target_instance", ""), name) == 0;
+}
+
+static int forward_list(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	static const char *const headers[] = { "INSTANCE", "NETWORK", "PROTOCOL", "LISTEN", "TARGET", "DESCRIPTION" };
+	AUTO_JSON cJSON *list = NULL;
+	struct table *table;
+	enum format format;
+	cJSON *f, *next;
+	int rc = format_args(cli, &argc, &argv, 1, &format);
+
+	if (rc != 0)
+		return rc;
+	list = client_get(cli->client, "/1.0/forwards", NULL, err);
+	if (!list)
+		return -1;
+	table = table_new(headers, 6);
+	for (f = list->child; f; f = next) {
+		next = f->next;
+		if (argc > 0 && !wanted(f, instance_local(argv[0])))
+			cJSON_Delete(cJSON_DetachItemViaPointer(list, f));
+		else
+			row(table, f);
+	}
+	rc = table_print(table, format, list, err);
+	table_free(table);
+	return rc;
+}
+
+/* ---- add, remove */
+
+struct choice {
+	const char *address, *description;
+	bool all;
+};
+
+static int choice_options(struct cli *cli, int argc, char **argv, bool removing, struct choice *ret)
+{
+	static const struct option add[] = { { "address", required_argument, NULL, 'a' },
+					     { "description", required_argument, NULL, 'd' },
+					     { 0 } };
+	static const struct option rm[] = { { "address", required_argument, NULL, 'a' }, { "all", no_argument, NULL, 'A' }, { 0 } };
+	int c;
+
+	while ((c = cli_getopt(cli, argc, argv, removing ? "a:" : "a:d:", removing ? rm : add)) != -1) {
+		if (c == 'a')
+			ret->address = optarg;
+		else if (c == 'd')
+			ret->description = optarg;
+		else if (c == 'A')
+			ret->all = true;
+		else
+			return CLI_USAGE;
+	}
+	return cli_argc(cli, argc, ret->all ? 1 : 2, ret->all ? 1 : -1);
+}
+
+static char *forwards_path(const char *instance)
+{
+	AUTO_FREE char *segment = client_escape(instance_local(instance));
+
+	return mem_printf("/1.0/instances/%s/forwards", segment);
+}
+
+static cJSON *change(struct cli *cli, const char *instance, const char *verb, cJSON *list_taken, struct error *err)
+{
+	AUTO_FREE char *path = forwards_path(instance);
+	AUTO_JSON cJSON *body = cJSON_CreateObject();
+
+	json_set(body, verb, list_taken);
+	return client_change(cli->client, "PATCH", path, body, NULL, err);
+}
+
+static int add_specs(cJSON *list, const struct choice *choice, bool removing, char **argv, struct error *err)
+{
+	for (; *argv; argv++) {
+		cJSON *v = forward_spec_parse(*argv, err);
+
+		if (!v)
+			return -1;
+		if (removing) /* the listening side says which */
+			json_set_str(v, "target_port", NULL);
+		if (choice->address)
+			json_set_str(v, "listen_address", choice->address);
+		if (choice->description)
+			json_set_str(v, "description", choice->description);
+		cJSON_AddItemToArray(list, v);
+	}
+	return 0;
+}
+
+static void tell_added(const cJSON *operation, const char *instance)
+{
+	const cJSON *f;
+
+	cJSON_ArrayForEach(f, json_arr(json_obj(operation, "metadata"), "forwards")) {
+		AUTO_STRBUF struct strbuf listen = STRBUF_INIT;
+		const char *address = json_str_or(f, "listen_address", ""), *ports = json_str_or(f, "listen_port", "");
+		const char *to = json_str_or(f, "target_port", "");
+
+		add_end(&listen, *address ? address : "*", ports);
+		printf("Forwarding %s %s to %s:%s\n", json_str_or(f, "protocol", ""), listen.buf, instance, *to ? to : ports);
+	}
+}
+
+static int forward_add(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	struct choice choice = { .all = false };
+	int rc = choice_options(cli, argc, argv, false, &choice);
+	cJSON *list;
+	AUTO_JSON cJSON *result = NULL;
+
+	if (rc != 0)
+		return rc;
+	list = cJSON_CreateArray();
+	if (add_specs(list, &choice, false, argv + optind + 1, err) < 0) {
+		cJSON_Delete(list);
+		return cli_usage(cli, "%s", err->msg);
+	}
+	result = change(cli, argv[optind], "add", list, err);
+	if (!result)
+		return -1;
+	if (!cli->quiet)
+		tell_added(result, instance_local(argv[optind]));
+	return 0;
+}
+
+static int forward_remove(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	struct choice choice = { .all = false };
+	int rc = choice_options(cli, argc, argv, true, &choice);
+	AUTO_JSON cJSON *result = NULL;
+	cJSON *list;
+
+	if (rc != 0)
+		return rc;
+	list = cJSON_CreateArray();
+	if (choice.all) {
+		cJSON *any = cJSON_CreateObject();
+
+		if (choice.address)
+			json_set_str(any, "listen_address", choice.address);
+		cJSON_AddItemToArray(list, any);
+	} else if (add_specs(list, &choice, true, argv + optind + 1, err) < 0) {
+		cJSON_Delete(list);
+		return cli_usage(cli, "%s", err->msg);
+	}
+	result = change(cli, argv[optind], "remove", list, err);
+	return result ? 0 : -1;
+}
+
+/* ---- lxc's way: a network (the default one when left out) and a listen address */
+
+struct place {
+	char *network;
+	const char *listen;
+	char *path; /* of the forward */
+	int argc;   /* what follows */
+	char **argv;
+};
+
+static void place_clear(struct place *p)
+{
+	free(p->network);
+	free(p->path);
+}
+#define AUTO_PLACE __attribute__((cleanup(place_clear)))
+
+/* Arguments after the options: [NETWORK] LISTEN-ADDRESS, then from min to max more. */
+static int take_place(struct cli *cli, int argc, char **argv, int min, int max, struct place *ret, struct error *err)
+{
+	bool named = argc > optind && !forward_is_address(argv[optind]);
+	AUTO_FREE char *network = NULL;
+	AUTO_FREE char *listen = NULL;
+	int rc = cli_argc(cli, argc, min + 1 + named, max < 0 ? -1 : max + 1 + named);
+
+	if (rc != 0)
+		return rc;
+	ret->network = named ? mem_strdup(instance_local(argv[optind])) : network_default(cli, err);
+	if (!ret->network)
+		return -1;
+	ret->listen = argv[optind + named];
+	ret->argv = argv + optind + named + 1;
+	ret->argc = argc - optind - named - 1;
+	network = client_escape(ret->network);
+	listen = client_escape(ret->listen);
+	ret->path = mem_printf("/1.0/networks/%s/forwards/%s", network, listen);
+	return 0;
+}
+
+static int no_options(struct cli *cli, int argc, char **argv)
+{
+	return cli_getopt(cli, argc, argv, "", NULL) == -1 ? 0 : CLI_USAGE;
+}
+
+static int forward_show(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_PLACE struct place p = { 0 };
+	AUTO_JSON cJSON *v = NULL;
+	int rc = no_options(cli, argc, argv);
+
+	if (rc == 0)
+		rc = take_place(cli, argc, argv, 0, 0, &p, err);
+	if (rc != 0)
+		return rc;
+	v = client_get(cli->client, p.path, NULL, err);
+	return v ? yaml_print(v, stdout, err) : -1;
+}
+
+static int forward_create(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	static const struct option options[] = { { "description", required_argument, NULL, 'd' }, { 0 } };
+	AUTO_PLACE struct place p = { 0 };
+	AUTO_JSON cJSON *body = cJSON_CreateObject();
+	AUTO_JSON cJSON *result = NULL;
+	AUTO_FREE char *segment = NULL;
+	AUTO_FREE char *path = NULL;
+	cJSON *config = cJSON_AddObjectToObject(body, "config");
+	int c, rc;
+
+	while ((c = cli_getopt(cli, argc, argv, "d:", options)) != -1) {
+		if (c != 'd')
+			return CLI_USAGE;
+		json_set_str(body, "description", optarg);
+	}
+	rc = take_place(cli, argc, argv, 0, -1, &p, err);
+	if (rc != 0)
+		return rc;
+	for (int i = 0; i < p.argc; i++) {
+		const char *eq = strchr(p.argv[i], '=');
+		AUTO_FREE char *key = eq ? mem_strndup(p.argv[i], (size_t)(eq - p.argv[i])) : NULL;
+
+		if (!key)
+			return cli_usage(cli, "'%s' is no KEY=VALUE", p.argv[i]);
+		json_set_str(config, key, eq + 1);
+	}
+	json_set_str(body, "listen_address", p.listen);
+	segment = client_escape(p.network);
+	path = mem_printf("/1.0/networks/%s/forwards", segment);
+	result = client_change(cli->client, "POST", path, body, NULL, err);
+	if (!result)
+		return -1;
+	if (!cli->quiet)
+		printf("Network forward %s created\n", p.listen);
+	return 0;
+}
+
+static int forward_delete(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_PLACE struct place p = { 0 };
+	AUTO_JSON cJSON *result = NULL;
+	int rc = no_options(cli, argc, argv);
+
+	if (rc == 0)
+		rc = take_place(cli, argc, argv, 0, 0, &p, err);
+	if (rc != 0)
+		return rc;
+	result = client_change(cli->client, "DELETE", p.path, NULL, NULL, err);
+	if (!result)
+		return -1;
+	if (!cli->quiet)
+		printf("Network forward %s deleted\n", p.listen);
+	return 0;
+}
+
+/* ---- ports of it */
+
+static int put_back(struct cli *cli, const struct place *p, const cJSON *object, const char *etag, struct error *err)
+{
+	AUTO_JSON cJSON *result = client_change(cli->client, "PUT", p->path, object, etag, err);
+
+	return result ? 0 : -1;
+}
+
+static int port_add(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_PLACE struct place p = { 0 };
+	AUTO_JSON cJSON *object = NULL;
+	AUTO_FREE char *etag = NULL;
+	cJSON *port, *ports;
+	int rc = no_options(cli, argc, argv);
+
+	if (rc == 0)
+		rc = take_place(cli, argc, argv, 3, 4, &p, err);
+	if (rc != 0)
+		return rc;
+	object = client_get(cli->client, p.path, &etag, err);
+	if (!object)
+		return -1;
+	port = cJSON_CreateObject();
+	json_set_str(port, "protocol", p.argv[0]);
+	json_set_str(port, "listen_port", p.argv[1]);
+	json_set_str(port, "target_address", p.argv[2]);
+	json_set_str(port, "target_port", p.argc > 3 ? p.argv[3] : "");
+	ports = json_arr(object, "ports");
+	if (!ports)
+		ports = cJSON_AddArrayToObject(object, "ports");
+	cJSON_AddItemToArray(ports, port);
+	return put_back(cli, &p, object, etag, err);
+}
+
+static bool port_fits(const cJSON *port, int argc, char **argv)
+{
+	return (argc < 1 || strcmp(json_str_or(port, "protocol", ""), argv[0]) == 0) &&
+	       (argc < 2 || strcmp(json_str_or(port, "listen_port", ""), argv[1]) == 0) &&
+	       (argc < 3 || strcmp(json_str_or(port, "target_address", ""), argv[2]) == 0);
+}
+
+static int port_remove(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	static const struct option options[] = { { "force", no_argument, NULL, 'F' }, { 0 } };
+	AUTO_PLACE struct place p = { 0 };
+	AUTO_JSON cJSON *object = NULL;
+	AUTO_FREE char *etag = NULL;
+	cJSON *port, *next;
+	bool force = false;
+	int c, rc, n = 0;
+
+	while ((c = cli_getopt(cli, argc, argv, "", options)) != -1) {
+		if (c != 'F')
+			return CLI_USAGE;
+		force = true;
+	}
+	rc = take_place(cli, argc, argv, 0, 3, &p, err);
+	if (rc != 0)
+		return rc;
+	object = client_get(cli->client, p.path, &etag, err);
+	if (!object)
+		return -1;
+	for (port = json_arr(object, "ports") ? json_arr(object, "ports")->child : NULL; port; port = next) {
+		next = port->next;
+		if (!port_fits(port, p.argc, p.argv))
+			continue;
+		n++;
+		cJSON_Delete(cJSON_DetachItemViaPointer(json_arr(object, "ports"), port));
+	}
+	if (n == 0)
+		return error_set(err, ERROR_NOT_FOUND, "No matching port(s) found");
+	if (n > 1 && !force)
+		return error_set(err, ERROR_INVALID, "Multiple ports match. Use --force to remove them all");
+	return put_back(cli, &p, object, etag, err);
+}
+
+static const char *const list_aliases[] = { "ls", NULL };
+static const char *const delete_aliases[] = { "rm", NULL };
+
+static const struct command port_commands[] = {
+	{ .name = "add",
+	  .args = "[<network>] <listen-address> <protocol> <listen-ports> <target-address> [<target-ports>]",
+	  .summary = "Add ports to a network forward",
+	  .examples = "  berth network forward port add 203.0.113.5 tcp 80,443 10.7.0.5\n",
+	  .run = port_add,
+	  .complete = "network" },
+	{ .name = "remove",
+	  .args = "[<network>] <listen-address> [<protocol>] [<listen-ports>] [<target-address>]",
+	  .summary = "Remove ports from a network forward",
+	  .options = "      --force           Also when several match\n",
+	  .examples = "  berth network forward port remove 203.0.113.5 tcp 80,443\n",
+	  .run = port_remove,
+	  .aliases = delete_aliases,
+	  .complete = "network" },
+	{ 0 },
+};
+
+const struct command network_forward_commands[] = {
+	{ .name = "list",
+	  .args = "[<instance>|<network>]",
+	  .summary = "List port forwards",
+	  .options = "  -f, --format FORMAT   table, compact, json, csv or yaml (default table)\n",
+	  .examples = "  berth network forward list\n",
+	  .run = forward_list,
+	  .aliases = list_aliases,
+	  .complete = "instance" },
+	{ .name = "add",
+	  .args = "<instance> [<protocol>:]<port>[-<port>][:<target-port>]...",
+	  .summary = "Forward ports of the host to an instance",
+	  .options = "  -a, --address ADDRESS     Only what comes to this address of the host (default: any)\n"
+		     "  -d, --description TEXT    What it is for\n\n"
+		     "The protocol is tcp unless it is udp. Without a target port it is the same; a port\n"
+		     "\"auto\" is the next free one of ports_start to ports_close. Forwards follow the\n"
+		     "instance: its address, its name, its end.\n",
+	  .examples = "  berth network forward add c1 tcp:8080:80 udp:5000-5010\n"
+		      "  berth network forward add c1 --address 203.0.113.5 80,443\n"
+		      "  berth network forward add c1 auto:22\n",
+	  .run = forward_add,
+	  .complete = "instance -" },
+	{ .name = "remove",
+	  .args = "<instance> [<protocol>:]<port>[-<port>]...",
+	  .summary = "Forward ports to an instance no longer",
+	  .options = "  -a, --address ADDRESS     Those of this listen address\n"
+		     "      --all                 All of the instance\n",
+	  .examples = "  berth network forward remove c1 tcp:8080\n"
+		      "  berth network forward remove c1 --all\n",
+	  .run = forward_remove,
+	  .complete = "instance -" },
+	{ .name = "show",
+	  .args = "[<network>] <listen-address>",
+	  .summary = "Show a network forward: an address of the host and its ports",
+	  .examples = "  berth network forward show 203.0.113.5\n",
+	  .run = forward_show,
+	  .complete = "network -" },
+	{ .name = "create",
+	  .args = "[<network>] <listen-address> [<key>=<value>...]",
+	  .summary = "Make a network forward for an address of the host",
+	  .options = "  -d, --description TEXT    What it is for\n\n"
+		     "The key target_address names where all goes that no port says otherwise of.\n",
+	  .examples = "  berth network forward create 203.0.113.5 target_address=10.7.0.5\n",
+	  .run = forward_create,
+	  .complete = "network -" },
+	{ .name = "delete",
+	  .args = "[<network>] <listen-address>",
+	  .summary = "Delete a network forward with its ports",
+	  .examples = "  berth network forward delete 203.0.113.5\n",
+	  .run = forward_delete,
+	  .aliases = delete_aliases,
+	  .complete = "network -" },
+	{ .name = "port",
+	  .summary = "Manage ports of network forwards",
+	  .examples = "  berth network forward port add 203.0.113.5 tcp 80 10.7.0.5 8080\n",
+	  .sub = port_commands },
+	{ 0 },
+};

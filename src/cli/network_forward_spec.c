@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/network.h"
+
+bool forward_is_address(const char *text)
+{
+	unsigned char bytes[16];
+
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+static bool is_protocol(const char *s)
+{
+	return strcmp(s, "tcp") == 0 || strcmp(s, "udp") == 0;
+}
+
+cJSON *forward_spec_parse(const char *spec, struct error *err)
+{
+	AUTO_FREE char *copy = mem_strdup(spec);
+	char *rest = copy, *part[4], *p;
+	const char *protocol = "tcp";
+	size_t n = 0, i = 0;
+	cJSON *v;
+
+	while (n < 4 && (p = strsep(&rest, ":")) != NULL)
+		part[n++] = p;
+	if (is_protocol(part[0]))
+		protocol = part[i++];
+	if (n == 4 || n - i < 1 || n - i > 2 || !*part[i] || (n - i == 2 && !*part[i + 1])) {
+		error_set(err, ERROR_INVALID,
+			  "'%s' is no [PROTOCOL:]PORT[-PORT][:TARGET-PORT], such as tcp:8080:80, udp:5000-5010 or 443", spec);
+		return NULL;
+	}
+	v = cJSON_CreateObject();
+	json_set_str(v, "protocol", protocol);
+	json_set_str(v, "listen_port", part[i]);
+	if (n - i == 2)
+		json_set_str(v, "target_port", part[i + 1]);
+	return v;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance/forward_place.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "instance/instance.h"
+#include "instance/registry.h"
+#include "lxc/netns.h"
+#include "model/device.h"
+#include "model/nic.h"
+
+static struct address *slot(struct forward_place *p, int family)
+{
+	return family == AF_INET ? &p->ip4 : &p->ip6;
+}
+
+static void take_first(struct forward_place *p, const char *text)
+{
+	struct address a;
+
+	if (text && address_parse_cidr(text, &a) == 0 && slot(p, a.family)->family == 0)
+		*slot(p, a.family) = a;
+}
+
+/* The host's end of the first bridged nic. */
+static void note_veth(struct berthd *b, struct forward_place *p, const char *name, const cJSON *config, const cJSON *devices)
+{
+	AUTO_FREE char *dir = instance_dir(b, name);
+	const struct nic_source source = { config, devices, dir };
+	const cJSON **list = devices_in_order(devices);
+	struct nic nic;
+
+	for (const cJSON **dev = list; *dev && !*p->veth; dev++) {
+		if (strcmp(json_str_or(*dev, "type", ""), "nic") != 0 || nic_kind(*dev) != NIC_BRIDGED)
+			continue;
+		nic_resolve(&source, (*dev)->string, *dev, &nic);
+		strcpy(p->veth, nic.host);
+	}
+	free(list);
+}
+
+static void static_addresses(struct forward_place *p, const cJSON *devices)
+{
+	const cJSON **list = devices_in_order(devices);
+
+	for (const cJSON **dev = list; *dev; dev++) {
+		if (strcmp(json_str_or(*dev, "type", ""), "nic") != 0)
+			continue;
+		take_first(p, device_prop(*dev, "ipv4.address"));
+		take_first(p, device_prop(*dev, "ipv6.address"));
+	}
+	free(list);
+}
+
+/* lo has none that is global. */
+static void live_addresses(struct forward_place *p, pid_t pid)
+{
+	AUTO_JSON cJSON *net = netns_state(pid);
+	const cJSON *link, *address;
+
+	cJSON_ArrayForEach(link, net) {
+		cJSON_ArrayForEach(address, json_arr(link, "addresses"))
+			if (strcmp(json_str_or(address, "scope", ""), "global") == 0)
+				take_first(p, json_str(address, "address"));
+	}
+}
+
+bool instance_place(struct berthd *b, const char *name, struct forward_place *ret)
+{
+	const struct instance *inst = b->registry ? registry_get(b->registry, name) : NULL;
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+
+	*ret = (struct forward_place){ .waits = false };
+	if (!inst)
+		return false;
+	instance_expand(b, inst->desired, &config, &devices);
+	static_addresses(ret, devices);
+	if (inst->pid != 0 && !inst->adopted)
+		note_veth(b, ret, name, config, devices);
+	if (inst->pid == 0 || (ret->ip4.family && ret->ip6.family))
+		return true;
+	ret->dynamic = !ret->ip4.family;
+	live_addresses(ret, inst->pid);
+	ret->waits = !ret->ip4.family && !ret->ip6.family;
+	return true;
+}
