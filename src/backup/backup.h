@@ -45,12 +45,12 @@ struct op *backup_verify(struct berthd *b, const char *file, struct error *err);
 
 /* Archive and sidecar. name: NULL, or the instance it must be of (else ERROR_NOT_FOUND). */
 struct op *backup_delete(struct berthd *b, const char *name, const char *file, struct error *err);
-/* All of the instance, which may be gone; damaged ones of its name too. */
+/* All of the instance, which may be gone; damaged ones of its name too. ERROR_CONFLICT: one is being restored or tested. */
 int backup_delete_all(struct berthd *b, const char *name, struct error *err);
 
 /*
  * Deletes the good backups of the instance that keep ({"last":N,…}, see retention.h) does not want; never the newest
- * one, never damaged or foreign files. Returns the file names deleted (to be deleted: dry_run), NULL on error.
+ * one, never damaged or foreign files, nor one that is being restored or tested. Returns the file names deleted (to be deleted: dry_run), NULL on error.
  */
 cJSON *backup_prune(struct berthd *b, const char *name, const cJSON *keep, bool dry_run, struct error *err);
 

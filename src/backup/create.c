@@ -324,8 +324,11 @@ static const struct op_step steps[] = {
 	{ "sync", step_sync, NULL, 0, 0 },
 	{ "publish", step_publish, NULL, 0, OP_COMMIT },
 	{ "clean", step_remove_folder, NULL, 3600, 0 },
+	{ "start-again", step_backup_start, NULL, 120, 0 },
+	{ "started-again", step_backup_started, NULL, 0, 0 },
 	{ "prune", step_prune, NULL, 0, 0 },
 	{ "post-backup", step_hook, NULL, 3600, 0 },
+	{ "report", step_backup_report, NULL, 0, OP_REPORTS },
 	{ 0 },
 };
 

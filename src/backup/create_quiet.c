@@ -7,9 +7,9 @@
 
 #include "backup/making.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
 #include "model/settings.h"
-
-enum { UNSTOP_S = 10 };
 
 static bool mode_is(const struct making *m, const char *mode)
 {
@@ -47,12 +47,16 @@ enum op_result step_backup_stop(struct op *op, struct error *err)
 	const struct instance *inst = registry_find(m->w.b->registry, m->w.name, err);
 	int timeout = (int)json_int(m->w.args, "timeout", 60);
 	AUTO_ARGV struct argv argv = ARGV_INIT;
+	AUTO_FREE char *init = NULL;
 	struct proc_spec spec = { 0 };
 
 	if (inst == NULL)
 		return OP_FAIL;
-	if (!mode_is(m, "stop") || inst->state != LXC_RUNNING)
+	/* one that goes down already runs afterwards, too: an earlier backup may have asked it to */
+	if (!mode_is(m, "stop") || inst->state == LXC_STOPPED || inst->state == LXC_FROZEN)
 		return OP_DONE;
+	init = backup_run_of(inst);
+	json_set_str(m->w.args, "init", init != NULL ? init : "");
 	json_set_bool(m->w.args, "stopped", true);
 	json_set_bool(m->w.args, "restart", true); /* power_stopped(): last_state.power stays as it is */
 	if (op_save(op, err) < 0)
@@ -79,50 +83,72 @@ enum op_result step_backup_sweep(struct op *op, struct error *err)
 	return json_bool(m->w.args, "stopped", false) ? step_sweep_cgroups(op, err) : OP_DONE;
 }
 
+/* The backup is worth keeping all the same: what went wrong is told at its end (step_backup_report). */
+static enum op_result tried(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct making *m = op_data(op);
+
+	if (power_started(op, result, err) == OP_DONE)
+		return OP_DONE;
+	log_error("instance '%s', after it was stopped for a backup: %s", m->w.name, err->msg);
+	json_set_str(m->w.args, "down", err->msg);
+	error_clear(err);
+	return json_bool(m->w.args, "cut_short", false) ? step_unstart(op, err) : OP_DONE;
+}
+
 enum op_result step_backup_start(struct op *op, struct error *err)
 {
 	struct making *m = op_data(op);
 	const struct instance *inst = registry_get(m->w.b->registry, m->w.name);
+	struct error failed = ERROR_INIT;
 
-	if (!json_bool(m->w.args, "stopped", false) || inst == NULL || inst->state != LXC_STOPPED)
+	json_set(m->w.args, "down", NULL);
+	if (!json_bool(m->w.args, "stopped", false) || inst == NULL || work_active(&m->w))
 		return OP_DONE;
-	return step_start(op, err);
+	if (power_start(op, tried, &failed) == OP_WAIT)
+		return OP_WAIT;
+	log_error("instance '%s', after it was stopped for a backup: %s", m->w.name, failed.msg);
+	json_set_str(m->w.args, "down", failed.msg);
+	return OP_DONE;
 }
 
 enum op_result step_backup_started(struct op *op, struct error *err)
 {
 	struct making *m = op_data(op);
 
-	json_set_bool(m->w.args, "stopped", false);
+	if (json_str(m->w.args, "down") == NULL)
+		json_set_bool(m->w.args, "stopped", false);
 	return OP_DONE;
 }
 
-static enum op_result waited(struct op *op, const struct proc_result *result, struct error *err)
+enum op_result step_backup_report(struct op *op, struct error *err)
 {
 	struct making *m = op_data(op);
+	const char *why = json_str(m->w.args, "down");
 
-	if (work_active(&m->w))
-		return OP_DONE; /* it did not listen to what we asked, and goes on */
-	power_stopped(&m->w);
-	return step_start(op, err);
+	if (why == NULL)
+		return OP_DONE;
+	error_set(err, ERROR_TOOL, "the backup '%s' was made, but '%s' is down: %s", m->file, m->w.name, why);
+	return OP_FAIL;
 }
 
-/* A stop that was given up, by us or by the end of berthd, may still come to its end: that is waited for. */
+/* A stop that was given up, by us or by the end of berthd, may still come to its end. */
 enum op_result step_backup_unstop(struct op *op, struct error *err)
 {
 	struct making *m = op_data(op);
 	const struct instance *inst = registry_get(m->w.b->registry, m->w.name);
-	AUTO_ARGV struct argv argv = ARGV_INIT;
-	struct proc_spec spec = { .timeout_ms = 2 * UNSTOP_S * 1000 };
+	AUTO_FREE char *init = NULL;
 
 	if (!json_bool(m->w.args, "stopped", false) || inst == NULL)
 		return OP_DONE;
-	if (inst->state == LXC_STOPPED)
+	if (!work_active(&m->w)) {
+		power_stopped(&m->w);
 		return step_start(op, err);
-	argv_pushl(&argv, "lxc-wait", "-P", m->w.b->settings->system_path, "-n", m->w.name, "-s", "STOPPED", "-t", NULL);
-	argv_pushf(&argv, "%d", UNSTOP_S);
-	spec.argv = (const char *const *)argv.v;
-	return op_child_spec(op, &spec, waited, err);
+	}
+	init = backup_run_of(inst);
+	if (init != NULL && strcmp(init, json_str_or(m->w.args, "init", "")) != 0)
+		return OP_DONE; /* it has been started already */
+	return backup_return(m->w.b, m->w.name, json_str_or(m->w.args, "init", ""), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 /* ---- freeze */

@@ -28,6 +28,14 @@ static int remove_both(const struct berthd *b, const char *file, struct error *e
 	return fs_sync_dir(b->settings->backup_path, err);
 }
 
+/* Some operation reads it, or will: a restore, a test, a deletion that waits for them. */
+static bool in_use(const struct berthd *b, const char *file)
+{
+	AUTO_FREE char *lock = mem_printf("backup/%s", file);
+
+	return op_locked(b->ops, lock);
+}
+
 /* ---- one */
 
 static enum op_result step_delete(struct op *op, struct error *err)
@@ -88,6 +96,10 @@ int backup_delete_all(struct berthd *b, const char *name, struct error *err)
 	if (list == NULL)
 		return -1;
 	cJSON_ArrayForEach(v, list)
+		if (in_use(b, json_str_or(v, "file", "")))
+			return error_set(err, ERROR_CONFLICT, "the backup '%s' is being read: nothing was deleted",
+					 json_str_or(v, "file", ""));
+	cJSON_ArrayForEach(v, list)
 		if (remove_both(b, json_str_or(v, "file", ""), err) < 0)
 			return -1;
 	return 0;
@@ -140,7 +152,7 @@ cJSON *backup_prune(struct berthd *b, const char *name, const cJSON *keep, bool 
 	for (size_t i = 0; i < n; i++) {
 		const char *file = json_str_or(good[i], "file", "");
 
-		if (kept[i])
+		if (kept[i] || in_use(b, file))
 			continue;
 		if (!dry_run && remove_both(b, file, err) < 0) {
 			cJSON_Delete(gone);

@@ -25,7 +25,8 @@ struct making {
 
 /*
  * The operation's args (journalled): name, file, backup (= file, for hooks), mode, hint, exclude[], bandwidth, level,
- * keep{}, timeout, force; noted by steps: froze, stopped, since, info{} (the sidecar to be).
+ * keep{}, timeout, force; noted by steps: froze, stopped, init (of the run that was asked to end), down (why it could not
+ * be started again), since, info{} (the sidecar to be).
  */
 
 /* create_quiet.c: stopping, freezing and their opposites */
@@ -35,8 +36,14 @@ enum op_result step_backup_sweep(struct op *op, struct error *err);
 enum op_result step_backup_unstop(struct op *op, struct error *err); /* undo of the stop */
 enum op_result step_backup_start(struct op *op, struct error *err);
 enum op_result step_backup_started(struct op *op, struct error *err);
+enum op_result step_backup_report(struct op *op, struct error *err); /* fails when it could not be started again */
 enum op_result step_backup_freeze(struct op *op, struct error *err);
 enum op_result step_backup_thaw(struct op *op, struct error *err); /* also the undo of the freeze */
+
+/* create_return.c: when it has gone down at last, it is started again; -1: that cannot be waited for. */
+int backup_return(struct berthd *b, const char *name, const char *init, struct error *err);
+char *backup_run_of(const struct instance *inst); /* process_id() of its init; NULL when there is none */
+void backup_return_register(struct op_queue *q);
 
 /* create_tree.c: reading the tree */
 enum op_result step_backup_measure(struct op *op, struct error *err);

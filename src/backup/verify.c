@@ -95,6 +95,7 @@ void backup_verify_register(struct op_queue *q)
 void backup_register(struct op_queue *q)
 {
 	backup_create_register(q);
+	backup_return_register(q);
 	backup_delete_register(q);
 	backup_verify_register(q);
 }

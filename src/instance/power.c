@@ -94,7 +94,7 @@ static void started_now(struct work *w, struct instance *inst)
 		log_warning("instance '%s': %s", w->name, err.msg);
 }
 
-static enum op_result started(struct op *op, const struct proc_result *result, struct error *err)
+enum op_result power_started(struct op *op, const struct proc_result *result, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
@@ -131,7 +131,7 @@ static int prepare_start(struct work *w, struct instance *inst, struct error *er
 	return work_render(w->b, w->name, w->dir, inst->desired, err);
 }
 
-enum op_result step_start(struct op *op, struct error *err)
+enum op_result power_start(struct op *op, op_child_cb done, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
@@ -155,7 +155,12 @@ enum op_result step_start(struct op *op, struct error *err)
 	if (pid_file_possible(pid))
 		argv_pushl(&argv, "-p", pid, NULL);
 	json_set_bool(w->args, "starting", true);
-	return op_child(op, &argv, started, err);
+	return op_child(op, &argv, done, err);
+}
+
+enum op_result step_start(struct op *op, struct error *err)
+{
+	return power_start(op, power_started, err);
 }
 
 /* An lxc-start that ended by itself has cleaned up; or the container that it found running is another's. */

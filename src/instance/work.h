@@ -65,6 +65,9 @@ enum op_result monitor_end(struct op *op, struct work *w, bool at_once, op_fn do
 
 /* power.c: also the start of a launch and the stop of a delete */
 enum op_result step_start(struct op *op, struct error *err);
+/* The same, for who goes on when it fails: OP_FAIL at once with err, else done is called, which calls power_started(). */
+enum op_result power_start(struct op *op, op_child_cb done, struct error *err);
+enum op_result power_started(struct op *op, const struct proc_result *result, struct error *err);
 enum op_result step_power_stop(struct op *op, struct error *err); /* args: force, timeout, restart (the notes are not touched) */
 enum op_result step_power_settle(struct op *op, struct error *err); /* after it: unmounts what nobody unmounted */
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */

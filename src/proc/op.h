@@ -39,6 +39,7 @@ typedef enum op_result (*op_fn)(struct op *op, struct error *err);
 
 enum {
 	OP_COMMIT = 1,     /* finish forward from this step on */
+	OP_REPORTS = 4,    /* after the commit: its failure is the operation's, but the next start has nothing to finish */
 	OP_UNRECORDED = 2, /* not worth a record after the commit: a recovery may begin at the step before it */
 };
 

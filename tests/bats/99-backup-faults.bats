@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2030,SC2031,SC2086
+# Backups that fail or are killed at any step: afterwards the instance runs and is not frozen, nothing half-made lies in
+# backup_path, and the next backup works. Needs a build with FAULTS=1.
+
+load helpers
+
+setup_file_more() {
+	export BACKUPS=$BERTH_TEST_ROOT/backups FREE
+	FREE=$(name free)
+	launch "$FREE"
+	wait_init "$FREE"
+}
+
+restart_with() { # [FAULT]
+	daemon_stop 2>/dev/null || true
+	BERTH_FAULT=${1:-} daemon_start
+}
+
+died() {
+	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived the injected kill"
+}
+
+rests() {
+	find "$BACKUPS" -mindepth 1 -maxdepth 1 -name '.*'
+}
+
+# Runs, is not frozen, takes commands; backup_path holds whole backups only; nothing is left in the journal.
+as_before() {
+	wait_for 10 is_state "$FREE" RUNNING || die "FAIL: '$FREE' is $(state_of "$FREE") after $1"
+	assert "$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -sH)" = RUNNING "what LXC says after $1"
+	in_container "$FREE" true
+	wait_for 10 journal_empty || die "FAIL: journal after $1: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+	wait_for 10 nothing rests || die "FAIL: left after $1: $(rests)"
+	"$BERTH" backup list --format json | jq -e 'all(.[]; .state == "ok")' >/dev/null || die "FAIL: $("$BERTH" backup list)"
+	# what stop signals ask, init must be able to hear
+	wait_init "$FREE"
+}
+
+backups_of() {
+	"$BERTH" backup list "$FREE" --format json | jq length
+}
+
+delete_backups() {
+	"$BERTH" backup list --format json | jq -r '.[].file' | xargs -r "$BERTH" backup delete
+	assert "$(ls -A "$BACKUPS")" = ""
+}
+
+# Every step after which something is there that was not there before, in the mode where it does something.
+LIVE="folder measure facts open read finish digest test sync publish clean prune"
+FREEZE="freeze compare spill thaw append manifest"
+STOP="stop settle read sweep-cgroups start started finish publish"
+
+@test "this build has fault injection" {
+	restart_with backup/check/fail
+	refused 1 "injected fault at 'check'" backup create "$FREE"
+	restart_with
+	as_before "a failed check"
+}
+
+# each_killed MODE ACTION STEP…
+each_killed() {
+	local mode=$1 how=$2 step before
+	shift 2
+	daemon_stop
+	for step in "$@"; do
+		BERTH_FAULT=backup/$step/$how daemon_start
+		[[ -z ${before:-} ]] || as_before "$before"
+		before=$mode/$step/$how
+		run_berth 1 backup create "$FREE" --mode "$mode" --keep-last 2
+		died
+	done
+	BERTH_FAULT='' daemon_start
+	as_before "$before"
+}
+
+@test "live: berthd killed after each step" {
+	each_killed live kill-after $LIVE
+	assert "$(backups_of)" -gt 0
+	run_berth backup create "$FREE"
+	delete_backups
+}
+
+@test "freeze: berthd killed after each step, and while it is frozen" {
+	each_killed freeze kill-after $FREEZE
+	each_killed freeze kill spill
+	assert "$(backups_of)" = 0
+	run_berth backup create "$FREE" --mode freeze
+	delete_backups
+}
+
+@test "stop: berthd killed after each step, and before some" {
+	each_killed stop kill-after $STOP
+	each_killed stop kill stop start publish
+	run_berth backup create "$FREE" --mode stop
+	delete_backups
+}
+
+@test "whichever step fails" {
+	local row
+	for row in live/open live/finish live/sync freeze/freeze freeze/spill freeze/append stop/stop stop/settle stop/started; do
+		restart_with "backup/${row#*/}/fail-after"
+		refused 1 "injected fault at '${row#*/}'" backup create "$FREE" --mode "${row%/*}"
+		as_before "$row"
+		assert "$(ls -A "$BACKUPS")" = "" "after $row"
+	done
+	restart_with
+	run_berth backup create "$FREE" --mode stop
+	delete_backups
+}
+
+@test "nothing is left behind" {
+	restart_with
+	leak_check
+}
