@@ -36,6 +36,7 @@
 #include "lxc/probe.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "panel/vm.h"
 #include "proc/op.h"
 #include "terminal/terminal.h"
 
@@ -181,6 +182,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	image_register(b->ops);
 	instance_register(b->ops);
 	backup_register(b->ops);
+	vm_register(b->ops);
 	restore_register(b->ops);
 	forward_register(b->ops);
 	b->events = events_new(b);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/host_module.h"
 #include "api/request.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -26,6 +27,7 @@ static const struct route *const tables[] = {
 	backup_restore_routes,
 	host_routes,
 	network_routes, forward_routes,
+	host_module_routes,
 };
 
 /* One path segment: from *p (just behind a '/') to the next '/' or the end. */
@@ -195,6 +197,14 @@ static char *canonical_path(struct request *r)
 	return mem_printf("/1.0/instances%s", r->path + n);
 }
 
+/* The host module has an answer shape of its own, also for what is wrong before its handler runs. */
+static void choose_refusal(struct request *r)
+{
+	for (const struct route *row = host_module_routes; row->method != NULL; row++)
+		if (r->route == row)
+			r->refuse = host_module_refuse;
+}
+
 static int resolve(struct request *r, const char *path)
 {
 	bool known;
@@ -207,7 +217,10 @@ static int resolve(struct request *r, const char *path)
 			reply_errorf(r, ERROR_NOT_FOUND, "not found");
 		return -1;
 	}
-	return bind_params(r, path);
+	if (bind_params(r, path) < 0)
+		return -1;
+	choose_refusal(r);
+	return 0;
 }
 
 /* There is one project. A client that asks for another must not get, or delete, what is in this one. */

@@ -49,9 +49,9 @@ struct route {
 
 /* Each resource file exports its table, ended by method == NULL; router.c lists them all. */
 extern const struct route server_routes[], operation_routes[], event_routes[], image_routes[],
-	profile_routes[], instance_routes[], volume_routes[], snapshot_routes[], hook_routes[], password_routes[], terminal_routes[], backup_restore_routes[], host_routes[];
-extern const struct route backup_routes[];
-extern const struct route network_routes[], forward_routes[];
+	profile_routes[], instance_routes[], volume_routes[], snapshot_routes[], hook_routes[], password_routes[],
+	terminal_routes[], backup_routes[], backup_restore_routes[], host_routes[], host_module_routes[],
+	network_routes[], forward_routes[];
 
 struct berthd *request_berthd(const struct request *r);
 /* "{name}" of the pattern; never NULL for those it has */

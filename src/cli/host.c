@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
+#include "cli/host.h"
 
 extern char **environ;
 
@@ -208,6 +209,12 @@ static int host_status(struct cli *cli, int argc, char **argv, struct error *err
 static const char *const status_aliases[] = { "info", "show", NULL };
 
 static const struct command host_commands[] = {
+	{ .name = "call",
+	  .args = "<operation> [<file>|-]",
+	  .summary = "Call an operation of the host module by its own name, with a JSON object from a file or stdin",
+	  .examples = "  berth host call VMPowers - <<<'{\"vm_uuid\": \"c1\", \"power\": \"S_START\"}'\n"
+		      "  berth host call LDBackup\n",
+	  .run = host_call_run },
 	{ .name = "check",
 	  .args = "[flags]",
 	  .summary = "Say what is wrong with this host, and the command that mends it",

@@ -31,7 +31,7 @@ struct vmconfig {
 	cJSON *config;   /* LXD's keys; "": to be unset */
 	cJSON *nics;     /* devices by name, or NULL */
 	cJSON *volumes;  /* [{"name","path","readonly","source"}], or NULL */
-	cJSON *forwards; /* as forward_set_instance() takes them, or NULL */
+	cJSON *forwards; /* as forward_set() takes them, or NULL */
 	cJSON *dns;      /* name servers of all NICs, texts, or NULL */
 	cJSON *speeds;   /* {"limits.egress", "limits.ingress"} for every NIC, or NULL */
 	cJSON *warnings; /* texts */
