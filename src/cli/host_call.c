@@ -33,7 +33,7 @@ static cJSON *read_input(const char *file, struct error *err)
 		return cJSON_CreateObject();
 	if ((strcmp(file, "-") == 0 ? read_stdin(&text, err) : fs_read_file(file, INPUT_MAX, &text, err)) < 0)
 		return NULL;
-	if (text.len == 0)
+	if (text.buf[strspn(text.buf, " \t\r\n")] == '\0')
 		return cJSON_CreateObject();
 	input = json_parse(text.buf, text.len, err);
 	if (input == NULL)

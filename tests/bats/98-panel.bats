@@ -225,12 +225,15 @@ volumes_of() {
 	echo "{\"vm_uuid\": \"$c\", \"os_name\": \"bb\"}" >"$BATS_TEST_TMPDIR/create.json"
 	run_berth host call VMCreate "$BATS_TEST_TMPDIR/create.json"
 	assert "$(jq -r .results.status <<<"$output")" = Running
-	run_berth 1 host call VMPowers <<<'' -
+	run --separate-stderr "$BERTH" host call VMPowers - <<<' '
+	assert "$status" = 1
 	contains "$output" "vm_uuid is missing"
 	run --separate-stderr "$BERTH" host call VMDelete - <<<"{\"vm_uuid\": \"$c\"}"
 	assert "$status" = 0
 	assert "$(jq -r .success <<<"$output")" = true
-	refused 1 "is no JSON" host call VMDelete /dev/null/x || refused 1 "cannot" host call VMDelete /dev/null/x
+	refused 1 "cannot" host call VMDelete /dev/null/x
+	echo '{' >"$BATS_TEST_TMPDIR/cut.json"
+	refused 1 "is no JSON" host call VMDelete "$BATS_TEST_TMPDIR/cut.json"
 	refused 2 "an argument is missing" host call
 }
 
