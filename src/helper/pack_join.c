@@ -8,7 +8,7 @@
 #include "base/strbuf.h"
 #include "image/tar_header.h"
 
-enum { SIZE_AT = 124, SIZE_LEN = 12, SUM_AT = 148, SUM_LEN = 8, TYPE_AT = 156, EXTENDED_MAX = 16 * 1024 * 1024 };
+enum { SIZE_AT = 124, SIZE_LEN = 12, SUM_AT = 148, SUM_LEN = 8, TYPE_AT = 156, EXTENDED_MAX = 16 * 1024 * 1024, PATH_LEN_MAX = 4096 };
 
 struct pack_join {
 	pack_sink write;
@@ -60,7 +60,16 @@ static int check_sum(const char *h, struct error *err)
 	return 0;
 }
 
-/* Records "LEN KEY=VALUE\n": of "size" the last one counts. */
+static bool is_path(const char *record)
+{
+	return strncmp(record, "path=", 5) == 0 || strncmp(record, "linkpath=", 9) == 0 ||
+	       strncmp(record, "GNU.sparse.name=", 16) == 0;
+}
+
+/*
+ * Records "LEN KEY=VALUE\n": of "size" the last one counts. A path that cannot be unpacked was made since berth-pack
+ * scan looked for such ones.
+ */
 static int read_size(struct pack_join *j, struct error *err)
 {
 	const char *p = j->extended.buf, *end = p + j->extended.len;
@@ -78,6 +87,8 @@ static int read_size(struct pack_join *j, struct error *err)
 			if (j->size >> 60)
 				return error_set(err, ERROR_INVALID, "the stream is damaged: a size is too large");
 		}
+		if (is_path(key) && p + len - strchr(key, '=') - 2 > PATH_LEN_MAX)
+			return error_set(err, ERROR_INVALID, "a path is longer than %d bytes: remove or exclude it", PATH_LEN_MAX);
 		p += len;
 	}
 	return 0;

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 
-enum { DEPTH_MAX = 4096, HEADERS = 3 * 512 /* of a file in the stream, with its pax header */ };
+enum { DEPTH_MAX = 4096, PATH_LEN_MAX = 4095, HEADERS = 3 * 512 /* of a file in the stream, with its pax header */ };
 
 struct names {
 	char **v;
@@ -197,6 +197,10 @@ static int walk_entry(struct walk *w, int parent, const char *name, struct error
 
 	if (excluded(w))
 		return 0;
+	/* it can be packed, but not unpacked: whoever needs the backup would be the first to know */
+	if (w->path.len > PATH_LEN_MAX)
+		return error_set(err, ERROR_INVALID, "the path '%.100s...' is longer than %d bytes: remove or exclude it",
+				 w->path.buf, PATH_LEN_MAX);
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return vanished(errno) ? 0 : error_sys(err, errno, "cannot look at '%s'", w->path.buf);
 	if (count(w, &st, err) < 0)

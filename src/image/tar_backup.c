@@ -38,12 +38,13 @@ static int check_limits(struct backup *s, const struct tar_entry *e, struct erro
 	if (++s->entries > in->max_entries)
 		return error_set(err, ERROR_TOO_LARGE, "the backup has more than %llu entries (image_max_entries)",
 				 (unsigned long long)in->max_entries);
-	if (e->real_size > in->max_bytes || s->bytes + e->real_size > in->max_bytes)
+	/* of a sparse file only what it holds: a lastlog of some TiB is usual, and takes a block */
+	if (e->size > in->max_bytes || s->bytes + e->size > in->max_bytes)
 		return error_set(err, ERROR_TOO_LARGE, "the backup unpacks to more than %llu bytes (image_max_bytes)",
 				 (unsigned long long)in->max_bytes);
 	if (e->uid > in->max_id || e->gid > in->max_id)
 		return refuse(s->name.buf, "its owner is beyond the last id of the instance", err);
-	s->bytes += e->real_size;
+	s->bytes += e->size;
 	return 0;
 }
 

@@ -149,7 +149,7 @@ static void describe(struct node *n, const struct tar_entry *e, enum tar_type ty
 	n->gid = e->gid;
 	n->mtime = e->mtime;
 	n->mtime_ns = e->mtime_ns;
-	n->size = e->type == TAR_FILE ? e->real_size : 0;
+	n->size = e->type == TAR_FILE ? e->size : 0;
 }
 
 static enum history_verdict replace(struct tar_history *h, struct node *old, const struct tar_entry *e, enum tar_type type,

@@ -8,6 +8,9 @@
 #include "base/mem.h"
 #include "image/tar_reader.h"
 
+/* GNU tar writes '=' and '%' in the name of an xattr as three characters. */
+enum { XATTR_NAME_MAX = 3 * 255, KEY_MAX_LEN = 13 + XATTR_NAME_MAX };
+
 /* One record: key is NUL-terminated, value is not. */
 struct record {
 	const char *key;
@@ -94,7 +97,7 @@ static int take_mtime(struct tar_pax *p, const struct record *r, struct error *e
 
 	s += negative;
 	dot = memchr(s, '.', (size_t)(end - s));
-	if (tar_parse_decimal(s, (size_t)((dot ? dot : end) - s), INT32_MAX * 1000LL, &whole))
+	if (tar_parse_decimal(s, (size_t)((dot ? dot : end) - s), INT64_MAX, &whole))
 		return bad_value(r, err);
 	for (s = dot ? dot + 1 : end; s < end; s++, unit /= 10) {
 		if (*s < '0' || *s > '9')
@@ -153,7 +156,7 @@ static int take_xattr(struct tar_pax *p, const struct record *r, struct error *e
 		return take_capability(p, r, err);
 	if (strncmp(name, "user.", 5) || !name[5])
 		return 0;
-	if (strlen(name) > 255 || r->len > 65536)
+	if (strlen(name) > XATTR_NAME_MAX || r->len > 65536)
 		return bad_value(r, err);
 	tar_pax_record(&p->records, r->key, r->value, r->len);
 	return 0;
@@ -334,7 +337,7 @@ static size_t frame(const char *data, size_t len, const char **ret_key, const ch
 		return 0;
 	*ret_key = blank + 1;
 	equal = memchr(blank + 1, '=', total - 1 - (size_t)(blank + 1 - data));
-	if (!equal || equal == blank + 1 || equal - blank > 300)
+	if (!equal || equal == blank + 1 || equal - blank - 1 > KEY_MAX_LEN)
 		return 0;
 	/* the name of an xattr may hold any byte */
 	any = equal - blank > 13 && memcmp(blank + 1, "SCHILY.xattr.", 13) == 0;
@@ -349,7 +352,7 @@ static size_t frame(const char *data, size_t len, const char **ret_key, const ch
 int tar_pax_parse(struct tar_pax *p, const char *data, size_t len, bool global, struct error *err)
 {
 	const char *key_start, *equal;
-	char key[304];
+	char key[KEY_MAX_LEN + 1];
 	struct record r = { .key = key };
 	size_t n;
 

@@ -137,6 +137,31 @@ same_tree() {
 	nothing_stays
 }
 
+# Packed, it could not be unpacked again.
+@test "a path that is too long is said before anything is read, and can be excluded" {
+	local n
+	n=$(name long)
+	run_berth launch bb "$n"
+	wait_init "$n"
+	in_container "$n" sh -c 'n=$(printf "x%.0s" $(seq 200)); mkdir /deep && cd /deep &&
+		for i in $(seq 20); do mkdir $n && cd $n || exit 1; done; mkdir $n'
+	refused 1 "is longer than 4095 bytes: remove or exclude it" backup create "$n"
+	nothing_stays
+	make_backup "$n" --exclude /deep
+	run_berth delete -f "$n"
+}
+
+# One that was made since: tar's stream is looked at, too.
+@test "a stream with a path that is too long is refused" {
+	local dir=$BATS_TEST_TMPDIR/deep long
+	long=$(printf 'x%.0s' {1..200})
+	mkdir "$dir"
+	(cd "$dir" && for _ in {1..21}; do mkdir "$long" && cd -P "./$long" 2>/dev/null || break; done; mkdir -p "$long/$long")
+	tar c -C "$dir" --format=posix . >"$BATS_TEST_TMPDIR/tar"
+	run -1 "$BERTH_LIBEXEC_DIR/berth-pack" join <"$BATS_TEST_TMPDIR/tar" 3>/dev/null
+	contains "$output" "a path is longer than 4096 bytes"
+}
+
 @test "nothing is left behind" {
 	rm -rf "${BACKUPS:?}"/*
 	leak_check

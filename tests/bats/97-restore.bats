@@ -51,7 +51,8 @@ nasty() { # DIR
 	setfacl -m u:33:r acl/f
 	truncate -s 5M sparse
 	printf data | dd of=sparse bs=1 seek=3000000 conv=notrunc status=none
-	truncate -s 1M hole
+	truncate -s 100M hole # more than image_max_bytes: it holds nothing
+	setfattr -n "user.$(printf '=%.0s' {1..250})" -v x hole
 	mkfifo -m 640 fifo
 	touch -- $'new\nline' $'tab\there' 'ünïcödé' $'bad\377byte' -dash ' space '
 	long=$(printf 'x%.0s' {1..230})
@@ -291,7 +292,7 @@ init_dir() { # NAME [OPTIONS…]
 		list-lies true but not in the list
 		owner false beyond the last id
 		huge false image_max_bytes
-		sparse-huge false image_max_bytes
+		sparse-huge false Cannot seek
 		cut false cut off
 		garbage false not a tar archive
 		root-file false must be a folder

@@ -113,10 +113,10 @@ KINDS = {
 
 
 def sparse_huge(out):
-    """One byte of data in a file of an exabyte."""
+    """One byte of data in a file of an exabyte, which no file system of ours can hold."""
     info = tarfile.TarInfo("./sparse")
     info.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.name": "./sparse",
-                        "GNU.sparse.size": str(1 << 60), "GNU.sparse.numblocks": "1", "GNU.sparse.map": "0,1"}
+                        "GNU.sparse.size": str(1 << 60), "GNU.sparse.numblocks": "2", "GNU.sparse.map": f"0,1,{1 << 60},0"}
     info.size = 1
     tar = tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT)
     root(tar)

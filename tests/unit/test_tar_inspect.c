@@ -270,6 +270,39 @@ static void test_owners_times_xattrs(void **state)
 	    memmem(out.buf, out.len, "user::rwx,user:7:r-x,group::r-x,mask::r-x,other::---\n", 53));
 }
 
+/* What a container can set on a file must not make its archive unreadable. */
+static void test_extremes(void **state)
+{
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT, name = STRBUF_INIT, data = STRBUF_INIT, records = STRBUF_INIT,
+				  key = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct tar_entry e;
+	struct strbuf a;
+
+	strbuf_addstr(&key, "SCHILY.xattr.user.");
+	for (int i = 0; i < 250; i++) /* "=", as GNU tar writes it */
+		strbuf_addstr(&key, "%3D");
+	start_tree(&a);
+	tar_build_record(&records, "mtime", "9223372036854775807.5");
+	tar_build_record(&records, key.buf, "blue");
+	TAR_ADD(&a, .name = "h", .type = 'x', .data = records.buf);
+	TAR_ADD(&a, .name = "etc/f", .data = "x");
+	strbuf_reset(&records);
+	tar_build_record(&records, "mtime", "-9223372036854775807.5");
+	TAR_ADD(&a, .name = "h", .type = 'x', .data = records.buf);
+	TAR_ADD(&a, .name = "etc/g", .data = "x");
+	tar_build_end(&a);
+	AUTO_JSON cJSON *report = inspect(&a, &whole, &out, &err);
+	assert_string_equal(err.msg, "");
+	assert_non_null(report);
+	entry_at(&out, 2, &e, &name, &data);
+	assert_int_equal(e.mtime, 0);
+	entry_at(&out, 3, &e, &name, &data);
+	assert_int_equal(e.mtime, 0);
+	strbuf_addstr(&key, "=blue\n");
+	assert_non_null(memmem(out.buf, out.len, key.buf, key.len));
+}
+
 /* The numbers of the xattr win over the names of the text, in either order. */
 static void test_acl_from_xattr(void **state)
 {
@@ -405,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_architecture_by_majority),
 		cmocka_unit_test(test_split_parts),
 		cmocka_unit_test(test_long_names_and_pax),
+		cmocka_unit_test(test_extremes),
 		cmocka_unit_test(test_owners_times_xattrs),
 		cmocka_unit_test(test_acl_from_xattr),
 		cmocka_unit_test(test_sparse_formats),
