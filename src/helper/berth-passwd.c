@@ -95,38 +95,43 @@ static int open_proc(pid_t pid, const char *name, int flags, struct error *err)
 	return fd < 0 ? error_sys(err, errno, "cannot open '%s'", path) : fd;
 }
 
-static bool is_own_userns(int fd)
+/* name: "/proc/self/ns/…" */
+static bool is_own_ns(int fd, const char *name)
 {
 	struct stat own, its;
 
-	return stat("/proc/self/ns/user", &own) == 0 && fstat(fd, &its) == 0 && own.st_dev == its.st_dev &&
-	       own.st_ino == its.st_ino;
+	return stat(name, &own) == 0 && fstat(fd, &its) == 0 && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 }
 
 static int enter_userns(int fd, struct error *err)
 {
-	if (is_own_userns(fd)) /* a privileged container */
+	if (is_own_ns(fd, "/proc/self/ns/user")) /* a privileged container */
 		return 0;
 	if (setns(fd, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return error_sys(err, errno, "cannot become the container's root");
 	return 0;
 }
 
-/* The root folder of a running container, as its root. The process is alive after its files were opened: they are its. */
+/*
+ * The root folder of a running container, as its root. The process is alive after its files were opened: they are its.
+ * One in our own mount namespace is no container's: the number is another process's meanwhile, and its root the host's.
+ */
 static int enter(pid_t pid, struct error *err)
 {
 	AUTO_CLOSE int pidfd = sys_pidfd_open(pid);
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 	AUTO_CLOSE int user = -1;
+	AUTO_CLOSE int mounts = -1;
 	int root;
 
 	if (pidfd < 0)
 		return error_sys(err, errno, "cannot find the container's process %d", (int)pid);
 	user = open_proc(pid, "ns/user", O_RDONLY, err);
-	root = user < 0 ? -1 : open_proc(pid, "root", O_PATH | O_DIRECTORY, err);
+	mounts = user < 0 ? -1 : open_proc(pid, "ns/mnt", O_RDONLY, err);
+	root = mounts < 0 ? -1 : open_proc(pid, "root", O_PATH | O_DIRECTORY, err);
 	if (root < 0)
 		return -1;
-	if (poll(&ended, 1, 0) != 0)
+	if (poll(&ended, 1, 0) != 0 || is_own_ns(mounts, "/proc/self/ns/mnt"))
 		error_set(err, ERROR_NOT_FOUND, "the container has just ended");
 	else if (enter_userns(user, err) == 0)
 		return root;

@@ -205,6 +205,12 @@ helper_runs() {
 	pgrep -f "$BERTH_BUILD/berth-passwd --dir=$BERTH_TEST_ROOT/lxc/$1 " >/dev/null
 }
 
+# What had the number of the container's init may be another process meanwhile.
+@test "a process of the host is no container" {
+	run -1 "$BERTH_LIBEXEC_DIR/berth-passwd" --pid=$$ -- "no-such-user-$BERTH_TEST_ID" < <(printf secret)
+	contains "$output" "the container has just ended"
+}
+
 @test "the password is in no argument, environment, log, journal or answer" {
 	local c lock pid holder secret=Zx9-secret-$RANDOM$RANDOM
 	c=$(name z)
