@@ -225,6 +225,8 @@ int update_put(struct work *w, const cJSON *desired, struct error *err)
 
 	if (inst == NULL)
 		return -1;
+	if (desired == NULL) /* a journal that was damaged */
+		return error_set(err, ERROR_INVALID, "the operation does not say what '%s' was", w->name);
 	if (work_render(w->b, w->name, w->dir, desired, err) < 0)
 		return -1;
 	cJSON_Delete(inst->desired);

@@ -108,6 +108,8 @@ static int discard(const struct work *w, struct error *err)
 	AUTO_FREE char *trash = trash_of(w);
 	AUTO_FREE char *bin = fs_join(w->b->settings->extern_path, ".trash");
 
+	if (json_str(w->args, "volume") == NULL || json_str(w->args, "trash") == NULL)
+		return error_set(err, ERROR_INVALID, "the operation names no volume");
 	if (fs_exists(trash)) /* a killed berthd had come so far */
 		return 0;
 	if (mkdir(bin, 0700) < 0 && errno != EEXIST)

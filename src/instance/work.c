@@ -2,19 +2,33 @@
 #include "instance/work.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+
+/* What becomes a part of a path. A journal that was damaged must not lead elsewhere. */
+static int check_names(const cJSON *args, struct error *err)
+{
+	static const char *const keys[] = { "name", "new_name", "owner", "volume", "trash", "mark", "snapshot" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *name = json_str(args, keys[i]);
+		bool encoded = strcmp(keys[i], "snapshot") == 0; /* by snapshot_dir(): it may begin with a '.' */
+
+		if (name != NULL && (name[0] == '\0' || (name[0] == '.' && !encoded) || strchr(name, '/') != NULL))
+			return error_set(err, ERROR_INVALID, "the operation's '%s' is none: '%.64s'", keys[i], name);
+	}
+	return json_str(args, "name") != NULL ? 0 : error_set(err, ERROR_INVALID, "the operation names no instance");
+}
 
 void *work_load(void *ctx, cJSON *args, struct error *err)
 {
 	const char *name = json_str(args, "name");
 	struct work *w;
 
-	if (name == NULL || name[0] == '\0' || name[0] == '.') {
-		error_set(err, ERROR_INVALID, "the operation names no instance");
+	if (check_names(args, err) < 0)
 		return NULL;
-	}
 	w = mem_alloc(sizeof(*w));
 	w->b = ctx;
 	w->args = args;

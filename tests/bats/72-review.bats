@@ -409,6 +409,46 @@ killed() { # FAULT COMMAND…: berthd dies of it, and is started again
 	run_berth delete -f "$n"
 }
 
+journal_entry() { # KIND STEP COMMITTED ARGS
+	local id
+	id=$(cat /proc/sys/kernel/random/uuid)
+	printf '{"id":"%s","kind":"%s","step":"%s","committed":%s,"args":%s}' "$id" "$1" "$2" "$3" "$4" \
+		>"$BERTH_TEST_ROOT/state/operations/$id.json"
+}
+
+@test "a journal that was damaged keeps berthd from nothing, and leads nowhere else" {
+	local n before safe=$BERTH_TEST_ROOT/state/safe
+	n=$(name torn)
+	run_berth init bb "$n"
+	mkdir -p "$safe"
+	echo kept >"$safe/file"
+	install -d -m 700 "$BERTH_TEST_ROOT/volumes/$n" "$BERTH_TEST_ROOT/volumes/$n/v"
+	echo kept >"$BERTH_TEST_ROOT/volumes/$n/v/file"
+	before=$(cat "$BERTH_TEST_ROOT/lxc/$n/berth.json")
+	daemon_stop
+	journal_entry volume-delete sweep true "{\"name\":\"$n\",\"owner\":\"$n\",\"volume\":\"v\",\"trash\":\"../../state/safe\"}"
+	journal_entry volume-delete sweep true "{\"name\":\"$n\",\"owner\":\"..\",\"volume\":\"state\",\"trash\":\"x\"}"
+	journal_entry volume-delete trash true "{\"name\":\"$n\",\"owner\":\"$n\",\"trash\":\"11111111-2222-3333-4444-555555555555\"}"
+	journal_entry snapshot-delete remove true "{\"name\":\"$n\",\"snapshot\":\"s\",\"mark\":\"x/../../../../state/safe\"}"
+	journal_entry rebuild stage false "{\"name\":\"$n/../../state/safe\"}"
+	journal_entry backup clean true "{\"name\":\"$n\",\"file\":\"../state/safe.7z\"}"
+	for kind in update rebuild snapshot-restore restore-tree; do
+		journal_entry "$kind" commit false "{\"name\":\"$n\",\"old\":[]}"
+		journal_entry "$kind" write false "{\"name\":\"$n\"}"
+	done
+	journal_entry volume-attach live false "{\"name\":\"$n\",\"owner\":5,\"volume\":[],\"device\":7,\"old\":\"x\"}"
+	journal_entry backup open false "{\"name\":\"$n\",\"file\":\"$n-20261122000000.7z\",\"info\":5}"
+	daemon_start
+	is_state "$n" STOPPED
+	assert "$(cat "$safe/file")" = kept
+	assert "$(cat "$BERTH_TEST_ROOT/volumes/$n/v/file")" = kept
+	assert "$(cat "$BERTH_TEST_ROOT/lxc/$n/berth.json")" = "$before"
+	daemon_stop
+	rm -rf "$safe" "$BERTH_TEST_ROOT/volumes/$n" "$BERTH_TEST_ROOT"/state/operations/*
+	daemon_start
+	run_berth delete "$n"
+}
+
 @test "nothing is left behind" {
 	restart_with
 	leak_check
