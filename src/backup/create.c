@@ -98,7 +98,7 @@ static enum op_result added(struct op *op, const struct proc_result *result, str
 {
 	const struct making *m = op_data(op);
 
-	if (proc_check("7z", result, err) == 0)
+	if (proc_check("7-Zip", result, err) == 0)
 		return OP_DONE;
 	if (strstr(result->errs, "No space left") != NULL || strstr(result->out, "No space left") != NULL)
 		error_set(err, ERROR_SYSTEM, "cannot write the backup: no space left on device in '%s'",

@@ -30,6 +30,7 @@ struct pipeline {
 	uv_timer_t timer;
 	bool waiting;  /* a step waits for us */
 	bool finishing, killing, freed;
+	bool early;    /* 7-Zip ended well while berth-pack ran: true only when that cannot pass on the rest */
 	uint64_t passed, expected, started_ms, moved_ms;
 	cJSON *warnings;
 	struct error err;   /* the first */
@@ -106,8 +107,11 @@ static void judge(struct pipeline *s, int part, const struct proc_result *r)
 		error_set(&why, ERROR_SYSTEM, "cannot write the backup: no space left on device in '%s'",
 			  s->b->settings->backup_path);
 	} else if (proc_check(s->parts[part].name, r, &why) == 0) {
+		s->early |= part == SEVEN && s->parts[PACK].proc != NULL;
 		return;
 	}
+	if (part == PACK && s->early && strstr(r->errs, "Broken pipe") != NULL)
+		error_set(&why, ERROR_TOOL, "'%s' ended too early", s->parts[SEVEN].name);
 	if (s->later.code != ERROR_NONE && part == SOURCE)
 		return; /* we ended it */
 	if (s->err.code == ERROR_NONE && reader_left(s, part, r)) {

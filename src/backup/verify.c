@@ -45,7 +45,7 @@ static enum op_result step_digest(struct op *op, struct error *err)
 
 static enum op_result tested(struct op *op, const struct proc_result *result, struct error *err)
 {
-	if (proc_check("7z", result, err) == 0)
+	if (proc_check("7-Zip", result, err) == 0)
 		return OP_DONE;
 	error_wrap(err, "the backup '%s' is damaged", file_of(op));
 	return OP_FAIL;

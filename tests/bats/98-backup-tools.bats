@@ -1,0 +1,235 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2030,SC2031
+# Backups with tools that hang, fail, are killed or are not there; cancelled ones; instances that do not stop or do not
+# start again. Each time: an error that names what it was, the instance as it was, nothing left, and the next one works.
+
+load helpers
+load tools
+
+BERTH_TEST_SETTINGS='shutdown_grace_s = 2s
+backup_stall_s = 2s'
+
+setup_file_more() {
+	export BACKUPS=$BERTH_TEST_ROOT/backups FREE
+	FREE=$(name free)
+	launch "$FREE" -c raw.lxc='lxc.signal.halt = SIGUSR2'
+	wait_init "$FREE"
+	tools_setup
+}
+
+teardown() {
+	tools_real
+	[[ -z ${BATS_TEST_COMPLETED:-} && ! -e $BERTH_TEST_ROOT/checked ]] || return 0
+	daemon_stop || true
+	tools_start || return 0
+	rm -rf "${BACKUPS:?}"/*
+	[[ $(state_of "$FREE") == RUNNING ]] || "$BERTH" start "$FREE"
+}
+
+rests() {
+	find "$BACKUPS" -mindepth 1
+}
+
+# It runs, is not frozen, and no part of a backup is left.
+as_before() {
+	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+	wait_for 10 is_state "$FREE" RUNNING || die "FAIL: '$FREE' is $(state_of "$FREE")"
+	in_container "$FREE" true
+	wait_for 10 nothing rests || die "FAIL: left: $(rests)"
+}
+
+# backup_fails PART OPTIONS…
+backup_fails() {
+	local part=$1
+	shift
+	refused 1 "$part" backup create "$FREE" "$@"
+	as_before
+}
+
+works() {
+	run_berth backup create "$FREE" "$@"
+	run_berth backup delete "$(sed -n 's/^Backup \(.*\) created$/\1/p' <<<"$output")"
+	as_before
+}
+
+@test "7zz fails, is killed, ends too early, hangs" {
+	fake 7zz fail
+	backup_fails "7zz: it is out of order"
+	fake 7zz fail -si
+	backup_fails "7zz: it is out of order"
+	fake 7zz killed -si
+	backup_fails "7zz' was killed"
+	fake 7zz nothing -si
+	backup_fails "7zz' ended too early"
+	fake 7zz then-fail -si
+	backup_fails "7zz: it is out of order, afterwards" --mode freeze
+	fake 7zz deaf -si
+	backup_fails "has not moved for 2 s" --mode stop
+	wait_init "$FREE"
+	fake 7zz then-hang -si
+	backup_fails "has not moved for 2 s: 7zz hangs" --mode freeze
+	fake 7zz fail " t "
+	backup_fails "7zz: it is out of order"
+	real 7zz
+	works
+}
+
+@test "tar and the rest fail, hang, or are not there" {
+	local tool
+	fake tar fail
+	backup_fails "tar: it is out of order"
+	fake tar then-fail
+	backup_fails "tar: it is out of order, afterwards" --mode stop
+	wait_init "$FREE"
+	fake tar killed
+	backup_fails "'tar' was killed"
+	fake tar nothing
+	backup_fails "the stream ends too early"
+	fake tar garbage
+	backup_fails "the stream ends too early"
+	fake tar hang
+	backup_fails "has not moved for 2 s: tar or 7zz hangs"
+	fake tar fail --no-recursion
+	backup_fails "tar: it is out of order" --mode freeze
+	fake tar hang --no-recursion
+	backup_fails "tar" --mode freeze
+	missing tar
+	backup_fails "tar"
+	real tar
+	for tool in sha256sum berth-pack; do
+		fake $tool fail
+		backup_fails "$tool: it is out of order"
+		missing $tool
+		backup_fails "$tool"
+		real $tool
+	done
+	fake lxc-freeze fail
+	backup_fails "lxc-freeze: it is out of order" --mode freeze
+	fake lxc-freeze then-fail
+	backup_fails "lxc-freeze: it is out of order, afterwards" --mode freeze
+	real lxc-freeze
+	works --mode freeze
+}
+
+@test "7zz is missing: 7z does; both are missing" {
+	local with
+	with=$(command -v 7z || true)
+	missing 7zz
+	if [[ -n $with ]]; then
+		works
+		missing 7z
+	fi
+	backup_fails "install the package '7zip'"
+}
+
+cancelled() {
+	ended 1
+	said "cancelled"
+	as_before
+}
+
+@test "cancelled: while it is read, while it is frozen, while it is stopped, at its test" {
+	local row
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 10m/' "$BERTH_TEST_ROOT/berth.conf"
+	tools_start
+	for row in "live tar hang" "freeze tar hang --no-recursion" "stop tar hang" "freeze berth-pack hang changed" "live 7zz deaf -si" \
+		"live 7zz hang -bsp0 --" "live sha256sum hang"; do
+		read -r mode tool how part <<<"$row"
+		fake "$tool" "$how" ${part:+"$part"}
+		background backup create "$FREE" --mode "$mode"
+		fake_called "$tool"
+		cancel_all
+		cancelled
+		real "$tool"
+	done
+	wait_init "$FREE"
+	works --mode freeze
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 2s/' "$BERTH_TEST_ROOT/berth.conf"
+	tools_start
+}
+
+@test "berthd is ended in the middle: undone, and the instance runs" {
+	fake tar hang --no-recursion
+	background backup create "$FREE" --mode freeze
+	fake_called tar
+	tools_start
+	ended 1
+	as_before
+	fake tar hang
+	background backup create "$FREE" --mode stop
+	fake_called tar
+	tools_start
+	ended 1
+	real tar
+	as_before
+	wait_init "$FREE"
+	works --mode stop
+}
+
+returning() { # the operation that waits for the end of it
+	"$BERTH" operation list -f json | jq -e '[.[] | select(.status_code == 103)] | length == 1' >/dev/null
+}
+
+is_another() { # PID: that one is not its init any more
+	local pid
+	pid=$("lxc-info" -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -pH 2>/dev/null)
+	[[ -n $pid && $pid != "$1" ]]
+}
+
+# Its init takes SIGPWR for nothing: a stop is heard by nobody, until we end it.
+@test "it does not stop: given up in time, and started again when it goes down afterwards; --force" {
+	local pid
+	run_berth stop -f "$FREE"
+	run_berth config set "$FREE" raw.lxc='lxc.signal.halt = SIGWINCH'
+	run_berth start "$FREE"
+	wait_init "$FREE"
+	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -pH)
+	refused 1 "did not shut down within 1 s" backup create "$FREE" --mode stop --timeout 1
+	is_state "$FREE" RUNNING
+	assert "$(rests)" = ""
+	wait_for 10 returning || die "FAIL: nobody waits for its end"
+	# it goes down at last: while berthd is there, and while it is not
+	kill -KILL "$pid"
+	wait_for 20 is_another "$pid"
+	wait_init "$FREE"
+	as_before
+	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -pH)
+	refused 1 "did not shut down within 1 s" backup create "$FREE" --mode stop --timeout 1
+	daemon_kill
+	kill -KILL "$pid"
+	tools_start
+	wait_for 20 is_another "$pid"
+	wait_init "$FREE"
+	as_before
+	# and when it does not, a stop by its user counts
+	refused 1 "did not shut down within 1 s" backup create "$FREE" --mode stop --timeout 1
+	tools_start
+	wait_for 10 returning
+	run_berth stop -f "$FREE"
+	wait_for 10 journal_empty
+	assert "$(state_of "$FREE")" = STOPPED
+	run_berth start "$FREE"
+	wait_init "$FREE"
+	works --mode stop --timeout 1 --force
+}
+
+@test "it cannot be started again: the backup is kept, and the error told" {
+	fake lxc-start fail
+	refused 1 "was made, but '$FREE' is down: cannot start '$FREE'" backup create "$FREE" --mode stop --timeout 1 --force
+	wait_for 10 journal_empty
+	assert "$(state_of "$FREE")" = STOPPED
+	run_berth backup list "$FREE" --format json
+	assert "$(jq -r '[.[].state] | join(" ")' <<<"$output")" = ok
+	run_berth backup verify "$(jq -r '.[].file' <<<"$output")"
+	real lxc-start
+	tools_start
+	assert "$(state_of "$FREE")" = STOPPED
+	run_berth start "$FREE"
+	run_berth backup delete "$("$BERTH" backup list "$FREE" --format json | jq -r '.[].file')"
+	as_before
+}
+
+@test "nothing is left behind" {
+	leak_check
+}
