@@ -268,10 +268,11 @@ static void answer_head(struct connection *c, size_t len)
 
 static void from_client(struct connection *c, const char *buf, size_t n)
 {
+	if (!c->websocket) /* one request, and its head is all that goes to ttyd */
+		return;
 	strbuf_add(&c->in, buf, n);
-	if (c->websocket)
-		c->session->bytes_in += n;
-	if (!c->websocket || frames_feed(&c->frames_in, buf, n))
+	c->session->bytes_in += n;
+	if (frames_feed(&c->frames_in, buf, n))
 		c->session->active = uv_now(c->g->ts->b->loop);
 }
 

@@ -157,6 +157,26 @@ assert_all_gone() {
 	real_ttyd
 }
 
+# A second request behind it would be one that nobody has judged.
+@test "what follows the head of a request for a page does not go to ttyd" {
+	local page
+	fake_ttyd "deaf 1.7.4"
+	page=$(web claim "$(url)")
+	python3 - "$HOST" "$PORT" "$page" <<'END'
+import os, socket, sys
+path, cookie = sys.argv[3].split("\n")
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10 * float(os.environ.get("BERTH_TEST_PATIENCE", "8")))
+s.sendall(f"GET {path} HTTP/1.1\r\nHost: {sys.argv[1]}\r\nCookie: {cookie}\r\n\r\n".encode())
+shown = b""
+while b"hello" not in shown:
+    shown += s.recv(4096)
+s.sendall(b"GET / HTTP/1.1\r\n" * (1 << 20))  # more than all buffers on the way hold
+END
+	run_berth terminal --kill "$(sessions | cut -d, -f1)"
+	wait_for 10 nothing session_processes
+	real_ttyd
+}
+
 @test "the URL and its answer" {
 	api POST "/1.0/instances/$C/terminal" '{"ttl":90,"ip_addr":"host.example.org"}'
 	assert "$http" = 200
