@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,8 +13,10 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+#define LINKS_MAX 40 /* the kernel's */
 
 /* Could another than root put something else there? In a sticky folder (/tmp) only what is its own. */
 static const char *folder_fault(const struct stat *st)
@@ -25,32 +28,70 @@ static const char *folder_fault(const struct stat *st)
 	return NULL;
 }
 
-/* Every folder from "/" to the file, links to folders included. */
-static char *folders_fault(const char *path)
+static char *fault_at(const char *at, struct stat *st)
 {
-	AUTO_FREE char *dir = mem_strdup(path);
 	const char *fault;
-	struct stat st;
-	char *slash;
 
-	while ((slash = strrchr(dir, '/')) != NULL) {
-		slash[slash == dir] = '\0';
-		if (lstat(dir, &st) < 0)
-			return mem_printf("the folder '%s' cannot be read: %s", dir, strerror(errno));
-		fault = folder_fault(&st);
-		if (fault != NULL)
-			return mem_printf("the folder '%s' %s", dir, fault);
-		if (slash == dir)
-			break;
-	}
-	return NULL;
+	if (lstat(at, st) < 0)
+		return mem_printf("'%s' cannot be read: %s", at, strerror(errno));
+	fault = S_ISDIR(st->st_mode) || S_ISLNK(st->st_mode) ? folder_fault(st) : NULL;
+	return fault != NULL ? mem_printf("the %s '%s' %s", S_ISLNK(st->st_mode) ? "link" : "folder", at, fault) : NULL;
 }
 
-/* A link is no fault: whoever can change one that lies in root's folders is root. */
+/* Puts where the link leads before what is still to go, and goes back to where that begins. */
+static bool follow(struct strbuf *at, size_t parent, struct strbuf *rest)
+{
+	AUTO_STRBUF struct strbuf old = *rest;
+	char target[PATH_MAX];
+	ssize_t n = readlink(at->buf, target, sizeof(target) - 1);
+
+	if (n <= 0) {
+		strbuf_init(&old);
+		return false;
+	}
+	target[n] = '\0';
+	strbuf_truncate(at, target[0] == '/' ? 0 : parent);
+	strbuf_init(rest);
+	strbuf_addf(rest, "%s/%s", target, old.buf);
+	return true;
+}
+
+/*
+ * Every folder and every link on the way from "/" to the file, also those that links lead through: whoever could change
+ * one of them would choose what root runs.
+ */
+static char *way_fault(const char *path)
+{
+	AUTO_STRBUF struct strbuf at = STRBUF_INIT;
+	AUTO_STRBUF struct strbuf rest = STRBUF_INIT;
+	struct stat st;
+	char *fault = fault_at("/", &st);
+	unsigned links = 0;
+
+	strbuf_addstr(&rest, path);
+	while (fault == NULL && rest.len > 0) {
+		size_t slashes = strspn(rest.buf, "/"), len = strcspn(rest.buf + slashes, "/"), parent = at.len;
+		AUTO_FREE char *part = mem_strndup(rest.buf + slashes, len);
+
+		strbuf_drop_front(&rest, slashes + len);
+		if (len == 0 || strcmp(part, ".") == 0)
+			continue;
+		if (strcmp(part, "..") == 0) {
+			strbuf_truncate(&at, at.len > 0 ? (size_t)(strrchr(at.buf, '/') - at.buf) : 0);
+			continue;
+		}
+		strbuf_addf(&at, "/%s", part);
+		fault = fault_at(at.buf, &st);
+		if (fault == NULL && S_ISLNK(st.st_mode) && (++links > LINKS_MAX || !follow(&at, parent, &rest)))
+			fault = mem_strdup("it cannot be read: too many links");
+	}
+	return fault;
+}
+
+/* A link is no fault: whoever can change one that is root's, in root's folders, is root. */
 static char *file_fault(const char *name, const char *path)
 {
 	AUTO_FREE char *real = NULL;
-	char *fault;
 	struct stat st;
 
 	if (name[strspn(name, NAME_CHARS)] != '\0')
@@ -66,8 +107,7 @@ static char *file_fault(const char *name, const char *path)
 		return mem_strdup("it is writable by others than root");
 	if ((st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
 		return mem_strdup("it is not executable");
-	fault = folders_fault(path);
-	return fault != NULL ? fault : folders_fault(real);
+	return way_fault(path);
 }
 
 static int by_name(const void *a, const void *b)

@@ -24,8 +24,8 @@ struct hook_files {
 /*
  * All files of the folder but hidden ones. Skipped is, in this order: a name with anything but A-Z a-z 0-9 _ - in it
  * (as run-parts does: no editor's or package manager's leftovers), what is no regular file (links are followed), what
- * does not belong to root, what group or others may write, what nobody may execute, and what lies in a folder, up to
- * "/", that another than root could put something else into. No folder: no files.
+ * does not belong to root, what group or others may write, what nobody may execute, and what is reached through a
+ * folder, from "/" on and by way of links, that another than root could put something else into. No folder: no files.
  */
 void hook_files_read(const char *hooks_path, const char *event, struct hook_files *ret);
 void hook_files_clear(struct hook_files *files);

@@ -239,6 +239,9 @@ has_run() { # TEXT
 	cp -p "$(HOOKS)/pre-start/10-a" "$BERTH_TEST_ROOT/theirs/tool"
 	chown nobody "$BERTH_TEST_ROOT/theirs"
 	ln -s "$BERTH_TEST_ROOT/theirs/tool" "$(HOOKS)/pre-start/44-theirs"
+	# root's file at the end, but somebody else says which
+	ln -s ../linked "$BERTH_TEST_ROOT/theirs/hop"
+	ln -s ../../theirs/hop "$(HOOKS)/pre-start/45-through"
 	touch "$(HOOKS)/pre-start/.hidden"
 	run_berth start "$c"
 	assert "$(ran)" = "10-a
@@ -259,6 +262,7 @@ Z_9"
 			pre-start,42-nowhere,NO,it cannot be read: No such file or directory
 			pre-start,43-linked,YES,
 			pre-start,44-theirs,NO,the folder '$BERTH_TEST_ROOT/theirs' does not belong to root
+			pre-start,45-through,NO,the folder '$BERTH_TEST_ROOT/theirs' does not belong to root
 			pre-start,Z_9,YES,
 			pre-start,name.sh,NO,"its name has other characters than letters, digits, '_' and '-'"
 			pre-start,old~,NO,"its name has other characters than letters, digits, '_' and '-'"
@@ -298,7 +302,7 @@ Z_9"
 	assert "$(ran)" = "pre-start $c"
 	chown -h nobody "$(HOOKS)"
 	run_berth hook list -f csv
-	contains "$output" "pre-start,10-record,NO,the folder '$(HOOKS)' does not belong to root"
+	contains "$output" "pre-start,10-record,NO,the link '$(HOOKS)' does not belong to root"
 	rm "$(HOOKS)"
 	mv "$BERTH_TEST_ROOT/elsewhere" "$(HOOKS)"
 	run_berth delete -f "$c"
