@@ -247,6 +247,7 @@ static int unpack(struct extract *e)
 	argv_pushf(&argv, "--max-bytes=%lld", (long long)s->image_max_bytes);
 	argv_pushf(&argv, "--max-entries=%lld", (long long)s->image_max_entries);
 	argv_pushf(&argv, "--max-id=%u", LAST_ID);
+	argv_pushf(&argv, "--stall=%lld", (long long)s->backup_stall_s);
 	argv_push(&argv, "--devices");
 	argv_push(&argv, "--list=" BACKUP_MANIFEST);
 	if (e->manifest)

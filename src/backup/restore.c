@@ -21,6 +21,7 @@
 #include "hook/hook.h"
 #include "instance/archive.h"
 #include "instance/instance.h"
+#include "instance/volume.h"
 #include "model/key.h"
 #include "model/settings.h"
 
@@ -99,6 +100,8 @@ static enum op_result read_archive(struct op *op, const char *what, const char *
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	struct proc_spec spec = { .use_stdin_fd = true, .stdin_fd = fd, .output_max = MEMBER_MAX };
 
+	if (strcmp(what, "list") == 0 || strcmp(what, "member") == 0)
+		spec.timeout_ms = (unsigned)r->b->settings->backup_stall_s * 1000; /* short, so nothing moves */
 	if (backup_seven(err) == NULL)
 		return OP_FAIL;
 	if (fd < 0) {
@@ -135,7 +138,7 @@ static enum op_result summed(struct op *op, const struct proc_result *result, st
 	const struct restore *r = op_data(op);
 	const char *want = json_str_or(r->info, "sha256", "");
 
-	if (proc_check("sha256sum", result, err) < 0)
+	if (check_reader(result, err) < 0)
 		return OP_FAIL;
 	if (result->out_len >= 64 && strncmp(result->out, want, 64) == 0)
 		return OP_DONE;
@@ -147,13 +150,9 @@ static enum op_result summed(struct op *op, const struct proc_result *result, st
 static enum op_result step_checksum(struct op *op, struct error *err)
 {
 	const struct restore *r = op_data(op);
-	struct argv argv = ARGV_INIT;
 
 	op_progress(op, "verify", -1, "Verify the archive");
-	if (!r->sidecar)
-		return read_archive(op, "test", NULL, tested, err);
-	argv_pushl(&argv, "sha256sum", "-b", "--", r->path, NULL);
-	return op_child(op, &argv, summed, err);
+	return r->sidecar ? read_archive(op, "digest", NULL, summed, err) : read_archive(op, "test", NULL, tested, err);
 }
 
 /* ---- what the archive says */
@@ -326,10 +325,12 @@ static struct op *make_instance(struct restore *r, struct error *err)
 
 	json_set_str(request, "name", target_of(r));
 	json_set_bool(request, "start", json_bool(r->args, "start", ran(r)));
-	if (json_str(r->args, "new_name") != NULL)
+	if (json_str(r->args, "new_name") != NULL) {
 		drop_addresses(request);
-	else
+		volume_drop(r->b, json_obj(request, "devices"), json_obj(r->desired, "devices"));
+	} else {
 		json_set(archive, "volatile", kept_volatile(r));
+	}
 	return instance_create_archive(r->b, request, archive, err);
 }
 

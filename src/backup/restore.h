@@ -5,7 +5,8 @@
  * and its old tree, which is kept until the new one has been started, changes places with it.
  *
  * request (NULL: {}):
- *	new_name   an instance of this name is made; it must not exist. Addresses, MAC and ids are new
+ *	new_name   an instance of this name is made; it must not exist. Addresses, MAC and ids are new, and it has none
+ *	           of the volumes: two instances share one only when somebody says so
  *	start      true or false; default: as the instance runs now; for one that does not exist: as when it was backed up
  *	instance   the backup must be of this one, else "Backup not found"
  *	force      a running instance is not asked to shut down, but ended

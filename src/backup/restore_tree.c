@@ -113,6 +113,25 @@ static enum op_result step_stop_old(struct op *op, struct error *err)
 	return json_bool(w->args, "force", false) ? step_kill(op, err) : step_power_stop(op, err);
 }
 
+/* Who ends it by force does not wait for hooks (power.c). */
+static enum op_result step_pre_stop(struct op *op, struct error *err)
+{
+	const struct work *w = op_data(op);
+	const struct instance *inst = registry_get(w->b->registry, w->name);
+
+	if (json_bool(w->args, "force", false) || inst == NULL || !instance_active(inst))
+		return OP_DONE;
+	return step_hook(op, err);
+}
+
+/* hook_watch.c leaves it to an operation that has this row, or would come after post-start. */
+static enum op_result step_post_stop(struct op *op, struct error *err)
+{
+	const struct work *w = op_data(op);
+
+	return json_bool(w->args, "was_running", false) ? step_hook(op, err) : OP_DONE;
+}
+
 static enum op_result step_start_old(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -189,8 +208,10 @@ static const struct op_step restore_tree_steps[] = {
 	{ "prepare", step_prepare, NULL, 0, 0 },
 	{ "stage", step_stage, step_unstage, 3600, 0 },
 	{ "unpack", step_unpack, NULL, LONG_TIME_S, 0 },
+	{ "pre-stop", step_pre_stop, NULL, 3600, 0 },
 	{ "stop", step_stop_old, step_start_old, 86400, 0 },
 	{ "settle", step_power_settle, NULL, 0, 0 },
+	{ "post-stop", step_post_stop, NULL, 3600, 0 },
 	{ "swap", step_swap, step_unswap, 60, 0 },
 	{ "commit", step_commit, step_uncommit, 60, 0 },
 	{ "sweep-cgroups", step_sweep_cgroups, NULL, 0, 0 },

@@ -4,15 +4,17 @@
  *
  *   berth-restore list                        7zz's technical listing on stdout
  *   berth-restore test                        reads all of it, and compares the checksums within
+ *   berth-restore digest                      SHA-256 of the file on stdout (nettle is several times faster than sha256sum)
  *   berth-restore member NAME                 one member on stdout
- *   berth-restore tree --into DIR --report FILE [limits] [--only PATH]…
+ *   berth-restore tree --into DIR --report FILE [limits] [--only PATH]… [--stall SECONDS]
  *                                             7zz | filter | tar -x -C DIR; "progress N" (bytes of the tar stream) on
  *                                             stdout, what came of it (JSON) in FILE
  *
  * 7zz runs as nobody, who may only read. The filter is a child that is nobody, has no system calls but read and write,
  * and judges every entry (image/tar_backup.h). GNU tar, as root, only ever sees what that child wrote. Where the second
  * pass of a backup begins, the filter asks this program to wait for the first tar and goes on with another; and it asks
- * for paths to be removed that the first pass made. All ends when the caller ends; DIR is locked as in berth-unpack.
+ * for paths to be removed that the first pass made. All ends when the caller ends, and when nothing has moved for the
+ * time of --stall; DIR is locked as in berth-unpack.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,6 +36,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -40,7 +44,7 @@
 #include "helper/unpack_sandbox.h"
 #include "image/tar_backup.h"
 
-enum { REPORT_MAX = 8 * 1024 * 1024, PROGRESS_MS = 200, PATH_LEN_MAX = 4096, ONLY_MAX = 4096 };
+enum { REPORT_MAX = 8 * 1024 * 1024, PROGRESS_MS = 200, WATCH_MS = 1000, PATH_LEN_MAX = 4096, ONLY_MAX = 4096 };
 enum { EXIT_REFUSED = 1, EXIT_READER_LEFT = 3 };
 
 /* What the filter says to the parent: one letter, then for 'r' a path and a NUL. Answered by one byte, 'y' or 'n'. */
@@ -50,6 +54,7 @@ enum { ASK_NEXT = 'n', ASK_REMOVE = 'r' };
 struct options {
 	struct tar_backup backup;
 	const char *into, *report;
+	int stall_s; /* 0: it may take as long as it likes */
 	const char *only[ONLY_MAX];
 };
 
@@ -60,6 +65,7 @@ struct filter {
 	int parent;    /* what is asked there is answered there */
 	int progress;
 	struct timespec shown;
+	volatile uint64_t *moved; /* what the parent sees of it: bytes */
 };
 
 static int ask(struct filter *f, char what, const char *path, struct error *err)
@@ -92,6 +98,7 @@ static void show_progress(void *data, uint64_t bytes)
 	struct filter *f = data;
 	struct timespec now;
 
+	*f->moved = bytes;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if ((now.tv_sec - f->shown.tv_sec) * 1000 + (now.tv_nsec - f->shown.tv_nsec) / 1000000 < PROGRESS_MS)
 		return;
@@ -139,6 +146,10 @@ struct pipeline {
 	struct tail tail, reader_tail;
 	struct strbuf asked;
 	bool full; /* the disk: tar was stopped */
+	volatile uint64_t *moved; /* shared with the filter */
+	uint64_t moved_then;
+	time_t moved_at;
+	bool hangs; /* nothing moved for so long that all was ended */
 };
 
 /* In the child. 7zz would look for a terminal to ask for a password; the packing is not to be guessed. */
@@ -173,7 +184,7 @@ static int start_reader(struct pipeline *p)
 
 static void start_filter(struct pipeline *p, int in, int out, int next)
 {
-	struct filter f = { .out = out, .next = next };
+	struct filter f = { .out = out, .next = next, .moved = p->moved };
 	int report[2], asked[2];
 
 	part_pipe(report);
@@ -332,15 +343,47 @@ static bool answer(struct pipeline *p)
 	return send(p->asked_fd, &ok, 1, MSG_NOSIGNAL) == 1;
 }
 
+static time_t now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static void end_all(const struct pipeline *p)
+{
+	const pid_t pids[] = { p->reader, p->filter, p->reaped ? 0 : p->tar[0], p->tar[1] };
+
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+		if (pids[i] > 0)
+			kill(pids[i], SIGKILL);
+	}
+}
+
+/* Whoever of them hangs, the filter waits for it. */
+static void watch(struct pipeline *p)
+{
+	if (*p->moved != p->moved_then)
+		p->moved_at = now_s();
+	p->moved_then = *p->moved;
+	if (p->hangs || !p->o->stall_s || now_s() - p->moved_at < p->o->stall_s)
+		return;
+	p->hangs = true;
+	end_all(p);
+}
+
 static void collect(struct pipeline *p)
 {
 	struct pollfd fds[4] = { { .fd = p->report_fd, .events = POLLIN }, { .fd = p->tail_fd, .events = POLLIN },
 				 { .fd = p->asked_fd, .events = POLLIN }, { .fd = p->reader_tail_fd, .events = POLLIN } };
 	int i;
 
+	p->moved_at = now_s();
 	while (fds[0].fd >= 0 || fds[1].fd >= 0 || fds[3].fd >= 0) {
-		if (poll(fds, 4, -1) < 0 && errno != EINTR)
+		if (poll(fds, 4, p->o->stall_s ? WATCH_MS : -1) < 0 && errno != EINTR)
 			part_die("cannot wait");
+		watch(p);
 		if (fds[0].revents && !read_report(p))
 			fds[0].fd = -1;
 		if (fds[1].revents && !read_tail(p))
@@ -373,6 +416,11 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 	const char *refused = filter && !reader_left ? json_str(report, "error") : NULL;
 	char safe[128];
 
+	if (p->hangs) {
+		cJSON_Delete(report);
+		error_set(&err, ERROR_TIMEOUT, "the backup has not moved for %d s: 7zz or tar hangs", p->o->stall_s);
+		return report_error(&err);
+	}
 	err = (struct error)ERROR_INIT;
 	/* 7zz says so too when nobody reads on */
 	damaged = reader_failed && (!filter || strstr(p->reader_tail.text, "Data Error") || strstr(p->reader_tail.text, "CRC") ||
@@ -407,6 +455,9 @@ static int make_tree(const struct options *o)
 
 	if (dir < 0 || flock(dir, LOCK_SH | LOCK_NB))
 		part_die(o->into);
+	p.moved = mmap(NULL, sizeof(*p.moved), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p.moved == MAP_FAILED)
+		part_die("cannot map memory");
 	start(&p);
 	collect(&p);
 	filter = part_wait(p.filter);
@@ -438,6 +489,23 @@ static int run_reader(const char *what, const char *member)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
 }
 
+static int print_digest(void)
+{
+	static char buf[256 * 1024];
+	struct digest *d = digest_new();
+	char text[SHA256_TEXT_SIZE];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR)) {
+		if (n > 0)
+			digest_update(d, buf, (size_t)n);
+	}
+	digest_finish(d, text);
+	if (n < 0)
+		part_die("cannot read the archive");
+	return puts(text) < 0 || fflush(stdout) ? 2 : 0;
+}
+
 /* ---- command line */
 
 static _Noreturn void usage(const char *why)
@@ -446,9 +514,10 @@ static _Noreturn void usage(const char *why)
 		"berth-restore: %s\n"
 		"usage: berth-restore list <ARCHIVE\n"
 		"       berth-restore test <ARCHIVE\n"
+		"       berth-restore digest <ARCHIVE\n"
 		"       berth-restore member NAME <ARCHIVE\n"
 		"       berth-restore tree --into DIR --report FILE --max-bytes N --max-entries N --max-id N\n"
-		"                          [--devices] [--second-pass --list NAME] [--only PATH]... <ARCHIVE\n",
+		"                          [--devices] [--second-pass --list NAME] [--only PATH]... [--stall SECONDS] <ARCHIVE\n",
 		why);
 	exit(2);
 }
@@ -469,7 +538,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "max-bytes", 1, NULL, 'b' }, { "max-entries", 1, NULL, 'e' }, { "max-id", 1, NULL, 'i' },
 		{ "into", 1, NULL, 'd' },      { "report", 1, NULL, 'r' },	{ "devices", 0, NULL, 'n' },
 		{ "second-pass", 0, NULL, 's' }, { "list", 1, NULL, 'l' },	{ "only", 1, NULL, 'o' },
-		{ NULL, 0, NULL, 0 },
+		{ "stall", 1, NULL, 't' },     { NULL, 0, NULL, 0 },
 	};
 	struct tar_backup *b = &o->backup;
 	int c;
@@ -484,6 +553,7 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'n': b->devices = true; break;
 		case 's': b->second_pass = true; break;
 		case 'l': b->list = optarg; break;
+		case 't': o->stall_s = (int)(number(optarg) & 0xffffff); break;
 		case 'o':
 			if (b->n_only == ONLY_MAX)
 				usage("too many --only");
@@ -508,10 +578,12 @@ int main(int argc, char **argv)
 		return run_reader("l", NULL);
 	if (argc == 2 && strcmp(argv[1], "test") == 0)
 		return run_reader("t", NULL);
+	if (argc == 2 && strcmp(argv[1], "digest") == 0)
+		return print_digest();
 	if (argc == 3 && strcmp(argv[1], "member") == 0)
 		return run_reader("x", argv[2]);
 	if (argc < 3 || strcmp(argv[1], "tree") != 0)
-		usage("list, member or tree?");
+		usage("list, test, digest, member or tree?");
 	parse(argc - 1, argv + 1, &o);
 	return make_tree(&o);
 }

@@ -129,6 +129,7 @@ static void build_argv(const struct work *w, const char *into, struct argv *argv
 	argv_pushf(argv, "--max-id=%lld", (long long)(size > 0 ? size - 1 : LAST_ID));
 	if (size == 0)
 		argv_push(argv, "--devices");
+	argv_pushf(argv, "--stall=%lld", (long long)s->backup_stall_s);
 	argv_pushf(argv, "--list=%s", json_str_or(archive, "manifest_name", ""));
 	if (json_bool(archive, "manifest", false))
 		argv_push(argv, "--second-pass");

@@ -2,161 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Restoring backups: what went in comes out, whatever the tree holds; an archive that is damaged, foreign or hostile is
 # refused before anything changes; and whatever fails on the way, the instance is as it was. Archives are made here by
-# tar and 7zz, in the format of src/backup/format.h, or by tests/bats/hostile-backup.py. Needs a build with FAULTS=1.
+# tar and 7zz, in the format of src/backup/format.h, or by tests/bats/hostile-backup.py.
 
 load helpers
+load restore
 
 # shellcheck disable=SC2034,SC2154 # both are shared with helpers.bash
 BERTH_TEST_SETTINGS='image_max_bytes = 64MiB'
-STEPS=$(sed -n '/op_step restore_tree_steps/,/};/s/.*{ "\([a-z-]*\)".*/\1/p' "$BATS_TEST_DIRNAME"/../../src/backup/restore_tree.c)
-
-seven() {
-	if command -v 7zz >/dev/null; then 7zz "$@"; else 7z "$@"; fi
-}
-
-backups() {
-	printf '%s/backups' "$BERTH_TEST_ROOT"
-}
-
-setup_file_more() {
-	install -d -m 700 "$(backups)"
-}
-
-teardown_file_more() {
-	rm -rf "${BERTH_TEST_ROOT:?}/backups"
-}
-
-# A tree that holds all that a tree can hold.
-nasty() { # DIR
-	local long deep i
-	cd "$1" || return
-	mkdir -p etc/n usr deep
-	echo one >etc/n/plain
-	chown 12345:54321 etc/n/plain
-	cp "$(command -v busybox)" usr/setuid
-	chmod 4755 usr/setuid
-	cp usr/setuid usr/capable
-	setcap cap_net_raw+ep usr/capable
-	ln etc/n/plain etc/n/hardlink
-	ln -s /etc/n/plain absolute
-	ln -s nowhere/at/all dangling
-	ln -s ../../../etc up
-	ln absolute absolute2
-	setfattr -n user.comment -v hello etc/n/plain
-	setfattr -n user.binary -v 0x0001ff0a usr
-	mkdir acl
-	setfacl -m u:1000:rwx,g:2000:r-x acl
-	setfacl -d -m u:1001:rw- acl
-	touch acl/f
-	setfacl -m u:33:r acl/f
-	truncate -s 5M sparse
-	printf data | dd of=sparse bs=1 seek=3000000 conv=notrunc status=none
-	truncate -s 100M hole # more than image_max_bytes: it holds nothing
-	setfattr -n "user.$(printf '=%.0s' {1..250})" -v x hole
-	mkfifo -m 640 fifo
-	touch -- $'new\nline' $'tab\there' 'ünïcödé' $'bad\377byte' -dash ' space '
-	long=$(printf 'x%.0s' {1..230})
-	touch "$long"
-	deep=deep
-	for i in {1..12}; do deep+=/$long; done
-	mkdir -p "$deep"
-	echo deep >"$deep/f"
-	mkdir -m 1777 sticky
-	mkdir -m 0 closed
-	mkdir -m 2755 setgid
-	chgrp 77 setgid
-	touch -d '1999-12-31 23:59:59.123456789' old
-	touch -h -d '2001-02-03 04:05:06.5' dangling
-	mkdir empty
-	touch -d '2010-01-01 00:00:00.25' empty
-}
-
-# Everything about a tree, as text.
-describe() { # DIR
-	cd "$1" || return
-	find . -not -path './dev/*' -not -path './proc/*' -not -path './sys/*' \
-		-printf '%p %y %m %U %G %s %T@ %n %l\0' | sort -z | tr '\0\n' '\n?' | grep -v '^\./\(dev\|proc\|sys\) '
-	getfattr -R -h -d -m - . 2>/dev/null
-	find . -xdev -type f -not -path './dev/*' -print0 | sort -z | xargs -0 sha256sum
-}
-
-folder() {
-	printf '%s/lxc/%s' "$BERTH_TEST_ROOT" "$1"
-}
-
-# The small members, made of the instance's own.
-members() { # NAME DIR [MANIFEST]
-	cp "$(folder "$1")/berth.json" "$(folder "$1")/config" "$2/"
-	printf '{"version":1,"instance":"%s","created_at":"2026-11-22T00:00:00Z","mode":"stop","hint":"","manifest":%s}' \
-		"$1" "${3:-false}" >"$2/backup.json"
-}
-
-# FILE (without its ending) of DIR/{backup.json,berth.json,config,rootfs.tar}; extra members as arguments.
-pack() { # DIR FILE [MEMBER…]
-	local dir=$1 file
-	file=$(backups)/$2
-	shift 2
-	rm -f "$file".*
-	(cd "$dir" && seven a -mx1 -bd "$file.7z" backup.json berth.json config rootfs.tar "$@" >/dev/null)
-	chmod 600 "$file.7z"
-	sidecar "$file"
-}
-
-sidecar() { # PATH without its ending
-	seven x -so "$1.7z" backup.json 2>/dev/null | jq --arg file "$(basename "$1").7z" \
-		--arg sha "$(sha256sum <"$1.7z" | cut -d' ' -f1)" --argjson size "$(stat -c %s "$1.7z")" \
-		'.file = $file | .sha256 = $sha | .size = $size' >"$1.json" || rm "$1.json"
-}
-
-# tar of a tree as a backup has it: DIR OUT
-tree_tar() {
-	tar c -C "$1" --numeric-owner --xattrs --xattrs-include='*' --acls --sparse --format=posix -f "$2" .
-}
-
-# backup NAME FILE: of a stopped instance on the driver dir, whose ids lie unshifted on the disk.
-backup() {
-	local dir=$BATS_TEST_TMPDIR/pack
-	mkdir -p "$dir"
-	members "$1" "$dir"
-	tree_tar "$(folder "$1")/rootfs" "$dir/rootfs.tar"
-	pack "$dir" "$2"
-}
-
-# restore FILE [JSON] [RC]: through the API; the operation's error in $failed, "" when it went well.
-restore() {
-	local operation
-	api POST "/1.0/backups/$1.7z/restore" "${2:-{\}}"
-	failed=$(field '.error')
-	# shellcheck disable=SC2154
-	[[ $http == 202 ]] || return 0
-	operation=$(field .metadata.id)
-	api GET "/1.0/operations/$operation/wait"
-	failed=$(field '.metadata.err')
-}
-
-restored() { # FILE [JSON]
-	restore "$@"
-	assert "$failed" = "" "restore $*"
-}
-
-# refused_restore PART FILE [JSON]
-refused_restore() {
-	local part=$1
-	shift
-	restore "$@"
-	contains "$failed" "$part" "error of restore $*"
-	nothing_left
-}
-
-nothing_left() {
-	wait_for 10 journal_empty || die "FAIL: journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")"
-	assert "$(find "$BERTH_TEST_ROOT/lxc" -mindepth 2 -maxdepth 2 \( -name '.new' -o -name '.old' -o -name '.berth-op' \))" = ""
-	assert "$(ls "$BERTH_TEST_ROOT/lxc")" = "$("$BERTH" list -c n -f csv)" "folders and list"
-}
-
-init_dir() { # NAME [OPTIONS…]
-	run_berth init bb "$@" -s dir
-}
 
 @test "same name and new name: all of a nasty tree comes back, inside and outside" {
 	local n m before
@@ -229,21 +81,6 @@ init_dir() { # NAME [OPTIONS…]
 	run_berth delete -f "$n" "$n-2"
 }
 
-@test "privileged, with device nodes" {
-	local n
-	n=$(name p)
-	init_dir "$n" -c security.privileged=true
-	mknod -m 620 "$(folder "$n")/rootfs/etc/node" c 10 200
-	mknod -m 660 "$(folder "$n")/rootfs/etc/disk" b 259 70000
-	chown 4000000:4000000 "$(folder "$n")/rootfs/etc/node"
-	backup "$n" "$n-20261122000000"
-	rm "$(folder "$n")"/rootfs/etc/{node,disk}
-	restored "$n-20261122000000"
-	assert "$(stat -c '%F %t %T %a %u' "$(folder "$n")/rootfs/etc/node")" = "character special file a c8 620 4000000"
-	assert "$(stat -c '%F %t %T' "$(folder "$n")/rootfs/etc/disk")" = "block special file 103 11170"
-	run_berth delete -f "$n"
-}
-
 @test "two passes: what came later, or is gone, is so" {
 	local n dir before
 	n=$(name t)
@@ -265,16 +102,31 @@ init_dir() { # NAME [OPTIONS…]
 	run_berth delete "$n"
 }
 
+# What berth-restore says to a tree alone, which is what the daemon passes on.
+judge_tree() { # DIR MANIFEST
+	local options=()
+	[[ $2 == false ]] || options=(--second-pass)
+	rm -rf "$1/archive.7z" "$1/into" "$1/report"
+	mkdir "$1/into"
+	(cd "$1" && seven a -mx1 -bd archive.7z rootfs.tar >/dev/null)
+	run timeout 60 "$BERTH_LIBEXEC_DIR/berth-restore" tree --into "$1/into" --report "$1/report" --max-bytes $((64 << 20)) \
+		--max-entries 1000 --max-id 65535 --list .berth-manifest "${options[@]}" <"$1/archive.7z"
+	[[ $status == 1 ]] || die "FAIL: it ended with $status"
+	jq -r .error "$1/report"
+}
+
 @test "hostile trees are refused, and nothing changes" {
-	local n dir before kind
+	local n dir before kind manifest said
 	n=$(name h)
 	dir=$BATS_TEST_TMPDIR/pack
 	mkdir -p "$dir"
 	init_dir "$n"
 	before=$(describe "$(folder "$n")/rootfs")
 	while read -r kind manifest said; do
-		members "$n" "$dir" "$manifest"
 		python3 "$BATS_TEST_DIRNAME/hostile-backup.py" "$kind" "$dir/rootfs.tar"
+		contains "$(judge_tree "$dir" "$manifest")" "$said" "$kind"
+		case $kind in link-out | list-lies | device) ;; *) continue ;; esac
+		members "$n" "$dir" "$manifest"
 		pack "$dir" "$n-20261122000000"
 		refused_restore "$said" "$n-20261122000000"
 		refused_restore "$said" "$n-20261122000000" "{\"new_name\":\"$n-x\"}"
@@ -302,7 +154,7 @@ init_dir() { # NAME [OPTIONS…]
 	run_berth delete "$n"
 }
 
-@test "a bomb: half a gigabyte of zeros in some kilobytes" {
+@test "a bomb: 96 MiB of zeros in some kilobytes" {
 	local n dir
 	n=$(name z)
 	dir=$BATS_TEST_TMPDIR/pack
@@ -328,14 +180,14 @@ init_dir() { # NAME [OPTIONS…]
 	cp "$file.7z" "$file.json" "$BATS_TEST_TMPDIR/"
 	again() { cp "$BATS_TEST_TMPDIR/$n-20261122000000".* "$(backups)/"; }
 	size=$(stat -c %s "$file.7z")
-	for at in 0 1 31 100 $((size / 2)) $((size - 1)); do
+	for at in 0 $((size / 2)); do
 		again
 		truncate -s "$at" "$file.7z"
 		refused_restore "the archive has $at bytes" "$n-20261122000000"
 		rm "$file.json"
 		refused_restore "damaged" "$n-20261122000000"
 	done
-	for at in 0 10 $((size / 3)) $((size - 5)); do
+	for at in $((size / 3)) $((size - 5)); do
 		again
 		printf '\xa5' | dd of="$file.7z" bs=1 seek="$at" conv=notrunc status=none
 		refused_restore "checksum" "$n-20261122000000"
@@ -359,6 +211,13 @@ init_dir() { # NAME [OPTIONS…]
 		pack "$dir" "$n-20261122000000"
 		refused_restore "no description of an instance" "$n-20261122000000"
 	done
+	members "$n" "$dir"
+	jq '.version = 2' "$dir/backup.json" >"$dir/newer" && mv "$dir/newer" "$dir/backup.json"
+	pack "$dir" "$n-20261122000000"
+	refused_restore "format version 2" "$n-20261122000000"
+	rm "$file.json"
+	refused_restore "format version 2" "$n-20261122000000"
+	members "$n" "$dir"
 	echo '{"config":{"limits.cpu":"many"},"devices":{},"profiles":["default"],"architecture":"x86_64"}' >"$dir/berth.json"
 	pack "$dir" "$n-20261122000000"
 	refused_restore "limits.cpu" "$n-20261122000000"
@@ -389,50 +248,6 @@ init_dir() { # NAME [OPTIONS…]
 	api GET "/1.0/operations/$(field .metadata.id)/wait"
 	contains "$(field .metadata.err)" "not of '$n-other'"
 	run_berth delete "$n" "$n-other"
-}
-
-@test "whichever step fails, or berthd is killed at: the instance is as it was, running" {
-	local n step how before
-	n=$(name f)
-	init_dir "$n"
-	echo new >"$(folder "$n")/rootfs/etc/version"
-	backup "$n" "$n-20261122000000"
-	echo old >"$(folder "$n")/rootfs/etc/version"
-	run_berth config set "$n" user.v=old
-	for step in $STEPS; do
-		for how in fail-after kill; do
-			daemon_stop
-			BERTH_FAULT="restore-tree/$step/$how" daemon_start
-			[[ $(state_of "$n") == RUNNING ]] || run_berth start "$n"
-			if [[ $how == kill ]]; then
-				curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -X POST -d '{"force":true}' \
-					"http://x/1.0/backups/$n-20261122000000.7z/restore" >/dev/null || true
-				wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $step/$how"
-				BERTH_FAULT='' daemon_start
-			else
-				restore "$n-20261122000000" '{"force":true}'
-				contains "$failed" "injected fault at '$step'"
-				[[ $step != sweep ]] || { daemon_stop && BERTH_FAULT='' daemon_start; }
-			fi
-			wait_for 20 is_state "$n" RUNNING || die "FAIL: $step/$how: '$n' is $(state_of "$n")"
-			nothing_left
-			if [[ $step == sweep ]]; then
-				# the new one is complete: it stays
-				[[ $(in_container "$n" cat /etc/version) == new || $how == kill ]]
-				run_berth config set "$n" user.v=old
-				in_container "$n" sh -c 'echo old >/etc/version'
-			else
-				assert "$(in_container "$n" cat /etc/version)" = old "$step/$how"
-				run_berth config get "$n" user.v
-				assert "$output" = old "$step/$how"
-			fi
-		done
-	done
-	daemon_stop
-	daemon_start
-	restored "$n-20261122000000" '{"force":true}'
-	assert "$(in_container "$n" cat /etc/version)" = new
-	run_berth delete -f "$n"
 }
 
 # extract FILE PATH: into the file $BATS_TEST_TMPDIR/body; headers in $headers
@@ -493,21 +308,95 @@ extract() {
 	run_berth delete "$n"
 }
 
-@test "the commands: what berth made, in each mode, comes back" {
-	local n mode
+# What an overlay shows only because of whiteouts, opaque folders and files copied up.
+reshape() { # DIR
+	cd "$1" || return
+	rm -r var/spool usr/share 2>/dev/null
+	mkdir -p usr/share
+	echo opaque >usr/share/only
+	rm sbin/init.old bin/vi 2>/dev/null
+	mv bin/busybox bin/moved && cp -a bin/moved bin/busybox
+	chown 7:8 bin
+	chmod 711 sbin
+	mkdir nasty
+}
+
+nodes() { # DIR
+	mknod -m 620 "$1/node" c 10 200
+	mknod -m 660 "$1/disk" b 259 70000
+	chown 4000000:4000000 "$1/node"
+	touch -h "$1"
+}
+
+# A backup in each mode of one running on overlay; then one after the other comes back.
+round_trip() { # NAME MODES OPTIONS…
+	local n=$1 modes=$2 mode before paths=(nasty bin sbin usr var/lib) files=()
+	launch "$n" "${@:3}"
+	wait_init "$n"
+	inside "$n" reshape .
+	inside "$n" nasty nasty
+	if [[ ${*:3} == *privileged* ]]; then inside "$n" nodes nasty; fi
+	before=$(inside "$n" describe . "${paths[@]}")
+	contains "$before" "12345 54321"
+	contains "$before" cap_net_raw
+	assert "$(jq -r .driver "$(folder "$n")/berth.json")" = overlay
+	for mode in $modes; do
+		run_berth backup create "$n" --mode "$mode"
+		files+=("$(sed -n 's/^Backup \(.*\) created$/\1/p' <<<"$output")")
+	done
+	run_berth stop -f "$n"
+	run_berth backup create "$n"
+	files+=("$(sed -n 's/^Backup \(.*\) created$/\1/p' <<<"$output")")
+	for file in "${files[@]}"; do
+		run_berth backup restore "$n" "$file" --start --force
+		diff <(echo "$before") <(inside "$n" describe . "${paths[@]}") || die "FAIL: $file"
+		inside "$n" rm -rf nasty bin/vi
+	done
+	run_berth backup restore "$n" "${files[0]}" --name "$n-2" --start
+	diff <(echo "$before") <(inside "$n-2" describe . "${paths[@]}")
+	for file in sparse hole; do
+		assert "$(stat -c %b "$(folder "$n-2")/rootfs/nasty/$file")" -le 128 "blocks of $file"
+	done
+	run_berth delete -f "$n" "$n-2"
+	nothing_left
+}
+
+@test "what berth backs up comes back as its container saw it: every mode, from overlay, under both names" {
+	round_trip "$(name u)" "live freeze stop"
+}
+
+@test "the same, privileged, with device nodes" {
+	round_trip "$(name v)" freeze -c security.privileged=true
+}
+
+@test "two instances of one backup share no volume; snapshots stay" {
+	local n
+	n=$(name w)
+	init_dir "$n"
+	run_berth volume attach "$n" data /mnt
+	run_berth snapshot "$n" before
+	backup "$n" "$n-20261122000000"
+	restored "$n-20261122000000" "{\"new_name\":\"$n-2\"}"
+	assert "$(jq -c '.devices | keys' "$(folder "$n-2")/berth.json")" = '["root"]'
+	restored "$n-20261122000000"
+	assert "$(jq -r '.devices[].source' "$(folder "$n")/berth.json")" =~ /data$
+	run_berth restore "$n" before
+	run_berth delete -f "$n" "$n-2"
+}
+
+@test "the commands" {
+	local n
 	n=$(name c)
 	launch "$n"
 	wait_init "$n"
 	in_container "$n" sh -c 'echo first >/etc/version; chmod 640 /etc/version; ln -s version /etc/link'
-	for mode in live freeze stop; do
-		run_berth backup create "$n" --mode "$mode"
-		in_container "$n" sh -c 'echo second >/etc/version; touch /etc/more'
-		run_berth backup restore "$n" latest --force
-		assert "$(state_of "$n")" = RUNNING
-		assert "$(in_container "$n" cat /etc/version)" = first "mode $mode"
-		in_container "$n" test ! -e /etc/more
-		nothing_left
-	done
+	run_berth backup create "$n"
+	in_container "$n" sh -c 'echo second >/etc/version; touch /etc/more'
+	run_berth backup restore "$n" latest --force
+	assert "$(state_of "$n")" = RUNNING
+	assert "$(in_container "$n" cat /etc/version)" = first
+	in_container "$n" test ! -e /etc/more
+	nothing_left
 	cd "$BATS_TEST_TMPDIR"
 	run_berth backup extract "$n" latest /etc/version
 	assert "$(cat version) $(stat -c %a version)" = "first 640"

@@ -139,7 +139,7 @@ def zeros(out, size):
 def main():
     out = sys.stdout.buffer if OUT == "-" else open(OUT, "wb")
     if KIND == "zeros":
-        zeros(out, 512 << 20)
+        zeros(out, 96 << 20)
     elif KIND == "huge":
         info = tarfile.TarInfo("./huge")
         info.size = 1 << 40
