@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/backups.h"
 #include "api/events.h"
 #include "api/http.h"
 #include "api/lifecycle.h"
@@ -226,6 +227,7 @@ static void listen_now(struct daemon *d)
 	instance_bring_in_line(&d->b);
 	host_start(&d->b);
 	snapshots_by_the_clock(&d->b);
+	backups_by_the_clock(&d->b);
 }
 
 static void recovered_one(struct op *op, void *data)
@@ -275,6 +277,7 @@ static void term_cb(uv_signal_t *handle, int signum)
 	notify_stopping();
 	instance_autostart_stop(&d->b);
 	snapshot_due_stop(&d->b);
+	backup_due_stop(&d->b);
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
 		       drained, d);
 }
@@ -300,6 +303,8 @@ static void hup_cb(uv_signal_t *handle, int signum)
 	now->http_max_body = s->http_max_body;
 	now->shutdown_grace_s = s->shutdown_grace_s;
 	now->hook_timeout_s = s->hook_timeout_s;
+	now->backup_level = s->backup_level;
+	now->backup_stall_s = s->backup_stall_s;
 	now->terminal_ttl_s = s->terminal_ttl_s;
 	now->terminal_idle_s = s->terminal_idle_s;
 	now->terminal_total_s = s->terminal_total_s;
@@ -332,6 +337,7 @@ static void close_rooms(struct daemon *d)
 
 	instance_autostart_stop(b);
 	snapshot_due_stop(b);
+	backup_due_stop(b);
 	http_free(b->http);
 	host_close(b);
 	terminals_free(b->terminals);

@@ -19,6 +19,7 @@ struct host;
 struct nft_watch;
 struct terminals;
 struct snapshot_due;
+struct backup_due;
 struct forwards;
 
 struct berthd {
@@ -38,6 +39,7 @@ struct berthd {
 	struct host *host;
 	struct nft_watch *nft; /* since the first nft_watch_add() */
 	struct snapshot_due *snapshots; /* what is made and removed by the clock */
+	struct backup_due *backups;     /* likewise */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/backups.h"
 #include "api/events.h"
 #include "api/lifecycle.h"
 #include "api/router.h"
@@ -71,11 +72,22 @@ static void backups_get(struct request *r)
 	reply_list(r, NULL, "/1.0/backups");
 }
 
+static void announce(struct op *op, const char *name, void *data)
+{
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", name);
+
+	lifecycle_after(data, op, "instance-backup-created", source);
+}
+
+void backups_by_the_clock(struct berthd *b)
+{
+	backup_due_start(b, announce, b);
+}
+
 static void instance_backups_post(struct request *r)
 {
 	struct berthd *b = request_berthd(r);
 	const char *name = request_param(r, "name");
-	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", name);
 	struct error err = ERROR_INIT;
 	struct op *op = backup_create(b, name, request_body(r), &err);
 
@@ -83,7 +95,7 @@ static void instance_backups_post(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	lifecycle_after(b, op, "instance-backup-created", source);
+	announce(op, name, b);
 	reply_operation(r, op);
 }
 

@@ -54,6 +54,11 @@ int backup_delete_all(struct berthd *b, const char *name, struct error *err);
  */
 cJSON *backup_prune(struct berthd *b, const char *name, const cJSON *keep, bool dry_run, struct error *err);
 
+/* Instances with backups.schedule are backed up by the clock from now on, one at a time; started() hears of each. */
+typedef void (*backup_started_cb)(struct op *op, const char *name, void *data);
+void backup_due_start(struct berthd *b, backup_started_cb started, void *data);
+void backup_due_stop(struct berthd *b); /* what runs goes on */
+
 void backup_register(struct op_queue *q);
 
 #endif

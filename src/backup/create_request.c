@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "backup/making.h"
-#include "backup/retention.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "model/exclude.h"
 #include "model/key_types.h"
+#include "model/retention.h"
 #include "model/settings.h"
 
 enum { HINT_MAX = 1000, TIMEOUT_DEFAULT = 60, BANDWIDTH_MIN = 1024 };
@@ -44,31 +45,11 @@ static int take_mode(const cJSON *request, const cJSON *config, cJSON *args, str
 	return 0;
 }
 
-/* backups.exclude is a list with commas between. */
-static cJSON *split(const char *text)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	while (*text != '\0') {
-		size_t len = strcspn(text, ",");
-		AUTO_FREE char *one = mem_strndup(text, len);
-		char *start = one + strspn(one, " ");
-		size_t n = strlen(start);
-
-		while (n > 0 && start[n - 1] == ' ')
-			start[--n] = '\0';
-		if (n > 0)
-			cJSON_AddItemToArray(list, cJSON_CreateString(start));
-		text += len + (text[len] == ',');
-	}
-	return list;
-}
-
 static int take_exclude(const cJSON *request, const cJSON *config, cJSON *args, struct error *err)
 {
 	const cJSON *v = member(request, "exclude");
 
-	json_set(args, "exclude", v != NULL ? cJSON_Duplicate(v, true) : split(json_str_or(config, "backups.exclude", "")));
+	json_set(args, "exclude", v != NULL ? cJSON_Duplicate(v, true) : exclude_split(json_str_or(config, "backups.exclude", "")));
 	return backup_exclude_check(cJSON_GetObjectItemCaseSensitive(args, "exclude"), err);
 }
 

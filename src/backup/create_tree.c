@@ -16,35 +16,10 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "lxc/probe.h"
-#include "model/key_types.h"
+#include "model/exclude.h"
 #include "model/settings.h"
 
-enum { EXCLUDE_MAX = 100, PATTERN_MAX = 500 };
-
 /* ---- what is left out */
-
-static int check_pattern(const cJSON *item, struct error *err)
-{
-	const char *s = cJSON_GetStringValue(item), *p;
-	char show[TYPE_SHOW_SIZE];
-
-	if (s == NULL)
-		return error_set(err, ERROR_INVALID, "'exclude' must be an array of patterns");
-	if (!type_is_line(s) || strlen(s) > PATTERN_MAX || s[strspn(s, "/")] == '\0')
-		return error_set(err, ERROR_INVALID,
-				 "invalid pattern '%s' to exclude: it must be a path in the instance, of 1 to %d characters on one line",
-				 type_show(s, show), PATTERN_MAX);
-	for (p = s; *p != '\0'; p += strcspn(p, "/")) {
-		size_t n;
-
-		p += strspn(p, "/");
-		n = strcspn(p, "/");
-		if ((n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
-			return error_set(err, ERROR_INVALID, "invalid pattern '%s' to exclude: it must not have '.' or '..' in it",
-					 type_show(s, show));
-	}
-	return 0;
-}
 
 int backup_exclude_check(const cJSON *list, struct error *err)
 {
@@ -57,8 +32,8 @@ int backup_exclude_check(const cJSON *list, struct error *err)
 	if (cJSON_GetArraySize(list) > EXCLUDE_MAX)
 		return error_set(err, ERROR_INVALID, "there can be at most %d patterns to exclude", EXCLUDE_MAX);
 	cJSON_ArrayForEach(item, list)
-		if (check_pattern(item, err) < 0)
-			return -1;
+		if (!cJSON_IsString(item) || exclude_check(item->valuestring, err) < 0)
+			return err->code != ERROR_NONE ? -1 : error_set(err, ERROR_INVALID, "'exclude' must be an array of patterns");
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 #include "backup/backup.h"
 #include "backup/checking.h"
 #include "backup/format.h"
-#include "backup/retention.h"
+#include "model/retention.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"

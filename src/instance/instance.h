@@ -23,6 +23,8 @@ cJSON *instance_state(struct berthd *b, struct instance *inst);
 const char *instance_etag(struct instance *inst);
 /* Profiles and the instance's own merged; both results are new. */
 void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices);
+/* One key of that config, without making all of it; NULL: not set. Borrowed. */
+const char *instance_value(const struct berthd *b, const cJSON *desired, const char *key);
 const char *instance_status(const struct instance *inst, int *ret_code); /* "Running", 103; "Error", 112 with a note */
 
 /* ---- changes */

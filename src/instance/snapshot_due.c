@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "instance/snapshot_work.h"
 #include "model/key_types.h"
-#include "model/profile.h"
 #include "proc/ticker.h"
 
 struct snapshot_due {
@@ -20,21 +19,6 @@ struct snapshot_due {
 	snapshot_started_cb started;
 	void *data;
 };
-
-/* As instance_expand() gives it, for one key: most instances have no schedule, and are asked each minute. */
-static const char *value_of(const struct berthd *b, const cJSON *desired, const char *key)
-{
-	const char *value = json_str(json_obj(desired, "config"), key), *v;
-	const cJSON *item;
-
-	if (value != NULL)
-		return value;
-	cJSON_ArrayForEach(item, json_arr(desired, "profiles"))
-		if (cJSON_IsString(item) &&
-		    (v = json_str(json_obj(profile_get(b->profiles, item->valuestring), "config"), key)) != NULL)
-			value = v;
-	return value;
-}
 
 struct pending {
 	const struct op_kind *kind;
@@ -62,7 +46,7 @@ static bool is_pending(const struct berthd *b, const struct op_kind *kind, const
 
 static bool is_due(const struct berthd *b, const struct instance *inst, const struct tm *now)
 {
-	const char *schedule = value_of(b, inst->desired, "snapshots.schedule");
+	const char *schedule = instance_value(b, inst->desired, "snapshots.schedule");
 	struct error err = ERROR_INIT;
 	struct cron cron;
 
@@ -74,7 +58,7 @@ static bool is_due(const struct berthd *b, const struct instance *inst, const st
 	}
 	cron_spread(&cron, inst->name);
 	return cron_matches(&cron, now) &&
-	       (instance_active(inst) || type_is_true(value_of(b, inst->desired, "snapshots.schedule.stopped")));
+	       (instance_active(inst) || type_is_true(instance_value(b, inst->desired, "snapshots.schedule.stopped")));
 }
 
 static void ended(struct op *op, void *data)

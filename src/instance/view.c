@@ -172,3 +172,17 @@ const char *instance_etag(struct instance *inst)
 	cJSON_Delete(v);
 	return inst->etag;
 }
+
+const char *instance_value(const struct berthd *b, const cJSON *desired, const char *key)
+{
+	const char *value = json_str(json_obj(desired, "config"), key), *v;
+	const cJSON *item;
+
+	if (value != NULL)
+		return value;
+	cJSON_ArrayForEach(item, json_arr(desired, "profiles"))
+		if (cJSON_IsString(item) &&
+		    (v = json_str(json_obj(profile_get(b->profiles, item->valuestring), "config"), key)) != NULL)
+			value = v;
+	return value;
+}

@@ -4,10 +4,12 @@
 #include "base/cron.h"
 #include "base/expiry.h"
 #include "base/json.h"
+#include "model/exclude.h"
 #include "model/key_rows.h"
 #include "model/key_types.h"
 #include "model/limits.h"
 #include "model/raw_lxc.h"
+#include "model/retention.h"
 #include "model/snapshot_pattern.h"
 
 /* LXD's words first, then what is wrong with it. */
@@ -32,6 +34,8 @@ static int refuse(struct error *err, const char *key, const char *value, const c
 VALIDATOR(bool, type_is_bool(value), "must be true or false")
 VALIDATOR(line, type_is_line(value), "must be one line without control characters")
 VALIDATOR(text, type_is_text(value), "must not hold control characters other than newline and tab")
+VALIDATOR(backup_mode, strcmp(value, "live") == 0 || strcmp(value, "freeze") == 0 || strcmp(value, "stop") == 0,
+	  "must be live, freeze or stop")
 VALIDATOR(cpu_priority, type_is_int(value, 0, 10), "must be a number from 0 to 10")
 VALIDATOR(enforce, strcmp(value, "hard") == 0 || strcmp(value, "soft") == 0, "must be hard or soft")
 VALIDATOR(swap, type_is_bool(value) || type_is_size(value), "must be true, false or a size such as 512MiB")
@@ -104,6 +108,28 @@ static int valid_schedule(const char *key, const char *value, const struct probe
 	return cron_parse(value, &cron, &why) == 0 ? 0 : refuse(err, key, value, why.msg);
 }
 
+static int valid_keep(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	AUTO_JSON cJSON *keep = retention_parse(value, &why);
+
+	return keep != NULL ? 0 : refuse(err, key, value, why.msg);
+}
+
+static int valid_exclude(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	AUTO_JSON cJSON *list = exclude_split(value);
+	struct error why = ERROR_INIT;
+	const cJSON *item;
+
+	if (cJSON_GetArraySize(list) > EXCLUDE_MAX)
+		return refuse(err, key, value, "has too many patterns");
+	cJSON_ArrayForEach(item, list)
+		if (exclude_check(item->valuestring, &why) < 0)
+			return refuse(err, key, value, why.msg);
+	return 0;
+}
+
 static int valid_expiry(const char *key, const char *value, const struct probe *probe, struct error *err)
 {
 	struct error why = ERROR_INIT;
@@ -129,6 +155,15 @@ static int valid_volatile(const char *key, const char *value, const struct probe
 }
 
 const struct config_key config_keys[] = {
+	{ "backups.exclude", "list", "", valid_exclude, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "What its backups leave out, with what lies below: paths with commas between them, * matching all, also /." },
+	{ "backups.keep", "list", "all", valid_keep, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "Which of its backups stay after one was made: last=3,daily=7,weekly=4,monthly=12, each of them optional." },
+	{ "backups.mode", "string", "live", valid_backup_mode, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "How it is backed up: live, freeze or stop." },
+	{ "backups.schedule", "schedule", "never", valid_schedule, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "When it is backed up, running or not: as snapshots.schedule. One instance at a time; a time when berthd does "
+	  "not run is left out." },
 	{ "boot.autostart", "bool", "unset: started if it ran when the host went down", valid_bool,
 	  key_render_autostart, false, KEY_LIVE_NOTHING, NULL,
 	  "Start it when berthd starts (or, without berthd, by lxc-autostart)." },

@@ -7,8 +7,11 @@ load helpers
 
 setup_file_more() {
 	export BACKUPS=$BERTH_TEST_ROOT/backups
-	export FREE
+	export FREE DUE
 	FREE=$(name free)
+	DUE=$(name due)
+	# the schedule's minute passes while other tests run
+	"$BERTH" init bb "$DUE" -c "backups.schedule=* * * * *" -c backups.keep=last=1 -c backups.exclude=/bin,/usr -c backups.mode=stop
 	launch "$FREE"
 	wait_init "$FREE"
 	in_container "$FREE" sh -c 'mkdir -p /data/sub /var/junk && echo hello >/data/a && ln /data/a /data/hard &&
@@ -160,6 +163,131 @@ same_tree() {
 	tar c -C "$dir" --format=posix . >"$BATS_TEST_TMPDIR/tar"
 	run -1 "$BERTH_LIBEXEC_DIR/berth-pack" join <"$BATS_TEST_TMPDIR/tar" 3>/dev/null
 	contains "$output" "a path is longer than 4096 bytes"
+}
+
+@test "excludes: of the request, of the key; bad ones are refused" {
+	make_backup "$FREE" --exclude /var/junk --exclude '/data/*parse' -x /data/sub/
+	names_in "$file" >"$BATS_TEST_TMPDIR/names"
+	assert "$(grep -c -e '^./var/junk' -e sparse -e '^./data/sub' "$BATS_TEST_TMPDIR/names" || true)" = 0
+	grep -qx ./data/a "$BATS_TEST_TMPDIR/names"
+	run_berth backup delete "$file"
+	run_berth config set "$FREE" backups.exclude="/data, /bin/*" backups.mode=freeze
+	make_backup "$FREE"
+	names_in "$file" >"$BATS_TEST_TMPDIR/names"
+	assert "$(grep -c -e '^./data' -e '^./bin/.' "$BATS_TEST_TMPDIR/names" || true)" = 0
+	grep -qx ./bin/ "$BATS_TEST_TMPDIR/names"
+	assert "$(jq -r .mode "$BACKUPS/${file%.7z}.json")" = freeze
+	run_berth backup delete "$file"
+	run_berth config unset "$FREE" backups.exclude
+	run_berth config unset "$FREE" backups.mode
+	refused 1 "must not have '.' or '..' in it" backup create "$FREE" -x /data/../etc
+	refused 1 "invalid pattern" backup create "$FREE" -x /
+	refused 1 "invalid mode 'cold'" backup create "$FREE" -m cold
+	local row
+	for row in backups.mode=cold backups.exclude=/a/../b "backups.schedule=61 * * * *" backups.keep=5 backups.keep=last=3,last=4 \
+		backups.keep=hourly=3; do
+		refused 1 "Invalid value" config set "$FREE" "$row"
+	done
+	nothing_stays
+}
+
+# another FILE TIME: a good backup like the last one made, of that time.
+another() {
+	cp "$BACKUPS/$file" "$BACKUPS/$1"
+	jq --arg f "$1" --arg t "$2" '.file = $f | .created_at = $t' "$BACKUPS/${file%.7z}.json" >"$BACKUPS/${1%.7z}.json"
+}
+
+files_of() { # NAME
+	"$BERTH" backup list "$1" --format json | jq -r '.[].file' | paste -sd' '
+}
+
+@test "retention: newest, days, weeks, months; the newest stays, damaged and foreign ones too" {
+	local n=$FREE day
+	make_backup "$FREE" -x /bin -x /usr
+	for day in 01 02 03; do
+		another "$n-202001${day}080000.7z" "2020-01-${day}T08:00:00Z"
+		another "$n-202001${day}090000.7z" "2020-01-${day}T09:00:00Z"
+	done
+	another "$n-20191215090000.7z" 2019-12-15T09:00:00Z
+	another "$n-20180101090000.7z" 2018-01-01T09:00:00Z
+	echo x >>"$BACKUPS/$n-20180101090000.7z" # damaged: listed by the time of its file
+	touch -d 2018-01-01 "$BACKUPS/$n-20180101090000.7z"
+	echo y >"$BACKUPS/$n.7z"
+	refused 2 "say what to keep" backup prune "$n"
+	run_berth backup prune "$n" --keep-daily 3 --keep-monthly 3 --dry-run
+	contains "$output" "Backup $n-20200103080000.7z would be deleted"
+	assert "$(files_of "$n" | wc -w)" = 9
+	run_berth backup prune "$n" --keep-daily 3 --keep-monthly 3
+	assert "$(files_of "$n")" = "$file $n-20200103090000.7z $n-20200102090000.7z $n-20191215090000.7z $n-20180101090000.7z"
+	run_berth backup prune "$n" --keep-last 2
+	assert "$(files_of "$n")" = "$file $n-20200103090000.7z $n-20180101090000.7z"
+	[[ -e $BACKUPS/$n.7z && ! -e $BACKUPS/$n-20200102090000.json ]]
+	local old=$file
+	make_backup "$FREE" -x /bin -x /usr --keep-last 1
+	contains "$output" "Backup $old deleted"
+	assert "$(files_of "$n")" = "$file $n-20180101090000.7z"
+	run_berth backup delete "$file" "$n-20180101090000.7z" "$n.7z"
+	assert "$(find "$BACKUPS" -name "$n*")" = ""
+}
+
+@test "lists: damaged, foreign and lost files, and what is none" {
+	make_backup "$FREE" -x /bin -x /usr
+	another "$FREE-20200101000000.7z" 2020-01-01T00:00:00Z
+	another "$FREE-20200102000000.7z" 2020-01-02T00:00:00Z
+	another "$FREE-20200103000000.7z" 2020-01-03T00:00:00Z
+	another "$FREE-20200104000000.7z" 2020-01-04T00:00:00Z
+	truncate -s -1 "$BACKUPS/$FREE-20200101000000.7z"
+	rm "$BACKUPS/$FREE-20200102000000.json" "$BACKUPS/$FREE-20200103000000.7z"
+	echo '{"version":' >"$BACKUPS/$FREE-20200104000000.json"
+	echo text >"$BACKUPS/notes"
+	ln -s /etc/passwd "$BACKUPS/link.7z"
+	mkdir "$BACKUPS/folder.7z" "$BACKUPS/.hidden"
+	run_berth backup list --format json
+	row() { jq -r --arg f "$1" '.[] | select(.file == $f) | .state + ": " + .reason' <<<"$output"; }
+	assert "$(row "$file")" = "ok: "
+	assert "$(row "$FREE-20200101000000.7z")" =~ "damaged: .*the archive has .* bytes, but had"
+	assert "$(row "$FREE-20200102000000.7z")" =~ "damaged: .*has no sidecar"
+	assert "$(row "$FREE-20200103000000.7z")" = "damaged: the archive is missing, only its sidecar is there"
+	assert "$(row "$FREE-20200104000000.7z")" =~ "damaged: "
+	assert "$(row notes)" = "foreign: its name is none of a backup"
+	assert "$(row link.7z)" = "foreign: it is no file"
+	assert "$(row folder.7z)" = "foreign: it is no file"
+	assert "$(row .hidden)" = ""
+	local name
+	for name in "$FREE-20200101000000" "$FREE-20200102000000" "$FREE-20200103000000" link folder; do
+		run_berth backup show "$name"
+		run_berth 1 backup verify "$name"
+	done
+	refused 1 "Backup not found" backup show "$FREE-20990101000000"
+	for name in ../../etc/passwd .hidden.7z 'a b'; do
+		run_berth 1 backup show "$name"
+	done
+	# as long as it was, but not the same
+	printf x | dd of="$BACKUPS/$file" bs=1 seek=200 conv=notrunc status=none
+	refused 1 "is damaged: its sha256 is" backup verify "$file"
+	rm -rf "${BACKUPS:?}"/*.7z "$BACKUPS"/*.json "$BACKUPS/.hidden" "$BACKUPS/notes"
+}
+
+@test "the example hook refuse-without-backup takes what is listed for a backup" {
+	local hook=$REPO/hooks/examples/refuse-without-backup
+	! BERTH_INSTANCE=$FREE PATH=$BERTH_BUILD:$PATH "$hook" || die "FAIL: it asks for no backup"
+	make_backup "$FREE" -x /bin -x /usr
+	BERTH_INSTANCE=$FREE PATH=$BERTH_BUILD:$PATH "$hook"
+	run_berth backup delete "$file"
+}
+
+by_the_clock() {
+	"$BERTH" backup list "$DUE" --format json | jq -e 'any(.[]; .state == "ok" and .mode == "stop")' >/dev/null
+}
+
+@test "the schedule makes one each minute, and keeps what backups.keep says" {
+	wait_for 80 by_the_clock || die "FAIL: no backup by the schedule"
+	run_berth config unset "$DUE" backups.schedule
+	wait_for 20 journal_empty
+	assert "$(files_of "$DUE" | wc -w)" = 1
+	assert "$(names_in "$(files_of "$DUE")" | grep -c -e '^./bin' -e '^./usr' || true)" = 0
+	run_berth backup delete "$(files_of "$DUE")"
+	nothing_stays
 }
 
 @test "nothing is left behind" {

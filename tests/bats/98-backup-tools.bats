@@ -123,6 +123,29 @@ works() {
 	backup_fails "install the package '7zip'"
 }
 
+@test "what is being read is not pruned, and deleted only afterwards" {
+	local one two
+	run_berth backup create "$FREE"
+	run_berth backup create "$FREE"
+	read -r two one < <("$BERTH" backup list "$FREE" --format json | jq -r '[.[].file] | join(" ")')
+	fake 7zz hang " t "
+	background backup verify "$one"
+	fake_called 7zz
+	run_berth backup prune "$FREE" --keep-last 1
+	assert "$output" = ""
+	"$BERTH" backup delete "$one" </dev/null 3>&- 4>&- &
+	waits() { "$BERTH" operation list -f json | jq -e 'any(.[]; .description == "Deleting backup" and .status == "Pending")' >/dev/null; }
+	wait_for 10 waits
+	[[ -e $BACKUPS/$one ]]
+	cancel_all
+	ended 1
+	wait $!
+	[[ ! -e $BACKUPS/$one ]]
+	real 7zz
+	run_berth backup delete "$two"
+	as_before
+}
+
 cancelled() {
 	ended 1
 	said "cancelled"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backup/retention.h"
+#include "model/retention.h"
 
 #include <stdlib.h>
 #include <string.h>

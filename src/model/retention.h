@@ -4,8 +4,8 @@
  * (host's local time), `weekly` weeks (ISO 8601, from Monday) and `monthly` months, the newest. What no rule wants goes; the newest
  * of all never does. No rule at all: everything is kept.
  */
-#ifndef BERTH_BACKUP_RETENTION_H
-#define BERTH_BACKUP_RETENTION_H
+#ifndef BERTH_MODEL_RETENTION_H
+#define BERTH_MODEL_RETENTION_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
