@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The host module's endpoint, as a panel uses it: a container's whole life, each mistake, and what VMCreate leaves when
 # a part of it fails.
+# shellcheck disable=SC2154 # what the helpers set
 load helpers
 
 # call OPERATION [JSON]: the answer in $body, its results by `result FILTER`
