@@ -190,6 +190,15 @@ END
 	contains "$(field .metadata.url)" "http://[2001:db8::1]:$PORT/"
 	run_berth terminal "$C" --ttl 5m --address 192.0.2.1 --format json
 	contains "$(jq -r .url <<<"$output")" "http://192.0.2.1:$PORT/"
+	# and as a panel asks for it
+	api POST /1.0/host/VCRemote "{\"vm_uuid\": \"$C\", \"ip_addr\": \"192.0.2.9\", \"ttl\": 30}"
+	assert "$(field .success)" = true
+	assert "$(field .message)" = "http://192.0.2.9:$PORT/?arg=lxc-attach&arg=-n&arg=$C&token=$(field .results.token)"
+	assert "$(field .results.url)" = "$(field .message)"
+	assert "$(field .results.tty_port)" = "$PORT"
+	api POST /1.0/host/VCRemote "{\"vm_uuid\": \"$C\", \"ttl\": 0}"
+	assert "$http" = 400
+	assert "$(field .success)" = false
 }
 
 @test "requests that are refused" {
