@@ -179,6 +179,37 @@ valid_files() { # NAME: what was written last is whole
 	nothing_half_made
 }
 
+@test "restore: no room to unpack, or for what comes after; the instance as it was, or as it was backed up" {
+	local a b room tree
+	a=$(name a)
+	b=$(name b)
+	run_berth init bb "$a" -c user.v=new -s dir
+	run_berth backup create "$a"
+	run_berth config set "$a" user.v=old
+	touch "$BERTH_TEST_ROOT/lxc/$a/rootfs/old"
+	tree=$(du -sk "$BERTH_TEST_ROOT/lxc/$a/rootfs" | cut -f1)
+	as_one() { # either all of the old, or all of the new
+		valid_files "$a"
+		assert "$(find "$BERTH_TEST_ROOT/lxc/$a" -maxdepth 1 -name '.*' | wc -l)" = 0
+		if [[ -e $BERTH_TEST_ROOT/lxc/$a/rootfs/old ]]; then room=old; else room=new; fi
+		assert "$(jq -r '.config["user.v"]' "$BERTH_TEST_ROOT/lxc/$a/berth.json")" = "$room"
+	}
+	after_success() { run_berth delete "$b"; }
+	ROOMS="4 $((tree / 2)) $((tree + 8)) $((tree + 64)) $((tree + 512))" tight backup restore "$a" latest --name "$b"
+	contains "$ENDED" $((tree + 512))
+	after_success() { as_one; }
+	for room in 0 16 $((tree / 2)) $((tree - 8)) "$tree" $((tree + 4)) $((tree + 8)) $((tree + 16)) $((tree + 64)); do
+		ROOMS=$room tight backup restore "$a" latest
+		as_one
+	done
+	empty
+	run_berth backup restore "$a" latest --start
+	assert "$(state_of "$a")" = RUNNING
+	run_berth delete -f "$a"
+	rm "$BERTH_TEST_ROOT"/backups/*
+	nothing_half_made
+}
+
 @test "on a full disk: start, exec, stop, delete, image delete work" {
 	local a b
 	a=$(name a)
