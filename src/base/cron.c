@@ -145,7 +145,7 @@ static int parse_rule(const char *text, struct cron_rule *r, struct error *err)
 	}
 	if (n != FIELDS)
 		return error_set(err, ERROR_INVALID,
-				 "%zu fields, not 5 (minute, hour, day of month, month, day of week)", n);
+				 "must have 5 fields (minute, hour, day of month, month, day of week), not %zu", n);
 	for (size_t i = 0; i < FIELDS; i++)
 		if (parse_field(&fields[i], word[i], &bits[i], err) < 0)
 			return -1;

@@ -98,7 +98,7 @@ static int backup_verify_cmd(struct cli *cli, int argc, char **argv, struct erro
 		return rc;
 	rc = each(cli, argc, argv, "POST", "/verify", err);
 	if (rc == 0 && !cli->quiet)
-		printf("%d backup%s as when made\n", argc, argc == 1 ? " is" : "s are");
+		printf("%d backup%s verified: as when made\n", argc, argc == 1 ? "" : "s");
 	return rc;
 }
 
@@ -173,15 +173,15 @@ static const struct command backup_commands[] = {
 	  .examples = "  berth backup restore c1 latest\n"
 		      "  berth backup restore c1 c1-20261122090000 --name c2 --start\n",
 	  .run = backup_restore_cmd,
-	  .complete = "instance backup -" },
+	  .complete = "instance backup-of-instance -" },
 	{ .name = "extract",
-	  .args = "<instance> <backup>|latest <path> [<target>|-]",
+	  .args = "<instance> <backup>|latest <path> [<file>|<folder>|-]",
 	  .summary = "Get one file out of a backup, or a folder as a tar archive",
 	  .examples = "  berth backup extract c1 latest /etc/hosts\n"
 		      "  berth backup extract c1 latest /etc - | tar t\n"
 		      "      Symbolic links are shown, not followed.\n",
 	  .run = backup_extract_cmd,
-	  .complete = "instance backup -" },
+	  .complete = "instance backup-of-instance - file" },
 	{ .name = "delete",
 	  .args = "<backup>...",
 	  .summary = "Delete backups",

@@ -180,7 +180,9 @@ static const char *base_name(const char *path)
 int backup_extract_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_FREE char *file = NULL, *segment = NULL, *escaped = NULL, *url = NULL;
+	AUTO_FREE char *inside = NULL;
 	const char *target;
+	struct stat st;
 	int rc = cli_args(cli, &argc, &argv, 3, 4);
 
 	if (rc != 0)
@@ -188,6 +190,11 @@ int backup_extract_cmd(struct cli *cli, int argc, char **argv, struct error *err
 	target = argc > 3 ? argv[3] : base_name(argv[2]);
 	if (!*target)
 		return cli_usage(cli, "where to? '%s' ends in no name", argv[2]);
+	if (argc > 3 && stat(target, &st) == 0 && S_ISDIR(st.st_mode)) { /* as cp does */
+		if (!*base_name(argv[2]))
+			return cli_usage(cli, "'%s' is a folder, and '%s' ends in no name", target, argv[2]);
+		target = inside = mem_printf("%s/%s", target, base_name(argv[2]));
+	}
 	file = file_of(cli, instance_local(argv[0]), argv[1], err);
 	if (!file)
 		return -1;

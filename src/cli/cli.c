@@ -85,7 +85,8 @@ static void help_command(const struct cli *cli, FILE *out)
 	const struct command *cmd = cli->command;
 	const char *args = cmd->args && cmd->args[0] ? cmd->args : "[flags]";
 
-	fprintf(out, "Usage: %s %s\n\n%s\n", cli->path, cmd->sub ? "<command> [<arguments>]" : args, cmd->summary);
+	fprintf(out, "Usage: %s %s%s\n\n%s\n", cli->path, cmd->sub ? "<command> [<arguments>]" : args,
+		cmd->options && !strstr(args, "[flags]") ? " [flags]" : "", cmd->summary);
 	if (cmd->aliases)
 		help_aliases(out, cmd);
 	if (cmd->sub)

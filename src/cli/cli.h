@@ -81,6 +81,7 @@ struct table;
 struct table *table_new(const char *const *headers, size_t n);
 void table_row(struct table *t, const char *const *cells);
 int table_print(const struct table *t, enum format format, const cJSON *objects, struct error *err);
+void table_keep_order(struct table *t); /* rows are printed as they were given */
 void table_free(struct table *t);
 
 /* Text of others on a terminal: control characters but newline and tab become '?'; writes it as it is

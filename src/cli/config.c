@@ -109,7 +109,7 @@ static const struct command config_commands[] = {
 	  .examples = "  berth config show c1 --expanded\n"
 		      "      Everything that holds for c1, profiles included.\n",
 	  .run = config_show,
-	  .complete = "instance" },
+	  .complete = "snapshot -" },
 	{ .name = "get",
 	  .args = "[<instance>] <key>",
 	  .summary = "Get values for instance or server configuration keys",

@@ -205,5 +205,5 @@ const struct command cmd_copy = {
 		    "  berth copy c1 c2 -c limits.memory=1GiB -d eth0,ipv4.address=10.0.3.21\n",
 	.run = copy_run,
 	.aliases = aliases,
-	.complete = "instance",
+	.complete = "snapshot -",
 };

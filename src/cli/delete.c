@@ -34,6 +34,14 @@ static int delete_one(struct cli *cli, const char *name, bool force, struct erro
 	return op ? 0 : -1;
 }
 
+/* "c1/" and "/snap0" name nothing; "" would be the list of all. */
+static bool names_something(const char *name)
+{
+	const char *local = instance_local(name), *slash = strchr(local, '/');
+
+	return *local && slash != local && (!slash || slash[1]);
+}
+
 static bool confirmed(const char *name)
 {
 	char answer[16] = "";
@@ -83,6 +91,9 @@ static int delete_run(struct cli *cli, int argc, char **argv, struct error *err)
 	rc = cli_argc(cli, argc, 1, -1);
 	if (rc != 0)
 		return rc;
+	for (int i = optind; i < argc; i++)
+		if (!names_something(argv[i]))
+			return cli_usage(cli, "'%s' names no instance and no snapshot", argv[i]);
 	for (int i = optind; ask && i < argc; i++)
 		if (!confirmed(argv[i]))
 			return error_set(err, ERROR_CANCELLED, "User aborted delete operation");
@@ -100,5 +111,5 @@ const struct command cmd_delete = {
 	.examples = "  berth delete c1\n  berth delete -f c1 c2\n  berth delete c1/snap0\n",
 	.run = delete_run,
 	.aliases = aliases,
-	.complete = "instance",
+	.complete = "snapshot",
 };

@@ -17,13 +17,37 @@
 
 extern char **environ;
 
+/* The first of these beside this program, as in a build folder; NULL. Caller frees. */
+static char *find_beside(const char *const *names)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash)
+		*slash = '\0';
+	for (; slash && *names; names++) {
+		char *path = fs_join(self, *names);
+
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
 /* ---- init */
 
 static int host_init(struct cli *cli, int argc, char **argv, struct error *err)
 {
+	static const char *const beside[] = { "host-init", NULL };
 	const char *libexec = getenv("BERTH_LIBEXEC_DIR");
-	AUTO_FREE char *program = fs_join(libexec && *libexec ? libexec : BERTH_LIBEXECDIR, "host-init");
+	AUTO_FREE char *program = libexec && *libexec ? fs_join(libexec, "host-init") : find_beside(beside);
 
+	if (!program)
+		program = fs_join(BERTH_LIBEXECDIR, "host-init");
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
 		return cli_getopt(cli, argc, argv, "", NULL) == -1 ? 0 : CLI_USAGE;
 	fflush(stdout);
@@ -33,27 +57,6 @@ static int host_init(struct cli *cli, int argc, char **argv, struct error *err)
 }
 
 /* ---- check */
-
-static char *berthd_path(void)
-{
-	static const char *const beside[] = { "berthd", "../sbin/berthd", NULL };
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (slash)
-		*slash = '\0';
-	for (const char *const *b = beside; slash && *b; b++) {
-		char *path = fs_join(self, *b);
-
-		if (access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
-	return mem_strdup("berthd"); /* of PATH */
-}
 
 static int read_all(int fd, struct strbuf *out)
 {
@@ -69,7 +72,9 @@ static int read_all(int fd, struct strbuf *out)
 /* `berthd --check`, which is the same without a daemon. */
 static cJSON *check_here(const char *root, struct error *err)
 {
-	AUTO_FREE char *program = berthd_path();
+	static const char *const beside[] = { "berthd", "../sbin/berthd", NULL };
+	AUTO_FREE char *found = find_beside(beside);
+	AUTO_FREE char *program = found ? mem_strdup(found) : mem_strdup("berthd"); /* of PATH */
 	AUTO_FREE char *root_copy = mem_strdup(root);
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 	char check[] = "--check", format[] = "--format", json[] = "json", root_option[] = "--root";
@@ -102,24 +107,37 @@ static cJSON *check_here(const char *root, struct error *err)
 	return rc == 0 && out.len > 0 ? json_parse(out.buf, out.len, err) : NULL;
 }
 
+static size_t add_findings(struct table *table, const cJSON *findings, const char *status)
+{
+	const cJSON *f;
+	size_t n = 0;
+
+	cJSON_ArrayForEach(f, findings) {
+		const char *fix = json_str_or(f, "fix", "");
+		AUTO_FREE char *text = mem_printf("%s%s%s", json_str_or(f, "message", ""), *fix ? "\nfix: " : "", fix);
+
+		if (strcmp(json_str_or(f, "status", "error"), status) != 0)
+			continue;
+		table_row(table, (const char *const[]){ status, json_str_or(f, "name", ""), text });
+		n++;
+	}
+	return n;
+}
+
+/* What is wrong first. Returns 1 when there is an error. */
 static int print_findings(const cJSON *findings, enum format format, struct error *err)
 {
 	static const char *const headers[] = { "STATUS", "NAME", "MESSAGE" };
 	struct table *table = table_new(headers, 3);
-	const cJSON *f;
-	bool wrong = false;
+	size_t errors = add_findings(table, findings, "error");
 	int rc;
 
-	cJSON_ArrayForEach(f, findings) {
-		const char *status = json_str_or(f, "status", "error"), *fix = json_str_or(f, "fix", "");
-		AUTO_FREE char *text = mem_printf("%s%s%s", json_str_or(f, "message", ""), *fix ? "\nfix: " : "", fix);
-
-		wrong = wrong || !strcmp(status, "error");
-		table_row(table, (const char *const[]){ status, json_str_or(f, "name", ""), text });
-	}
+	add_findings(table, findings, "warning");
+	add_findings(table, findings, "ok");
+	table_keep_order(table);
 	rc = table_print(table, format, findings, err);
 	table_free(table);
-	return rc < 0 ? rc : wrong;
+	return rc < 0 ? rc : errors > 0;
 }
 
 static int host_check(struct cli *cli, int argc, char **argv, struct error *err)
@@ -214,7 +232,9 @@ static const struct command host_commands[] = {
 	  .summary = "Call an operation of the host module by its own name, with a JSON object from a file or stdin",
 	  .examples = "  berth host call VMPowers - <<<'{\"vm_uuid\": \"c1\", \"power\": \"S_START\"}'\n"
 		      "  berth host call LDBackup\n",
-	  .run = host_call_run },
+	  .run = host_call_run,
+	  .complete = "HSLoader|HSUnload|VScanner|VMCreate|VInstall|VMUpdate|VMDelete|VMPowers|Password|VMBackup|Restores|"
+		      "HDDMount|LDBackup|RMBackup|RMMounts|VCRemote|ISOMount|GPUShows file" },
 	{ .name = "check",
 	  .args = "[flags]",
 	  .summary = "Say what is wrong with this host, and the command that mends it",

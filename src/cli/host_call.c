@@ -37,7 +37,7 @@ static cJSON *read_input(const char *file, struct error *err)
 		return cJSON_CreateObject();
 	input = json_parse(text.buf, text.len, err);
 	if (input == NULL)
-		error_wrap(err, "'%s' is no JSON", file);
+		error_wrap(err, "%s is no JSON", strcmp(file, "-") == 0 ? "standard input" : file);
 	return input;
 }
 

@@ -186,6 +186,35 @@ static int show_snapshots(const cJSON *snapshots, struct error *err)
 	return rc;
 }
 
+/* Those of the instance; LXD's heading, and what berth knows of them. */
+static int show_backups(struct cli *cli, const char *name, struct error *err)
+{
+	static const char *const headers[] = { "NAME", "TAKEN AT", "MODE", "SIZE", "STATE", "HINT" };
+	AUTO_FREE char *path = instance_path(name, "/backups?recursion=1");
+	AUTO_JSON cJSON *backups = client_get(cli->client, path, NULL, err);
+	struct table *table;
+	const cJSON *b;
+	int rc;
+
+	if (!backups)
+		return -1;
+	if (!backups->child)
+		return 0;
+	table = table_new(headers, 6);
+	cJSON_ArrayForEach(b, backups) {
+		char taken[WHEN_TEXT_SIZE], size[64];
+
+		when_format(json_str(b, "created_at"), "", taken);
+		units_format_size((uint64_t)json_int(b, "size", 0), size, sizeof(size));
+		table_row(table, (const char *const[]){ json_str_or(b, "file", ""), taken, json_str_or(b, "mode", ""), size,
+							json_str_or(b, "state", ""), json_str_or(b, "hint", "") });
+	}
+	fputs("\nBackups:\n", stdout);
+	rc = table_print(table, FORMAT_TABLE, NULL, err);
+	table_free(table);
+	return rc;
+}
+
 static int show_log(struct cli *cli, const char *name, struct error *err)
 {
 	AUTO_FREE char *path = instance_path(name, "/logs/lxc.log");
@@ -239,7 +268,7 @@ static int info_instance(struct cli *cli, const char *name, bool log, struct err
 		put_resources(&out, json_obj(instance, "state"));
 	put_pending(&out, json_arr(instance, "pending"));
 	text_print(stdout, out.buf);
-	if (show_snapshots(json_arr(instance, "snapshots"), err) < 0)
+	if (show_snapshots(json_arr(instance, "snapshots"), err) < 0 || show_backups(cli, name, err) < 0)
 		return -1;
 	return log ? show_log(cli, name, err) : 0;
 }
@@ -281,5 +310,5 @@ const struct command cmd_info = {
 	.options = "      --show-log      Show the log of its last start as well\n",
 	.examples = "  berth info\n  berth info c1 --show-log\n",
 	.run = info_run,
-	.complete = "instance",
+	.complete = "snapshot -",
 };

@@ -50,6 +50,29 @@ static bool wanted(const cJSON *f, const char *name)
 	return strcmp(json_str_or(f, "network", ""), name) == 0 || strcmp(json_str_or(f, "target_instance", ""), name) == 0;
 }
 
+/* A name without forwards must be that of an instance or a network: forwards end with these. */
+static int check_known(struct cli *cli, const cJSON *list, const char *name, struct error *err)
+{
+	static const char *const kinds[] = { "instances", "networks" };
+	AUTO_FREE char *segment = client_escape(name);
+	const cJSON *f;
+
+	cJSON_ArrayForEach(f, list)
+		if (wanted(f, name))
+			return 0;
+	for (size_t i = 0; i < 2; i++) {
+		AUTO_FREE char *path = mem_printf("/1.0/%s/%s", kinds[i], segment);
+		AUTO_JSON cJSON *found = client_get(cli->client, path, NULL, err);
+
+		if (found)
+			return 0;
+		if (err->code != ERROR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+	}
+	return error_set(err, ERROR_NOT_FOUND, "there is no instance and no network '%s'", name);
+}
+
 static int forward_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	static const char *const headers[] = { "INSTANCE", "NETWORK", "PROTOCOL", "LISTEN", "TARGET", "DESCRIPTION" };
@@ -62,7 +85,7 @@ static int forward_list(struct cli *cli, int argc, char **argv, struct error *er
 	if (rc != 0)
 		return rc;
 	list = client_get(cli->client, "/1.0/forwards", NULL, err);
-	if (!list)
+	if (!list || (argc > 0 && check_known(cli, list, instance_local(argv[0]), err) < 0))
 		return -1;
 	table = table_new(headers, 6);
 	for (f = list->child; f; f = next) {
@@ -442,7 +465,7 @@ const struct command network_forward_commands[] = {
 	  .examples = "  berth network forward remove c1 tcp:8080\n"
 		      "  berth network forward remove c1 --all\n",
 	  .run = forward_remove,
-	  .complete = "instance -" },
+	  .complete = "instance forward-of-instance" },
 	{ .name = "show",
 	  .args = "[<network>] <listen-address>",
 	  .summary = "Show a network forward: an address of the host and its ports",

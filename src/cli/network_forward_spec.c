@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -30,6 +31,10 @@ cJSON *forward_spec_parse(const char *spec, struct error *err)
 		part[n++] = p;
 	if (is_protocol(part[0]))
 		protocol = part[i++];
+	else if (isalpha((unsigned char)part[0][0]) && strcmp(part[0], "auto") != 0) {
+		error_set(err, ERROR_INVALID, "'%s' is no protocol: it must be tcp or udp, such as in tcp:8080:80", part[0]);
+		return NULL;
+	}
 	if (n == 4 || n - i < 1 || n - i > 2 || !*part[i] || (n - i == 2 && !*part[i + 1])) {
 		error_set(err, ERROR_INVALID,
 			  "'%s' is no [PROTOCOL:]PORT[-PORT][:TARGET-PORT], such as tcp:8080:80, udp:5000-5010 or 443", spec);

@@ -97,6 +97,8 @@ static int restore_run(struct cli *cli, int argc, char **argv, struct error *err
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_JSON cJSON *op = NULL;
 	AUTO_FREE char *path = NULL;
+	AUTO_FREE char *instance = NULL;
+	const char *slash, *snapshot;
 	int opt, rc;
 
 	while ((opt = cli_getopt(cli, argc, argv, "", options)) != -1) {
@@ -104,20 +106,23 @@ static int restore_run(struct cli *cli, int argc, char **argv, struct error *err
 			return CLI_USAGE;
 		json_set_bool(body, "stateful", true);
 	}
-	rc = cli_argc(cli, argc, 2, 2);
+	slash = optind < argc ? strchr(argv[optind], '/') : NULL;
+	rc = slash ? cli_argc(cli, argc, 1, 1) : cli_argc(cli, argc, 2, 2);
 	if (rc != 0)
 		return rc;
-	if (argv[optind + 1][0] == '\0')
+	instance = slash ? mem_strndup(argv[optind], (size_t)(slash - argv[optind])) : mem_strdup(argv[optind]);
+	snapshot = slash ? slash + 1 : argv[optind + 1];
+	if (!*snapshot)
 		return cli_usage(cli, "the name of the snapshot is empty");
-	json_set_str(body, "restore", argv[optind + 1]);
-	path = instance_path(argv[optind], "");
+	json_set_str(body, "restore", snapshot);
+	path = instance_path(instance, "");
 	op = client_change(cli->client, "PUT", path, body, NULL, err);
 	return op ? 0 : -1;
 }
 
 const struct command cmd_restore = {
 	.name = "restore",
-	.args = "<instance> <snapshot>",
+	.args = "<instance> <snapshot>|<instance>/<snapshot>",
 	.summary = "Bring an instance back to a snapshot",
 	.examples = "  berth restore c1 before-upgrade\n"
 		    "      Files and configuration are as they were then; if c1 runs, it is started again.\n",

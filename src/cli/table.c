@@ -16,6 +16,7 @@ struct table {
 	size_t n;     /* columns */
 	char ***rows; /* sorted by table_print through a copy of this array */
 	size_t n_rows, cap;
+	bool as_given;
 };
 
 int format_parse(const char *s, enum format *ret, struct error *err)
@@ -313,6 +314,11 @@ static void put_csv(const struct table *t, struct strbuf *out)
 	}
 }
 
+void table_keep_order(struct table *t)
+{
+	t->as_given = true;
+}
+
 int table_print(const struct table *t, enum format format, const cJSON *objects, struct error *err)
 {
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
@@ -325,7 +331,7 @@ int table_print(const struct table *t, enum format format, const cJSON *objects,
 		puts(json);
 		return 0;
 	}
-	if (t->n_rows > 1)
+	if (t->n_rows > 1 && !t->as_given)
 		qsort_r(t->rows, t->n_rows, sizeof(*t->rows), compare_rows, (void *)(uintptr_t)t);
 	if (format == FORMAT_TABLE)
 		put_table(t, &out);

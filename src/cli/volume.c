@@ -23,6 +23,23 @@ static char *volume_url(const char *arg, struct error *err)
 	return NULL;
 }
 
+/*
+ * The first arguments of attach and detach: "c1 data", or "c1/data" as in the other commands. 0 with *ret_n = how many
+ * they were, or CLI_USAGE; at most `more` may follow. Caller frees *ret_instance.
+ */
+static int take_volume(struct cli *cli, int argc, char **argv, int more, char **ret_instance, const char **ret_name, int *ret_n)
+{
+	const char *local = argc > optind ? instance_local(argv[optind]) : "";
+	const char *slash = strchr(local, '/');
+
+	*ret_n = slash ? 1 : 2;
+	if (cli_argc(cli, argc, *ret_n, *ret_n + more) != 0)
+		return CLI_USAGE;
+	*ret_instance = slash ? mem_strndup(local, (size_t)(slash - local)) : mem_strdup(local);
+	*ret_name = slash ? slash + 1 : argv[optind + 1];
+	return 0;
+}
+
 /* ---- list, show */
 
 static void put_users(struct strbuf *out, const cJSON *volume)
@@ -74,7 +91,9 @@ static int volume_show_run(struct cli *cli, int argc, char **argv, struct error 
 	if (rc != 0)
 		return rc;
 	path = volume_url(argv[0], err);
-	volume = path ? client_get(cli->client, path, NULL, err) : NULL;
+	if (!path)
+		return cli_usage(cli, "%s", err->msg);
+	volume = client_get(cli->client, path, NULL, err);
 	return volume ? yaml_print(volume, stdout, err) : -1;
 }
 
@@ -93,7 +112,7 @@ static int volume_create_run(struct cli *cli, int argc, char **argv, struct erro
 		return rc;
 	url = volume_url(argv[0], err);
 	if (!url)
-		return -1;
+		return cli_usage(cli, "%s", err->msg);
 	local = instance_local(argv[0]);
 	owner = mem_strndup(local, strcspn(local, "/"));
 	json_set_str(body, "owner", owner);
@@ -119,8 +138,9 @@ static int volume_attach_run(struct cli *cli, int argc, char **argv, struct erro
 	};
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_FREE char *own = NULL;
-	const char *source = NULL, *instance, *name;
-	int opt;
+	AUTO_FREE char *instance = NULL;
+	const char *source = NULL, *name;
+	int opt, n;
 
 	while ((opt = cli_getopt(cli, argc, argv, "", options)) != -1) {
 		if (opt == '?')
@@ -130,15 +150,13 @@ static int volume_attach_run(struct cli *cli, int argc, char **argv, struct erro
 		else
 			json_set_bool(body, "readonly", true);
 	}
-	if (cli_argc(cli, argc, 2, 3) != 0)
+	if (take_volume(cli, argc, argv, 1, &instance, &name, &n) != 0)
 		return CLI_USAGE;
-	instance = instance_local(argv[optind]);
-	name = argv[optind + 1];
 	own = mem_printf("%s/%s", instance, name);
 	json_set_str(body, "instance", instance);
 	json_set_str(body, "name", name);
-	if (argc - optind == 3)
-		json_set_str(body, "path", argv[optind + 2]);
+	if (argc - optind > n)
+		json_set_str(body, "path", argv[optind + n]);
 	return volume_post(cli, source ? source : own, "attach", body, err);
 }
 
@@ -172,12 +190,14 @@ static int volume_detach_run(struct cli *cli, int argc, char **argv, struct erro
 {
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_FREE char *volume = NULL;
-	int rc = cli_args(cli, &argc, &argv, 2, 2);
+	AUTO_FREE char *instance = NULL;
+	const char *name;
+	int n;
 
-	if (rc != 0)
-		return rc;
-	json_set_str(body, "instance", instance_local(argv[0]));
-	volume = attached_volume(cli, instance_local(argv[0]), argv[1], err);
+	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || take_volume(cli, argc, argv, 0, &instance, &name, &n) != 0)
+		return CLI_USAGE;
+	json_set_str(body, "instance", instance);
+	volume = attached_volume(cli, instance, name, err);
 	return volume ? volume_post(cli, volume, "detach", body, err) : -1;
 }
 
@@ -189,8 +209,11 @@ static int volume_delete_run(struct cli *cli, int argc, char **argv, struct erro
 		return rc;
 	for (int i = 0; i < argc; i++) {
 		AUTO_FREE char *path = volume_url(argv[i], err);
-		AUTO_JSON cJSON *op = path ? client_change(cli->client, "DELETE", path, NULL, NULL, err) : NULL;
+		AUTO_JSON cJSON *op = NULL;
 
+		if (!path)
+			return cli_usage(cli, "%s", err->msg);
+		op = client_change(cli->client, "DELETE", path, NULL, NULL, err);
 		if (!op)
 			return -1;
 	}
@@ -200,7 +223,7 @@ static int volume_delete_run(struct cli *cli, int argc, char **argv, struct erro
 static const char *const list_aliases[] = { "ls", NULL };
 static const char *const attach_aliases[] = { "mount", NULL };
 static const char *const detach_aliases[] = { "unmount", "umount", NULL };
-static const char *const delete_aliases[] = { "rm", NULL };
+static const char *const delete_aliases[] = { "rm", "remove", NULL };
 
 static const struct command volume_commands[] = {
 	{ .name = "list",
@@ -224,7 +247,7 @@ static const struct command volume_commands[] = {
 	  .run = volume_create_run,
 	  .complete = "-" },
 	{ .name = "attach",
-	  .args = "<instance> <name> [<path>] [flags]",
+	  .args = "<instance>[/| ]<name> [<path>] [flags]",
 	  .summary = "Mount a volume in an instance, running or not",
 	  .options = "      --readonly            Mount it read-only\n"
 		     "      --source VOLUME       Another instance's volume, INSTANCE/NAME, shared with it\n\n"
@@ -236,14 +259,14 @@ static const struct command volume_commands[] = {
 		      "      c2 reads what c1 writes.\n",
 	  .run = volume_attach_run,
 	  .aliases = attach_aliases,
-	  .complete = "instance - -" },
+	  .complete = "instance volume-of-instance -" },
 	{ .name = "detach",
-	  .args = "<instance> <name>",
+	  .args = "<instance>[/| ]<name>",
 	  .summary = "Unmount a volume; the data stays",
 	  .examples = "  berth volume detach c1 data\n",
 	  .run = volume_detach_run,
 	  .aliases = detach_aliases,
-	  .complete = "instance -" },
+	  .complete = "instance volume-of-instance -" },
 	{ .name = "delete",
 	  .args = "<instance>/<name>...",
 	  .summary = "Delete volumes and their data",

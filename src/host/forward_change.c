@@ -215,7 +215,7 @@ static int choose_port(const struct forwards *f, const struct others *o, cJSON *
 	uint16_t port;
 
 	if (s->ports_start == 0)
-		return error_set(err, ERROR_INVALID, "there are no automatic ports: ports_start and ports_close are not set");
+		return error_set(err, ERROR_INVALID, "there are no automatic ports: ports_start and ports_close of berth.conf are not set");
 	if (port_list_parse("target_port", json_str_or(entry, "target_port", ""), &targets, err) < 0)
 		return -1;
 	for (int64_t p = s->ports_start; p + targets.total - 1 <= s->ports_close; p++) {
@@ -259,6 +259,15 @@ static int check_added(const struct forwards *f, cJSON *all, const cJSON *remove
 	return rc;
 }
 
+static int no_such_forward(const char *instance, const cJSON *pattern, struct error *err)
+{
+	const char *protocol = json_str_or(pattern, "protocol", ""), *ports = json_str_or(pattern, "listen_port", "");
+	const char *address = json_str_or(pattern, "listen_address", "");
+
+	return error_set(err, ERROR_NOT_FOUND, "'%s' has no port forward%s%.20s%s%.100s%s%.64s", instance,
+			 *protocol ? " of " : "", protocol, *ports ? " port " : "", ports, *address ? " on " : "", address);
+}
+
 static int check_instance(const struct forwards *f, cJSON *args, struct error *err)
 {
 	const char *instance = json_str_or(args, "instance", ""), *verb = json_str_or(args, "do", "");
@@ -277,9 +286,7 @@ static int check_instance(const struct forwards *f, cJSON *args, struct error *e
 		if (strcmp(verb, "remove") != 0) {
 			cJSON_AddItemToArray(added, cJSON_Duplicate(p, true));
 		} else if (note_removed(f, instance, p, removed) == 0) {
-			AUTO_FREE char *text = json_text(p);
-
-			return error_set(err, ERROR_NOT_FOUND, "'%s' has no port forward %.200s", instance, text);
+			return no_such_forward(instance, p, err);
 		}
 	}
 	return check_added(f, all, removed, added, err);

@@ -133,9 +133,9 @@ static int parse_addresses(const cJSON *entry, struct forward_rule *r, struct er
 	if (!*r->instance)
 		r->instance = NULL;
 	if (*listen && (address_parse(listen, &r->listen) < 0 || is_loopback(&r->listen)))
-		return error_set(err, ERROR_INVALID, "listen_address: '%.64s' is no address of a network", listen);
+		return error_set(err, ERROR_INVALID, "listen_address: '%.64s' is no address that can be forwarded", listen);
 	if (*target && (address_parse(target, &r->target) < 0 || is_loopback(&r->target)))
-		return error_set(err, ERROR_INVALID, "target_address: '%.64s' is no address of a network", target);
+		return error_set(err, ERROR_INVALID, "target_address: '%.64s' is no address that can be forwarded to", target);
 	if (*target && *listen && r->target.family != r->listen.family)
 		return error_set(err, ERROR_INVALID, "'%.64s' and '%.64s' are not of one family: IPv4 cannot be forwarded to IPv6",
 				 listen, target);

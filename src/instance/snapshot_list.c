@@ -175,7 +175,7 @@ const cJSON *snapshot_find(const struct berthd *b, struct instance *inst, const 
 	cJSON_ArrayForEach(item, snapshot_list(b, inst))
 		if (strcmp(json_str_or(item, "name", ""), name) == 0)
 			return item;
-	error_set(err, ERROR_NOT_FOUND, "InstanceSnapshot not found");
+	error_set(err, ERROR_NOT_FOUND, "Snapshot not found: '%s' has no '%s'", inst->name, name);
 	return NULL;
 }
 

@@ -52,7 +52,7 @@ complete_words() {
 	refused 2 "did you mean 'launch'?" launhc
 	refused 2 "unknown command 'xyz'" image xyz
 	refused 2 "needs a value" image list --format
-	refused 2 "lxc has a command 'snapshot', berth has not" snapshot c1
+	refused 2 "lxc has a command 'publish', berth has not" publish c1
 }
 
 @test "help COMMAND is COMMAND --help" {
@@ -109,6 +109,21 @@ complete_words() {
 	assert "$(complete_words profile add "$c" o)" = other
 	assert "$(complete_words config device remove "$c" n)" = nul
 	assert "$(complete_words --socket /nosuch/socket info t)" = ""
+	run_berth snapshot "$c" one
+	assert "$(complete_words delete "$c/")" = "$c/one"
+	assert "$(complete_words restore "$c" '')" = one
+	run_berth volume create "$c/data"
+	assert "$(complete_words volume delete t)" = "$c/data"
+	assert "$(complete_words volume detach "$c" '')" = data
+	run_berth backup create "$c"
+	assert "$(complete_words backup restore "$c" l)" = latest
+	assert "$(complete_words backup delete t)" = "$(run_berth backup list -f csv && cut -d, -f2 <<<"$output")"
+	run_berth network forward add "$c" 40080:80 udp:40053
+	assert "$(complete_words network forward remove "$c" '' | sort)" = $'40080\nudp:40053'
+	assert "$(complete_words host call VMP)" = VMPowers
+	assert "$(complete_words hook list pre-st)" = $'pre-start\npre-stop'
+	run_berth backup delete "$(complete_words backup delete t)"
+	run_berth volume delete "$c/data"
 	run_berth delete "$c"
 	run_berth profile delete other
 }
@@ -119,6 +134,44 @@ complete_words() {
 	complete_words image info x
 	assert "$(ls "$BATS_TEST_TMPDIR/ran" 2>&1)" =~ "No such file"
 	run_berth '?' image alias delete "$trap"
+}
+
+@test "names with an empty part, and of another instance, are wrong usage" {
+	local c
+	c=$(name edge)
+	run_berth init bb "$c"
+	run_berth snapshot "$c" one
+	refused 2 "names no instance and no snapshot" delete "$c/"
+	refused 2 "names no instance and no snapshot" delete /one
+	refused 2 "a snapshot stays with its instance" rename "$c/one" "$(name other)/one"
+	run_berth rename "$c/one" two
+	run_berth restore "$c/two"
+	refused 2 "too many arguments" restore "$c/two" two
+	refused 2 "names no volume" volume create "$c"
+	refused 2 "names no volume" volume delete "$c"
+	run_berth volume attach "$c/data" /srv
+	refused 1 "is attached to '$c' already, at '/srv'" volume attach "$c" data
+	run_berth volume detach "$c/data"
+	refused 1 "standard input is no JSON" host call VMPowers - <<<'{bad'
+	run_berth volume delete "$c/data"
+	run_berth delete "$c"
+}
+
+@test "an extracted file goes into a folder, as with cp; info shows backups" {
+	local c
+	c=$(name out)
+	run_berth init bb "$c"
+	run_berth backup create "$c" "for info"
+	run_berth info "$c"
+	contains "$output" "Backups:"
+	contains "$output" "for info"
+	run_berth backup extract "$c" latest /etc/passwd "$BATS_TEST_TMPDIR"
+	contains "$(cat "$BATS_TEST_TMPDIR/passwd")" root:
+	refused 1 "'$BATS_TEST_TMPDIR/passwd' is there already" backup extract "$c" latest /etc/passwd "$BATS_TEST_TMPDIR"
+	refused 2 "ends in no name" backup extract "$c" latest / "$BATS_TEST_TMPDIR"
+	run_berth backup prune "$c" --keep-last 1
+	run_berth backup delete "$(cd "$BERTH_TEST_ROOT/backups" && echo "$c"-*.7z)"
+	run_berth delete "$c"
 }
 
 @test "--debug shows requests, -q nothing but what was asked for" {

@@ -183,7 +183,7 @@ change() { # NAME
 	refused 1 "200 bytes" snapshot "$n" "$(printf 'x%.0s' {1..201})"
 	run_berth snapshot "$n" "$(printf '%%%.0s' {1..80})"
 	refused 1 "already exists" rename "$n/a.b" "$n/-x"
-	refused 1 "InstanceSnapshot not found" delete "$n/nosuch"
+	refused 1 "Snapshot not found" delete "$n/nosuch"
 	refused 1 "Snapshot $n/nosuch does not exist" restore "$n" nosuch
 	refused 1 "Instance not found" snapshot nosuch
 	refused 1 "stateful" snapshot "$n" st --stateful
@@ -280,7 +280,7 @@ change() { # NAME
 	run_berth copy "$n/s" "$c" -s dir
 	run_berth start "$c"
 	assert "$(in_container "$c" cat /root/f)" = then
-	refused 1 "InstanceSnapshot not found" copy "$n/nosuch" "$(name s7d)"
+	refused 1 "Snapshot not found" copy "$n/nosuch" "$(name s7d)"
 	run_berth delete -f "$n" "$c"
 }
 

@@ -243,8 +243,10 @@ web() { # NAME: a running instance
 	refused 1 "give one, or as many" network forward add "$n" "$(port 30)-$(port 32):1-2"
 	refused 1 "'127.0.0.1' is no address" network forward add "$n" --address 127.0.0.1 80
 	refused 1 "Instance not found" network forward add "$(name none)" 80
-	refused 2 "such as tcp:8080:80" network forward add "$n" sctp:1:2
-	refused 1 "has no port forward" network forward remove "$n" "$(port 77)"
+	refused 2 "'sctp' is no protocol" network forward add "$n" sctp:1:2
+	refused 2 "such as tcp:8080:80" network forward add "$n" 1:2:3
+	refused 1 "no instance and no network '$(name none)'" network forward list "$(name none)"
+	refused 1 "has no port forward of tcp port $(port 77)" network forward remove "$n" "$(port 77)"
 	api PATCH "/1.0/instances/$n/forwards" '{"add":[{"listen_port":"80","nonsense":"x"}]}'
 	assert "$http" = 400
 	contains "$body" "a port forward has no member 'nonsense'"
