@@ -71,28 +71,11 @@ static const struct forward_place *place_of(struct look *l, const char *instance
 	return p;
 }
 
-static unsigned prefix_of(const struct sockaddr *mask)
-{
-	struct ifaddrs as_address = { .ifa_addr = (struct sockaddr *)(uintptr_t)mask };
-	struct address a;
-	unsigned bits = 0;
-
-	if (!mask || !address_of_interface(&as_address, &a))
-		return 0;
-	for (size_t i = 0; i < sizeof(a.bytes); i++)
-		bits += (unsigned)__builtin_popcount(a.bytes[i]);
-	return bits;
-}
-
 /* The interface whose network the target lies in: that is where it is. */
 static void note_bridge(struct look *l, const struct address *target)
 {
 	for (const struct ifaddrs *ifa = l->interfaces; ifa; ifa = ifa->ifa_next) {
-		unsigned prefix = prefix_of(ifa->ifa_netmask);
-		struct address own;
-
-		if (!prefix || !address_of_interface(ifa, &own) || !address_same_net(&own, target, prefix) ||
-		    (ifa->ifa_flags & IFF_LOOPBACK) || !type_is_ifname(ifa->ifa_name) ||
+		if (!address_in_network(ifa, target) || (ifa->ifa_flags & IFF_LOOPBACK) || !type_is_ifname(ifa->ifa_name) ||
 		    strmap_get(l->bridges, ifa->ifa_name))
 			continue;
 		strmap_put(l->bridges, ifa->ifa_name, l);

@@ -72,3 +72,24 @@ bool address_of_interface(const struct ifaddrs *ifa, struct address *ret)
 		memcpy(ret->bytes, &((const struct sockaddr_in6 *)(const void *)ifa->ifa_addr)->sin6_addr, 16);
 	return ret->family == AF_INET || ret->family == AF_INET6;
 }
+
+static unsigned prefix_of(const struct sockaddr *mask)
+{
+	struct ifaddrs as_address = { .ifa_addr = (struct sockaddr *)(uintptr_t)mask };
+	struct address a;
+	unsigned bits = 0;
+
+	if (!mask || !address_of_interface(&as_address, &a))
+		return 0;
+	for (size_t i = 0; i < sizeof(a.bytes); i++)
+		bits += (unsigned)__builtin_popcount(a.bytes[i]);
+	return bits;
+}
+
+bool address_in_network(const struct ifaddrs *ifa, const struct address *a)
+{
+	unsigned prefix = prefix_of(ifa->ifa_netmask);
+	struct address own;
+
+	return prefix > 0 && address_of_interface(ifa, &own) && address_same_net(&own, a, prefix);
+}

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "instance/forward_place.h"
 
+#include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "host/leases.h"
 #include "instance/instance.h"
 #include "instance/registry.h"
 #include "lxc/netns.h"
@@ -55,17 +57,55 @@ static void static_addresses(struct forward_place *p, const cJSON *devices)
 	free(list);
 }
 
+static bool is_bridge_of(const cJSON *devices, const char *interface)
+{
+	const cJSON *dev;
+
+	cJSON_ArrayForEach(dev, devices) {
+		const char *parent = nic_parent(dev);
+
+		if (strcmp(json_str_or(dev, "type", ""), "nic") == 0 && nic_kind(dev) == NIC_BRIDGED && parent != NULL &&
+		    strcmp(parent, interface) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A container's root gives it whatever address he likes: the host's, a neighbour's in another network, one out in the
+ * world. Only those of the networks that it is in are where the host sends what comes for it.
+ */
+static bool is_its(const struct ifaddrs *all, const cJSON *devices, const char *text)
+{
+	struct address a, own;
+	bool its = false;
+
+	if (!text || address_parse_cidr(text, &a) < 0)
+		return false;
+	for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next) {
+		if (address_of_interface(ifa, &own) && address_equal(&own, &a))
+			return false;
+		its = its || (is_bridge_of(devices, ifa->ifa_name) && address_in_network(ifa, &a));
+	}
+	return its;
+}
+
 /* lo has none that is global. */
-static void live_addresses(struct forward_place *p, pid_t pid)
+static void live_addresses(struct forward_place *p, const cJSON *devices, pid_t pid)
 {
 	AUTO_JSON cJSON *net = netns_state(pid);
 	const cJSON *link, *address;
+	struct ifaddrs *all = NULL;
 
+	if (getifaddrs(&all) < 0)
+		return;
 	cJSON_ArrayForEach(link, net) {
 		cJSON_ArrayForEach(address, json_arr(link, "addresses"))
-			if (strcmp(json_str_or(address, "scope", ""), "global") == 0)
+			if (strcmp(json_str_or(address, "scope", ""), "global") == 0 &&
+			    is_its(all, devices, json_str(address, "address")))
 				take_first(p, json_str(address, "address"));
 	}
+	freeifaddrs(all);
 }
 
 bool instance_place(struct berthd *b, const char *name, struct forward_place *ret)
@@ -84,7 +124,7 @@ bool instance_place(struct berthd *b, const char *name, struct forward_place *re
 	if (inst->pid == 0 || (ret->ip4.family && ret->ip6.family))
 		return true;
 	ret->dynamic = !ret->ip4.family;
-	live_addresses(ret, inst->pid);
+	live_addresses(ret, devices, inst->pid);
 	ret->waits = !ret->ip4.family && !ret->ip6.family;
 	return true;
 }

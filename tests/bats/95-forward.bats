@@ -280,6 +280,27 @@ web() { # NAME: a running instance
 	assert "$(jq '.instances | length' "$BERTH_TEST_ROOT/state/forwards.json")" -eq 0
 }
 
+# Its root gives a container what addresses he likes.
+@test "an address that is none of its networks, or the host's, is not where an instance is" {
+	local n key rules
+	n=$(name liar)
+	run_berth init bb "$n"
+	for key in ipv4.address ipv4.gateway ipv6.address ipv6.gateway; do
+		run_berth config device unset "$n" eth0 "$key"
+	done
+	run_berth start "$n"
+	wait_init "$n"
+	in_container "$n" sh -c "ip addr add 10.232.$BERTH_TEST_ID.2/24 dev eth0 && ip addr add 192.0.2.7/32 dev eth0 &&
+		ip addr add $BERTH_TEST_SUBNET.1/32 dev eth0 && ip addr add fd24:2:$BERTH_TEST_ID::2/64 dev eth0 &&
+		ip addr add $BERTH_TEST_SUBNET.77/24 dev eth0"
+	run_berth network forward add "$n" "$(port 3):80"
+	wait_for 20 has_elements tcp4 1 || die "FAIL: no address of '$n' was seen"
+	rules=$(nft list table inet "$(table)")
+	contains "$rules" "$BERTH_TEST_SUBNET.77 . 80"
+	assert "$rules" !~ '10\.232|192\.0\.2|fd24:2'
+	run_berth delete -f "$n"
+}
+
 @test "an instance with DHCP is found when it has its address" {
 	local n
 	routed
