@@ -161,11 +161,13 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 		install -m 644 etc/berth.conf $(DESTDIR)$(SYSCONFDIR)/berth/
 	install -m 644 etc/berth.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth
 	sed 's|@SBINDIR@|$(SBINDIR)|' etc/berthd.service >$(DESTDIR)$(UNITDIR)/berthd.service
+	sed 's|@BINDIR@|$(BINDIR)|' etc/berth-backup@.service >$(DESTDIR)$(UNITDIR)/berth-backup@.service
+	install -m 644 etc/berth-backup@.timer $(DESTDIR)$(UNITDIR)/
 	$(BUILD)/berth completion bash >$(DESTDIR)$(COMPLETIONDIR)/berth
 	set -e; for m in $(MAN); do install -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 uninstall: ## remove what install made; changed settings, hooks and all data stay
-	rm -f $(DESTDIR)$(BINDIR)/berth $(DESTDIR)$(SBINDIR)/berthd $(DESTDIR)$(UNITDIR)/berthd.service \
-		$(DESTDIR)$(COMPLETIONDIR)/berth $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth
+	rm -f $(DESTDIR)$(BINDIR)/berth $(DESTDIR)$(SBINDIR)/berthd $(DESTDIR)$(UNITDIR)/berthd.service $(DESTDIR)$(UNITDIR)/berth-backup@.service \
+		$(DESTDIR)$(UNITDIR)/berth-backup@.timer $(DESTDIR)$(COMPLETIONDIR)/berth $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth
 	for m in $(MAN); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	! cmp -s etc/berth.conf $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf || rm -f $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf
 	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016,SC2030,SC2031,SC2086
+# shellcheck disable=SC2016,SC2030,SC2031,SC2086,SC2154
 # Backups that fail or are killed at any step: afterwards the instance runs and is not frozen, nothing half-made lies in
 # backup_path, and the next backup works. Needs a build with FAULTS=1.
 
@@ -108,6 +108,47 @@ each_killed() {
 	restart_with
 	run_berth backup create "$FREE" --mode stop
 	delete_backups
+}
+
+# Leaves KIB of room in backup_path.
+room() {
+	rm -f "$BACKUPS"/{ballast,ballast2,room}
+	[[ $1 == 0 ]] || dd if=/dev/zero of="$BACKUPS/room" bs=1k count="$1" conv=fsync status=none
+	fallocate -l "$(stat -f -c '%a * %S' "$BACKUPS" | xargs expr)" "$BACKUPS/ballast" 2>/dev/null || true # as far as it comes
+	dd if=/dev/zero of="$BACKUPS/ballast2" bs=1k status=none 2>/dev/null || true
+	rm -f "$BACKUPS/room"
+	sync -f "$BACKUPS"
+}
+
+@test "the disk is full: one clear error, nothing left; once there is room it works" {
+	local kib row disk=$BERTH_TEST_ROOT/disk
+	restart_with
+	truncate -s 8M "$disk"
+	mkfs.ext4 -q -m 0 -O ^has_journal "$disk"
+	mount -o loop "$disk" "$BACKUPS"
+	rm -r "$BACKUPS/lost+found"
+	for row in live/0 live/400 freeze/8 freeze/860 stop/64; do
+		room "${row#*/}"
+		refused 1 "o space left on device" backup create "$FREE" --mode "${row%/*}"
+		rm -f "$BACKUPS"/ballast*
+		as_before "a full disk ($row KiB)"
+		assert "$(ls -A "$BACKUPS")" = "" "after $row KiB"
+	done
+	for kib in 920 928 936 950; do
+		room $kib
+		run_berth '?' backup create "$FREE" --mode freeze
+		[[ $status == 0 ]] || contains "$stderr" "o space left on device"
+		rm -f "$BACKUPS"/ballast*
+		as_before "a disk with $kib KiB"
+		"$BERTH" backup list --format json | jq -r '.[].file' | xargs -r "$BERTH" backup delete
+	done
+	run_berth backup create "$FREE" --mode freeze
+	room 0
+	run_berth backup verify "$("$BERTH" backup list "$FREE" --format json | jq -r '.[].file')"
+	rm -f "$BACKUPS"/ballast*
+	delete_backups
+	umount "$BACKUPS"
+	rm "$disk"
 }
 
 @test "nothing is left behind" {
