@@ -97,6 +97,21 @@ each_killed() {
 	delete_backups
 }
 
+@test "killed between the sidecar and the archive getting their names: finished by the next start" {
+	local journal file
+	restart_with backup/publish/kill
+	run_berth 1 backup create "$FREE"
+	died
+	journal=$(ls "$BERTH_TEST_ROOT"/state/operations/*.json)
+	file=$(jq -r .args.file "$journal")
+	jq .args.info "$journal" >"$BACKUPS/${file%.7z}.json"
+	[[ -e $BACKUPS/.$file.tmp/archive.7z && ! -e $BACKUPS/$file ]]
+	BERTH_FAULT='' daemon_start
+	as_before "a sidecar alone"
+	run_berth backup verify "$file"
+	delete_backups
+}
+
 @test "whichever step fails" {
 	local row
 	for row in live/open live/finish live/sync freeze/freeze freeze/spill freeze/append stop/stop stop/settle stop/started; do
