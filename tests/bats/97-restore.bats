@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034,SC2154 # shared with helpers.bash, or from restore.bash
 # Restoring backups: what went in comes out, whatever the tree holds; an archive that is damaged, foreign or hostile is
 # refused before anything changes; and whatever fails on the way, the instance is as it was. Archives are made here by
 # tar and 7zz, in the format of src/backup/format.h, or by tests/bats/hostile-backup.py.
@@ -7,7 +8,6 @@
 load helpers
 load restore
 
-# shellcheck disable=SC2034,SC2154 # both are shared with helpers.bash
 BERTH_TEST_SETTINGS='image_max_bytes = 64MiB'
 
 @test "same name and new name: all of a nasty tree comes back, inside and outside" {

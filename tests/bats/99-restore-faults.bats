@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034,SC2154 # shared with helpers.bash, or from restore.bash
 # Restoring, when something goes wrong: whichever step fails or berthd is killed at, whoever hangs or cancels, the
 # instance is as it was; also hooks, and hosts without idmapped mounts. Needs a build with FAULTS=1.
 
 load helpers
 load restore
 
-# shellcheck disable=SC2034 # shared with helpers.bash
 BERTH_TEST_SETTINGS='backup_stall_s = 4'
 STEPS=$(sed -n '/op_step restore_tree_steps/,/};/s/.*{ "\([a-z-]*\)".*/\1/p' "$BATS_TEST_DIRNAME"/../../src/backup/restore_tree.c)
 
@@ -96,7 +96,7 @@ restart_with() { # FAULT
 # A 7zz that hangs when the tree is asked for; $BERTH_TEST_ROOT/bin/hangs appears then.
 hanging_seven() {
 	local bin=$BERTH_TEST_ROOT/bin
-	mkdir -pm 777 "$bin"
+	mkdir -p "$bin"
 	chmod 777 "$bin"
 	cat >"$bin/7zz" <<-END
 		#!/bin/bash

@@ -43,6 +43,7 @@ nasty() { # DIR
 	long=$(printf 'x%.0s' {1..230})
 	touch "$long"
 	deep=deep
+	# shellcheck disable=SC2034
 	for i in {1..12}; do deep+=/$long; done
 	mkdir -p "$deep"
 	echo deep >"$deep/f"
