@@ -18,7 +18,7 @@ void *vm_load(void *ctx, cJSON *args, struct error *err)
 	const char *name = json_str(args, "name");
 	struct vm *vm;
 
-	if (name == NULL || name[0] == '\0' || name[0] == '.') {
+	if (name == NULL || name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL) {
 		error_set(err, ERROR_INVALID, "the operation names no instance");
 		return NULL;
 	}

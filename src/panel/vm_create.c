@@ -129,7 +129,7 @@ static enum op_result remove_next(struct op *op, struct error *err)
 	const cJSON *name;
 
 	for (; (name = cJSON_GetArrayItem(json_arr(vm->args, "made_volumes"), vm->volume)) != NULL; vm->volume++)
-		if (volume_exists(vm->b, vm->name, name->valuestring))
+		if (cJSON_IsString(name) && volume_exists(vm->b, vm->name, name->valuestring))
 			return op_follow(op, volume_delete(vm->b, vm->name, name->valuestring, err), removed, err);
 	return OP_DONE;
 }
