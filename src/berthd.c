@@ -141,7 +141,8 @@ static int make_folders(const struct settings *s, struct error *err)
 
 	/* mapped roots walk through system_path to their own folders */
 	if (make_private(s->system_path, 0711, err) < 0 || make_private(s->images_path, 0700, err) < 0 ||
-	    make_private(s->backup_path, 0700, err) < 0 || make_private(s->state_path, 0700, err) < 0 || make_private(operations, 0700, err) < 0 ||
+	    make_private(s->backup_path, 0700, err) < 0 || fs_mkdirs(s->extern_path, 0700, err) < 0 ||
+	    make_private(s->state_path, 0700, err) < 0 || make_private(operations, 0700, err) < 0 ||
 	    make_private(s->run_path, 0755, err) < 0)
 		return -1;
 	/* `berth exec` runs lxc-attach by itself and finds the lxcpath here */
