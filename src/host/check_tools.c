@@ -37,7 +37,6 @@ static const struct tool tools[] = {
 	{ "tc", NULL, CHECK_WARNING, { "iproute2", "iproute-tc", "iproute2-tc" }, "limits of NICs do nothing" },
 	{ "nft", NULL, CHECK_ERROR, { "nftables", "nftables", "nftables" }, "no NAT, no forwards" },
 	{ "dnsmasq", NULL, CHECK_WARNING, { "dnsmasq-base", "dnsmasq", "dnsmasq" }, "no DHCP on the bridge with NAT" },
-	{ "ttyd", NULL, CHECK_WARNING, { "ttyd", "ttyd", "ttyd" }, "no web terminal" },
 	{ NULL, NULL, CHECK_OK, { NULL, NULL, NULL }, NULL },
 };
 
@@ -70,24 +69,34 @@ bool check_version_at_least(const char *text, unsigned major, unsigned minor, un
 	return true;
 }
 
-/* Before 1.7.4 there is no -W, and every terminal is writable. */
-static bool old_ttyd(struct check *c)
+/* ttyd_path, or the one in PATH; the terminal's own rule (terminal/ttyd.h): 1.6.1 or newer. */
+static void check_ttyd(struct check *c)
 {
-	static const char *const argv[] = { "ttyd", "--version", NULL };
+	static const char *const packages[] = { "ttyd", "ttyd", "ttyd" };
+	const char *program = *c->s->ttyd_path ? c->s->ttyd_path : "ttyd";
+	const char *const argv[] = { program, "--version", NULL };
 	static const struct output_limits limits = { 5000, 4096 };
+	AUTO_FREE char *install = check_install(c, packages);
+	AUTO_FREE char *fix = mem_printf("%s; where there is no such package: a program of "
+					 "https://github.com/tsl0922/ttyd/releases, and its path as ttyd_path", install);
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 
+	if (*c->s->ttyd_path ? access(program, X_OK) != 0 : !in_path(program)) {
+		check_add(c, "ttyd", CHECK_WARNING, fix, "'%s' is not %s: no web terminal", program,
+			  *c->s->ttyd_path ? "there" : "in PATH");
+		return;
+	}
 	if (output_of(argv, &limits, &out, &err) < 0) {
 		check_add(c, "ttyd", CHECK_WARNING, "install a ttyd that runs", "%s: no web terminal", err.msg);
-		return true;
+		return;
 	}
 	out.buf[strcspn(out.buf, "\n")] = '\0';
-	if (check_version_at_least(out.buf, 1, 7, 4))
-		return false;
-	check_add(c, "ttyd", CHECK_WARNING, "install ttyd 1.7.4 or newer (https://github.com/tsl0922/ttyd/releases)",
-		  "'%.60s' is too old, it must be 1.7.4 or newer: no web terminal", out.buf);
-	return true;
+	if (check_version_at_least(out.buf, 1, 6, 1))
+		check_add(c, "ttyd", CHECK_OK, NULL, "%.60s", out.buf);
+	else
+		check_add(c, "ttyd", CHECK_WARNING, fix,
+			  "'%.60s' is too old, it must be 1.6.1 or newer: no web terminal", out.buf);
 }
 
 void check_tools(struct check *c)
@@ -100,9 +109,10 @@ void check_tools(struct check *c)
 
 		if (!in_path(t->name) && (t->other == NULL || !in_path(t->other)))
 			check_add(c, t->name, t->without, fix, "'%s' is not in PATH: %s", t->name, t->why);
-		else if (strcmp(t->name, "ttyd") != 0 || !old_ttyd(c))
+		else
 			strbuf_addf(&have, "%s%s", have.len > 0 ? " " : "", t->name);
 	}
+	check_ttyd(c);
 	if (access(rootfs, X_OK) != 0)
 		check_add(c, "berth-rootfs", CHECK_ERROR, "install berth again, or set BERTH_LIBEXEC_DIR",
 			  "'%s' is missing: no instance starts", rootfs);

@@ -169,7 +169,7 @@ check_of() {
 	assert "$output" =~ "(apt-get install|dnf install|apk add) (uidmap|shadow)"
 	assert "$output" !~ "'ip' is not in PATH"
 	rm "$bin/ttyd" "$bin/nft"
-	printf '#!/bin/sh\necho ttyd version 1.6.3-abc\n' >"$bin/ttyd"
+	printf '#!/bin/sh\necho ttyd version 1.6.0-abc\n' >"$bin/ttyd"
 	cat >"$bin/nft" <<-'END'
 		#!/bin/sh
 		case $* in
@@ -185,7 +185,13 @@ check_of() {
 	contains "$output" "iptables -I FORWARD -i $NAT -j ACCEPT"
 	printf '#!/bin/sh\necho ttyd version 1.7.7\n' >"$bin/ttyd"
 	PATH="$bin:$PATH" run check_of ttyd
-	assert "$output" = ""
+	contains "$output" "ok ttyd version 1.7.7|"
+	sed -i "1i ttyd_path = $bin/none" "$BERTH_TEST_ROOT/berth.conf"
+	PATH="$bin:$PATH" run check_of ttyd
+	contains "$output" "warning '$bin/none' is not there: no web terminal|"
+	sed -i "s|^ttyd_path = .*|ttyd_path = $bin/ttyd|" "$BERTH_TEST_ROOT/berth.conf"
+	contains "$(check_of ttyd)" "ok ttyd version 1.7.7|"
+	sed -i '/^ttyd_path/d' "$BERTH_TEST_ROOT/berth.conf"
 }
 
 @test "check: without a daemon, and by the daemon" {
