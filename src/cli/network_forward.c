@@ -104,13 +104,14 @@ static int forward_list(struct cli *cli, int argc, char **argv, struct error *er
 
 struct choice {
 	const char *address, *description;
-	bool all;
+	bool all, force;
 };
 
 static int choice_options(struct cli *cli, int argc, char **argv, bool removing, struct choice *ret)
 {
 	static const struct option add[] = { { "address", required_argument, NULL, 'a' },
 					     { "description", required_argument, NULL, 'd' },
+					     { "force", no_argument, NULL, 'F' },
 					     { 0 } };
 	static const struct option rm[] = { { "address", required_argument, NULL, 'a' }, { "all", no_argument, NULL, 'A' }, { 0 } };
 	int c;
@@ -122,6 +123,8 @@ static int choice_options(struct cli *cli, int argc, char **argv, bool removing,
 			ret->description = optarg;
 		else if (c == 'A')
 			ret->all = true;
+		else if (c == 'F')
+			ret->force = true;
 		else
 			return CLI_USAGE;
 	}
@@ -157,6 +160,8 @@ static int add_specs(cJSON *list, const struct choice *choice, bool removing, ch
 			json_set_str(v, "listen_address", choice->address);
 		if (choice->description)
 			json_set_str(v, "description", choice->description);
+		if (choice->force)
+			json_set_bool(v, "force", true);
 		cJSON_AddItemToArray(list, v);
 	}
 	return 0;
@@ -448,7 +453,8 @@ const struct command network_forward_commands[] = {
 	  .args = "<instance> [<protocol>:]<port>[-<port>][:<target-port>]...",
 	  .summary = "Forward ports of the host to an instance",
 	  .options = "  -a, --address ADDRESS     Only what comes to this address of the host (default: any)\n"
-		     "  -d, --description TEXT    What it is for\n\n"
+		     "  -d, --description TEXT    What it is for\n"
+		     "      --force               Also the port of the host's own SSH server\n\n"
 		     "The protocol is tcp unless it is udp. Without a target port it is the same; a port\n"
 		     "\"auto\" is the next free one of ports_start to ports_close. Forwards follow the\n"
 		     "instance: its address, its name, its end.\n",

@@ -120,14 +120,14 @@ static int load(struct forwards *f, struct error *err)
 
 /* ---- a part of the host */
 
-static void table_lost(void *data)
+static bool table_lost(void *data)
 {
 	struct forwards *f = data;
 
 	if (f->empty) /* by ourselves */
-		return;
-	log_info("the nftables table '%s' was taken away: putting it back", f->table);
+		return false;
 	forward_replace(f->b);
+	return true;
 }
 
 static void part_load(struct berthd *b, struct host_part *part)

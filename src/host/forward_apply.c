@@ -15,10 +15,10 @@
 #include "host/forward_private.h"
 #include "host/leases.h"
 #include "model/key_types.h"
+#include "model/settings.h"
 
 enum {
 	SOON_MS = 20,          /* several changes in one go */
-	NFT_TIMEOUT_MS = 10000,
 	RETRY_FIRST_MS = 500,  /* nft failed: doubled up to */
 	RETRY_MAX_MS = 60000,
 	WAITS_MS = 250,        /* a container has yet to get its address by DHCP: for 15 s, then slower */
@@ -211,7 +211,8 @@ static void start(struct forwards *f)
 {
 	static const char *const argv[] = { "nft", "-f", "-", NULL };
 	struct proc_spec spec = { .argv = argv, .input = f->offered, .input_len = strlen(f->offered),
-				  .timeout_ms = NFT_TIMEOUT_MS, .on_exit = nft_cb, .data = f };
+				  .timeout_ms = (unsigned)(f->b->settings->nft_timeout_s * 1000),
+				  .on_exit = nft_cb, .data = f };
 	struct error err = ERROR_INIT;
 
 	f->nft = proc_start(f->b->loop, &spec, &err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What forward.c (store), forward_apply.c (kernel) and forward_change.c (operations) share. */
+/* What the files share: forward.c (store), forward_apply.c (kernel), forward_change.c (operations), forward_check.c,
+ * forward_network.c (requests of LXD's shape). */
 #ifndef BERTH_HOST_FORWARD_PRIVATE_H
 #define BERTH_HOST_FORWARD_PRIVATE_H
 
@@ -33,6 +34,18 @@ struct forwards {
 int forward_save(struct forwards *f, struct error *err);
 cJSON *forward_network_rules(const cJSON *object); /* entries, each as in forward_rule.h with "network" */
 cJSON *forward_all(const struct forwards *f); /* entries of both kinds */
+
+/* forward_change.c: starts the operation, whose arguments are taken: "instance", "do" and "entries", or "network",
+ * "listen_address", "must_be_new" and "object". */
+enum { CHANGE_MAX = 10000 }; /* entries in one request */
+struct op *forward_begin(struct berthd *b, cJSON *args, struct error *err);
+
+/* forward_check.c */
+bool forward_is_auto(const cJSON *entry);
+bool forward_has_id(const cJSON *list, const char *id);
+/* Adds "removed" and "added" (with ids and ports), or "object_old", to the arguments. */
+int forward_check_instance(const struct forwards *f, cJSON *args, struct error *err);
+int forward_check_network(const struct forwards *f, cJSON *args, struct error *err);
 
 /* forward_apply.c */
 void forward_apply_open(struct forwards *f);

@@ -93,7 +93,7 @@ static int check_members(const cJSON *entry, struct error *err)
 {
 	static const char *const known[] = { "id", "network", "listen_address", "protocol", "listen_port",
 					     "target_instance", "target_address", "target_port", "description",
-					     "addresses" };
+					     "addresses", "force" };
 	const cJSON *item;
 
 	if (!cJSON_IsObject(entry))
@@ -105,7 +105,10 @@ static int check_members(const cJSON *entry, struct error *err)
 			i++;
 		if (i == n)
 			return error_set(err, ERROR_INVALID, "a port forward has no member '%.64s'", item->string);
-		if (!cJSON_IsString(item) && !cJSON_IsNull(item) && strcmp(item->string, "addresses") != 0)
+		if (strcmp(item->string, "force") == 0 && !cJSON_IsBool(item))
+			return error_set(err, ERROR_INVALID, "'force' of a port forward must be true or false");
+		if (!cJSON_IsString(item) && !cJSON_IsNull(item) && strcmp(item->string, "addresses") != 0 &&
+		    strcmp(item->string, "force") != 0)
 			return error_set(err, ERROR_INVALID, "'%s' of a port forward must be a string", item->string);
 	}
 	if (!type_is_text(json_str_or(entry, "description", "")))
@@ -113,11 +116,14 @@ static int check_members(const cJSON *entry, struct error *err)
 	return 0;
 }
 
-static bool is_loopback(const struct address *a)
+/* Loopback, or none ("0.0.0.0", "::"), which no packet is sent to. */
+static bool is_unusable(const struct address *a)
 {
-	static const unsigned char one[16] = { [15] = 1 };
+	static const unsigned char none[16], one[16] = { [15] = 1 };
 
-	return a->family == AF_INET ? a->bytes[0] == 127 : memcmp(a->bytes, one, 16) == 0;
+	if (a->family == AF_INET)
+		return a->bytes[0] == 127 || memcmp(a->bytes, none, 4) == 0;
+	return memcmp(a->bytes, one, 16) == 0 || memcmp(a->bytes, none, 16) == 0;
 }
 
 static int parse_addresses(const cJSON *entry, struct forward_rule *r, struct error *err)
@@ -132,9 +138,10 @@ static int parse_addresses(const cJSON *entry, struct forward_rule *r, struct er
 				 *target ? ", not both" : "");
 	if (!*r->instance)
 		r->instance = NULL;
-	if (*listen && (address_parse(listen, &r->listen) < 0 || is_loopback(&r->listen)))
-		return error_set(err, ERROR_INVALID, "listen_address: '%.64s' is no address that can be forwarded", listen);
-	if (*target && (address_parse(target, &r->target) < 0 || is_loopback(&r->target)))
+	if (*listen && (address_parse(listen, &r->listen) < 0 || is_unusable(&r->listen)))
+		return error_set(err, ERROR_INVALID, "listen_address: '%.64s' is no address that can be forwarded (leave it out for all)",
+				 listen);
+	if (*target && (address_parse(target, &r->target) < 0 || is_unusable(&r->target)))
 		return error_set(err, ERROR_INVALID, "target_address: '%.64s' is no address that can be forwarded to", target);
 	if (*target && *listen && r->target.family != r->listen.family)
 		return error_set(err, ERROR_INVALID, "'%.64s' and '%.64s' are not of one family: IPv4 cannot be forwarded to IPv6",
@@ -147,7 +154,7 @@ int forward_rule_parse(const cJSON *entry, struct forward_rule *ret, struct erro
 	const char *protocol = json_str_or(entry, "protocol", "tcp");
 	const char *target_port = json_str_or(entry, "target_port", "");
 
-	*ret = (struct forward_rule){ .udp = strcmp(protocol, "udp") == 0 };
+	*ret = (struct forward_rule){ .udp = strcmp(protocol, "udp") == 0, .force = json_bool(entry, "force", false) };
 	if (check_members(entry, err) < 0)
 		return -1;
 	if (!ret->udp && strcmp(protocol, "tcp") != 0)
@@ -167,11 +174,17 @@ int forward_rule_parse(const cJSON *entry, struct forward_rule *ret, struct erro
 	return 0;
 }
 
+/* The family of what a rule forwards; 0: both, as far as the instance has addresses. */
+static int family_of(const struct forward_rule *r)
+{
+	return r->listen.family ? r->listen.family : r->instance ? 0 : r->target.family;
+}
+
 bool forward_rule_conflict(const struct forward_rule *a, const struct forward_rule *b, uint16_t *ret_port)
 {
-	if (a->udp != b->udp || !address_equal(&a->listen, &b->listen))
+	if (a->udp != b->udp || (a->listen.family && b->listen.family && !address_equal(&a->listen, &b->listen)))
 		return false;
-	if (!a->instance && !b->instance && a->target.family != b->target.family)
+	if (family_of(a) && family_of(b) && family_of(a) != family_of(b))
 		return false;
 	return port_list_overlap(&a->listen_ports, &b->listen_ports, ret_port);
 }
@@ -249,7 +262,7 @@ void forward_rules_add(struct forward_rules *r, const struct forward_rule *rule,
 	address_text(target, to);
 	if (rule->listen.family) {
 		address_text(&rule->listen, listen);
-		strcat(listen, " . ");
+		memcpy(listen + strlen(listen), " . ", 4);
 	}
 	for (unsigned i = 0; i < rule->listen_ports.total; i++) {
 		uint16_t port = port_list_at(&rule->listen_ports, i), to_port = port;

@@ -10,7 +10,8 @@
  *     "target_instance": "c1",     or
  *     "target_address": "10.7.0.5",
  *     "target_port": "",           "" is the same ports; one port for all; or as many as listen_port has, in their order
- *     "description": "" }
+ *     "description": "",
+ *     "force": false }             also a port that the host's sshd listens on, on every address
  */
 #ifndef BERTH_HOST_FORWARD_RULE_H
 #define BERTH_HOST_FORWARD_RULE_H
@@ -38,7 +39,7 @@ uint16_t port_list_at(const struct port_list *l, unsigned i); /* i < total */
 bool port_list_overlap(const struct port_list *a, const struct port_list *b, uint16_t *ret_port);
 
 struct forward_rule {
-	bool udp;
+	bool udp, force;
 	struct address listen; /* family 0: every address */
 	struct port_list listen_ports;
 	struct port_list target_ports;  /* n == 0: the same */
@@ -47,7 +48,7 @@ struct forward_rule {
 };
 /* Unknown members are refused, but those that start with '_' or that forward_list() adds. */
 int forward_rule_parse(const cJSON *entry, struct forward_rule *ret, struct error *err);
-/* Would both forward some packet? Says which port. */
+/* Would both forward some packet? Says which port. One address and every address (of its family) meet. */
 bool forward_rule_conflict(const struct forward_rule *a, const struct forward_rule *b, uint16_t *ret_port);
 
 /* ---- the ruleset of one berthd */

@@ -103,9 +103,10 @@ static void watch_dnsmasq(struct keeper *k)
 		dnsmasq_ended(k);
 }
 
-static void table_gone(void *data)
+static bool table_gone(void *data)
 {
 	run_again(data);
+	return true;
 }
 
 static void unwatch_table(struct keeper *k)

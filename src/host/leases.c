@@ -31,7 +31,7 @@ static bool parse_line(char *line, struct lease *ret)
 		return false;
 	address_text(&a, ret->address);
 	if (a.family == AF_INET && strlen(word[HWADDR]) == 17 && type_is_mac(word[HWADDR]))
-		strcpy(ret->hwaddr, word[HWADDR]);
+		memcpy(ret->hwaddr, word[HWADDR], 18);
 	if (strcmp(word[HOSTNAME], "*") != 0)
 		proc_clean_text(word[HOSTNAME], strlen(word[HOSTNAME]), ret->hostname, sizeof(ret->hostname));
 	return true;

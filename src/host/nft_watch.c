@@ -21,7 +21,7 @@
 enum { FIRST_MS = 100, LAST_MS = 30000, CALM_MS = 60000, DATAGRAM_MAX = 65536, RECEIVE_BUFFER = 4 << 20 };
 
 struct watched {
-	void (*cb)(void *data);
+	bool (*cb)(void *data);
 	void *data;
 	bool lost;
 };
@@ -111,18 +111,24 @@ static void fire_cb(uv_timer_t *timer)
 {
 	struct nft_watch *w = timer->data;
 	const char **names = strmap_keys(w->tables);
+	bool any = false;
 
-	w->fired = uv_now(timer->loop);
 	for (const char **n = names; *n != NULL; n++) {
 		struct watched *t = strmap_get(w->tables, *n);
 
 		if (t == NULL || !t->lost)
 			continue;
 		t->lost = false;
+		if (!t->cb(t->data))
+			continue; /* its owner's own doing */
+		any = true;
 		log_warning("nftables: somebody changed our table inet %s: putting it back", *n);
-		t->cb(t->data);
 	}
 	free(names);
+	if (!any)
+		return;
+	w->fired = uv_now(timer->loop);
+	w->delay_ms = w->delay_ms > LAST_MS / 2 ? LAST_MS : 2 * w->delay_ms;
 }
 
 static void fire_later(struct nft_watch *w)
@@ -133,8 +139,6 @@ static void fire_later(struct nft_watch *w)
 		return;
 	if (w->fired == 0 || now - w->fired > CALM_MS)
 		w->delay_ms = FIRST_MS;
-	else if (w->delay_ms <= LAST_MS / 2)
-		w->delay_ms *= 2;
 	uv_timer_start(&w->timer, fire_cb, w->delay_ms, 0);
 }
 
@@ -236,7 +240,7 @@ static struct nft_watch *open_watch(struct berthd *b, struct error *err)
 	return w;
 }
 
-int nft_watch_add(struct berthd *b, const char *table, void (*cb)(void *data), void *data, struct error *err)
+int nft_watch_add(struct berthd *b, const char *table, bool (*cb)(void *data), void *data, struct error *err)
 {
 	struct watched *t;
 

@@ -10,6 +10,7 @@
 #ifndef BERTH_HOST_NFT_WATCH_H
 #define BERTH_HOST_NFT_WATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -19,9 +20,10 @@ struct nft_watch;
 
 /*
  * table: its bare name, in the family inet. Replaces an earlier cb for this table. -1 with err when the kernel has no
- * nftables; nothing is watched then. data is borrowed until nft_watch_remove() or the end of the daemon.
+ * nftables; nothing is watched then. data is borrowed until nft_watch_remove() or the end of the daemon. cb returns whether it puts
+ * the table back: false when it took it away itself, which does not count as a fight.
  */
-int nft_watch_add(struct berthd *b, const char *table, void (*cb)(void *data), void *data, struct error *err);
+int nft_watch_add(struct berthd *b, const char *table, bool (*cb)(void *data), void *data, struct error *err);
 void nft_watch_remove(struct berthd *b, const char *table); /* an unknown one is fine */
 void nft_watch_free(struct berthd *b); /* no callback from now on */
 

@@ -39,7 +39,7 @@ static void note_veth(struct berthd *b, struct forward_place *p, const char *nam
 		if (strcmp(json_str_or(*dev, "type", ""), "nic") != 0 || nic_kind(*dev) != NIC_BRIDGED)
 			continue;
 		nic_resolve(&source, (*dev)->string, *dev, &nic);
-		strcpy(p->veth, nic.host);
+		memcpy(p->veth, nic.host, strlen(nic.host) + 1);
 	}
 	free(list);
 }

@@ -123,7 +123,7 @@ static int check_words(struct address_map *m, char *const word[WORDS], struct er
 		return error_set(err, ERROR_INVALID,
 				 "the name '%.64s' must have from 1 to %d letters, digits, '.', '_' and '-'",
 				 word[NAME], ADDRESS_MAP_NAME_MAX);
-	strcpy(m->name, word[NAME]);
+	memcpy(m->name, word[NAME], strlen(word[NAME]) + 1);
 	if (strcmp(word[TYPE], "pub") != 0 && strcmp(word[TYPE], "nat") != 0)
 		return error_set(err, ERROR_INVALID, "range '%s': the type '%.64s' is neither pub nor nat",
 				 m->name, word[TYPE]);

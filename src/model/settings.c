@@ -72,6 +72,8 @@ const struct settings_key settings_keys[] = {
 	  .doc = "First port of the range for automatic port forwards; 0 with ports_close 0: none." },
 	{ "ports_close", "integer", "0", .min = 0, .max = 65535, AT(ports_close),
 	  .doc = "Last port of that range." },
+	{ "nft_timeout_s", "duration", "10s", .min = 1, .max = 600, AT(nft_timeout_s),
+	  .doc = "How long nft may take over the port forwards; then it is ended and has failed." },
 	{ "filter_name", "name", "", .max = 63, AT(filter_name),
 	  .doc = "Only containers whose names start so are managed; empty: all." },
 	{ "storage_driver", "choice", "auto", .choices = "auto|overlay|dir", AT(storage_driver),

@@ -50,6 +50,7 @@ struct settings {
 	int64_t terminal_max;
 	int64_t ports_start; /* range of automatic port forwards, both ends included; 0, 0: none */
 	int64_t ports_close;
+	int64_t nft_timeout_s;
 	char *host_dir; /* of host-init.state: the root; without one /var/lib/berth */
 	/* compiled in, overridden by BERTH_LIBEXEC_DIR and BERTH_TEMPLATE_DIR (the build tree) */
 	char *libexec_dir;

@@ -21,15 +21,6 @@ teardown_file_more() {
 	rm -rf --one-file-system "$BERTH_TEST_ROOT.two"
 }
 
-# host-init waits for its own lock; this one keeps other files' tests from seeing half of it
-host_locked() {
-	mkdir -p "$BERTH_TEST_CACHE"
-	(
-		flock 8
-		"$@" 8>&- 3>&- 4>&-
-	) 8>"$BERTH_TEST_CACHE/host.lock"
-}
-
 host_init() { # the one of this file's daemon
 	"$BERTH" host init --root "$BERTH_TEST_ROOT" --bridge "$NAT" --subnet "$SUB.0/24" --ipv6 auto --domain test "$@"
 }

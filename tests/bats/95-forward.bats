@@ -38,21 +38,9 @@ setup_file_more() {
 	END
 	daemon_stop
 	daemon_start
-}
-
-# For tests with packets: host-init, tested in other files, switches the forwarding of all interfaces.
-routed() {
-	host_lock
-	sysctl -qw "net.ipv4.conf.$BERTH_TEST_BRIDGE.forwarding=1" "net.ipv4.conf.bfh$BERTH_TEST_ID.forwarding=1"
-	forward_ipv6
-}
-
-# By interface where the kernel can (6.17); else for the machine, as host-init does.
-forward_ipv6() {
-	local i
-	for i in "$BERTH_TEST_BRIDGE" "bfh$BERTH_TEST_ID"; do
-		sysctl -qw "net.ipv6.conf.$i.force_forwarding=1" 2>/dev/null || sysctl -qw net.ipv6.conf.all.forwarding=1
-	done
+	# Packets are forwarded as long as somebody who asked for it is set up: no test of host-init takes it away meanwhile.
+	host_locked "$BERTH" host init --root "$BERTH_TEST_ROOT.net" --bridge "bfn$BERTH_TEST_ID" \
+		--subnet "10.236.$BERTH_TEST_ID.0/24" --ipv6 auto --no-dhcp >&2 || die "FAIL: host-init"
 }
 
 teardown_file_more() {
@@ -60,6 +48,8 @@ teardown_file_more() {
 	ip netns del "$CLIENT"
 	ip link del "bfh$BERTH_TEST_ID" 2>/dev/null
 	nft delete table inet "$(table)" 2>/dev/null
+	host_locked "$BERTH" host init --root "$BERTH_TEST_ROOT.net" --undo >&2
+	rm -rf --one-file-system "$BERTH_TEST_ROOT.net"
 	return 0
 }
 
@@ -88,7 +78,7 @@ no_table() {
 
 # Servers in the network of a container: the host's socat, which the container's end (of its init) does not end.
 serve() { # NAME PORT ADDRESS…
-	nsenter -n -t "$(init_of "$1")" socat "${@:3}" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 8>&- &
+	nsenter -n -t "$(init_of "$1")" socat "${@:3}" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- &
 	echo $! >>"$BERTH_TEST_ROOT/servers"
 	wait_for 10 listens "$1" "$2"
 }
@@ -115,7 +105,6 @@ stop_servers() {
 }
 
 teardown() {
-	exec 8>&-
 	restore_after_failure
 	stop_servers
 }
@@ -170,7 +159,6 @@ web() { # NAME: a running instance
 
 @test "TCP: what comes to any address of the host goes to the instance, from outside and from the host" {
 	local n
-	routed
 	n=$(name web)
 	web "$n"
 	serve_tcp "$n" 80 four
@@ -188,7 +176,6 @@ web() { # NAME: a running instance
 
 @test "a neighbour on the same bridge comes in through the host's address too" {
 	local n m
-	routed
 	n=$(name web)
 	m=$(name nb)
 	launch "$m"
@@ -199,7 +186,6 @@ web() { # NAME: a running instance
 
 @test "UDP and ranges: each port goes to its own" {
 	local n
-	routed
 	n=$(name web)
 	run_berth network forward add "$n" "udp:$(port 10)-$(port 12):7000-7002" "tcp:$(port 13)-$(port 14):7010-7011"
 	serve_tcp "$n" 7010 p7010
@@ -213,7 +199,6 @@ web() { # NAME: a running instance
 
 @test "one address of the host only" {
 	local n
-	routed
 	n=$(name web)
 	serve_tcp "$n" 81 narrow
 	run_berth network forward add "$n" --address "$HOST4" "$(port 20):81"
@@ -237,6 +222,8 @@ web() { # NAME: a running instance
 	run_berth network forward add "$n" udp:auto:53
 	refused 1 "port $(port 1)/tcp is forwarded to '$n' already" network forward add "$n" "$(port 0)-$(port 2)"
 	refused 1 "is the web terminal's (remote_port)" network forward add "$n" "$(port 99):80"
+	refused 1 "port $(port 1)/tcp of $HOST4 is forwarded to '$n' already" network forward add "$n" -a "$HOST4" "$(port 1)"
+	refused 1 "'0.0.0.0' is no address that can be forwarded (leave it out for all)" network forward add "$n" -a 0.0.0.0 80
 	refused 1 "'70000' is no port" network forward add "$n" 70000
 	refused 1 "ends before it begins" network forward add "$n" 9-8
 	refused 1 "port 81 is there twice" network forward add "$n" 80-81,81
@@ -258,9 +245,33 @@ web() { # NAME: a running instance
 	assert "$(forwards length)" -eq 0
 }
 
+@test "the port of the host's own sshd is forwarded on every address by force only" {
+	local n ssh
+	n=$(name ssh)
+	ssh=$(sed -n 's/^[Pp]ort[[:space:]]*\([0-9]*\).*/\1/p' /etc/ssh/sshd_config 2>/dev/null | head -n 1)
+	ssh=${ssh:-22}
+	run_berth init bb "$n" # without an address: nothing is really forwarded
+	run_berth config device unset "$n" eth0 ipv4.address
+	run_berth config device unset "$n" eth0 ipv6.address
+	refused 1 "port $ssh/tcp is that of the host's own SSH server" network forward add "$n" "$ssh"
+	refused 1 "port $ssh/tcp is that of" network forward add "$n" 1-1000
+	api PUT "/1.0/instances/$n/forwards" "{\"forwards\":[{\"listen_port\":\"$ssh\",\"force\":\"yes\"}]}"
+	assert "$http" = 400
+	run_berth network forward add "$n" "udp:$ssh"
+	run_berth network forward add "$n" --address "$HOST4" "$ssh"
+	run_berth network forward remove "$n" --address "$HOST4" "$ssh"
+	run_berth network forward add "$n" --force "$ssh"
+	# what is listed can be put again
+	api GET "/1.0/instances/$n/forwards"
+	assert "$(field '.metadata[1].force')" = true
+	api PUT "/1.0/instances/$n/forwards" "{\"forwards\": $(field .metadata)}"
+	assert "$http" = 202
+	wait_for 10 no_table
+	run_berth delete "$n"
+}
+
 @test "forwards follow: a new static address, a new name, the end of the instance" {
 	local n m
-	routed
 	n=$(name web)
 	m=$(name moved)
 	serve_tcp "$n" 80 four
@@ -303,9 +314,8 @@ web() { # NAME: a running instance
 
 @test "an instance with DHCP is found when it has its address" {
 	local n
-	routed
 	n=$(name dyn)
-	dhcp_start 8>&-
+	dhcp_start
 	run_berth init bb "$n"
 	run_berth config device unset "$n" eth0 ipv4.address
 	run_berth config device unset "$n" eth0 ipv4.gateway
@@ -332,6 +342,7 @@ web() { # NAME: a running instance
 @test "nft fails, is missing, hangs: nothing changes, and the next try works" {
 	local n how
 	n=$(name back)
+	echo 'nft_timeout_s = 1' >>"$BERTH_TEST_ROOT/berth.conf" # hangs no longer than that
 	for how in fail hang; do
 		restart_wrapped "$how"
 		refused 1 "nft" network forward add "$n" "$(port 4):80"
@@ -345,6 +356,7 @@ web() { # NAME: a running instance
 	PATH=$BERTH_TEST_ROOT/tools daemon_start
 	refused 1 "cannot run 'nft'" network forward add "$n" "$(port 4):80"
 	assert "$(forwards length)" -eq 1
+	sed -i /nft_timeout_s/d "$BERTH_TEST_ROOT/berth.conf"
 	restart_with
 	run_berth network forward add "$n" "$(port 4):80"
 	assert "$(elements tcp4)" -eq 2
@@ -352,13 +364,11 @@ web() { # NAME: a running instance
 }
 
 path_without_nft() {
-	local dir f
+	local dir
 	rm -rf "$BERTH_TEST_ROOT/tools"
 	mkdir "$BERTH_TEST_ROOT/tools"
-	for dir in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
-		for f in "$dir"/*; do
-			[[ ${f##*/} == nft || -e $BERTH_TEST_ROOT/tools/${f##*/} ]] || ln -s "$f" "$BERTH_TEST_ROOT/tools/"
-		done
+	for dir in /bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin; do
+		find "$dir/" -maxdepth 1 ! -type d ! -name nft -exec ln -sft "$BERTH_TEST_ROOT/tools" {} +
 	done
 }
 
@@ -419,7 +429,6 @@ path_without_nft() {
 
 @test "LXD's network forwards" {
 	local n a
-	routed
 	n=$(name lx)
 	launch "$n"
 	a=$("$BERTH" config device get "$n" eth0 ipv4.address)

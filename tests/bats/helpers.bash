@@ -258,6 +258,16 @@ host_lock() {
 	flock 8
 }
 
+# The same around one command only. host-init itself waits for a lock of its own; this one keeps other files' tests from
+# seeing half of it.
+host_locked() { # COMMAND…
+	mkdir -p "$BERTH_TEST_CACHE"
+	(
+		flock 8
+		"$@" 8>&- 3>&- 4>&-
+	) 8>"$BERTH_TEST_CACHE/host.lock"
+}
+
 # ---- the image
 
 # Built once, kept between runs; made anew when its recipe changed. Prints the path.

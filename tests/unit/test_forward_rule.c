@@ -54,6 +54,9 @@ static void mistakes_are_named(void **state)
 	bad("{\"listen_port\":\"80\",\"listen_address\":\"::1\",\"target_instance\":\"a\"}", "'::1'");
 	bad("{\"listen_port\":\"80\",\"listen_address\":\"10.0.0.1\",\"target_address\":\"fd00::1\"}", "not of one family");
 	bad("{\"listen_port\":\"80-82\",\"target_port\":\"1-2\",\"target_instance\":\"a\"}", "give one, or as many");
+	bad("{\"listen_port\":\"80\",\"listen_address\":\"0.0.0.0\",\"target_instance\":\"a\"}", "leave it out for all");
+	bad("{\"listen_port\":\"80\",\"force\":\"yes\",\"target_instance\":\"a\"}", "must be true or false");
+	bad("{\"listen_port\":\"80\",\"description\":true,\"target_instance\":\"a\"}", "must be a string");
 	bad("{\"listen_port\":80,\"target_instance\":\"a\"}", "must be a string");
 	bad("{\"listen_port\":\"80\",\"target_instance\":\"a\",\"x\":\"\"}", "no member 'x'");
 }
@@ -64,7 +67,9 @@ static void conflicts(void **state)
 	AUTO_JSON cJSON *kb = NULL;
 	AUTO_JSON cJSON *kc = NULL;
 	AUTO_JSON cJSON *kd = NULL;
-	struct forward_rule a, b, c, d;
+	AUTO_JSON cJSON *ke = NULL;
+	AUTO_JSON cJSON *kf = NULL;
+	struct forward_rule a, b, c, d, e, f;
 	uint16_t port;
 
 	rule("{\"listen_port\":\"80-90\",\"target_instance\":\"a\"}", &a, &ka);
@@ -74,7 +79,14 @@ static void conflicts(void **state)
 	assert_true(forward_rule_conflict(&a, &b, &port));
 	assert_int_equal(port, 85);
 	assert_false(forward_rule_conflict(&a, &c, &port));
-	assert_false(forward_rule_conflict(&a, &d, &port));
+	assert_true(forward_rule_conflict(&a, &d, &port));
+	assert_true(forward_rule_conflict(&d, &a, &port));
+	rule("{\"listen_port\":\"85\",\"listen_address\":\"10.0.0.2\",\"target_instance\":\"b\"}", &e, &ke);
+	assert_false(forward_rule_conflict(&d, &e, &port));
+	rule("{\"listen_port\":\"85\",\"target_address\":\"fd00::1\"}", &f, &kf);
+	assert_true(forward_rule_conflict(&a, &f, &port));
+	assert_false(forward_rule_conflict(&d, &f, &port)); /* IPv4 here, IPv6 there */
+	assert_false(d.force);
 }
 
 static void the_ruleset_maps_port_by_port(void **state)
