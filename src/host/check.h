@@ -32,7 +32,5 @@ void check_network(struct check *c);
 
 /* "1.7.4" >= 1.7.4? Text before the first digit is passed over. */
 bool check_version_at_least(const char *text, unsigned major, unsigned minor, unsigned patch);
-/* Does `nft -j list chain` say that the chain's policy is drop? */
-bool check_policy_drops(const char *nft_json);
 
 #endif

@@ -136,40 +136,70 @@ static void check_table(struct check *c, const struct host_network *net)
 		check_add(c, "nftables", CHECK_OK, NULL, "table inet %s", net->table);
 }
 
-bool check_policy_drops(const char *nft_json)
+/* Bridges and netdevs drop other things. */
+static bool drops_forwarded(const cJSON *chain)
 {
-	struct error ignored = ERROR_INIT;
-	AUTO_JSON cJSON *v = json_parse(nft_json, strlen(nft_json), &ignored);
-	const cJSON *item;
+	const char *family = json_str_or(chain, "family", "");
 
-	cJSON_ArrayForEach(item, json_arr(v, "nftables"))
-		if (strcmp(json_str_or(json_obj(item, "chain"), "policy", ""), "drop") == 0)
-			return true;
-	return false;
+	return strcmp(json_str_or(chain, "policy", ""), "drop") == 0 &&
+	       strcmp(json_str_or(chain, "hook", ""), "forward") == 0 &&
+	       (strcmp(family, "ip") == 0 || strcmp(family, "ip6") == 0 || strcmp(family, "inet") == 0);
 }
 
-/* Docker sets the policy of iptables' FORWARD to drop, which no accept of another table takes back. */
-static void check_docker(struct check *c, const char *bridge)
+/* What lets our bridge through in spite of the policy of this chain. */
+static char *let_through(const char *family, const char *table, const char *chain, const char *bridge, bool iptables)
 {
-	AUTO_STRBUF struct strbuf forward = STRBUF_INIT;
+	const char *program = strcmp(family, "ip6") == 0 ? "ip6tables" : "iptables";
+
+	if (iptables)
+		return mem_printf("%s -I %s -i %s -j ACCEPT; %s -I %s -o %s -j ACCEPT", program, chain, bridge, program, chain,
+				  bridge);
+	return mem_printf("nft insert rule %s %s %s iifname %s accept; nft insert rule %s %s %s oifname %s accept", family,
+			  table, chain, bridge, family, table, chain, bridge);
+}
+
+/* Does this chain let through what its policy drops? An accept of another table does not bind it. */
+static bool check_policy(struct check *c, const cJSON *chain, const char *bridge)
+{
+	const char *family = json_str_or(chain, "family", ""), *table = json_str_or(chain, "table", "");
+	const char *name = json_str_or(chain, "name", ""), *first = name;
+	bool iptables = strcmp(table, "filter") == 0 && strcmp(name, "FORWARD") == 0;
+	AUTO_STRBUF struct strbuf rules = STRBUF_INIT;
 	AUTO_STRBUF struct strbuf user = STRBUF_INIT;
 	AUTO_FREE char *quoted = mem_printf("\"%s\"", bridge);
 	AUTO_FREE char *fix = NULL;
-	const char *chain = "DOCKER-USER";
 
-	if (nft_list("chain", "ip", "filter", "FORWARD", &forward) < 0 || !check_policy_drops(forward.buf)) {
-		check_add(c, "forward-policy", CHECK_OK, NULL, "nobody drops what is forwarded");
-		return;
+	(void)nft_list("chain", family, table, name, &rules);
+	if (iptables && nft_list("chain", family, table, "DOCKER-USER", &user) == 0)
+		first = "DOCKER-USER"; /* Docker puts nothing before it */
+	if (strstr(user.buf, quoted) != NULL || strstr(rules.buf, quoted) != NULL)
+		return false;
+	fix = let_through(family, table, first, bridge, iptables);
+	check_add(c, "forward-policy", CHECK_ERROR, fix, "the policy of the chain %s %s %s is drop%s: nothing gets out of '%s'%s",
+		  family, table, name, iptables ? " (Docker sets it)" : "", bridge,
+		  strstr(rules.buf, "\"dnat\"") != NULL ? "" : ", and port forwards into it are dropped");
+	return true;
+}
+
+static void check_policies(struct check *c, const char *bridge, bool six)
+{
+	AUTO_STRBUF struct strbuf chains = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+	AUTO_JSON cJSON *v = NULL;
+	const cJSON *item;
+	bool bad = false;
+
+	if (nft_list("chains", NULL, NULL, NULL, &chains) < 0)
+		return; /* nft is a finding of its own */
+	v = json_parse(chains.buf, chains.len, &ignored);
+	cJSON_ArrayForEach(item, json_arr(v, "nftables")) {
+		const cJSON *chain = json_obj(item, "chain");
+
+		if (drops_forwarded(chain) && (six || strcmp(json_str_or(chain, "family", ""), "ip6") != 0))
+			bad = check_policy(c, chain, bridge) || bad;
 	}
-	if (nft_list("chain", "ip", "filter", chain, &user) < 0)
-		chain = "FORWARD";
-	if (strstr(user.buf, quoted) != NULL || strstr(forward.buf, quoted) != NULL) {
-		check_add(c, "forward-policy", CHECK_OK, NULL, "the policy of FORWARD is drop, with rules for '%s'", bridge);
-		return;
-	}
-	fix = mem_printf("iptables -I %s -i %s -j ACCEPT; iptables -I %s -o %s -j ACCEPT", chain, bridge, chain, bridge);
-	check_add(c, "forward-policy", CHECK_ERROR, fix,
-		  "the policy of the chain ip filter FORWARD is drop (Docker sets it): nothing gets out of '%s'", bridge);
+	if (!bad)
+		check_add(c, "forward-policy", CHECK_OK, NULL, "nobody drops what is forwarded for '%s'", bridge);
 }
 
 static void check_forwarding(struct check *c)
@@ -201,5 +231,5 @@ void check_network(struct check *c)
 		check_table(c, &net);
 		check_forwarding(c);
 	}
-	check_docker(c, managed ? net.bridge : s->network_nat);
+	check_policies(c, managed ? net.bridge : s->network_nat, managed && net.gateway6[0] != '\0');
 }

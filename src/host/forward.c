@@ -31,6 +31,7 @@ int forward_save(struct forwards *f, struct error *err)
 {
 	AUTO_JSON cJSON *v = cJSON_CreateObject();
 
+	json_set_str(v, "table", f->table); /* host-init --undo removes it */
 	json_set(v, "instances", cJSON_Duplicate(f->entries, true));
 	json_set(v, "networks", cJSON_Duplicate(f->networks, true));
 	return json_write_file(f->path, v, JSON_DURABLE, err);

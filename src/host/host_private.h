@@ -40,7 +40,7 @@ void host_parts_unload(struct host *h);
 void host_parts_forget(struct host *h); /* loads under way, of which nobody will tell any more */
 char *host_state_path(const struct berthd *b);
 
-/* keep.c: host-init --again, the dnsmasq that ended, the table that went. */
+/* keep.c: host-init --again, the dnsmasq that ended, the table and the bridges that went. */
 struct keeper *keeper_new(struct host *h);
 void keeper_free(struct keeper *k); /* no callback from now on */
 /* Brings up what host_network() says; done once with err (ERROR_NONE: all is there, or there is nothing to do). */
@@ -53,6 +53,9 @@ struct dns_names *dns_names_new(struct host *h);
 void dns_names_free(struct dns_names *n);
 void dns_names_update(struct dns_names *n); /* now */
 int dnsmasq_pid(const struct berthd *b); /* of ours, as its cmdline says; 0: it does not run */
+
+/* reattach.c: what runs and is on none of the bridges that host-init made, as it should be, is put there again. */
+void instances_reattach(const struct berthd *b, const struct host_network *net);
 
 void host_server_facts(const struct berthd *b, cJSON *v);
 

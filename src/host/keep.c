@@ -17,7 +17,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "host/host_private.h"
+#include "host/link_watch.h"
 #include "host/nft_watch.h"
+#include "instance/registry.h"
 #include "instance/watch.h"
 #include "model/settings.h"
 #include "proc/proc.h"
@@ -26,12 +28,14 @@ enum { FIRST_MS = 100, LAST_MS = 30000, GOOD_MS = 60000, AGAIN_MS = 120000, CMDL
 
 struct keeper {
 	struct host *h;
-	uv_timer_t timer; /* to the next try for dnsmasq */
+	uv_timer_t timer; /* to the next try for dnsmasq or a bridge */
 	struct proc *again;
 	bool once_more; /* asked for while it ran */
 	bool resting;
 	struct pid_watch *dnsmasq;
-	uint64_t dnsmasq_since;
+	struct link_watch *links;
+	bool lost_bridge;
+	uint64_t since; /* dnsmasq was started, or something was found gone */
 	unsigned delay_ms;
 	char table[80]; /* watched, or "" */
 	struct waiter *waiting; /* for the end of host-init */
@@ -73,21 +77,30 @@ static void try_again_cb(uv_timer_t *timer)
 	run_again(timer->data);
 }
 
+/* Something is gone: soon, unless it goes again and again. */
+static unsigned again_later(struct keeper *k)
+{
+	unsigned delay;
+
+	if (uv_now(k->timer.loop) - k->since > GOOD_MS)
+		k->delay_ms = FIRST_MS;
+	k->since = uv_now(k->timer.loop);
+	delay = k->delay_ms;
+	uv_timer_start(&k->timer, try_again_cb, delay, 0);
+	k->delay_ms = delay > LAST_MS / 2 ? LAST_MS : 2 * delay;
+	return delay;
+}
+
 static void dnsmasq_ended(void *data)
 {
 	struct keeper *k = data;
 	struct host_network net;
-	uint64_t now = uv_now(k->timer.loop);
 
 	pid_watch_stop(k->dnsmasq);
 	k->dnsmasq = NULL;
 	if (k->resting || !host_network(k->h->b, &net) || !net.dnsmasq)
 		return;
-	if (now - k->dnsmasq_since > GOOD_MS)
-		k->delay_ms = FIRST_MS;
-	log_warning("dnsmasq of '%s' ended; starting it again in %u ms", net.bridge, k->delay_ms);
-	uv_timer_start(&k->timer, try_again_cb, k->delay_ms, 0);
-	k->delay_ms = k->delay_ms > LAST_MS / 2 ? LAST_MS : 2 * k->delay_ms;
+	log_warning("dnsmasq of '%s' ended; starting it again in %u ms", net.bridge, again_later(k));
 }
 
 static void watch_dnsmasq(struct keeper *k)
@@ -96,7 +109,7 @@ static void watch_dnsmasq(struct keeper *k)
 
 	if (k->dnsmasq != NULL)
 		return;
-	k->dnsmasq_since = uv_now(k->timer.loop);
+	k->since = uv_now(k->timer.loop);
 	if (pid > 0)
 		k->dnsmasq = pid_watch_start(k->h->b->loop, pid, dnsmasq_ended, k, NULL);
 	if (k->dnsmasq == NULL)
@@ -129,6 +142,47 @@ static void watch_table(struct keeper *k, const struct host_network *net)
 		memcpy(k->table, net->table, sizeof(k->table));
 }
 
+static bool bridge_gone(const struct host_network *net)
+{
+	for (size_t i = 0; i < sizeof(net->made) / sizeof(net->made[0]); i++)
+		if (net->made[i][0] != '\0' && if_nametoindex(net->made[i]) == 0)
+			return true;
+	return false;
+}
+
+static void link_deleted(const char *name, void *data)
+{
+	struct keeper *k = data;
+	struct host_network net;
+
+	if (k->lost_bridge || k->resting || !host_network(k->h->b, &net) ||
+	    (name != NULL && !host_network_made(&net, name)) || !bridge_gone(&net))
+		return; /* nothing of ours, or host-init is about to undo it */
+	k->lost_bridge = true;
+	log_warning("the bridge '%s' is gone: making it again in %u ms", name != NULL ? name : net.bridge, again_later(k));
+}
+
+/* What runs is known: also at berthd's start. */
+static void reattach(void *data)
+{
+	const struct berthd *b = data;
+	struct host_network net;
+
+	if (b->host != NULL && host_network(b, &net))
+		instances_reattach(b, &net);
+}
+
+static void watch_links(struct keeper *k)
+{
+	struct error err = ERROR_INIT;
+
+	if (k->links != NULL)
+		return;
+	k->links = link_watch_start(k->timer.loop, link_deleted, k, &err);
+	if (k->links == NULL)
+		log_warning("%s: our bridges are not watched", err.msg);
+}
+
 /* ---- host-init --again */
 
 static void finish(struct keeper *k, const struct error *err)
@@ -150,6 +204,12 @@ static void watch_all(struct keeper *k)
 	if (k->resting || !host_network(k->h->b, &net))
 		return;
 	watch_table(k, &net);
+	watch_links(k);
+	if (bridge_gone(&net))
+		again_later(k); /* host-init said why */
+	else if (k->lost_bridge)
+		registry_sync(k->h->b->registry, reattach, k->h->b);
+	k->lost_bridge = bridge_gone(&net);
 	if (net.dnsmasq)
 		watch_dnsmasq(k);
 	dns_names_update(k->h->names);
@@ -177,12 +237,14 @@ static void run_again(struct keeper *k)
 {
 	const struct settings *s = k->h->b->settings;
 	AUTO_ARGV struct argv argv = ARGV_INIT;
+	struct host_network net;
 	struct proc_spec spec = { .timeout_ms = AGAIN_MS, .on_exit = again_exit_cb, .data = k };
 	struct error err = ERROR_INIT;
 
 	k->once_more = k->again != NULL;
 	if (k->once_more || k->resting)
 		return;
+	k->lost_bridge = k->lost_bridge || (host_network(k->h->b, &net) && bridge_gone(&net));
 	argv_pushf(&argv, "%s/host-init", s->libexec_dir);
 	argv_pushl(&argv, "--again", "--root", s->host_dir, NULL);
 	spec.argv = (const char *const *)argv.v;
@@ -217,6 +279,9 @@ void keeper_rest(struct keeper *k)
 	uv_timer_stop(&k->timer);
 	pid_watch_stop(k->dnsmasq);
 	k->dnsmasq = NULL;
+	link_watch_stop(k->links);
+	k->links = NULL;
+	k->lost_bridge = false;
 	unwatch_table(k);
 }
 

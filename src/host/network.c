@@ -65,10 +65,29 @@ static bool parse_nat(char *line, struct host_network *ret)
 	       split_address(AF_INET6, word[2], ret->gateway6, sizeof(ret->gateway6), &ret->bits6);
 }
 
+bool host_network_made(const struct host_network *net, const char *bridge)
+{
+	for (size_t i = 0; i < sizeof(net->made) / sizeof(net->made[0]); i++)
+		if (bridge[0] != '\0' && strcmp(net->made[i], bridge) == 0)
+			return true;
+	return false;
+}
+
+static void note_made(struct host_network *net, const char *bridge)
+{
+	for (size_t i = 0; i < sizeof(net->made) / sizeof(net->made[0]); i++) {
+		if (net->made[i][0] != '\0')
+			continue;
+		(void)copy_word(net->made[i], sizeof(net->made[i]), bridge);
+		return;
+	}
+}
+
 bool host_network_parse(const char *state, struct host_network *ret)
 {
 	AUTO_FREE char *copy = mem_strdup(state);
 	char *save = NULL;
+	struct host_network made = { .made = { "" } };
 	bool found = false, dnsmasq = false;
 
 	memset(ret, 0, sizeof(*ret));
@@ -78,9 +97,12 @@ bool host_network_parse(const char *state, struct host_network *ret)
 			found = parse_nat(line + 4, ret);
 		} else if (strcmp(line, "dnsmasq") == 0) {
 			dnsmasq = true;
+		} else if (strncmp(line, "bridge ", 7) == 0) {
+			note_made(&made, line + 7);
 		}
 	}
 	ret->dnsmasq = dnsmasq;
+	memcpy(ret->made, made.made, sizeof(ret->made));
 	return found;
 }
 

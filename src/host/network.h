@@ -25,7 +25,9 @@ struct host_network {
 	char domain[64];                /* of DNS names: "lxc" */
 	char files[1024];               /* folder of dnsmasq.hosts and dnsmasq.dhcp-hosts */
 	bool dnsmasq;                   /* ours */
+	char made[4][IFNAMSIZ];         /* bridges that host-init made, "" after the last */
 };
+bool host_network_made(const struct host_network *net, const char *bridge);
 
 /* False: host-init made none for this root. Reads the file each time: cheap, and true after an --undo. */
 bool host_network(const struct berthd *b, struct host_network *ret);

@@ -120,6 +120,14 @@ check_of() {
 	assert "$(traces)" = "$before"
 }
 
+@test "init without --root, on a machine of its own: dry run, twice, a flushed ruleset, undo" {
+	run timeout -k 5 200 unshare --mount --net --pid --fork --mount-proc --kill-child \
+		bash "$BATS_TEST_DIRNAME/machine.bash" "$BATS_TEST_TMPDIR" 3>&- 4>&-
+	printf '%s\n' "$output" >&2
+	assert "$status" -eq 0
+	contains "$output" "--- all well"
+}
+
 @test "check: all is well but what this machine lacks; each broken thing by name, with its command" {
 	run_berth '?' host check
 	contains "$output" "dnsmasq-nat"
@@ -164,7 +172,8 @@ check_of() {
 	cat >"$bin/nft" <<-'END'
 		#!/bin/sh
 		case $* in
-		*FORWARD) echo '{"nftables": [{"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "policy": "drop"}}]}' ;;
+		*chains) echo '{"nftables": [{"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}}]}' ;;
+		*FORWARD) echo '{"nftables": []}' ;;
 		*) exit 1 ;;
 		esac
 	END
@@ -173,6 +182,7 @@ check_of() {
 	contains "$output" "too old"
 	PATH="$bin:$PATH" run check_of forward-policy
 	contains "$output" "error the policy of the chain ip filter FORWARD is drop"
+	contains "$output" "port forwards into it are dropped"
 	contains "$output" "iptables -I FORWARD -i $NAT -j ACCEPT"
 	printf '#!/bin/sh\necho ttyd version 1.7.7\n' >"$bin/ttyd"
 	PATH="$bin:$PATH" run check_of ttyd
@@ -214,6 +224,32 @@ check_of() {
 	wait_for 10 table_there || die "FAIL: the table did not come back"
 	nft flush table inet "berth_$NAT"
 	wait_for 10 table_there || die "FAIL: the rules did not come back"
+}
+
+bridge_back() {
+	ip -4 addr show dev "$NAT" 2>/dev/null | grep -qF "$SUB.1/24"
+}
+
+reaches_host() { # NAME, from inside
+	in_container "$1" ping -c 1 -W 1 "$SUB.1" >/dev/null 2>&1
+}
+
+@test "a bridge that is deleted is made again, with its instances and dnsmasq; also when berthd was away" {
+	local n old
+	n=$(name br)
+	launch "$n" -d eth0,nictype=bridged -d eth0,parent="$NAT" -d eth0,ipv4.address="$SUB.30/24"
+	reaches_host "$n"
+	old=$(dnsmasq_of)
+	ip link del "$NAT"
+	wait_for 10 bridge_back || die "FAIL: the bridge did not come back"
+	wait_for 10 reaches_host "$n" || die "FAIL: '$n' is not on it"
+	wait_for 10 dnsmasq_is_not "$old" || die "FAIL: dnsmasq listens on the bridge that is gone"
+	contains "$(check_of nftables)" "ok table"
+	daemon_stop
+	ip link del "$NAT"
+	daemon_start
+	wait_for 10 reaches_host "$n" || die "FAIL: '$n' is not on it after berthd's start"
+	run_berth delete -f "$n"
 }
 
 @test "a host that was booted anew: berthd makes bridge, table and dnsmasq again" {
