@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backup/checksum.h"
 #include "backup/making.h"
 #include "base/fs.h"
 #include "base/ident.h"
@@ -156,15 +157,16 @@ static enum op_result summed(struct op *op, const struct proc_result *result, st
 	struct making *m = op_data(op);
 	cJSON *info = info_of(m);
 	AUTO_FREE char *path = fs_join(m->tmp, PIPELINE_ARCHIVE);
+	char sum[SHA256_TEXT_SIZE];
 	struct stat st;
 
-	if (proc_check("sha256sum", result, err) < 0)
+	if (checksum_take(result, sum, err) < 0)
 		return OP_FAIL;
-	if (strspn(result->out, "0123456789abcdef") != SHA256_TEXT_SIZE - 1 || stat(path, &st) < 0) {
-		error_set(err, ERROR_TOOL, "'sha256sum' printed no checksum");
+	if (stat(path, &st) < 0) {
+		error_sys(err, errno, "cannot look at '%s'", path);
 		return OP_FAIL;
 	}
-	json_set_strf(info, "sha256", "%.64s", result->out);
+	json_set_str(info, "sha256", sum);
 	json_set_int(info, "size", st.st_size);
 	json_set_int(info, "stream_bytes", (int64_t)pipeline_total(m->pipeline));
 	json_set_str(info, "file", m->file);
@@ -175,10 +177,8 @@ static enum op_result step_digest(struct op *op, struct error *err)
 {
 	struct making *m = op_data(op);
 	AUTO_FREE char *path = fs_join(m->tmp, PIPELINE_ARCHIVE);
-	struct argv argv = ARGV_INIT;
 
-	argv_pushl(&argv, "sha256sum", "--", path, NULL);
-	return op_child(op, &argv, summed, err);
+	return checksum_start(op, m->w.b, path, summed, err);
 }
 
 static enum op_result step_test(struct op *op, struct error *err)

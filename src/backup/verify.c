@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backup/checking.h"
+#include "backup/checksum.h"
 #include "backup/format.h"
 #include "backup/making.h"
 #include "base/json.h"
@@ -16,18 +17,19 @@ static const char *file_of(struct op *op)
 static enum op_result summed(struct op *op, const struct proc_result *result, struct error *err)
 {
 	AUTO_JSON cJSON *sidecar = NULL;
+	char sum[SHA256_TEXT_SIZE];
 	const char *want;
 
-	if (proc_check("sha256sum", result, err) < 0)
+	if (checksum_take(result, sum, err) < 0)
 		return OP_FAIL;
 	sidecar = backup_sidecar(op_ctx(op), file_of(op), err);
 	if (sidecar == NULL)
 		return OP_FAIL;
 	want = json_str_or(sidecar, "sha256", "");
-	if (strncmp(result->out, want, strlen(want)) == 0)
+	if (strcmp(sum, want) == 0)
 		return OP_DONE;
-	error_set(err, ERROR_INVALID, "the backup '%s' is damaged: its sha256 is %.64s, but was %s when it was made",
-		  file_of(op), result->out, want);
+	error_set(err, ERROR_INVALID, "the backup '%s' is damaged: its sha256 is %s, but was %s when it was made",
+		  file_of(op), sum, want);
 	return OP_FAIL;
 }
 
@@ -35,12 +37,8 @@ static enum op_result step_digest(struct op *op, struct error *err)
 {
 	AUTO_FREE char *path = backup_archive_path(op_ctx(op), file_of(op));
 	AUTO_JSON cJSON *sidecar = backup_sidecar(op_ctx(op), file_of(op), err);
-	struct argv argv = ARGV_INIT;
 
-	if (sidecar == NULL)
-		return OP_FAIL;
-	argv_pushl(&argv, "sha256sum", "--", path, NULL);
-	return op_child(op, &argv, summed, err);
+	return sidecar != NULL ? checksum_start(op, op_ctx(op), path, summed, err) : OP_FAIL;
 }
 
 static enum op_result tested(struct op *op, const struct proc_result *result, struct error *err)
