@@ -139,7 +139,7 @@ check: ## run every test (root); the last line says "N passed, N failed"
 lint: ## clang-tidy, cppcheck, shellcheck, and -Werror builds by gcc and clang
 	@+MAKE="$(MAKE)" scripts/lint
 bench: all $(IMAGE) ## measure against the bare lxc-* tools (root)
-	@BERTH_BUILD=$(BUILD) scripts/bench
+	@rc=0; for s in scripts/bench scripts/bench-host; do BERTH_BUILD=$(BUILD) $$s || rc=1; done; exit $$rc
 man: ## check the manual pages and list them
 	@for m in $(MAN); do mandoc -T lint -W warning $$m || exit 1; echo "man -l $$m"; done
 print-%: ; @echo '$($*)'
