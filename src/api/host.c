@@ -7,10 +7,44 @@
 #include "api/router.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "instance/registry.h"
+
+/* ---- GET /1.0/host: unloaded, nobody tells of starts by hand: LXC is asked first */
+
+struct asked {
+	struct request *request; /* NULL: the client left */
+};
+
+static void told(void *data)
+{
+	struct asked *a = data;
+	struct request *r = a->request;
+
+	free(a);
+	if (r == NULL)
+		return;
+	request_on_gone(r, NULL);
+	reply_sync(r, host_status(request_berthd(r)));
+}
+
+static void asker_gone(struct request *r)
+{
+	((struct asked *)request_data(r))->request = NULL;
+}
 
 static void host_get(struct request *r)
 {
-	reply_sync(r, host_status(request_berthd(r)));
+	struct asked *a;
+
+	if (host_loaded(request_berthd(r))) {
+		reply_sync(r, host_status(request_berthd(r)));
+		return;
+	}
+	a = mem_alloc(sizeof(*a));
+	a->request = r;
+	request_set_data(r, a);
+	request_on_gone(r, asker_gone);
+	registry_sync(request_berthd(r)->registry, told, a);
 }
 
 static void reply_op(struct request *r, struct op *op, const struct error *err)

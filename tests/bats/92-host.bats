@@ -320,6 +320,13 @@ has_address() { # NAME ADDRESS
 	assert "$(jq -r .already_unloaded <<<"$output")" = true
 	# what happens meanwhile is seen by the load
 	lxc-stop -k -P "$BERTH_TEST_ROOT/lxc" -n "$c"
+	run_berth host status --format json
+	assert "$(jq -c .instances <<<"$output")" = '{"stopped":1}' "ended by hand"
+	lxc-start -P "$BERTH_TEST_ROOT/lxc" -n "$c"
+	run_berth host status --format json
+	assert "$(jq -c .instances <<<"$output")" = '{"running":1}' "started by hand"
+	is_state "$c" RUNNING
+	lxc-stop -k -P "$BERTH_TEST_ROOT/lxc" -n "$c"
 	lxc-create -P "$BERTH_TEST_ROOT/lxc" -n "$(name e)" -f /dev/null -t none
 	run_berth host load --format json
 	assert "$(jq -r .instances.added <<<"$output")" = 1
