@@ -275,11 +275,11 @@ change() { # NAME
 	in_container "$n" sh -c 'echo now >/root/f'
 	run_berth copy "$n/s" "$c"
 	run_berth start "$c"
-	assert "$(in_container "$c" cat /root/f)" = then
+	assert "$(in_container "$c" cat /root/f)" = "then"
 	run_berth delete -f "$c"
 	run_berth copy "$n/s" "$c" -s dir
 	run_berth start "$c"
-	assert "$(in_container "$c" cat /root/f)" = then
+	assert "$(in_container "$c" cat /root/f)" = "then"
 	refused 1 "Snapshot not found" copy "$n/nosuch" "$(name s7d)"
 	run_berth delete -f "$n" "$c"
 }
@@ -318,18 +318,17 @@ change() { # NAME
 }
 
 @test "a snapshot that fails at any step leaves nothing, and the instance runs" {
-	local n step
+	local n step how
 	n=$(name s9)
 	launch "$n"
 	for step in tree thaw note commit; do
-		for how in fail-after; do
-			restart_with "snapshot/$step/$how"
-			run_berth '?' snapshot "$n" s
-			assert "$status" = 1 "$step/$how"
-			assert "$(snapshots_of "$n")" = "" "after $step/$how"
-			nothing_half_made "$n"
-			wait_for 10 is_state "$n" RUNNING || die "FAIL: frozen after $step/$how"
-		done
+		how=fail-after
+		restart_with "snapshot/$step/$how"
+		run_berth '?' snapshot "$n" s
+		assert "$status" = 1 "$step/$how"
+		assert "$(snapshots_of "$n")" = "" "after $step/$how"
+		nothing_half_made "$n"
+		wait_for 10 is_state "$n" RUNNING || die "FAIL: frozen after $step/$how"
 	done
 	restart_with
 	run_berth snapshot "$n" s
@@ -340,21 +339,20 @@ change() { # NAME
 	n=$(name s9)
 	run_berth delete "$n/s"
 	for step in tree thaw note commit; do
-		for how in kill-after; do
-			restart_with "snapshot/$step/$how"
-			run_berth '?' snapshot "$n" s
-			daemon_start
-			wait_for 20 journal_empty || die "FAIL: journal after $step/$how"
-			wait_for 10 is_state "$n" RUNNING || die "FAIL: frozen after $step/$how"
-			nothing_half_made "$n"
-			count=$(snapshots_of "$n" | wc -l)
-			if [[ $count == 1 ]]; then
-				run_berth restore "$n" s
-				run_berth delete "$n/s"
-			else
-				assert "$step" != commit "committed, but gone after $how"
-			fi
-		done
+		how=kill-after
+		restart_with "snapshot/$step/$how"
+		run_berth '?' snapshot "$n" s
+		daemon_start
+		wait_for 20 journal_empty || die "FAIL: journal after $step/$how"
+		wait_for 10 is_state "$n" RUNNING || die "FAIL: frozen after $step/$how"
+		nothing_half_made "$n"
+		count=$(snapshots_of "$n" | wc -l)
+		if [[ $count == 1 ]]; then
+			run_berth restore "$n" s
+			run_berth delete "$n/s"
+		else
+			assert "$step" != commit "committed, but gone after $how"
+		fi
 	done
 	restart_with
 }
@@ -387,7 +385,7 @@ change() { # NAME
 	restart_with
 	wait_for 20 journal_empty || die "FAIL: journal after sweep"
 	wait_for 10 is_state "$n" RUNNING
-	assert "$(in_container "$n" cat /root/f)" = then
+	assert "$(in_container "$n" cat /root/f)" = "then"
 	nothing_half_made "$n"
 }
 

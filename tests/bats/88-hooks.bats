@@ -502,7 +502,7 @@ $address $c.lxc $c"
 		"$(HOOKS)/pre-delete/50-refuse-without-backup"
 	! CREATED=2020-01-01T00:00:00Z BERTH_INSTANCE=$c PATH=$BERTH_TEST_ROOT/bin:$PATH \
 		"$(HOOKS)/pre-delete/50-refuse-without-backup" || die "an old backup is enough"
-	rm -r "$BERTH_TEST_ROOT/bin" "$(HOOKS)/pre-delete"
+	rm -r "${BERTH_TEST_ROOT:?}/bin" "$(HOOKS)/pre-delete"
 	run_berth delete "$c"
 }
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+# shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # A machine of its own for host-init without --root: run by 92-host.bats in private mount, network and process
 # namespaces, where /etc is a copy, /var/lib, /run and the settings of the kernel that are not a network namespace's own
