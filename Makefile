@@ -164,7 +164,8 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 	sed 's|@BINDIR@|$(BINDIR)|' etc/berth-backup@.service >$(DESTDIR)$(UNITDIR)/berth-backup@.service
 	install -m 644 etc/berth-backup@.timer $(DESTDIR)$(UNITDIR)/
 	$(BUILD)/berth completion bash >$(DESTDIR)$(COMPLETIONDIR)/berth
-	set -e; for m in $(MAN); do install -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+	set -e; for m in $(MAN); do d=$(DESTDIR)$(MANDIR)/man$${m##*.}; install -d $$d; \
+		sed 's|/usr/local/share/berth|$(DATADIR)|g' $$m >$$d/$${m##*/}; chmod 644 $$d/$${m##*/}; done
 uninstall: ## remove what install made; changed settings, hooks and all data stay
 	rm -f $(DESTDIR)$(BINDIR)/berth $(DESTDIR)$(SBINDIR)/berthd $(DESTDIR)$(UNITDIR)/berthd.service $(DESTDIR)$(UNITDIR)/berth-backup@.service \
 		$(DESTDIR)$(UNITDIR)/berth-backup@.timer $(DESTDIR)$(COMPLETIONDIR)/berth $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth

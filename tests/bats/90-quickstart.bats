@@ -99,11 +99,25 @@ no_traces() {
 
 @test "make install and uninstall with DESTDIR; changed settings stay" {
 	# the build's own PREFIX: another one would build it anew under the other tests
-	local d=$ROOT/dest make=(make -C "$REPO" --no-print-directory BUILD="$BERTH_BUILD" DESTDIR="$ROOT/dest")
+	local file d=$ROOT/dest make=(make -C "$REPO" --no-print-directory BUILD="$BERTH_BUILD" DESTDIR="$ROOT/dest")
 	"${make[@]}" install >&2
 	[[ -x $d/usr/local/bin/berth && -x $d/usr/local/sbin/berthd && -x $d/usr/local/libexec/berth/berth-rootfs ]]
 	[[ -s $d/usr/local/share/berth/images/busybox.tar.gz && -s $d/usr/local/share/berth/templates/instance.conf ]]
 	contains "$(cat "$d/usr/local/lib/systemd/system/berthd.service")" "ExecStart=/usr/local/sbin/berthd"
+	for file in $("${make[@]}" print-PROGRAMS) $("${make[@]}" print-HOOKS) $("${make[@]}" print-SCRIPTS); do
+		case $file in
+		berth) file=bin/$file ;;
+		berthd) file=sbin/$file ;;
+		*) file=libexec/berth/$file ;;
+		esac
+		[[ -x $d/usr/local/$file ]] || die "FAIL: '$file' is not installed"
+	done
+	for file in "$REPO"/hooks/examples/*; do
+		[[ -x $d/usr/local/share/berth/hooks/${file##*/} ]] || die "FAIL: the example ${file##*/} is not installed"
+	done
+	for file in man1/berth.1 man5/berth.conf.5 man7/berth-hooks.7 man8/berthd.8; do
+		[[ -s $d/usr/local/share/man/$file ]] || die "FAIL: $file is not installed"
+	done
 	echo 'log_level = debug' >>"$d/etc/berth/berth.conf"
 	"${make[@]}" install >&2
 	contains "$(cat "$d/etc/berth/berth.conf")" "log_level = debug"
