@@ -91,8 +91,8 @@ static void refusals(void **state)
 	static const struct {
 		const char *schedule, *word;
 	} cases[] = {
-		{ "* * * *", "4 fields" },
-		{ "* * * * * *", "6 fields" },
+		{ "* * * *", "5 fields (minute, hour, day of month, month, day of week), not 4" },
+		{ "* * * * * *", "not 6" },
 		{ "60 * * * *", "minute: 60 is not within 0-59" },
 		{ "* 24 * * *", "hour: 24 is not within 0-23" },
 		{ "* * 0 * *", "day of month: 0 is not within 1-31" },
