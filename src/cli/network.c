@@ -84,21 +84,30 @@ static char *the_network(struct cli *cli, int argc, char **argv, struct error *e
 	return argc > 0 ? mem_strdup(argv[0]) : network_default(cli, err);
 }
 
-static int network_show(struct cli *cli, int argc, char **argv, struct error *err)
+/* What is asked of it by a command without options: its name, and the resource behind it. 0, or what run returns. */
+static int get_network(struct cli *cli, int argc, char **argv, const char *suffix, char **ret_name, cJSON **ret,
+		       struct error *err)
 {
-	AUTO_FREE char *name = NULL;
 	AUTO_FREE char *path = NULL;
-	AUTO_JSON cJSON *network = NULL;
 	int rc = cli_args(cli, &argc, &argv, 0, 1);
 
 	if (rc != 0)
 		return rc;
-	name = the_network(cli, argc, argv, err);
-	if (!name)
+	*ret_name = the_network(cli, argc, argv, err);
+	if (!*ret_name)
 		return -1;
-	path = network_path(name, "");
-	network = client_get(cli->client, path, NULL, err);
-	return network ? yaml_print(network, stdout, err) : -1;
+	path = network_path(*ret_name, suffix);
+	*ret = client_get(cli->client, path, NULL, err);
+	return *ret ? 0 : -1;
+}
+
+static int network_show(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_FREE char *name = NULL;
+	AUTO_JSON cJSON *network = NULL;
+	int rc = get_network(cli, argc, argv, "", &name, &network, err);
+
+	return rc != 0 ? rc : yaml_print(network, stdout, err);
 }
 
 static void print_size(const char *label, const cJSON *counters, const char *key)
@@ -146,19 +155,11 @@ static void print_state(const char *name, const cJSON *state)
 static int network_info(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_FREE char *name = NULL;
-	AUTO_FREE char *path = NULL;
 	AUTO_JSON cJSON *state = NULL;
-	int rc = cli_args(cli, &argc, &argv, 0, 1);
+	int rc = get_network(cli, argc, argv, "/state", &name, &state, err);
 
 	if (rc != 0)
 		return rc;
-	name = the_network(cli, argc, argv, err);
-	if (!name)
-		return -1;
-	path = network_path(name, "/state");
-	state = client_get(cli->client, path, NULL, err);
-	if (!state)
-		return -1;
 	print_state(instance_local(name), state);
 	return 0;
 }

@@ -25,6 +25,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "helper/no_leak_check.h"
 #include "helper/pack_join.h"
 #include "helper/pack_scan.h"
 #include "helper/unpack_sandbox.h"
@@ -194,15 +195,6 @@ static int64_t number(const char *text)
 		usage(err.msg);
 	return v;
 }
-
-#ifdef __SANITIZE_ADDRESS__
-/* LeakSanitizer cannot look into a process that is in other namespaces, and ends it with 1. */
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-	return 1;
-}
-#endif
 
 int main(int argc, char **argv)
 {

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "helper/no_leak_check.h"
 #include "helper/passwd_set.h"
 #include "helper/rootfs_idmap.h"
 #include "helper/rootfs_mount.h"
@@ -170,15 +171,6 @@ static int run(const struct args *a, struct error *err)
 	explicit_bzero(password, sizeof(password));
 	return rc;
 }
-
-#ifdef __SANITIZE_ADDRESS__
-/* LeakSanitizer cannot look into a process that has entered other namespaces, and ends it with 1. */
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-	return 1;
-}
-#endif
 
 int main(int argc, char **argv)
 {

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "helper/no_leak_check.h"
 #include "helper/rootfs_attach.h"
 #include "helper/rootfs_copy.h"
 #include "helper/rootfs_enter.h"
@@ -261,15 +262,6 @@ static int run(int argc, char **argv, struct error *err)
 	}
 	return error_set(err, ERROR_INVALID, "unknown command '%s', see 'berth-rootfs --help'", argv[1]);
 }
-
-#ifdef __SANITIZE_ADDRESS__
-/* LeakSanitizer cannot look into a process that has entered other namespaces, and ends it with 1. */
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-	return 1;
-}
-#endif
 
 int main(int argc, char **argv)
 {

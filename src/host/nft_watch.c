@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/nft_watch.h"
 
-#include <errno.h>
 #include <netinet/in.h> /* before the next */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +15,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "host/netlink.h"
 
-enum { FIRST_MS = 100, LAST_MS = 30000, CALM_MS = 60000, DATAGRAM_MAX = 65536, RECEIVE_BUFFER = 4 << 20 };
+enum { FIRST_MS = 100, LAST_MS = 30000, CALM_MS = 60000, RECEIVE_BUFFER = 4 << 20 };
 
 struct watched {
 	bool (*cb)(void *data);
@@ -40,27 +39,11 @@ struct nft_watch {
 /* The table's name: attribute 1 of tables, chains and rules alike (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE). */
 static const char *table_of(const struct nlmsghdr *h)
 {
-	const char *p = (const char *)h + NLMSG_HDRLEN;
-	size_t head = NLMSG_ALIGN(sizeof(struct nfgenmsg)), left = h->nlmsg_len - NLMSG_HDRLEN;
+	const struct nfgenmsg *m = NLMSG_DATA(h);
 
-	if (left < head || ((const struct nfgenmsg *)(const void *)p)->nfgen_family != NFPROTO_INET)
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || m->nfgen_family != NFPROTO_INET)
 		return NULL;
-	p += head;
-	left -= head;
-	while (left >= NLA_HDRLEN) {
-		const struct nlattr *a = (const void *)p;
-		size_t step = NLA_ALIGN(a->nla_len);
-
-		if (a->nla_len < NLA_HDRLEN || a->nla_len > left)
-			return NULL;
-		if ((a->nla_type & NLA_TYPE_MASK) == NFTA_TABLE_NAME)
-			return memchr(p + NLA_HDRLEN, '\0', a->nla_len - NLA_HDRLEN) != NULL ? p + NLA_HDRLEN : NULL;
-		if (step >= left)
-			return NULL;
-		p += step;
-		left -= step;
-	}
-	return NULL;
+	return netlink_text(h, sizeof(*m), NFTA_TABLE_NAME);
 }
 
 static bool news_of(const struct nlmsghdr *h, enum nft_news *ret)
@@ -85,24 +68,13 @@ static bool news_of(const struct nlmsghdr *h, enum nft_news *ret)
 void nft_parse(const void *data, size_t len, void (*cb)(const char *table, enum nft_news news, void *data),
 	       void *cb_data)
 {
-	const char *p = data;
+	const struct nlmsghdr *h = NULL;
+	enum nft_news news;
+	const char *table;
 
-	while (len >= sizeof(struct nlmsghdr)) {
-		const struct nlmsghdr *h = (const void *)p;
-		enum nft_news news;
-		const char *table;
-		size_t step;
-
-		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len)
-			return;
+	while ((h = netlink_next(data, len, h)) != NULL)
 		if (news_of(h, &news) && (table = table_of(h)) != NULL)
 			cb(table, news, cb_data);
-		step = NLMSG_ALIGN(h->nlmsg_len);
-		if (step >= len)
-			return;
-		p += step;
-		len -= step;
-	}
 }
 
 /* ---- the watch */
@@ -154,8 +126,9 @@ static void told(const char *table, enum nft_news news, void *data)
 		fire_later(w);
 }
 
-static void all_lost(struct nft_watch *w)
+static void all_lost(void *data)
 {
+	struct nft_watch *w = data;
 	const char *name;
 	void *value;
 	size_t pos = 0;
@@ -165,26 +138,17 @@ static void all_lost(struct nft_watch *w)
 	fire_later(w);
 }
 
+static void read_datagram(const void *datagram, size_t len, void *data)
+{
+	nft_parse(datagram, len, told, data);
+}
+
 static void poll_cb(uv_poll_t *handle, int status, int events)
 {
-	static char buf[DATAGRAM_MAX] __attribute__((aligned(4)));
+	static const bool never = false; /* told() only starts a timer */
 	struct nft_watch *w = handle->data;
-	struct sockaddr_nl from;
-	socklen_t from_len;
-	ssize_t n;
 
-	for (;;) {
-		from_len = sizeof(from);
-		n = recvfrom(w->fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &from_len);
-		if (n > 0 && from.nl_pid != 0)
-			continue; /* not the kernel */
-		if (n > (ssize_t)sizeof(buf) || (n < 0 && errno == ENOBUFS))
-			all_lost(w);
-		else if (n > 0)
-			nft_parse(buf, (size_t)n, told, w);
-		else if (n == 0 || errno != EINTR)
-			return;
-	}
+	netlink_read(w->fd, read_datagram, all_lost, &never, w);
 }
 
 static void timer_closed_cb(uv_handle_t *handle)
@@ -203,27 +167,10 @@ static void poll_closed_cb(uv_handle_t *handle)
 	uv_close((uv_handle_t *)&w->timer, timer_closed_cb);
 }
 
-static int open_socket(struct error *err)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-	struct sockaddr_nl own = { .nl_family = AF_NETLINK };
-	int group = NFNLGRP_NFTABLES, size = RECEIVE_BUFFER;
-
-	if (fd < 0)
-		return error_sys(err, errno, "cannot open a netlink socket");
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)); /* what does not fit is ENOBUFS */
-	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0 &&
-	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
-		return fd;
-	error_sys(err, errno, "cannot hear of changes of nftables");
-	close(fd);
-	return -1;
-}
-
 static struct nft_watch *open_watch(struct berthd *b, struct error *err)
 {
 	struct nft_watch *w;
-	int fd = open_socket(err);
+	int fd = netlink_open(NETLINK_NETFILTER, NFNLGRP_NFTABLES, RECEIVE_BUFFER, "nftables", err);
 
 	if (fd < 0)
 		return NULL;

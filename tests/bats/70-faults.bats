@@ -9,11 +9,6 @@ LAUNCH_STEPS="reserve create rootfs thaw commit start finish"
 DELETE_STEPS="check stop destroy sweep forget"
 IMPORT_STEPS=$(sed -n '/op_step import_steps/,/};/s/.*{ "\([a-z]*\)".*/\1/p' "$BATS_TEST_DIRNAME"/../../src/image/*.c | tr '\n' ' ')
 
-restart_with() { # [FAULT]
-	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
-}
-
 # berthd has died by itself and is started again without a fault.
 revive() {
 	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived the injected kill"

@@ -7,11 +7,6 @@
 
 load helpers
 
-restart_with() { # [FAULT]
-	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
-}
-
 key_of() { # NAME KEY
 	jq -r --arg k "$2" '.config[$k]' "$BERTH_TEST_ROOT/lxc/$1/berth.json"
 }
@@ -324,14 +319,6 @@ ended() {
 	assert "$status" = 0 "valid JSON"
 	rm -rf "${BERTH_TEST_ROOT:?}/lxc/$odd"
 	restart_with
-}
-
-killed() { # FAULT COMMAND…: berthd dies of it, and is started again
-	restart_with "$1"
-	run_berth '?' "${@:2}"
-	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
-	BERTH_FAULT='' daemon_start
-	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
 }
 
 @test "berthd killed in an update, a rename or a copy: one or the other, and it starts" {

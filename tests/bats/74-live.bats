@@ -13,11 +13,6 @@ setup() {
 	rm -rf --one-file-system "${BERTH_TEST_ROOT:?}/wrapped" "$BERTH_TEST_ROOT/gate"
 }
 
-restart_with() { # [FAULT]
-	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
-}
-
 # Sends what may end berthd, and starts it again when it did.
 survive() { # FAULT METHOD PATH JSON
 	restart_with "$1"

@@ -24,19 +24,6 @@ make_image() { # TREE ALIAS
 	"$BERTH" image import "$BERTH_TEST_ROOT/$2.tar.gz" --alias "$2" >/dev/null || die "FAIL: $2 cannot be imported"
 }
 
-restart_with() { # [FAULT]
-	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
-}
-
-killed() { # FAULT COMMAND…: berthd dies of it, and is started again
-	restart_with "$1"
-	run_berth '?' "${@:2}"
-	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
-	BERTH_FAULT='' daemon_start
-	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
-}
-
 fingerprint() {
 	"$BERTH" query "/1.0/images/aliases/$1" | jq -r .target
 }

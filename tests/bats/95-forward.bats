@@ -135,11 +135,6 @@ forwards() { # FILTER
 	"$BERTH" network forward list -f json | jq -r "$1"
 }
 
-restart_with() { # [FAULT]
-	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
-}
-
 wrap_nft() { # HOW: nft behaves so, for the daemon that is started next
 	mkdir -p "$BERTH_TEST_ROOT/bin"
 	ln -sf "$REPO/tests/fake/tool" "$BERTH_TEST_ROOT/bin/nft"

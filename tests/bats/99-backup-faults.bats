@@ -13,11 +13,6 @@ setup_file_more() {
 	wait_init "$FREE"
 }
 
-restart_with() { # [FAULT]
-	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
-}
-
 died() {
 	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived the injected kill"
 }

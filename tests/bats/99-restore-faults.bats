@@ -34,11 +34,6 @@ restore_killed() { # FILE [JSON]
 	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived"
 }
 
-restart_with() { # FAULT
-	daemon_stop
-	BERTH_FAULT=$1 daemon_start
-}
-
 @test "whichever step fails, or berthd is killed at: the instance is as it was, running" {
 	local n step
 	n=$(name f)

@@ -217,6 +217,21 @@ daemon_kill() {
 	wait_for 10 process_gone "$pid"
 }
 
+# With a fault of BERTH_FAULT (FAULTS=1 builds), or without one.
+restart_with() { # [FAULT]
+	daemon_stop 2>/dev/null || true
+	BERTH_FAULT=${1:-} daemon_start
+}
+
+# FAULT COMMAND…: berthd dies of it, and is started again
+killed() {
+	restart_with "$1"
+	run_berth '?' "${@:2}"
+	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
+	BERTH_FAULT='' daemon_start
+	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+}
+
 daemon_fds() {
 	find "/proc/$(daemon_pid)/fd" -mindepth 1 2>/dev/null | wc -l
 }
