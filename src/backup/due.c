@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "backup/backup.h"
-#include "base/cron.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "instance/instance.h"
+#include "instance/schedule.h"
 #include "proc/ticker.h"
 
 struct backup_due {
@@ -23,22 +23,6 @@ struct backup_due {
 	backup_started_cb started;
 	void *data;
 };
-
-static bool is_due(const struct berthd *b, const struct instance *inst, const struct tm *now)
-{
-	const char *schedule = instance_value(b, inst->desired, "backups.schedule");
-	struct error err = ERROR_INIT;
-	struct cron cron;
-
-	if (schedule == NULL || schedule[0] == '\0')
-		return false;
-	if (cron_parse(schedule, &cron, &err) < 0) {
-		log_warning("instance '%s': backups.schedule: %s", inst->name, err.msg);
-		return false;
-	}
-	cron_spread(&cron, inst->name);
-	return cron_matches(&cron, now);
-}
 
 static void next(struct backup_due *d);
 
@@ -104,7 +88,7 @@ static void minute_cb(time_t minute, void *data)
 	for (const char **n = names; *n != NULL; n++) {
 		const struct instance *inst = registry_get(d->b->registry, *n);
 
-		if (inst->adopted || inst->note != NULL || !is_due(d->b, inst, &tm))
+		if (inst->adopted || inst->note != NULL || !schedule_is_due(d->b, inst, "backups.schedule", &tm))
 			continue;
 		if (queued(d, *n))
 			log_warning("instance '%s': the scheduled backup is left out: the one before is not made yet", *n);

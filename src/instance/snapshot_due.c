@@ -4,11 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/cron.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "instance/schedule.h"
 #include "instance/snapshot_work.h"
 #include "model/key_types.h"
 #include "proc/ticker.h"
@@ -46,18 +46,7 @@ static bool is_pending(const struct berthd *b, const struct op_kind *kind, const
 
 static bool is_due(const struct berthd *b, const struct instance *inst, const struct tm *now)
 {
-	const char *schedule = instance_value(b, inst->desired, "snapshots.schedule");
-	struct error err = ERROR_INIT;
-	struct cron cron;
-
-	if (schedule == NULL || schedule[0] == '\0')
-		return false;
-	if (cron_parse(schedule, &cron, &err) < 0) {
-		log_warning("instance '%s': snapshots.schedule: %s", inst->name, err.msg);
-		return false;
-	}
-	cron_spread(&cron, inst->name);
-	return cron_matches(&cron, now) &&
+	return schedule_is_due(b, inst, "snapshots.schedule", now) &&
 	       (instance_active(inst) || type_is_true(instance_value(b, inst->desired, "snapshots.schedule.stopped")));
 }
 
