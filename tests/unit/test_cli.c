@@ -499,6 +499,7 @@ static void test_info(void **state)
 		    "\"network\":{\"lo\":{\"type\":\"loopback\",\"state\":\"up\",\"mtu\":65536,\"addresses\":"
 		    "[{\"family\":\"inet\",\"address\":\"127.0.0.1\",\"netmask\":\"8\",\"scope\":\"local\"}],"
 		    "\"counters\":{\"bytes_received\":686}}}}}"),
+		SYNC("[]"), /* backups */
 		NULL});
 	assert_int_equal(r.rc, 0);
 	contains(
