@@ -146,6 +146,15 @@ int fs_sync_dir(const char *path, struct error *err)
 	return 0;
 }
 
+int fs_sync_file(const char *path, struct error *err)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", path);
+	return fsync(fd) < 0 ? error_sys(err, errno, "cannot sync '%s'", path) : 0;
+}
+
 /* mode whatever the umask is; a folder that is there keeps its own. */
 static int make_dir(const char *path, mode_t mode, struct error *err)
 {

@@ -32,6 +32,7 @@ int fs_write_quick(const char *path, const void *data, size_t len, mode_t mode, 
 
 int fs_mkdirs(const char *path, mode_t mode, struct error *err); /* mkdir -p; mode for those it makes */
 int fs_sync_dir(const char *path, struct error *err);
+int fs_sync_file(const char *path, struct error *err); /* what fs_write_quick() wrote */
 bool fs_exists(const char *path); /* lstat */
 
 /*

@@ -27,6 +27,7 @@ struct args {
 	const char *source;
 	const char *target;
 	const char *create;
+	const char *note;
 	bool readonly;
 	bool optional;
 	bool hook;   /* LXC runs us */
@@ -43,7 +44,7 @@ static const struct option long_options[] = {
 	{ "lower", required_argument, NULL, 'l' },  { "idmap", required_argument, NULL, 'i' },
 	{ "pid", required_argument, NULL, 'p' },    { "source", required_argument, NULL, 's' },
 	{ "target", required_argument, NULL, 't' }, { "create", required_argument, NULL, 'c' },
-	{ "to", required_argument, NULL, 'T' },
+	{ "to", required_argument, NULL, 'T' },	    { "note", required_argument, NULL, 'n' },
 	{ "readonly", no_argument, NULL, 'r' },	    { "optional", no_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -65,6 +66,10 @@ static const char usage_text[] =
 	"      unmounts the target in that container\n"
 	"  idmap-copy --lower=TREE --idmap=BASE:SIZE|none DST\n"
 	"      copies TREE to the new folder DST with shifted owners (hosts without idmapped mounts)\n"
+	"  live-copy --source=TREE --note=FILE DST\n"
+	"      copies TREE, which may change, to the new folder DST, and notes in the new FILE what\n"
+	"  rest-copy --source=TREE --note=FILE DST\n"
+	"      then, when TREE is at rest: makes DST the same\n"
 	"  merged-copy --source=INSTANCE_DIR --lower=TREE --idmap=BASE:SIZE|none --to=BASE:SIZE|none DST\n"
 	"      copies what INSTANCE_DIR's overlay shows, mounted or not, to the new folder DST;\n"
 	"      the ids of --idmap become those of --to (none: as they are in the container)\n"
@@ -111,6 +116,9 @@ static int parse_option(struct args *a, int c, struct error *err)
 		a->create = optarg;
 		if (strcmp(optarg, "dir") && strcmp(optarg, "file"))
 			return error_set(err, ERROR_INVALID, "invalid --create '%s': must be 'dir' or 'file'", optarg);
+		return 0;
+	case 'n':
+		a->note = optarg;
 		return 0;
 	case 'r':
 		a->readonly = true;
@@ -212,6 +220,20 @@ static int run_copy(const struct args *a, struct error *err)
 	return rootfs_copy(a->lower, a->operand[0], &a->map, err);
 }
 
+static int run_live_copy(const struct args *a, struct error *err)
+{
+	if (need(a->source, "--source", err) || need(a->note, "--note", err))
+		return -1;
+	return rootfs_copy_live(a->source, a->operand[0], a->note, err);
+}
+
+static int run_rest_copy(const struct args *a, struct error *err)
+{
+	if (need(a->source, "--source", err) || need(a->note, "--note", err))
+		return -1;
+	return rootfs_copy_rest(a->source, a->operand[0], a->note, err);
+}
+
 static int run_merged_copy(const struct args *a, struct error *err)
 {
 	const struct idmap map = idmap_between(&a->map, &a->to);
@@ -243,6 +265,7 @@ static const struct {
 } commands[] = {
 	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "probe", 1, run_probe },
 	{ "attach", 0, run_attach }, { "detach", 0, run_detach }, { "idmap-copy", 1, run_copy },
+	{ "live-copy", 1, run_live_copy }, { "rest-copy", 1, run_rest_copy },
 	{ "merged-copy", 1, run_merged_copy }, { "enter", -1, run_enter },
 };
 

@@ -17,4 +17,12 @@ int rootfs_copy(const char *src, const char *dst, const struct idmap *map, struc
 /* The same of a folder that is open already (O_PATH will do); src is its name in messages. */
 int rootfs_copy_fd(int fd, const char *src, const char *dst, const struct idmap *map, struct error *err);
 
+/*
+ * In two passes, of a tree that changes: the first one takes what is there, leaves out what vanishes under its hands, and
+ * writes the new file `note` (rootfs_note.h). When the tree has come to rest, the second one makes dst what src is then,
+ * and reads only what changed. Owners, whiteouts and attributes as they are. A writer through a memory map is seen too.
+ */
+int rootfs_copy_live(const char *src, const char *dst, const char *note, struct error *err);
+int rootfs_copy_rest(const char *src, const char *dst, const char *note, struct error *err);
+
 #endif

@@ -163,6 +163,21 @@ static int copy_xattrs(int src, int dst, const struct idmap *map)
 	return 0;
 }
 
+int copy_drop_xattrs(int fd)
+{
+	static const struct idmap all;
+	static char names[XATTR_LIST_MAX];
+	ssize_t len = flistxattr(fd, names, sizeof(names));
+
+	if (len < 0)
+		return errno == ENOTSUP ? 0 : -1;
+	for (const char *p = names; p < names + len; p += strlen(p) + 1) {
+		if (is_copied(p, &all) && fremovexattr(fd, p) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int shift_owner(const struct stat *st, const struct idmap *map, uid_t *uid, gid_t *gid)
 {
 	if (idmap_shift(map, st->st_uid, uid) == 0 && idmap_shift(map, st->st_gid, gid) == 0)

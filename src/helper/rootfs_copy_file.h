@@ -15,6 +15,8 @@ int copy_data(int src, int dst, off_t size);
 
 /* Extended attributes, owner, mode, times. EOVERFLOW: an id lies outside the map. */
 int copy_attributes(int src, int dst, const struct stat *st, const struct idmap *map);
+/* Extended attributes of the kinds that copy_attributes() sets. */
+int copy_drop_xattrs(int fd);
 /* Owner, mode and times of what cannot be opened. */
 int copy_attributes_at(int dirfd, const char *name, const struct stat *st, const struct idmap *map);
 

@@ -37,7 +37,8 @@ static void look_at(struct op *op, void *data)
 {
 	struct doing *d = data;
 
-	if (!op_final(op) && op_status(op) != OP_PENDING && op_has_step(op, d->event) &&
+	/* undos run no hooks: what one starts again is told like what somebody else started */
+	if (!op_final(op) && !op_undoing(op) && op_status(op) != OP_PENDING && op_has_step(op, d->event) &&
 	    strcmp(json_str_or(op_args(op), "name", ""), d->name) == 0)
 		d->found = true;
 }

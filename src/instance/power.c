@@ -317,6 +317,18 @@ static enum op_result step_pre_stop(struct op *op, struct error *err)
 	return step_hook(op, err);
 }
 
+enum op_result step_power_hook(struct op *op, struct error *err)
+{
+	const struct work *w = op_data(op);
+	const struct instance *inst = registry_get(w->b->registry, w->name);
+	bool started = strcmp(op_step_name(op), "post-start") == 0;
+
+	/* recovered after a restart of the host, it does not run any more */
+	if (!json_bool(w->args, "ran", false) || inst == NULL || (started && !instance_active(inst)))
+		return OP_DONE;
+	return step_hook(op, err);
+}
+
 /* An ephemeral instance goes when it has stopped: queued behind this operation. */
 static enum op_result step_reap(struct op *op, struct error *err)
 {

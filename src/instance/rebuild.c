@@ -147,13 +147,6 @@ static enum op_result step_unstop(struct op *op, struct error *err)
 	return inst == NULL || instance_active(inst) || !ran(w) ? OP_DONE : step_start(op, err);
 }
 
-static enum op_result step_settle(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-
-	return storage_mounted(w) ? storage_unmount(op, w, NULL, err) : OP_DONE;
-}
-
 /* A profile may have changed since the files were laid out for its ids. */
 static int check_map(const struct work *w, struct error *err)
 {
@@ -208,14 +201,17 @@ static const struct op_step rebuild_steps[] = {
 	{ "pre-rebuild", step_hook, NULL, 3600, 0 },
 	{ "stage", step_stage, step_unstage, 3600, 0 },
 	{ "stop", step_stop, step_unstop, 120, 0 },
-	{ "settle", step_settle, NULL, 0, 0 },
-	{ "swap", step_swap, step_unswap, 0, 0 },
+	{ "settle", step_power_settle, NULL, 0, 0 },
+	{ "post-stop", step_power_hook, NULL, 3600, 0 },
+	{ "swap", step_swap, step_unswap, 0, OP_UNRECORDED },
 	{ "commit", step_commit, step_uncommit, 0, 0 },
 	{ "cgroups", step_sweep_cgroups, NULL, 0, 0 },
+	{ "pre-start", step_power_hook, NULL, 3600, 0 },
 	{ "start", step_start_again, step_stop_again, 120, 0 },
 	{ "sweep", step_swap_sweep, NULL, 3600, OP_COMMIT },
 	{ "release", step_release, NULL, 0, 0 },
-	{ "post-rebuild", step_hook, NULL, 3600, 0 },
+	{ "post-start", step_power_hook, NULL, 3600, OP_UNRECORDED },
+	{ "post-rebuild", step_hook, NULL, 3600, OP_UNRECORDED },
 	{ 0 },
 };
 

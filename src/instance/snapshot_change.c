@@ -156,11 +156,28 @@ static enum op_result step_rename(struct op *op, struct error *err)
 		error_sys(err, errno, "cannot rename '%s' to '%s'", old_dir, new_dir);
 		return OP_FAIL;
 	}
+	json_set_bool(w->args, "renamed", true);
 	changed(w);
 	return fs_sync_dir(parent, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
-static const struct op_step rename_steps[] = { { "rename", step_rename, NULL, 0, 0 }, { 0 } };
+static enum op_result step_unrename(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *old_dir = snapshot_dir(w->b, w->name, snapshot_name_of(w));
+	AUTO_FREE char *new_dir = snapshot_dir(w->b, w->name, json_str_or(w->args, "to", ""));
+
+	if (!json_bool(w->args, "renamed", false))
+		return OP_DONE;
+	if (rename(new_dir, old_dir) < 0 && errno != ENOENT) {
+		error_sys(err, errno, "cannot rename '%s' to '%s'", new_dir, old_dir);
+		return OP_FAIL;
+	}
+	changed(w);
+	return OP_DONE;
+}
+
+static const struct op_step rename_steps[] = { { "rename", step_rename, step_unrename, 0, 0 }, { 0 } };
 
 const struct op_kind snapshot_rename_kind = {
 	.name = "snapshot-rename",
@@ -190,26 +207,41 @@ struct op *snapshot_rename(struct berthd *b, const char *name, const char *snaps
 
 /* ---- update */
 
+static int put_expiry(const struct work *w, const char *expires, enum json_write how, struct error *err)
+{
+	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, snapshot_name_of(w));
+	AUTO_FREE char *path = fs_join(dir, DESIRED_FILE);
+	AUTO_JSON cJSON *v = json_read_file(path, err);
+
+	if (v == NULL)
+		return -1;
+	if (json_str(w->args, "was") == NULL)
+		json_set_str(w->args, "was", json_str_or(v, "expires_at", TIME_UNSET));
+	json_set_str(v, "expires_at", expires);
+	if (json_write_file(path, v, how, err) < 0)
+		return -1;
+	changed(w);
+	return 0;
+}
+
 static enum op_result step_update(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, snapshot_name_of(w));
-	AUTO_FREE char *path = fs_join(dir, DESIRED_FILE);
-	AUTO_JSON cJSON *v = NULL;
 
 	if (find(w->b, w->name, snapshot_name_of(w), err) == NULL)
 		return OP_FAIL;
-	v = json_read_file(path, err);
-	if (v == NULL)
-		return OP_FAIL;
-	json_set_str(v, "expires_at", json_str_or(w->args, "expires_at", TIME_UNSET));
-	if (json_write_file(path, v, JSON_DURABLE, err) < 0)
-		return OP_FAIL;
-	changed(w);
-	return OP_DONE;
+	return put_expiry(w, json_str_or(w->args, "expires_at", TIME_UNSET), JSON_DURABLE, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
-static const struct op_step update_steps[] = { { "update", step_update, NULL, 0, 0 }, { 0 } };
+static enum op_result step_unupdate(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const char *was = json_str(w->args, "was");
+
+	return was != NULL && put_expiry(w, was, JSON_QUICK, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static const struct op_step update_steps[] = { { "update", step_update, step_unupdate, 0, 0 }, { 0 } };
 
 const struct op_kind snapshot_update_kind = {
 	.name = "snapshot-update",

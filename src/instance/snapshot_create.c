@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/expiry.h"
 #include "base/fs.h"
@@ -14,10 +15,12 @@
 #include "base/mem.h"
 #include "hook/hook.h"
 #include "instance/snapshot_work.h"
+#include "lxc/freezer.h"
 #include "model/settings.h"
 #include "model/snapshot_pattern.h"
 
 #define NEW ".new"
+#define NOTE ".new.note" /* beside it: what the first pass over a running instance's files has copied */
 
 static char *staging(const struct work *w)
 {
@@ -108,48 +111,92 @@ static int make_staging(const struct work *w, struct error *err)
 {
 	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
 	AUTO_FREE char *path = staging(w);
+	AUTO_FREE char *note = mem_printf("%s/%s", parent, NOTE);
 
-	if (make_private(parent, err) < 0 || fs_remove_tree(path, err) < 0)
+	if (make_private(parent, err) < 0 || fs_remove_tree(path, err) < 0 || fs_remove_tree(note, err) < 0)
 		return -1;
 	return make_private(path, err);
 }
 
-static enum op_result copy(struct op *op, struct work *w, struct error *err)
+/* ---- the files: of a running instance in two passes, the second of which it sleeps through */
+
+static char *note_file(const struct work *w)
+{
+	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+
+	return fs_join(parent, NOTE);
+}
+
+static enum op_result run_copy(struct op *op, struct work *w, const char *command, struct error *err)
 {
 	const struct instance *inst = registry_find(w->b->registry, w->name, err);
 	AUTO_FREE char *path = staging(w);
+	AUTO_FREE char *note = note_file(w);
 	AUTO_FREE char *src = NULL;
 	AUTO_FREE char *dst = NULL;
+	struct argv argv = ARGV_INIT;
 
 	if (inst == NULL)
 		return OP_FAIL;
 	src = fs_join(w->dir, snapshot_part(inst->desired));
 	dst = fs_join(path, snapshot_part(inst->desired));
-	return snapshot_copy(op, src, dst, NULL, err);
-}
-
-static enum op_result frozen(struct op *op, const struct proc_result *result, struct error *err)
-{
-	if (proc_check("lxc-freeze", result, err) < 0)
-		return OP_FAIL;
-	return copy(op, op_data(op), err);
+	if (command == NULL)
+		return snapshot_copy(op, src, dst, NULL, err);
+	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+	argv_push(&argv, command);
+	argv_pushf(&argv, "--source=%s", src);
+	argv_pushf(&argv, "--note=%s", note);
+	argv_push(&argv, dst);
+	return op_child(op, &argv, NULL, err);
 }
 
 static enum op_result step_tree(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	const struct instance *inst = registry_find(w->b->registry, w->name, err);
-	struct argv argv = ARGV_INIT;
+	bool live;
 
 	if (inst == NULL || make_staging(w, err) < 0)
 		return OP_FAIL;
-	if (inst->state != LXC_RUNNING)
-		return copy(op, w, err);
-	json_set_bool(op_args(op), "froze", true);
-	if (op_save(op, err) < 0)
+	live = inst->state == LXC_RUNNING;
+	json_set_bool(op_args(op), "live", live);
+	return run_copy(op, w, live ? "live-copy" : NULL, err);
+}
+
+/* One that has ended meanwhile is at rest, too. */
+static enum op_result frozen(struct op *op, const struct proc_result *result, struct error *err)
+{
+	if (proc_check("lxc-freeze", result, err) == 0 || !work_active(op_data(op))) {
+		error_clear(err);
+		return OP_DONE;
+	}
+	return OP_FAIL;
+}
+
+/* How long one waits for the processes to stop before lxc-freeze does. */
+#define AHEAD_MS 10
+
+static enum op_result step_freeze(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_find(w->b->registry, w->name, err);
+	struct argv argv = ARGV_INIT;
+
+	if (inst == NULL)
 		return OP_FAIL;
+	if (!json_bool(op_args(op), "live", false) || inst->state != LXC_RUNNING)
+		return OP_DONE;
+	json_set_bool(op_args(op), "froze", true);
+	if (op_save_quick(op, err) < 0)
+		return OP_FAIL;
+	freezer_ahead(inst->pid, w->b->probe->cgroup_layout, AHEAD_MS);
 	lxc_argv_freeze(&argv, w->b->settings->system_path, w->name);
 	return op_child(op, &argv, frozen, err);
+}
+
+static enum op_result step_rest(struct op *op, struct error *err)
+{
+	return json_bool(op_args(op), "live", false) ? run_copy(op, op_data(op), "rest-copy", err) : OP_DONE;
 }
 
 static enum op_result thawed(struct op *op, const struct proc_result *result, struct error *err)
@@ -159,46 +206,40 @@ static enum op_result thawed(struct op *op, const struct proc_result *result, st
 
 	if (inst != NULL && inst->state != LXC_STOPPED && proc_check("lxc-unfreeze", result, err) < 0 && work_active(w))
 		return OP_FAIL;
+	error_clear(err);
 	json_set_bool(op_args(op), "froze", false);
 	return OP_DONE;
 }
 
-static enum op_result thaw(struct op *op, op_child_cb done, struct error *err)
+/* Also what undoes the freeze. */
+static enum op_result step_thaw(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct argv argv = ARGV_INIT;
 
+	if (!json_bool(op_args(op), "froze", false))
+		return OP_DONE;
 	lxc_argv_unfreeze(&argv, w->b->settings->system_path, w->name);
-	return op_child(op, &argv, done, err);
-}
-
-static enum op_result step_thaw(struct op *op, struct error *err)
-{
-	return json_bool(op_args(op), "froze", false) ? thaw(op, thawed, err) : OP_DONE;
+	return op_child(op, &argv, thawed, err);
 }
 
 static int remove_fn(void *arg, struct error *err)
 {
-	AUTO_FREE char *path = staging(arg);
-	AUTO_FREE char *parent = snapshot_parent(((struct work *)arg)->b, ((struct work *)arg)->name);
+	const struct work *w = arg;
+	AUTO_FREE char *path = staging(w);
+	AUTO_FREE char *note = note_file(w);
+	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
 
 	if (fs_remove_tree(path, err) < 0)
 		return -1;
+	if (unlink(note) < 0 && errno != ENOENT)
+		return error_sys(err, errno, "cannot remove '%s'", note);
 	(void)rmdir(parent); /* of the first snapshot */
 	return 0;
 }
 
-static enum op_result thawed_for_undo(struct op *op, const struct proc_result *result, struct error *err)
-{
-	if (thawed(op, result, err) == OP_FAIL)
-		return OP_FAIL;
-	return op_thread(op, remove_fn, op_data(op), err);
-}
-
 static enum op_result step_untree(struct op *op, struct error *err)
 {
-	if (json_bool(op_args(op), "froze", false))
-		return thaw(op, thawed_for_undo, err);
 	return op_thread(op, remove_fn, op_data(op), err);
 }
 
@@ -251,9 +292,15 @@ static enum op_result step_note(struct op *op, struct error *err)
 	const struct instance *inst = registry_find(w->b->registry, w->name, err);
 	AUTO_FREE char *dir = staging(w);
 	AUTO_FREE char *path = fs_join(dir, DESIRED_FILE);
+	AUTO_FREE char *copied = note_file(w);
 	AUTO_JSON cJSON *v = inst != NULL ? note_new(w, inst, err) : NULL;
 
-	return v != NULL && json_write_file(path, v, JSON_DURABLE, err) == 0 ? OP_DONE : OP_FAIL;
+	if (v == NULL || json_write_file(path, v, JSON_QUICK, err) < 0 || fs_sync_file(path, err) < 0)
+		return OP_FAIL;
+	if (unlink(copied) == 0 || errno == ENOENT)
+		return OP_DONE;
+	error_sys(err, errno, "cannot remove '%s'", copied);
+	return OP_FAIL;
 }
 
 /* Before it there is no snapshot, after it there is a whole one. */
@@ -294,14 +341,20 @@ static enum op_result step_uncommit(struct op *op, struct error *err)
 	return OP_DONE;
 }
 
+/*
+ * No record needs to outlive a power cut: what is left then has the name of what is half-made, which the next snapshot
+ * removes, or is whole.
+ */
 static const struct op_step create_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-snapshot", step_hook, NULL, 3600, 0 },
-	{ "tree", step_tree, step_untree, 3600, 0 },
+	{ "tree", step_tree, step_untree, 3600, OP_LAZY },
+	{ "freeze", step_freeze, step_thaw, 0, OP_UNRECORDED },
+	{ "rest", step_rest, NULL, 3600, 0 },
 	{ "thaw", step_thaw, NULL, 0, 0 },
 	{ "note", step_note, NULL, 0, 0 },
-	{ "commit", step_commit, step_uncommit, 0, OP_COMMIT },
-	{ "post-snapshot", step_hook, NULL, 3600, 0 },
+	{ "commit", step_commit, step_uncommit, 0, OP_COMMIT | OP_LAZY },
+	{ "post-snapshot", step_hook, NULL, 3600, OP_UNRECORDED },
 	{ 0 },
 };
 

@@ -90,6 +90,7 @@ static int check(struct work *w, struct error *err)
 	if (snapshot == NULL)
 		return -1;
 	json_set_bool(w->args, "ran", instance_active(inst));
+	json_set_bool(w->args, "restart", instance_active(inst)); /* its last state stays RUNNING */
 	json_set(w->args, "old", cJSON_Duplicate(inst->desired, true));
 	new = desired_new(snapshot, inst->desired);
 	json_set(w->args, "new", new);
@@ -139,8 +140,20 @@ static enum op_result step_stage(struct op *op, struct error *err)
 
 /* ---- stop, commit, start */
 
+/* It may have been started, or have ended, while the files were copied. */
 static enum op_result step_stop(struct op *op, struct error *err)
 {
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_find(w->b->registry, w->name, err);
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (instance_active(inst) && !json_bool(w->args, "ran", false)) {
+		error_set(err, ERROR_CONFLICT, "'%s' was started while the files of its snapshot were copied", w->name);
+		return OP_FAIL;
+	}
+	if (json_bool(w->args, "ran", false) && op_save_quick(op, err) < 0)
+		return OP_FAIL;
 	return step_kill(op, err);
 }
 
@@ -153,13 +166,6 @@ static enum op_result step_unstop(struct op *op, struct error *err)
 	if (inst == NULL || instance_active(inst) || !json_bool(w->args, "ran", false))
 		return OP_DONE;
 	return step_start(op, err);
-}
-
-static enum op_result step_settle(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-
-	return storage_mounted(w) ? storage_unmount(op, w, NULL, err) : OP_DONE;
 }
 
 static int put(struct work *w, const cJSON *desired, struct error *err)
@@ -177,6 +183,7 @@ static int put(struct work *w, const cJSON *desired, struct error *err)
 	return registry_save(w->b->registry, inst, JSON_DURABLE, err);
 }
 
+/* Undone together with the swap, for which there is one record: one without the other never is. */
 static enum op_result step_commit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -184,16 +191,40 @@ static enum op_result step_commit(struct op *op, struct error *err)
 	return put(w, desired_of(w), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
-static enum op_result step_uncommit(struct op *op, struct error *err)
+/* As it was, on a full disk too, if it still is. */
+static int put_back(struct work *w, const cJSON *old, struct error *err)
+{
+	struct instance *inst = registry_find(w->b->registry, w->name, err);
+	AUTO_FREE char *path = fs_join(w->dir, DESIRED_FILE);
+	struct error unreadable = ERROR_INIT;
+	AUTO_JSON cJSON *there = json_read_file(path, &unreadable);
+
+	if (inst == NULL)
+		return -1;
+	if (!cJSON_Compare(there, old, true))
+		return put(w, old, err);
+	cJSON_Delete(inst->desired);
+	inst->desired = cJSON_Duplicate(old, true);
+	registry_touch(inst);
+	return work_render(w->b, w->name, w->dir, old, err);
+}
+
+static enum op_result step_unswap_and_uncommit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	return put(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
+	if (swap_final(op))
+		return OP_DONE;
+	if (step_unswap(op, err) == OP_FAIL)
+		return OP_FAIL;
+	return put_back(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result step_start_again(struct op *op, struct error *err)
 {
-	return json_bool(op_args(op), "ran", false) ? step_start(op, err) : OP_DONE;
+	if (!json_bool(op_args(op), "ran", false))
+		return OP_DONE;
+	return op_save_quick(op, err) < 0 ? OP_FAIL : step_start(op, err);
 }
 
 static enum op_result step_stop_again(struct op *op, struct error *err)
@@ -210,18 +241,27 @@ static enum op_result step_release(struct op *op, struct error *err)
 	return OP_DONE;
 }
 
+/*
+ * What has to be on disk before it begins is the swap (its own record) and that it is done (the write of berth.json); the
+ * old tree goes by a rename first (swap.h). So no other record needs to outlive a power cut.
+ */
 static const struct op_step restore_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-restore", step_hook, NULL, 3600, 0 },
-	{ "stage", step_stage, step_unstage, 3600, 0 },
-	{ "stop", step_stop, step_unstop, 120, 0 },
-	{ "settle", step_settle, NULL, 0, 0 },
-	{ "swap", step_swap, step_unswap, 0, 0 },
-	{ "commit", step_commit, step_uncommit, 0, 0 },
-	{ "start", step_start_again, step_stop_again, 120, 0 },
-	{ "sweep", step_swap_sweep, NULL, 3600, OP_COMMIT },
-	{ "release", step_release, NULL, 0, 0 },
-	{ "post-restore", step_hook, NULL, 3600, 0 },
+	{ "stage", step_stage, step_unstage, 3600, OP_LAZY },
+	{ "stop", step_stop, step_unstop, 120, OP_UNRECORDED },
+	{ "settle", step_power_settle, NULL, 0, 0 },
+	{ "post-stop", step_power_hook, NULL, 3600, 0 },
+	{ "swap", step_swap, step_unswap_and_uncommit, 0, OP_UNRECORDED },
+	{ "commit", step_commit, NULL, 0, 0 },
+	{ "cgroups", step_sweep_cgroups, NULL, 0, 0 },
+	{ "pre-start", step_power_hook, NULL, 3600, 0 },
+	{ "start", step_start_again, step_stop_again, 120, OP_UNRECORDED },
+	{ "seal", step_swap_seal, NULL, 0, OP_COMMIT | OP_LAZY },
+	{ "post-start", step_power_hook, NULL, 3600, OP_UNRECORDED },
+	{ "post-restore", step_hook, NULL, 3600, OP_UNRECORDED },
+	{ "sweep", step_swap_sweep, NULL, 3600, OP_UNRECORDED | OP_TOLD },
+	{ "release", step_release, NULL, 0, OP_UNRECORDED },
 	{ 0 },
 };
 

@@ -13,6 +13,7 @@
 
 #define NEW ".new"
 #define OLD ".old"
+#define SWEPT ".swept" /* what .old becomes when it goes: what is named .old is whole */
 #define OLD_PARTS "swapped" /* in the operation's args: what the instance had, an array of names */
 
 static const char *const parts[] = { "rootfs", "upper", "work", "lower", NULL };
@@ -25,9 +26,10 @@ char *swap_staging(const struct work *w)
 int swap_stage(const struct work *w, struct error *err)
 {
 	AUTO_FREE char *path = swap_staging(w);
+	AUTO_FREE char *swept = fs_join(w->dir, SWEPT);
 	struct stat st;
 
-	if (fs_exists(path) && fs_remove_tree(path, err) < 0)
+	if (fs_remove_tree(path, err) < 0 || fs_remove_tree(swept, err) < 0)
 		return -1;
 	/* as the folder above it: the mapped root walks through, nobody else */
 	if (stat(w->dir, &st) < 0)
@@ -37,25 +39,52 @@ int swap_stage(const struct work *w, struct error *err)
 	return 0;
 }
 
-static int remove_fn(void *arg, struct error *err)
+/* An undo of the swap that failed has left the old tree in .old: then that stays, and so does the journal. */
+static int unstage_fn(void *arg, struct error *err)
 {
 	const struct work *w = arg;
 	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
 	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
 
-	if (fs_exists(new_dir) && fs_remove_tree(new_dir, err) < 0)
+	if (fs_remove_tree(new_dir, err) < 0)
 		return -1;
-	return fs_exists(old_dir) ? fs_remove_tree(old_dir, err) : 0;
+	return rmdir(old_dir) == 0 || errno == ENOENT ? 0 : error_sys(err, errno, "cannot remove '%s'", old_dir);
 }
 
 enum op_result step_unstage(struct op *op, struct error *err)
 {
-	return op_thread(op, remove_fn, op_data(op), err);
+	return op_thread(op, unstage_fn, op_data(op), err);
+}
+
+static int seal(const struct work *w, struct error *err)
+{
+	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
+	AUTO_FREE char *swept = fs_join(w->dir, SWEPT);
+
+	if (!fs_exists(old_dir))
+		return 0;
+	if (fs_remove_tree(swept, err) < 0)
+		return -1;
+	return rename(old_dir, swept) < 0 ? error_sys(err, errno, "cannot rename '%s' to '%s'", old_dir, swept) : 0;
+}
+
+enum op_result step_swap_seal(struct op *op, struct error *err)
+{
+	return seal(op_data(op), err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static int sweep_fn(void *arg, struct error *err)
+{
+	const struct work *w = arg;
+	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
+	AUTO_FREE char *swept = fs_join(w->dir, SWEPT);
+
+	return seal(w, err) < 0 || fs_remove_tree(new_dir, err) < 0 ? -1 : fs_remove_tree(swept, err);
 }
 
 enum op_result step_swap_sweep(struct op *op, struct error *err)
 {
-	return op_thread(op, remove_fn, op_data(op), err);
+	return op_thread(op, sweep_fn, op_data(op), err);
 }
 
 static int move_part(const struct work *w, const char *from, const char *to, const char *part, struct error *err)
@@ -78,7 +107,6 @@ static bool has_part(const struct work *w, const char *where, const char *part)
 static int swap(struct work *w, struct error *err)
 {
 	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
-	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
 
 	if (mkdir(old_dir, 0700) < 0)
 		return error_sys(err, errno, "cannot make '%s'", old_dir);
@@ -88,7 +116,7 @@ static int swap(struct work *w, struct error *err)
 	for (const char *const *p = parts; *p != NULL; p++)
 		if (has_part(w, NEW "/", *p) && move_part(w, NEW "/", "", *p, err) < 0)
 			return -1;
-	return fs_sync_dir(new_dir, err) < 0 || fs_sync_dir(old_dir, err) < 0 ? -1 : fs_sync_dir(w->dir, err);
+	return 0;
 }
 
 /* What lies in NAME/.old before we begin is not ours to touch: it may be the only copy of a tree. */
@@ -128,6 +156,14 @@ static bool had_part(struct op *op, const char *part)
 		if (cJSON_IsString(item) && strcmp(item->valuestring, part) == 0)
 			return true;
 	return false;
+}
+
+bool swap_final(struct op *op)
+{
+	const struct work *w = op_data(op);
+	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
+
+	return json_arr(op_args(op), OLD_PARTS) != NULL && !fs_exists(old_dir) && !has_part(w, NEW "/", "rootfs");
 }
 
 /* What lies in NAME/ is new when the old one lies in NAME/.old, or when there was none. */

@@ -7,6 +7,8 @@
  *	{ "stage", step that calls swap_stage() and fills it, step_unstage, … }, stop it and unmount,
  *	{ "swap", step_swap, step_unswap }, { "commit": writes berth.json and config, undo: as they were },
  *	{ "sweep", step_swap_sweep, NULL, 3600, OP_COMMIT }
+ *
+ * step_swap() makes its own record, so its row may be OP_UNRECORDED.
  */
 #ifndef BERTH_INSTANCE_SWAP_H
 #define BERTH_INSTANCE_SWAP_H
@@ -17,9 +19,15 @@ char *swap_staging(const struct work *w); /* NAME/.new; caller frees */
 /* Makes it, empty, with the owner and mode of the instance's folder; what a killed predecessor left there goes. */
 int swap_stage(const struct work *w, struct error *err);
 enum op_result step_unstage(struct op *op, struct error *err); /* removes it */
-/* The instance is stopped and nothing is mounted. A part that NAME/.new lacks is gone from the instance afterwards. */
+/*
+ * The instance is stopped and nothing is mounted. A part that NAME/.new lacks is gone from the instance afterwards. Makes
+ * its own durable record of what it does; that it is done becomes durable with the next durable write in the folder.
+ */
 enum op_result step_swap(struct op *op, struct error *err);
 enum op_result step_unswap(struct op *op, struct error *err);
-enum op_result step_swap_sweep(struct op *op, struct error *err); /* NAME/.old and NAME/.new */
+/* For undos: the swap was done and the old tree has gone, so the power went before the record of that was on disk. */
+bool swap_final(struct op *op);
+enum op_result step_swap_seal(struct op *op, struct error *err);  /* the swap is final, whatever a record says */
+enum op_result step_swap_sweep(struct op *op, struct error *err); /* that too, then what it left goes */
 
 #endif

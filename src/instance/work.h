@@ -71,6 +71,8 @@ enum op_result power_started(struct op *op, const struct proc_result *result, st
 enum op_result step_power_stop(struct op *op, struct error *err); /* args: force, timeout, restart (the notes are not touched) */
 enum op_result step_power_settle(struct op *op, struct error *err); /* after it: unmounts what nobody unmounted */
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
+/* step_hook() for what is stopped and started again on the way: only if args "ran" */
+enum op_result step_power_hook(struct op *op, struct error *err);
 char *power_pid_file(const struct work *w); /* where lxc-start leaves the pid of the monitor process; caller frees */
 void power_stopped(struct work *w); /* it is: state and notes */
 /* Gives up asking it to shut down, or also to start (which may take for ever): the caller ends it by force. */

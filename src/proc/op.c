@@ -224,10 +224,24 @@ static void drained(struct op_queue *q)
 	cb(q->drain_data);
 }
 
+void op_tell(struct op *op)
+{
+	struct op_wait *w;
+
+	if (op->told)
+		return;
+	op->told = true;
+	op_changed(op);
+	while ((w = TAILQ_FIRST(&op->waits)) != NULL) {
+		TAILQ_REMOVE(&op->waits, w, link);
+		w->cb(op, w->data);
+		free(w);
+	}
+}
+
 void op_finish(struct op *op)
 {
 	struct op_queue *q = op->q;
-	struct op_wait *w;
 
 	if (op->phase == OP_PHASE_FORWARD || op->phase == OP_PHASE_UNDO) {
 		count_slot(op, -1);
@@ -240,12 +254,7 @@ void op_finish(struct op *op)
 	op_reserve_make(q);
 	uv_timer_start(&op->timer, retention_cb, RETENTION_MS, 0);
 	uv_unref((uv_handle_t *)&op->timer);
-	op_changed(op);
-	while ((w = TAILQ_FIRST(&op->waits)) != NULL) {
-		TAILQ_REMOVE(&op->waits, w, link);
-		w->cb(op, w->data);
-		free(w);
-	}
+	op_tell(op);
 	kick(q);
 	drained(q);
 }
@@ -329,7 +338,7 @@ static void cancel_now(struct op *op)
 
 int op_cancel(struct op *op, struct error *err)
 {
-	if (op->phase == OP_PHASE_FINAL || op->phase == OP_PHASE_UNDO)
+	if (op_final(op) || op->phase == OP_PHASE_UNDO)
 		return error_set(err, ERROR_INVALID, "Only running operations can be cancelled");
 	if (op->phase != OP_PHASE_WAITING && (!op->kind->may_cancel || op->committed))
 		return error_set(err, ERROR_INVALID, "This operation can't be cancelled");
@@ -369,7 +378,7 @@ struct op_wait *op_on_end(struct op *op, void (*cb)(struct op *op, void *data), 
 {
 	struct op_wait *w;
 
-	if (op->phase == OP_PHASE_FINAL) {
+	if (op_final(op)) {
 		cb(op, data);
 		return NULL;
 	}
@@ -456,7 +465,12 @@ bool op_has_step(const struct op *op, const char *name)
 
 bool op_final(const struct op *op)
 {
-	return op->phase == OP_PHASE_FINAL;
+	return op->phase == OP_PHASE_FINAL || op->told;
+}
+
+bool op_undoing(const struct op *op)
+{
+	return op->phase == OP_PHASE_UNDO;
 }
 
 const struct error *op_error(const struct op *op)

@@ -39,8 +39,10 @@ typedef enum op_result (*op_fn)(struct op *op, struct error *err);
 
 enum {
 	OP_COMMIT = 1,     /* finish forward from this step on */
+	OP_UNRECORDED = 2, /* makes its own record (op_save) if need be: else a recovery begins at the step before it */
 	OP_REPORTS = 4,    /* after the commit: its failure is the operation's, but the next start has nothing to finish */
-	OP_UNRECORDED = 2, /* not worth a record after the commit: a recovery may begin at the step before it */
+	OP_LAZY = 8,       /* its record may be lost with the power (not with us): an earlier one, or none, does as well */
+	OP_TOLD = 16,      /* past the commit: that all is well is told before this step, which holds the locks still */
 };
 
 struct op_step {
@@ -105,6 +107,7 @@ void *op_ctx(const struct op *op);
 void *op_data(const struct op *op);
 cJSON *op_args(struct op *op); /* journalled; change it, then op_save() */
 int op_save(struct op *op, struct error *err); /* durable when it returns 0 */
+int op_save_quick(struct op *op, struct error *err); /* as OP_LAZY */
 bool op_recovering(const struct op *op);
 const char *op_step_name(const struct op *op); /* of the step that runs or is undone: one function serves several rows */
 uv_loop_t *op_loop(const struct op *op);
@@ -145,6 +148,7 @@ const char *op_id(const struct op *op);
 bool op_is(const struct op *op, const struct op_kind *kind);
 bool op_has_step(const struct op *op, const char *name);
 bool op_final(const struct op *op);
+bool op_undoing(const struct op *op);
 enum op_status op_status(const struct op *op);
 const struct error *op_error(const struct op *op); /* ERROR_NONE while running and on success */
 struct op *op_find(struct op_queue *q, const char *id);

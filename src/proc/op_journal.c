@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -17,7 +18,7 @@ static char *journal_path(const struct op *op)
 	return mem_printf("%s/%s.json", op->q->journal_dir, op->id);
 }
 
-int op_journal_save(struct op *op, struct error *err)
+int op_journal_save(struct op *op, enum json_write how, struct error *err)
 {
 	AUTO_JSON cJSON *v = cJSON_CreateObject();
 	AUTO_FREE char *path = journal_path(op);
@@ -32,20 +33,25 @@ int op_journal_save(struct op *op, struct error *err)
 	if (op->resources != NULL)
 		json_set(v, "resources", cJSON_Duplicate(op->resources, true));
 	cJSON_AddItemReferenceToObject(v, "args", op->args);
-	if (json_write_file(path, v, JSON_DURABLE, err) == 0) {
+	if (json_write_file(path, v, how, err) == 0) {
 		op->journalled = true;
 		return 0;
 	}
 	if (op->kind->frees && op_reserve_use(op->q, err)) {
 		error_clear(err);
-		return op_journal_save(op, err);
+		return op_journal_save(op, how, err);
 	}
 	return error_wrap(err, "cannot write the journal");
 }
 
 int op_save(struct op *op, struct error *err)
 {
-	return op->kind->volatile_ ? 0 : op_journal_save(op, err);
+	return op->kind->volatile_ ? 0 : op_journal_save(op, JSON_DURABLE, err);
+}
+
+int op_save_quick(struct op *op, struct error *err)
+{
+	return op->kind->volatile_ ? 0 : op_journal_save(op, JSON_QUICK, err);
 }
 
 void op_journal_remove(struct op *op)
@@ -139,6 +145,14 @@ static void set_aside(const char *path, const struct error *err)
 		log_error("cannot rename '%s': %s", path, strerror(errno));
 }
 
+/* The power went before a record that may be lost so was on disk. */
+static bool is_lost(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 && unlink(path) == 0;
+}
+
 static bool is_entry(const char *name)
 {
 	size_t len = strlen(name);
@@ -165,6 +179,8 @@ int op_queue_recover(struct op_queue *q, struct error *err)
 				(void)unlink(path);
 			continue;
 		}
+		if (is_lost(path))
+			continue;
 		v = json_read_file(path, &bad);
 		if (v == NULL || recover_one(q, v, &bad) < 0)
 			set_aside(path, &bad);

@@ -7,7 +7,7 @@
 
 enum op_status op_status(const struct op *op)
 {
-	switch (op->phase) {
+	switch (op->told ? OP_PHASE_FINAL : op->phase) {
 	case OP_PHASE_WAITING:
 		return OP_PENDING;
 	case OP_PHASE_FORWARD:
@@ -46,8 +46,8 @@ cJSON *op_json(struct op *op)
 	cJSON *v = cJSON_CreateObject();
 	enum op_status status = op_status(op);
 	char text[TIME_TEXT_SIZE];
-	bool cancellable = op->phase == OP_PHASE_WAITING ||
-			   (op->phase == OP_PHASE_FORWARD && op->kind->may_cancel && !op->committed);
+	bool on = op->phase == OP_PHASE_FORWARD && !op->told;
+	bool cancellable = op->phase == OP_PHASE_WAITING || (on && op->kind->may_cancel && !op->committed);
 
 	json_set_str(v, "id", op->id);
 	json_set_str(v, "class", "task");
@@ -63,7 +63,7 @@ cJSON *op_json(struct op *op)
 	json_set_bool(v, "may_cancel", cancellable);
 	json_set_str(v, "err", op->err.msg);
 	json_set_str(v, "location", "none");
-	if (op->phase == OP_PHASE_FORWARD || op->phase == OP_PHASE_UNDO) {
+	if (on || op->phase == OP_PHASE_UNDO) {
 		const char *step = op->kind->steps[op->step].name;
 
 		json_set_str(v, "step", step != NULL ? step : "");

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/ident.h"
+#include "base/json.h"
 #include "base/strmap.h"
 #include "proc/op.h"
 
@@ -41,6 +42,7 @@ struct op {
 	enum op_phase phase;
 	size_t step;          /* the one that runs or is undone */
 	bool committed;       /* past an OP_COMMIT step: only forward from here */
+	bool told;            /* those who wait know that it has ended */
 	bool journalled;      /* a file exists */
 	bool keep_journal;    /* failed after commit: the next start tries again */
 	bool recovering;
@@ -95,11 +97,12 @@ struct op *op_new(struct op_queue *q, const struct op_kind *kind, cJSON *args_ta
 void op_set_locks(struct op *op, const char *const *locks);
 void op_insert(struct op *op);
 void op_changed(struct op *op);
+void op_tell(struct op *op); /* the end, to those who wait for it */
 void op_finish(struct op *op);  /* final: frees locks and slot, tells the waiting */
 void op_advance(struct op *op); /* op_run.c: runs until a step waits or the end is reached */
 
 /* op_journal.c */
-int op_journal_save(struct op *op, struct error *err);
+int op_journal_save(struct op *op, enum json_write how, struct error *err);
 void op_journal_remove(struct op *op);
 
 /* op_reserve.c */

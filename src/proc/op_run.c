@@ -20,7 +20,8 @@ static void step_timeout_cb(uv_timer_t *timer)
 
 static void begin_undo(struct op *op, const struct error *err)
 {
-	op->err = *err;
+	if (!op->told)
+		op->err = *err;
 	if (op->cancel && err->code != ERROR_CANCELLED)
 		error_set(&op->err, ERROR_CANCELLED, "operation cancelled");
 	if (op->committed) { /* cannot go back: the next start goes on from here */
@@ -91,13 +92,15 @@ static bool forward_step(struct op *op)
 		begin_undo(op, &op->step_err);
 		return true;
 	}
-	if (!op->kind->volatile_ && 
-	    (step->undo != NULL || commit || (op->committed && !(step->flags & OP_UNRECORDED))) &&
-	    op_journal_save(op, &op->step_err) < 0)
+	if ((step->flags & OP_TOLD) != 0 && op->committed)
+		op_tell(op);
+	if (!op->kind->volatile_ && (commit || ((step->undo != NULL || op->committed) && !(step->flags & OP_UNRECORDED))) &&
+	    op_journal_save(op, (step->flags & OP_LAZY) != 0 ? JSON_QUICK : JSON_DURABLE, &op->step_err) < 0)
 		return forward_result(op, OP_FAIL);
 	if (op_fault(op, OP_FAULT_BEFORE, &op->step_err))
 		return forward_result(op, OP_FAIL);
-	op_changed(op);
+	if (!op->told)
+		op_changed(op);
 	if (!call(op, step->run, &result))
 		return false;
 	return forward_result(op, result);

@@ -21,6 +21,9 @@ setup_file() {
 teardown_file() {
 	local dir
 	[[ ${ROOT:-} == /tmp/berth-rootfs.* ]] || return 0
+	for dir in "$ROOT"/*/churn; do
+		[[ -e $dir ]] && kill -KILL "$(cat "$dir")" 2>/dev/null
+	done
 	for dir in "$ROOT"/lxc/*/; do
 		[[ -e $dir/config ]] && lxc-stop -k -P "$ROOT/lxc" -n "$(basename "$dir")" 2>/dev/null
 	done
@@ -429,6 +432,101 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	contains "$stderr" "beyond the 20 ids"
 	rfs idmap-copy --lower="$s" --idmap=none "$D/plain"
 	[[ -c $D/plain/null ]]
+}
+
+# All that tells two trees apart.
+exact() { # DIR
+	(cd "$1" && find . -printf '%P %y %m %U:%G %n %T@ ' \( -type d -printf '\n' -o \( -type c -o -type b \) -exec stat -c %t:%T {} \; \
+		-o -type f -printf '%s\n' -o -printf '%l\n' \) | sort)
+	(cd "$1" && find . -type f -exec sha256sum {} + | sort -k 2)
+	(cd "$1" && getfattr -hRd -m - . 2>/dev/null)
+}
+
+@test "a copy in two passes: whatever changed in between, the copy is what is there at the end" {
+	local s=$D/src d=$D/dst note=$D/note ino
+	mkdir -p "$s"/{same,gone/deep,moved,a,b,acl,file-to-dir,dir-to-file,opaque}
+	(
+		cd "$s"
+		for i in same/f gone/deep/f moved/f a/f b/f file-to-link dir-to-file/f grows shrinks content mode owner xattr linked1 \
+			single breaks1 same/hard1 acl/f; do echo "$i" >$i; done
+		rmdir file-to-dir && echo x >file-to-dir
+		ln linked1 linked2 && ln breaks1 breaks2 && ln same/hard1 same/hard2
+		ln -s old link && mkfifo pipe && mknod whiteout c 0 0 && cp /bin/busybox cap && setcap cap_net_raw+ep cap
+		setfattr -n user.a -v 1 xattr && setfattr -n user.d -v 1 same && setfattr -n trusted.overlay.opaque -v y opaque
+		touch -d '2001-02-03 04:05:06.123456' same/f content
+		truncate -s 5M holes
+	)
+	rfs live-copy --source="$s" --note="$note" "$d"
+	diff <(exact "$s") <(exact "$d") >&2
+	ino=$(stat -c %i "$d/same/f" "$d/same/hard1")
+	(
+		cd "$s"
+		rm -r gone && mv moved moved2 && mv a t && mv b a && mv t b
+		rm file-to-link && ln -s same file-to-link
+		rm file-to-dir && mkdir file-to-dir && echo y >file-to-dir/y
+		rm -r dir-to-file && echo z >dir-to-file
+		echo more >>grows && truncate -s 1 shrinks
+		echo CONTENT >content && touch -d '2001-02-03 04:05:06.123456' content # the same size and mtime
+		chmod 4755 mode && chown 3:4 owner && setfattr -x user.a xattr && setfattr -n user.b -v 2 xattr
+		rm linked1 && echo alone >linked1 && ln single single2 && rm breaks2
+		ln -sfn new link && rm whiteout && setcap -r cap && setfattr -x user.d same && setfattr -x trusted.overlay.opaque opaque
+		mknod a/whiteout c 0 0 && mkdir new && echo n >new/n
+		setfacl -m u:1000:rwx -d -m g:50:rx acl && echo g >acl/g && chmod 600 acl/g && setfacl -b acl/g
+		echo end >>holes
+	)
+	rfs rest-copy --source="$s" --note="$note" "$d"
+	diff <(exact "$s") <(exact "$d") >&2
+	assert "$(stat -c %i "$d/same/f" "$d/same/hard1")" = "$ino" "what did not change was not copied again"
+	assert "$(stat -c %b "$d/holes")" -lt 1000
+	rfs rest-copy --source="$s" --note="$note" "$d"
+	diff <(exact "$s") <(exact "$d") >&2
+	rfs 1 live-copy --source="$s" --note="$note" "$D/other"
+	contains "$stderr" "File exists"
+	echo nonsense >"$note"
+	rfs 2 rest-copy --source="$s" --note="$note" "$d"
+	rfs 2 rest-copy --source="$s" "$d"
+	rfs 1 rest-copy --source="$s" --note="$D/nosuch" "$d"
+}
+
+# Makes, links, renames and removes files below the folder until it is killed.
+CHURN='
+import os, shutil, sys
+n, top = 0, sys.argv[1]
+def quietly(f, *a):
+    try: f(*a)
+    except OSError: pass
+while True:
+    d, n = f"{top}/d{n % 7}", n + 1
+    quietly(os.makedirs, d + "/e")
+    with open(d + "/e/f", "a") as f: f.write(f"{n}\n")
+    quietly(os.unlink, f"{top}/l{n % 5}")
+    quietly(os.link, d + "/e/f", f"{top}/l{n % 5}")
+    quietly(os.symlink, "/", d + "/e/link")
+    quietly(os.rename, d, f"{top}/m{n % 2}")
+    shutil.rmtree(f"{top}/d{(n + 3) % 7}", True)
+    shutil.rmtree(f"{top}/m{(n + 1) % 2}", True)
+'
+
+is_process_state() { # PID STATE
+	grep -q "^State:[[:space:]]*$2" "/proc/$1/status"
+}
+
+@test "the first of two passes runs over a tree that changes under its hands" {
+	local s=$D/src d=$D/dst i
+	mkdir -p "$s"
+	python3 -c "$CHURN" "$s" 3>&- &
+	echo $! >"$D/churn"
+	disown
+	for i in 1 2 3 4 5 6 7 8; do
+		rm -rf "$d" "$D/note"
+		rfs live-copy --source="$s" --note="$D/note" "$d"
+		kill -STOP "$(cat "$D/churn")"
+		wait_for 5 is_process_state "$(cat "$D/churn")" T
+		rfs rest-copy --source="$s" --note="$D/note" "$d"
+		diff <(exact "$s") <(exact "$d") >&2
+		kill -CONT "$(cat "$D/churn")"
+	done
+	kill -KILL "$(cat "$D/churn")"
 }
 
 # Names, owners, modes, links and times below a folder, its owners less $2.

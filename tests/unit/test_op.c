@@ -539,6 +539,80 @@ static void a_cancel_is_passed_on(void **state)
 	assert_string_equal(trace.buf, "hang !hang");
 }
 
+/* ---- told before its last step */
+
+static const struct op_step told_steps[] = { { "a", run_a, undo_a, 0, OP_LAZY }, { "b", run_b, NULL, 0, OP_COMMIT | OP_LAZY },
+					     { "c", run_c, NULL, 0, OP_TOLD | OP_UNRECORDED }, { 0 } };
+static const struct op_kind told_kind = { .name = "told", .description = "Testing", .steps = told_steps, .may_cancel = true };
+
+static void count_end(struct op *op, void *data)
+{
+	++*(int *)data;
+}
+
+static void the_end_is_told_before_the_last_step(void **state)
+{
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *v = NULL;
+	struct op *op;
+	int ends = 0;
+
+	async = true;
+	op = start(*state, &told_kind, "x");
+	op_on_end(op, count_end, &ends);
+	until_final(op);
+	assert_string_equal(trace.buf, "a b c"); /* c has begun */
+	assert_int_equal(op_status(op), OP_SUCCESS);
+	assert_true(op_final(op));
+	assert_int_equal(ends, 1);
+	op_on_end(op, count_end, &ends);
+	assert_int_equal(ends, 2);
+	assert_true(op_locked(*state, "x"));
+	assert_int_equal(count_entries(), 1);
+	assert_int_equal(op_cancel(op, &err), -1);
+	v = op_json(op);
+	assert_null(json_str(v, "step"));
+	while (op_locked(*state, "x"))
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(ends, 2);
+	assert_int_equal(count_entries(), 0);
+}
+
+static void what_fails_after_it_was_told_is_left_to_the_next_start(void **state)
+{
+	struct op *op;
+
+	fail_at = "c";
+	op = start(*state, &told_kind, "x");
+	until_final(op);
+	while (op_locked(*state, "x"))
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(op_status(op), OP_SUCCESS);
+	assert_int_equal(op_error(op)->code, ERROR_NONE);
+	assert_int_equal(count_entries(), 1);
+}
+
+static void a_failure_before_is_told_as_ever(void **state)
+{
+	struct op *op;
+
+	fail_at = "b";
+	op = start(*state, &told_kind, "x");
+	until_final(op);
+	assert_string_equal(trace.buf, "a b !a");
+	assert_int_equal(op_status(op), OP_FAILURE);
+}
+
+static void a_record_that_the_power_took_is_none(void **state)
+{
+	AUTO_FREE char *path = mem_printf("%s/01234567-89ab-cdef-0123-456789abcdef.json", dir);
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(fs_write_atomic(path, "", 0, 0600, &err), 0);
+	assert_int_equal(op_queue_recover(*state, &err), 0);
+	assert_int_equal(count_entries(), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -551,6 +625,8 @@ int main(void)
 		T(drain_refuses_and_ends), T(a_step_that_hangs_times_out), T(shape_of_the_object),
 		T(the_patient_block_no_others), T(a_thread_outlives_the_timeout),
 		T(a_step_ends_as_the_one_it_follows), T(a_cancel_is_passed_on),
+		T(the_end_is_told_before_the_last_step), T(what_fails_after_it_was_told_is_left_to_the_next_start),
+		T(a_failure_before_is_told_as_ever), T(a_record_that_the_power_took_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * On a host with cgroup v1 lxc-freeze(1) sleeps for a second when not all processes have stopped at its first look (LXC
+ * 5.0: freezer.c). Whoever freezes for a moment stops them first, so that lxc-freeze finds it done.
+ */
+#ifndef BERTH_LXC_FREEZER_H
+#define BERTH_LXC_FREEZER_H
+
+#include <sys/types.h>
+
+#include "lxc/probe.h"
+
+/*
+ * Asks the freezer of the container whose init is pid, and looks again for at most wait_ms (it blocks: some
+ * milliseconds, as a rule one). Nothing happens on cgroup v2, where lxc-freeze waits for an event. Run lxc-freeze next
+ * whatever came of it: LXC's own state is its.
+ */
+void freezer_ahead(pid_t pid, enum cgroup_layout layout, unsigned wait_ms);
+
+#endif
