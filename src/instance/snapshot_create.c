@@ -189,7 +189,7 @@ static enum op_result step_freeze(struct op *op, struct error *err)
 	json_set_bool(op_args(op), "froze", true);
 	if (op_save_quick(op, err) < 0)
 		return OP_FAIL;
-	freezer_ahead(inst->pid, w->b->probe->cgroup_layout, AHEAD_MS);
+	freezer_ahead(w->name, inst->pid, w->b->probe->cgroups, AHEAD_MS);
 	lxc_argv_freeze(&argv, w->b->settings->system_path, w->name);
 	return op_child(op, &argv, frozen, err);
 }

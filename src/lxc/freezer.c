@@ -21,7 +21,15 @@ static bool is_frozen(const char *path)
 	return fs_read_file(path, 64, &text, &ignored) < 0 || strncmp(text.buf, FROZEN, strlen(FROZEN)) == 0;
 }
 
-void freezer_ahead(pid_t pid, enum cgroup_layout layout, unsigned wait_ms)
+/* A pid may have become another's meanwhile. */
+static bool is_of(const char *path, const char *name)
+{
+	const char *last = strrchr(path, '/');
+
+	return last && strncmp(last + 1, "lxc.payload.", 12) == 0 && strcmp(last + 13, name) == 0;
+}
+
+void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout, unsigned wait_ms)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
@@ -30,7 +38,8 @@ void freezer_ahead(pid_t pid, enum cgroup_layout layout, unsigned wait_ms)
 	struct error ignored = ERROR_INIT;
 	struct cgroup_dir dir;
 
-	if (pid <= 0 || cgroup_load(pid, &text, &ignored) < 0 || !cgroup_find(text.buf, "freezer", layout, &dir) || dir.unified)
+	if (pid <= 0 || cgroup_load(pid, &text, &ignored) < 0 || !cgroup_find(text.buf, "freezer", layout, &dir) || dir.unified ||
+	    !is_of(dir.path, name))
 		return;
 	path = fs_join(dir.path, "freezer.state");
 	fd = open(path, O_WRONLY | O_CLOEXEC);

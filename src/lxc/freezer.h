@@ -11,10 +11,10 @@
 #include "lxc/probe.h"
 
 /*
- * Asks the freezer of the container whose init is pid, and looks again for at most wait_ms (it blocks: some
+ * Asks the freezer of the container, whose init is pid (another's is left alone), and looks again for at most wait_ms (it blocks: some
  * milliseconds, as a rule one). Nothing happens on cgroup v2, where lxc-freeze waits for an event. Run lxc-freeze next
  * whatever came of it: LXC's own state is its.
  */
-void freezer_ahead(pid_t pid, enum cgroup_layout layout, unsigned wait_ms);
+void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout, unsigned wait_ms);
 
 #endif
