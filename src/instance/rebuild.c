@@ -144,7 +144,12 @@ static enum op_result step_unstop(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	const struct instance *inst = registry_get(w->b->registry, w->name);
 
-	return inst == NULL || instance_active(inst) || !ran(w) ? OP_DONE : step_start(op, err);
+	if (inst == NULL || instance_active(inst) || !ran(w))
+		return OP_DONE;
+	if (!swap_half_undone(w))
+		return step_start(op, err);
+	error_set(err, ERROR_CONFLICT, "'%s' is not started: it has parts of two trees", w->name);
+	return OP_FAIL;
 }
 
 /* A profile may have changed since the files were laid out for its ids. */
@@ -166,13 +171,6 @@ static enum op_result step_commit(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 
 	return check_map(w, err) < 0 || update_put(w, json_obj(w->args, "new"), err) < 0 ? OP_FAIL : OP_DONE;
-}
-
-static enum op_result step_uncommit(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-
-	return update_put(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result step_start_again(struct op *op, struct error *err)
@@ -203,8 +201,8 @@ static const struct op_step rebuild_steps[] = {
 	{ "stop", step_stop, step_unstop, 120, 0 },
 	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "post-stop", step_power_hook, NULL, 3600, 0 },
-	{ "swap", step_swap, step_unswap, 0, OP_UNRECORDED },
-	{ "commit", step_commit, step_uncommit, 0, 0 },
+	{ "swap", step_swap, step_unswap_and_uncommit, 0, OP_UNRECORDED },
+	{ "commit", step_commit, NULL, 0, 0 },
 	{ "cgroups", step_sweep_cgroups, NULL, 0, 0 },
 	{ "pre-start", step_power_hook, NULL, 3600, 0 },
 	{ "start", step_start_again, step_stop_again, 120, 0 },

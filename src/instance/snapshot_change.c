@@ -75,6 +75,21 @@ static enum op_result step_hide(struct op *op, struct error *err)
 	return OP_DONE;
 }
 
+static enum op_result step_unhide(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, snapshot_name_of(w));
+	AUTO_FREE char *gone = mem_printf("%s/" GONE "%s", parent, json_str_or(w->args, "mark", "-"));
+
+	if (rename(gone, dir) < 0 && errno != ENOENT) {
+		error_sys(err, errno, "cannot rename '%s' to '%s'", gone, dir);
+		return OP_FAIL;
+	}
+	changed(w);
+	return OP_DONE;
+}
+
 /* Also what an earlier deletion could not remove. */
 static int remove_hidden(void *arg, struct error *err)
 {
@@ -114,9 +129,9 @@ static enum op_result step_release(struct op *op, struct error *err)
 
 static const struct op_step delete_steps[] = {
 	{ "check", step_check_delete, NULL, 0, 0 },
-	{ "hide", step_hide, NULL, 0, OP_COMMIT },
-	{ "remove", step_remove, NULL, 3600, 0 },
-	{ "release", step_release, NULL, 0, 0 },
+	{ "hide", step_hide, step_unhide, 0, OP_COMMIT },
+	{ "remove", step_remove, NULL, 3600, OP_UNRECORDED },
+	{ "release", step_release, NULL, 0, OP_UNRECORDED },
 	{ 0 },
 };
 

@@ -158,7 +158,7 @@ static enum op_result step_tree(struct op *op, struct error *err)
 
 	if (inst == NULL || make_staging(w, err) < 0)
 		return OP_FAIL;
-	live = inst->state == LXC_RUNNING;
+	live = instance_active(inst);
 	json_set_bool(op_args(op), "live", live);
 	return run_copy(op, w, live ? "live-copy" : NULL, err);
 }
@@ -184,7 +184,9 @@ static enum op_result step_freeze(struct op *op, struct error *err)
 
 	if (inst == NULL)
 		return OP_FAIL;
-	if (!json_bool(op_args(op), "live", false) || inst->state != LXC_RUNNING)
+	/* our note of its state may be behind: that of the freeze for the last snapshot */
+	if (!json_bool(op_args(op), "live", false) || !instance_active(inst) ||
+	    freezer_is_frozen(w->name, inst->pid, w->b->probe->cgroups, inst->state == LXC_FROZEN))
 		return OP_DONE;
 	json_set_bool(op_args(op), "froze", true);
 	if (op_save_quick(op, err) < 0)

@@ -11,6 +11,7 @@
 #include "image/store.h"
 #include "instance/snapshot_work.h"
 #include "instance/swap.h"
+#include "instance/update.h"
 
 static const cJSON *find(const struct work *w, struct error *err)
 {
@@ -165,59 +166,17 @@ static enum op_result step_unstop(struct op *op, struct error *err)
 
 	if (inst == NULL || instance_active(inst) || !json_bool(w->args, "ran", false))
 		return OP_DONE;
-	return step_start(op, err);
+	if (!swap_half_undone(w))
+		return step_start(op, err);
+	error_set(err, ERROR_CONFLICT, "'%s' is not started: it has parts of two trees", w->name);
+	return OP_FAIL;
 }
 
-static int put(struct work *w, const cJSON *desired, struct error *err)
-{
-	struct instance *inst = registry_find(w->b->registry, w->name, err);
-
-	if (inst == NULL)
-		return -1;
-	if (desired == NULL) /* a journal that was damaged */
-		return error_set(err, ERROR_INVALID, "the operation does not say what '%s' was", w->name);
-	if (work_render(w->b, w->name, w->dir, desired, err) < 0)
-		return -1;
-	cJSON_Delete(inst->desired);
-	inst->desired = cJSON_Duplicate(desired, true);
-	return registry_save(w->b->registry, inst, JSON_DURABLE, err);
-}
-
-/* Undone together with the swap, for which there is one record: one without the other never is. */
 static enum op_result step_commit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	return put(w, desired_of(w), err) < 0 ? OP_FAIL : OP_DONE;
-}
-
-/* As it was, on a full disk too, if it still is. */
-static int put_back(struct work *w, const cJSON *old, struct error *err)
-{
-	struct instance *inst = registry_find(w->b->registry, w->name, err);
-	AUTO_FREE char *path = fs_join(w->dir, DESIRED_FILE);
-	struct error unreadable = ERROR_INIT;
-	AUTO_JSON cJSON *there = json_read_file(path, &unreadable);
-
-	if (inst == NULL)
-		return -1;
-	if (!cJSON_Compare(there, old, true))
-		return put(w, old, err);
-	cJSON_Delete(inst->desired);
-	inst->desired = cJSON_Duplicate(old, true);
-	registry_touch(inst);
-	return work_render(w->b, w->name, w->dir, old, err);
-}
-
-static enum op_result step_unswap_and_uncommit(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-
-	if (swap_final(op))
-		return OP_DONE;
-	if (step_unswap(op, err) == OP_FAIL)
-		return OP_FAIL;
-	return put_back(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
+	return update_put(w, desired_of(w), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result step_start_again(struct op *op, struct error *err)

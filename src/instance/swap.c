@@ -10,6 +10,8 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "host/forward.h"
+#include "instance/update.h"
 
 #define NEW ".new"
 #define OLD ".old"
@@ -17,10 +19,18 @@
 #define OLD_PARTS "swapped" /* in the operation's args: what the instance had, an array of names */
 
 static const char *const parts[] = { "rootfs", "upper", "work", "lower", NULL };
+static const char *const files[] = { DESIRED_FILE, "config", NULL }; /* linked into .old: to go back needs no room */
 
 char *swap_staging(const struct work *w)
 {
 	return fs_join(w->dir, NEW);
+}
+
+bool swap_half_undone(const struct work *w)
+{
+	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
+
+	return fs_exists(old_dir);
 }
 
 int swap_stage(const struct work *w, struct error *err)
@@ -39,16 +49,13 @@ int swap_stage(const struct work *w, struct error *err)
 	return 0;
 }
 
-/* An undo of the swap that failed has left the old tree in .old: then that stays, and so does the journal. */
+/* An undo of the swap that failed has left the old tree in .old: then all stays for the next try, and so does the journal. */
 static int unstage_fn(void *arg, struct error *err)
 {
 	const struct work *w = arg;
 	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
-	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
 
-	if (fs_remove_tree(new_dir, err) < 0)
-		return -1;
-	return rmdir(old_dir) == 0 || errno == ENOENT ? 0 : error_sys(err, errno, "cannot remove '%s'", old_dir);
+	return swap_half_undone(w) ? error_set(err, ERROR_CONFLICT, "the swap is not undone") : fs_remove_tree(new_dir, err);
 }
 
 enum op_result step_unstage(struct op *op, struct error *err)
@@ -104,12 +111,40 @@ static bool has_part(const struct work *w, const char *where, const char *part)
 	return fs_exists(path);
 }
 
+/* Where there are no hard links, an undo writes them anew. */
+static void keep_files(const struct work *w)
+{
+	for (const char *const *f = files; *f != NULL; f++) {
+		AUTO_FREE char *file = fs_join(w->dir, *f);
+		AUTO_FREE char *kept = mem_printf("%s/" OLD "/%s", w->dir, *f);
+
+		(void)link(file, kept);
+	}
+}
+
+static int files_back(const struct work *w, struct error *err)
+{
+	for (const char *const *f = files; *f != NULL; f++) {
+		AUTO_FREE char *kept = mem_printf("%s/" OLD "/%s", w->dir, *f);
+
+		if (!fs_exists(kept))
+			continue;
+		if (move_part(w, OLD "/", "", *f, err) < 0)
+			return -1;
+		/* rename(2) leaves both names of one file */
+		if (unlink(kept) < 0 && errno != ENOENT)
+			return error_sys(err, errno, "cannot remove '%s'", kept);
+	}
+	return 0;
+}
+
 static int swap(struct work *w, struct error *err)
 {
 	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
 
 	if (mkdir(old_dir, 0700) < 0)
 		return error_sys(err, errno, "cannot make '%s'", old_dir);
+	keep_files(w);
 	for (const char *const *p = parts; *p != NULL; p++)
 		if (has_part(w, "", *p) && move_part(w, "", OLD "/", *p, err) < 0)
 			return -1;
@@ -179,11 +214,45 @@ static int unswap_part(struct op *op, const struct work *w, const char *part, st
 enum op_result step_unswap(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
+	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
+	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
 
-	if (json_arr(op_args(op), OLD_PARTS) == NULL) /* it did not begin */
+	if (json_arr(op_args(op), OLD_PARTS) == NULL || !fs_exists(old_dir)) /* it did not begin */
 		return OP_DONE;
+	if (mkdir(new_dir, 0700) < 0 && errno != EEXIST) {
+		error_sys(err, errno, "cannot make '%s'", new_dir);
+		return OP_FAIL;
+	}
 	for (const char *const *p = parts; *p != NULL; p++)
 		if (unswap_part(op, w, *p, err) < 0)
 			return OP_FAIL;
-	return OP_DONE;
+	if (files_back(w, err) < 0)
+		return OP_FAIL;
+	if (rmdir(old_dir) == 0)
+		return OP_DONE;
+	error_sys(err, errno, "cannot remove '%s'", old_dir);
+	return OP_FAIL;
+}
+
+static int configure_as_before(struct work *w, const cJSON *old, struct error *err)
+{
+	const struct instance *inst = registry_load(w->b->registry, w->name);
+
+	if (inst == NULL)
+		return error_set(err, ERROR_SYSTEM, "'%s' vanished meanwhile", w->dir);
+	if (!cJSON_Compare(inst->desired, old, true))
+		return update_put(w, old, err);
+	forward_reconcile(w->b);
+	return work_render(w->b, w->name, w->dir, old, err);
+}
+
+enum op_result step_unswap_and_uncommit(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	if (swap_final(op))
+		return OP_DONE;
+	if (step_unswap(op, err) == OP_FAIL)
+		return OP_FAIL;
+	return configure_as_before(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
 }

@@ -8,7 +8,7 @@
  *	{ "swap", step_swap, step_unswap }, { "commit": writes berth.json and config, undo: as they were },
  *	{ "sweep", step_swap_sweep, NULL, 3600, OP_COMMIT }
  *
- * step_swap() makes its own record, so its row may be OP_UNRECORDED.
+ * step_swap() makes its own record, so its row may be OP_UNRECORDED; it keeps berth.json and config too.
  */
 #ifndef BERTH_INSTANCE_SWAP_H
 #define BERTH_INSTANCE_SWAP_H
@@ -25,6 +25,13 @@ enum op_result step_unstage(struct op *op, struct error *err); /* removes it */
  */
 enum op_result step_swap(struct op *op, struct error *err);
 enum op_result step_unswap(struct op *op, struct error *err);
+/*
+ * Also the configuration becomes args "old" again, on a full disk too: then the commit needs no undo, and no record of its
+ * own, and is never undone without the swap.
+ */
+enum op_result step_unswap_and_uncommit(struct op *op, struct error *err);
+/* For undos of what came before: step_unswap() has failed, so the instance has parts of two trees. */
+bool swap_half_undone(const struct work *w);
 /* For undos: the swap was done and the old tree has gone, so the power went before the record of that was on disk. */
 bool swap_final(struct op *op);
 enum op_result step_swap_seal(struct op *op, struct error *err);  /* the swap is final, whatever a record says */

@@ -12,13 +12,14 @@
 #include "lxc/cgroup.h"
 
 #define FROZEN "FROZEN"
+#define STATE_FILE "freezer.state"
 
-static bool is_frozen(const char *path)
+static bool has_state(const char *path, bool otherwise)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	struct error ignored = ERROR_INIT;
 
-	return fs_read_file(path, 64, &text, &ignored) < 0 || strncmp(text.buf, FROZEN, strlen(FROZEN)) == 0;
+	return fs_read_file(path, 64, &text, &ignored) < 0 ? otherwise : strncmp(text.buf, FROZEN, strlen(FROZEN)) == 0;
 }
 
 /* A pid may have become another's meanwhile. */
@@ -29,22 +30,42 @@ static bool is_of(const char *path, const char *name)
 	return last && strncmp(last + 1, "lxc.payload.", 12) == 0 && strcmp(last + 13, name) == 0;
 }
 
+static bool find(const char *name, pid_t pid, enum cgroup_layout layout, struct cgroup_dir *ret)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+
+	return pid > 0 && cgroup_load(pid, &text, &ignored) == 0 && cgroup_find(text.buf, "freezer", layout, ret) &&
+	       is_of(ret->path, name);
+}
+
+bool freezer_is_frozen(const char *name, pid_t pid, enum cgroup_layout layout, bool otherwise)
+{
+	AUTO_FREE char *path = NULL;
+	struct cgroup_dir dir;
+	uint64_t frozen = 0;
+
+	if (!find(name, pid, layout, &dir))
+		return otherwise;
+	if (dir.unified)
+		return cgroup_read_key(&dir, "cgroup.events", "frozen", &frozen) ? frozen != 0 : otherwise;
+	path = fs_join(dir.path, STATE_FILE);
+	return has_state(path, otherwise);
+}
+
 void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout, unsigned wait_ms)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_FREE char *path = NULL;
 	AUTO_CLOSE int fd = -1;
-	struct error ignored = ERROR_INIT;
 	struct cgroup_dir dir;
 
-	if (pid <= 0 || cgroup_load(pid, &text, &ignored) < 0 || !cgroup_find(text.buf, "freezer", layout, &dir) || dir.unified ||
-	    !is_of(dir.path, name))
+	if (!find(name, pid, layout, &dir) || dir.unified)
 		return;
-	path = fs_join(dir.path, "freezer.state");
+	path = fs_join(dir.path, STATE_FILE);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, FROZEN, strlen(FROZEN)) < 0)
 		return;
-	for (unsigned i = 0; i < 2 * wait_ms && !is_frozen(path); i++)
+	for (unsigned i = 0; i < 2 * wait_ms && !has_state(path, true); i++)
 		nanosleep(&pause, NULL);
 }

@@ -6,6 +6,7 @@
 #ifndef BERTH_LXC_FREEZER_H
 #define BERTH_LXC_FREEZER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "lxc/probe.h"
@@ -16,5 +17,8 @@
  * whatever came of it: LXC's own state is its.
  */
 void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout, unsigned wait_ms);
+
+/* By the kernel's word, which no event is late for; `otherwise` when the cgroup cannot be found. */
+bool freezer_is_frozen(const char *name, pid_t pid, enum cgroup_layout layout, bool otherwise);
 
 #endif

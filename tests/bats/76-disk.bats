@@ -210,6 +210,35 @@ valid_files() { # NAME: what was written last is whole
 	nothing_half_made
 }
 
+@test "snapshot, restore: all or nothing, also of a running one; on a full disk a snapshot can be deleted" {
+	local n state made
+	n=$(name s)
+	run_berth init bb "$n"
+	for state in STOPPED RUNNING; do
+		[[ $state == STOPPED ]] || run_berth start "$n"
+		dd if=/dev/urandom of="$BERTH_TEST_ROOT/lxc/$n/upper/data" bs=1k count=20 status=none
+		after_success() { run_berth delete "$n/s"; } # on a full disk
+		tight snapshot "$n" s
+		made=$ENDED
+		assert "$(state_of "$n")" = $state
+		assert "$(ls -A "$BERTH_TEST_ROOT/lxc/$n/snapshots" 2>/dev/null)" = "" "snapshots left"
+		empty
+		run_berth snapshot "$n" s
+		after_success() { :; }
+		tight restore "$n" s
+		assert "$made$ENDED" != "" "rooms in which it could be done"
+		assert "$(state_of "$n")" = $state
+		assert "$(cd "$BERTH_TEST_ROOT/lxc/$n" && ls -A -d .[a-z]* 2>/dev/null)" = "" "what was staged"
+		assert "$(stat -c %s "$BERTH_TEST_ROOT/lxc/$n/upper/data")" = 20480
+		valid_files "$n"
+		empty
+		run_berth restore "$n" s
+		run_berth delete "$n/s"
+	done
+	run_berth delete -f "$n"
+	nothing_half_made
+}
+
 @test "on a full disk: start, exec, stop, delete, image delete work" {
 	local a b
 	a=$(name a)

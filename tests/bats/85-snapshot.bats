@@ -1,73 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Snapshots: what is in them, going back, names, expiry, the schedule, the API, and berthd failing or killed at each step.
-# Needs a build with FAULTS=1 for some.
+# Snapshots: what is in them, going back, names, expiry, the API. 77-snapshot-faults.bats and 78-snapshot-restore.bats let
+# their steps fail, 79-snapshot-due.bats has the schedule.
 
 # shellcheck disable=SC2016,SC2154 # what the container expands; what the helpers set
 
 load helpers
-
-# The schedule's minute passes while other tests run.
-setup_file_more() {
-	"$BERTH" launch bb "$(name due)" -c "snapshots.schedule=* * * * *" -c snapshots.pattern=auto%d >/dev/null
-	"$BERTH" init bb "$(name still)" -c "snapshots.schedule=* * * * *" >/dev/null
-	"$BERTH" snapshot "$(name still)" old
-	"$BERTH" query -X PATCH -d '{"expires_at":"2020-01-01T00:00:00Z"}' --wait "/1.0/instances/$(name still)/snapshots/old" >/dev/null
-	timeout 600 "$BERTH" monitor --type lifecycle --format json >"$BERTH_TEST_ROOT/events" 2>/dev/null </dev/null 3>&- 4>&- 5>&- &
-	echo $! >"$BERTH_TEST_ROOT/monitor"
-	disown
-}
-
-dir_of() { # NAME
-	echo "$BERTH_TEST_ROOT/lxc/$1"
-}
-
-restart_with() { # [FAULT]
-	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
-}
-
-snapshots_of() { # NAME: one per line
-	"$BERTH" query "/1.0/instances/$1/snapshots?recursion=1" | jq -r '.[].name'
-}
-
-has_snapshots() { # NAME COUNT
-	[[ $(snapshots_of "$1" | wc -l) == "$2" ]]
-}
-
-# Nothing half-made or half-removed beside what is listed, and nothing staged.
-nothing_half_made() { # NAME
-	local dir
-	dir=$(dir_of "$1")
-	assert "$(find "$dir" -mindepth 1 -maxdepth 2 \( -name '.new' -o -name '.old' -o -name '.gone-*' \) -not -path '*/rootfs/*')" \
-		= "" "half-made folders of $1"
-}
-
-# Everything that a tree can be told apart by, but the times of folders: a line per file.
-tree() { # FOLDER
-	# an overlay's whiteouts are links of one in its work folder: their count says nothing
-	(cd "$1" && find . -mindepth 1 -printf '%P %y %m %U:%G ' \
-		\( \( -type c -o -type b \) -exec stat -c '%t:%T' {} \; -o -type f -printf '%n %s %T@\n' -o -printf '%l\n' \) | sort)
-	(cd "$1" && find . -type f -exec sha256sum {} + | sort -k 2)
-	(cd "$1" && getfattr -hRd -m - . 2>/dev/null)
-}
-
-# Files of every kind, below /data.
-populate() { # NAME
-	in_container "$1" sh -c '
-		mkdir -p /data/d && cd /data
-		echo one >f && ln f hard && ln -s f link && mkfifo pipe
-		dd if=/dev/zero of=sparse bs=1 count=1 seek=1000000 2>/dev/null
-		echo s >setuid && chown 7:8 setuid && chmod 4711 setuid
-		rm /etc/hostname
-		rm -rf /var/spool && mkdir /var/spool && echo n >/var/spool/new'
-}
-
-change() { # NAME
-	in_container "$1" sh -c '
-		cd /data && rm hard && echo two >f && echo new >g && rm -r d && chmod 600 sparse
-		echo back >/etc/hostname'
-}
+load snapshot
 
 @test "a snapshot of a stopped instance on overlay is its files as they are" {
 	local n before
@@ -75,10 +14,12 @@ change() { # NAME
 	launch "$n"
 	populate "$n"
 	run_berth stop -f "$n"
-	setfattr -n user.note -v hello "$(dir_of "$n")/upper/data/f"
+	file_facts "$(dir_of "$n")/upper/data"
 	before=$(tree "$(dir_of "$n")/upper")
 	contains "$before" "etc/hostname c" "a deleted file of the image is a whiteout"
 	contains "$before" "trusted.overlay.opaque" "a replaced folder is opaque"
+	contains "$before" "security.capability" "a file capability"
+	contains "$before" "system.posix_acl_default" "a default ACL"
 	run_berth snapshot "$n" before
 	assert "$(tree "$(dir_of "$n")/snapshots/before/upper")" = "$before" "the snapshot's files"
 	assert "$(stat -c '%a %u:%g' "$(dir_of "$n")/snapshots")" = "700 0:0" "who may look into snapshots"
@@ -126,6 +67,56 @@ change() { # NAME
 	nothing_half_made "$n"
 	run_berth delete -f "$n"
 	assert "$(ls -A "$(dir_of "$n")" 2>/dev/null)" = "" "deleting the instance removes its snapshots"
+}
+
+@test "of a running instance: attributes, and what was deleted or replaced, too; a paused one stays paused" {
+	local n before
+	n=$(name s12)
+	launch "$n"
+	populate "$n"
+	file_facts "$(dir_of "$n")/upper/data"
+	run_berth pause "$n"
+	before=$(tree "$(dir_of "$n")/upper")
+	run_berth snapshot "$n" paused
+	assert "$(state_of "$n")" = FROZEN
+	assert "$(tree "$(dir_of "$n")/snapshots/paused/upper")" = "$before"
+	run_berth resume "$n"
+	run_berth snapshot "$n" running
+	# but for what init writes
+	assert "$(tree "$(dir_of "$n")/snapshots/running/upper" | grep -E '(^|[ ./])(data|etc/hostname|var/spool)')" = \
+		"$(grep -E '(^|[ ./])(data|etc/hostname|var/spool)' <<<"$before")"
+	run_berth delete -f "$n"
+}
+
+@test "while it runs: what one process writes in order is in the snapshot in order" {
+	local n a b k
+	n=$(name s13)
+	launch "$n"
+	in_container "$n" sh -c 'mkdir /w; (i=0; while :; do i=$((i + 1)); echo $i >/w/a; mv /w/a /w/first; echo $i >/w/b; mv /w/b /w/second; done) >/dev/null 2>&1 </dev/null &'
+	writes() { [[ -s $(dir_of "$n")/upper/w/second ]]; }
+	wait_for 10 writes
+	for k in 1 2 3 4 5; do
+		run_berth snapshot "$n" "s$k"
+		a=$(cat "$(dir_of "$n")/snapshots/s$k/upper/w/first")
+		b=$(cat "$(dir_of "$n")/snapshots/s$k/upper/w/second")
+		[[ $a == "$b" || $a == $((b + 1)) ]] || die "FAIL: first is $a, second $b"
+	done
+	run_berth delete -f "$n"
+}
+
+@test "an ephemeral instance survives going back, and goes when it stops" {
+	local n
+	n=$(name s14)
+	launch "$n" --ephemeral
+	run_berth snapshot "$n" s
+	in_container "$n" touch /root/new
+	run_berth restore "$n" s
+	assert "$(state_of "$n")" = RUNNING
+	run ! in_container "$n" test -e /root/new
+	assert "$(jq -r .ephemeral "$(dir_of "$n")/berth.json")" = true
+	run_berth stop -f "$n"
+	gone() { [[ -z $(state_of "$n") && ! -e $(dir_of "$n") ]]; }
+	wait_for 10 gone || die "FAIL: it stays"
 }
 
 @test "the dir driver: snapshot, restore, and back to it after the driver changed" {
@@ -284,18 +275,6 @@ change() { # NAME
 	run_berth delete -f "$n" "$c"
 }
 
-@test "the schedule makes one each minute, what has expired goes, both with their events" {
-	local n stopped
-	n=$(name due)
-	stopped=$(name still)
-	wait_for 70 test -e "$(dir_of "$n")/snapshots/auto0" || die "FAIL: no snapshot by the schedule"
-	wait_for 70 has_snapshots "$stopped" 0 || die "FAIL: the expired snapshot stays, or a stopped one has a new one"
-	wait_for 10 grep -q "instance-snapshot-deleted.*$stopped/snapshots/old" "$BERTH_TEST_ROOT/events"
-	wait_for 10 grep -q "instance-snapshot-created.*$n/snapshots/auto0" "$BERTH_TEST_ROOT/events"
-	kill "$(cat "$BERTH_TEST_ROOT/monitor")"
-	run_berth delete -f "$n" "$stopped"
-}
-
 @test "an image stays as long as a snapshot lies on it" {
 	local n
 	n=$(name s8)
@@ -315,93 +294,6 @@ change() { # NAME
 	run_berth delete -f "$n"r
 	assert "$(find "$BERTH_TEST_ROOT/images" -mindepth 1 -maxdepth 1 -name '[0-9a-f]*' -type d)" = "" "the tree went with the last user"
 	image_restore
-}
-
-@test "a snapshot that fails at any step leaves nothing, and the instance runs" {
-	local n step how
-	n=$(name s9)
-	launch "$n"
-	for step in tree thaw note commit; do
-		how=fail-after
-		restart_with "snapshot/$step/$how"
-		run_berth '?' snapshot "$n" s
-		assert "$status" = 1 "$step/$how"
-		assert "$(snapshots_of "$n")" = "" "after $step/$how"
-		nothing_half_made "$n"
-		wait_for 10 is_state "$n" RUNNING || die "FAIL: frozen after $step/$how"
-	done
-	restart_with
-	run_berth snapshot "$n" s
-}
-
-@test "berthd killed while it makes a snapshot: there is a whole one or none" {
-	local n step how count
-	n=$(name s9)
-	run_berth delete "$n/s"
-	for step in tree thaw note commit; do
-		how=kill-after
-		restart_with "snapshot/$step/$how"
-		run_berth '?' snapshot "$n" s
-		daemon_start
-		wait_for 20 journal_empty || die "FAIL: journal after $step/$how"
-		wait_for 10 is_state "$n" RUNNING || die "FAIL: frozen after $step/$how"
-		nothing_half_made "$n"
-		count=$(snapshots_of "$n" | wc -l)
-		if [[ $count == 1 ]]; then
-			run_berth restore "$n" s
-			run_berth delete "$n/s"
-		else
-			assert "$step" != commit "committed, but gone after $how"
-		fi
-	done
-	restart_with
-}
-
-@test "going back fails or berthd is killed at any step: the instance as it was, running, the snapshot whole" {
-	local n step how
-	n=$(name s9)
-	in_container "$n" sh -c 'echo then >/root/f'
-	run_berth snapshot "$n" s
-	in_container "$n" sh -c 'echo now >/root/f'
-	run_berth config set "$n" user.x=now
-	for step in stage stop settle swap commit start; do
-		for how in fail-after kill-after; do
-			restart_with "snapshot-restore/$step/$how"
-			run_berth '?' restore "$n" s
-			assert "$status" = 1 "$step/$how"
-			[[ $how == fail-after ]] || restart_with
-			wait_for 20 journal_empty || die "FAIL: journal after $step/$how"
-			wait_for 10 is_state "$n" RUNNING || die "FAIL: not running after $step/$how"
-			assert "$(in_container "$n" cat /root/f)" = now "after $step/$how"
-			run_berth config get "$n" user.x
-			assert "$output" = now "after $step/$how"
-			nothing_half_made "$n"
-			assert "$(snapshots_of "$n")" = s
-		done
-	done
-	# from here on it goes forward
-	restart_with snapshot-restore/sweep/kill-after
-	run_berth '?' restore "$n" s
-	restart_with
-	wait_for 20 journal_empty || die "FAIL: journal after sweep"
-	wait_for 10 is_state "$n" RUNNING
-	assert "$(in_container "$n" cat /root/f)" = "then"
-	nothing_half_made "$n"
-}
-
-@test "berthd killed while it deletes a snapshot: it is gone after the next start" {
-	local n step
-	n=$(name s9)
-	for step in hide remove; do
-		run_berth snapshot "$n" d
-		restart_with "snapshot-delete/$step/kill-after"
-		run_berth '?' delete "$n/d"
-		restart_with
-		wait_for 20 journal_empty || die "FAIL: journal after $step"
-		assert "$(snapshots_of "$n")" = s
-		nothing_half_made "$n"
-	done
-	run_berth delete -f "$n"
 }
 
 @test "a damaged snapshot is shown, refused and can be deleted" {
