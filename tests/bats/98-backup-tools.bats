@@ -97,7 +97,7 @@ works() {
 	missing tar
 	backup_fails "tar"
 	real tar
-	for tool in sha256sum berth-pack; do
+	for tool in berth-restore berth-pack; do
 		fake $tool fail
 		backup_fails "$tool: it is out of order"
 		missing $tool
@@ -128,9 +128,9 @@ works() {
 	run_berth backup create "$FREE"
 	run_berth backup create "$FREE"
 	read -r two one < <("$BERTH" backup list "$FREE" --format json | jq -r '[.[].file] | join(" ")')
-	fake sha256sum hang
+	fake berth-restore hang digest
 	background backup verify "$one"
-	fake_called sha256sum
+	fake_called berth-restore
 	run_berth backup prune "$FREE" --keep-last 1
 	assert "$output" = ""
 	"$BERTH" backup delete "$one" </dev/null 3>&- 4>&- &
@@ -141,7 +141,7 @@ works() {
 	ended 1
 	wait $!
 	[[ ! -e $BACKUPS/$one ]]
-	real sha256sum
+	real berth-restore
 	run_berth backup delete "$two"
 	as_before
 }
@@ -157,7 +157,7 @@ cancelled() {
 	sed -i 's/^backup_stall_s.*/backup_stall_s = 10m/' "$BERTH_TEST_ROOT/berth.conf"
 	tools_start
 	for row in "live tar hang" "freeze tar hang --no-recursion" "stop tar hang" "freeze berth-pack hang changed" "live 7zz deaf -si" \
-		"live 7zz hang -bsp0 --" "live sha256sum hang"; do
+		"live 7zz hang -bsp0 --" "live berth-restore hang digest"; do
 		read -r mode tool how part <<<"$row"
 		fake "$tool" "$how" ${part:+"$part"}
 		background backup create "$FREE" --mode "$mode"
