@@ -93,7 +93,8 @@ static int choose_driver(struct berthd *b, const char *name, const cJSON *src, c
 
 int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
 {
-	const char *full = json_str_or(json_obj(request, "source"), "source", ""), *slash = strchr(full, '/');
+	const cJSON *source = json_obj(request, "source");
+	const char *full = json_str_or(source, "source", ""), *slash = strchr(full, '/');
 	const char *snapshot = slash != NULL ? slash + 1 : NULL;
 	AUTO_FREE char *name = mem_strndup(full, slash != NULL ? (size_t)(slash - full) : strlen(full));
 	const struct instance *inst = registry_find(b->registry, name, err);
@@ -118,6 +119,8 @@ int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error 
 		json_set(desired, "profiles", cJSON_Duplicate(json_arr(src, "profiles"), true));
 	json_set_str(args, "copy_of", name);
 	json_set_str(args, "copy_snapshot", snapshot);
+	json_set_bool(args, "with_snapshots", snapshot == NULL && !json_bool(source, "instance_only", false) &&
+		      !json_bool(source, "container_only", false));
 	json_set_str(args, "fingerprint",
 		     json_str_or(json_obj(src, "config"), "volatile.base_image", ""));
 	return choose_driver(b, name, src, desired, err);

@@ -12,6 +12,8 @@ int copy_check(struct work *w, struct error *err);
 /* A running source is frozen while its files are copied. */
 enum op_result copy_tree(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err);
 enum op_result copy_thaw(struct op *op, struct error *err); /* undo of copy_tree; the tree goes with the folder */
+/* snapshot_copy.c: those of the source, unless a snapshot is copied, or somebody said instance_only */
+enum op_result step_copy_snapshots(struct op *op, struct error *err);
 
 void create_register(struct op_queue *q);
 

@@ -273,6 +273,7 @@ static const struct op_step launch_steps[] = {
 	{ "create", step_create, step_uncreate, 60, 0 },
 	{ "rootfs", step_rootfs, copy_thaw, 6 * 3600, 0 },
 	{ "thaw", copy_thaw, NULL, 0, 0 },
+	{ "snapshots", step_copy_snapshots, NULL, 6 * 3600, 0 },
 	{ "commit", step_commit, NULL, 0, 0 },
 	{ "post-create", step_hook, NULL, 3600, 0 },
 	{ "pre-start", step_first_hook, NULL, 3600, 0 },

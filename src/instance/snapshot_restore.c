@@ -36,8 +36,12 @@ static cJSON *desired_of(const struct work *w)
 
 /* ---- check */
 
-/* What says how the files lie is the snapshot's; the rest of volatile.* is the instance's. */
-static bool lies_in_files(const char *key)
+bool snapshot_has_no_ids(const struct berthd *b, const cJSON *snapshot)
+{
+	return strcmp(json_str_or(snapshot, "driver", ""), "dir") == 0 && b->probe->idmapped_mounts;
+}
+
+bool snapshot_key_lies_in_files(const char *key)
 {
 	return strcmp(key, "volatile.base_image") == 0 || strncmp(key, "volatile.idmap.", 15) == 0;
 }
@@ -47,7 +51,7 @@ static void merge_volatile(cJSON *config, const cJSON *own)
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, own)
-		if (strncmp(item->string, "volatile.", 9) == 0 && !lies_in_files(item->string))
+		if (strncmp(item->string, "volatile.", 9) == 0 && !snapshot_key_lies_in_files(item->string))
 			json_set(config, item->string, cJSON_Duplicate(item, true));
 }
 
@@ -71,7 +75,7 @@ static int check_ids(const struct work *w, const cJSON *snapshot, const cJSON *c
 	uint32_t was = (uint32_t)json_int(snapshot, "idmap_base", 0), base, size;
 
 	idmap_of(w->b, config, &base, &size);
-	if (was == base || (strcmp(json_str_or(snapshot, "driver", ""), "dir") == 0 && w->b->probe->idmapped_mounts))
+	if (was == base || snapshot_has_no_ids(w->b, snapshot))
 		return 0;
 	return error_set(err, ERROR_CONFLICT,
 			 "the files of snapshot '%s' belong to the ids %u+, but the instance would have %u+ now "

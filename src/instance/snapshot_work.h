@@ -17,6 +17,10 @@ struct op *snapshot_start(struct berthd *b, const struct op_kind *kind, cJSON *a
 /* Copies a tree as it is: owners, attributes, devices (an overlay's whiteouts). dst is new, or an empty folder. */
 enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op_child_cb done, struct error *err);
 const char *snapshot_part(const cJSON *desired); /* "upper" or "rootfs" */
+/* A key that says how the files lie: the snapshot's, while the rest of volatile.* is the instance's. */
+bool snapshot_key_lies_in_files(const char *key);
+/* The tree of the driver dir, where LXC maps ids at the mount. */
+bool snapshot_has_no_ids(const struct berthd *b, const cJSON *snapshot);
 
 extern const struct op_kind snapshot_create_kind, snapshot_delete_kind, snapshot_rename_kind, snapshot_update_kind,
 	snapshot_restore_kind;

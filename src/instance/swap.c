@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "host/forward.h"
 #include "instance/update.h"
@@ -118,7 +119,8 @@ static void keep_files(const struct work *w)
 		AUTO_FREE char *file = fs_join(w->dir, *f);
 		AUTO_FREE char *kept = mem_printf("%s/" OLD "/%s", w->dir, *f);
 
-		(void)link(file, kept);
+		if (link(file, kept) < 0)
+			log_debug("cannot link '%s' to '%s': %s", file, kept, strerror(errno));
 	}
 }
 

@@ -349,7 +349,8 @@ ended() {
 		done
 	done
 	run_berth start "$n"
-	for step in reserve create rootfs thaw commit finish; do
+	run_berth snapshot "$n" s
+	for step in reserve create rootfs thaw snapshots commit finish; do
 		for how in kill kill-after; do
 			killed "launch/$step/$how" copy "$n" "$n-c"
 			assert "$(state_of "$n")" = RUNNING "the source after launch/$step/$how"

@@ -275,6 +275,38 @@ load snapshot
 	run_berth delete -f "$n" "$c"
 }
 
+@test "a copy of an instance has its snapshots too, unless it is to be without" {
+	local n c
+	n=$(name s15)
+	c=$(name s15c)
+	launch "$n" -c user.x=then
+	populate "$n"
+	run_berth config device add "$n" data disk source="$BERTH_TEST_ROOT/lxc" path=/data2
+	run_berth snapshot "$n" "first one"
+	run_berth snapshot "$n" .second
+	run_berth config set "$n" user.x=now
+	run_berth copy "$n" "$c"
+	assert "$(snapshots_of "$c")" = "$(snapshots_of "$n")"
+	assert "$(tree "$(dir_of "$c")/snapshots/first one/upper")" = "$(tree "$(dir_of "$n")/snapshots/first one/upper")"
+	assert "$(jq -c '[.created_at, .expires_at, .idmap_base]' "$(dir_of "$c")/snapshots/first one/berth.json")" = \
+		"$(jq -c '[.created_at, .expires_at, .idmap_base]' "$(dir_of "$n")/snapshots/first one/berth.json")"
+	assert "$(jq -r '.config | keys[] | select(startswith("volatile."))' "$(dir_of "$c")/snapshots/first one/berth.json" | paste -sd' ')" \
+		!~ 'uuid|hwaddr|host_name'
+	run_berth delete -f "$n"
+	run_berth restore "$c" "first one"
+	run_berth config get "$c" user.x
+	assert "$output" = "then"
+	run_berth start "$c"
+	assert "$(in_container "$c" cat /data/hard)" = one
+	run_berth copy "$c" "$n" --instance-only
+	assert "$(snapshots_of "$n")" = ""
+	# one that could never be gone back to is said, and nothing is left
+	run_berth delete "$n"
+	refused 1 "instance-only" copy "$c" "$n" -s dir -c security.idmap.isolated=true
+	[[ ! -e $(dir_of "$n") ]] || die "FAIL: something is left"
+	run_berth delete -f "$c"
+}
+
 @test "an image stays as long as a snapshot lies on it" {
 	local n
 	n=$(name s8)
