@@ -217,8 +217,9 @@ static const struct op_step restore_tree_steps[] = {
 	{ "sweep-cgroups", step_sweep_cgroups, NULL, 0, 0 },
 	{ "pre-start", step_start_hook, NULL, 3600, 0 },
 	{ "start", step_start_new, step_unstart_new, 120, 0 },
-	{ "post-start", step_start_hook, NULL, 3600, 0 },
-	{ "sweep", step_swap_sweep, NULL, 3600, OP_COMMIT },
+	{ "seal", step_swap_seal, NULL, 0, OP_COMMIT },
+	{ "post-start", step_start_hook, NULL, 3600, OP_UNRECORDED },
+	{ "sweep", step_swap_sweep, NULL, 3600, OP_UNRECORDED | OP_TOLD },
 	{ 0 },
 };
 

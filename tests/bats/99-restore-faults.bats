@@ -41,10 +41,10 @@ restore_killed() { # FILE [JSON]
 	for step in $STEPS; do
 		# between the others nothing happens on the disk
 		case $step in
-		stage | unpack | stop | swap | commit | start | sweep)
+		stage | unpack | stop | swap | commit | start | seal)
 			restart_with "restore-tree/$step/kill"
 			restore_killed "$n-20261122000000"
-			[[ $step != sweep ]] || break
+			[[ $step != seal ]] || break
 			# what is recovered is not failed again
 			BERTH_FAULT="restore-tree/$step/fail-after" daemon_start
 			is_old "$n" "$step/kill"
