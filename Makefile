@@ -95,7 +95,8 @@ $(BUILD)/berth-passwd: $(BUILD)/src/helper/berth-passwd.o $(call lib,helper) $(c
 	$(call link,-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed -lcjson -lnettle) # the sanitizer's own crypt_r would have it left out
 
 # ---- unit tests: tests/unit/test_X.c, cmocka, one program each
-TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma -lcrypt
+TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma \
+	-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed # as for berth-passwd
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))
 	@mkdir -p $(@D)

@@ -38,9 +38,9 @@ static int open_plain(int etc, const char *name, int flags, struct stat *st, boo
 	int fd;
 
 	*ret_missing = false;
-	if (fstatat(etc, name, st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
-		*ret_missing = true;
-		return -1;
+	if (fstatat(etc, name, st, AT_SYMLINK_NOFOLLOW) < 0) {
+		*ret_missing = errno == ENOENT;
+		return *ret_missing ? -1 : error_sys(err, errno, "cannot look at its etc/%s", name);
 	}
 	if (!S_ISREG(st->st_mode))
 		return error_set(err, ERROR_INVALID, "its etc/%s is not a regular file", name);
@@ -131,6 +131,18 @@ static int replace(int etc, const char *name, const struct strbuf *text, const s
 	return -1;
 }
 
+static int make_lock(int etc, const struct stat *owner, struct error *err)
+{
+	int fd = openat(etc, ".pwd.lock", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && fchown(fd, owner->st_uid, owner->st_gid) == 0)
+		return fd;
+	error_sys(err, errno, "cannot make its etc/.pwd.lock");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* As lckpwdf(3); the lock goes with the descriptor. */
 static int lock(int etc, const struct stat *owner, struct error *err)
 {
@@ -139,11 +151,8 @@ static int lock(int etc, const struct stat *owner, struct error *err)
 	bool missing;
 	int fd = open_plain(etc, ".pwd.lock", O_WRONLY, &st, &missing, err);
 
-	if (fd < 0 && missing) {
-		fd = openat(etc, ".pwd.lock", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd < 0 || fchown(fd, owner->st_uid, owner->st_gid) < 0)
-			error_sys(err, errno, "cannot make its etc/.pwd.lock");
-	}
+	if (fd < 0 && missing)
+		fd = make_lock(etc, owner, err);
 	if (fd < 0)
 		return -1;
 	for (int i = 0; i < LOCK_TRIES; i++) {
@@ -300,6 +309,10 @@ int passwd_set(int rootfd, const char *user, const char *password, struct error 
 	struct stat st;
 	int rc = -1;
 
+	if (etc < 0 && err->sys == ENOENT) {
+		error_clear(err);
+		return error_set(err, ERROR_NOT_FOUND, "it has no etc/passwd");
+	}
 	if (etc < 0)
 		return -1;
 	if (fstat(etc, &st) < 0)

@@ -15,7 +15,7 @@
 
 #define PASSWD_MAX 511 /* crypt(3)'s longest, in bytes */
 
-/* ERROR_NOT_FOUND when etc/passwd has no such user. */
+/* ERROR_NOT_FOUND when there is no etc/passwd, or no such user in it. */
 int passwd_set(int rootfd, const char *user, const char *password, struct error *err);
 
 #endif

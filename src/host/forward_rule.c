@@ -56,7 +56,8 @@ int port_list_parse(const char *what, const char *text, struct port_list *ret, s
 	ret->n = ret->total = 0;
 	while ((part = strsep(&rest, ",")) != NULL) {
 		part += strspn(part, " ");
-		part[strcspn(part, " ")] = '\0';
+		for (size_t n = strlen(part); n > 0 && part[n - 1] == ' '; n--)
+			part[n - 1] = '\0';
 		if (parse_range(what, part, &r, err) < 0 || add_range(what, ret, &r, err) < 0)
 			return -1;
 	}

@@ -48,7 +48,7 @@ void keeper_bring_up(struct keeper *k, void (*done)(const struct error *err, voi
 void keeper_rest(struct keeper *k); /* watches nothing any more, until the next bring_up */
 cJSON *keeper_status(const struct keeper *k);
 
-/* names.c: reservations and DNS names for dnsmasq, written when instances changed. */
+/* names.c: reservations and DNS names for dnsmasq (dnsmasq_files.h), written when instances changed. */
 struct dns_names *dns_names_new(struct host *h);
 void dns_names_free(struct dns_names *n);
 void dns_names_update(struct dns_names *n); /* now */

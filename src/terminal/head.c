@@ -25,6 +25,7 @@ struct parsing {
 	bool in_value;
 	bool upgrade; /* "Upgrade: websocket" */
 	bool body;
+	bool control; /* a field has control characters */
 	const char *wrong; /* the field that came twice */
 };
 
@@ -35,6 +36,15 @@ size_t head_end(const char *data, size_t len)
 	return end ? (size_t)(end - data) + 4 : 0;
 }
 
+/* The parser lets some through, NUL bytes too. */
+static bool has_control(const struct strbuf *text)
+{
+	for (size_t i = 0; i < text->len; i++)
+		if (((unsigned char)text->buf[i] < ' ' && text->buf[i] != '\t') || text->buf[i] == 0x7f)
+			return true;
+	return false;
+}
+
 static void field_done(struct parsing *p)
 {
 	struct head *h = p->head;
@@ -42,6 +52,7 @@ static void field_done(struct parsing *p)
 	if (!p->in_value)
 		return;
 	p->in_value = false;
+	p->control = p->control || has_control(&p->value);
 	for (size_t i = 0; i < HEAD_FIELDS; i++) {
 		if (strcasecmp(p->name.buf, names[i]) != 0)
 			continue;
@@ -91,16 +102,25 @@ static int headers_cb(http_parser *parser)
 	return 1; /* no body will be parsed */
 }
 
+/* What follows would be taken for one more request. */
+static int message_cb(http_parser *parser)
+{
+	http_parser_pause(parser, 1);
+	return 0;
+}
+
 static int check(const struct parsing *p, size_t len, size_t parsed, struct error *err)
 {
 	const char *target = p->target.buf;
 
-	if (HTTP_PARSER_ERRNO(&p->parser) != HPE_OK || parsed != len)
+	if (HTTP_PARSER_ERRNO(&p->parser) != HPE_PAUSED || parsed != len)
 		return error_set(err, ERROR_INVALID, "This is no HTTP request that berth understands.");
 	if (p->parser.http_major != 1 || p->parser.http_minor != 1)
 		return error_set(err, ERROR_INVALID, "Only HTTP/1.1 is spoken here.");
 	if (p->parser.method != HTTP_GET)
 		return error_set(err, ERROR_UNSUPPORTED, "Only GET is understood here.");
+	if (p->control)
+		return error_set(err, ERROR_INVALID, "A header has control characters in it.");
 	if (p->wrong)
 		return error_set(err, ERROR_INVALID, "The header '%s' is there twice.", p->wrong);
 	if (p->body)
@@ -120,6 +140,7 @@ int head_parse(const char *data, size_t len, struct head *ret, struct error *err
 		.on_header_field = name_cb,
 		.on_header_value = value_cb,
 		.on_headers_complete = headers_cb,
+		.on_message_complete = message_cb,
 	};
 	struct parsing p = { .head = ret, .target = STRBUF_INIT, .name = STRBUF_INIT, .value = STRBUF_INIT };
 	size_t n;

@@ -49,6 +49,7 @@ static void mistakes_are_named(void **state)
 	bad("{\"listen_port\":\"0\",\"target_instance\":\"a\"}", "'0' is no port");
 	bad("{\"listen_port\":\"1-\",\"target_instance\":\"a\"}", "'1-' is no port");
 	bad("{\"listen_port\":\"5-4\",\"target_instance\":\"a\"}", "ends before");
+	bad("{\"listen_port\":\"80 90\",\"target_instance\":\"a\"}", "'80 90' is no port");
 	bad("{\"listen_port\":\"1,1-3\",\"target_instance\":\"a\"}", "port 1 is there twice");
 	bad("{\"listen_port\":\"80\",\"protocol\":\"icmp\",\"target_instance\":\"a\"}", "'icmp'");
 	bad("{\"listen_port\":\"80\",\"listen_address\":\"::1\",\"target_instance\":\"a\"}", "'::1'");
