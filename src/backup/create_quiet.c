@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "lxc/freezer.h"
 #include "model/settings.h"
 
 static bool mode_is(const struct making *m, const char *mode)
@@ -177,6 +178,7 @@ enum op_result step_backup_freeze(struct op *op, struct error *err)
 	json_set_bool(m->w.args, "froze", true);
 	if (op_save(op, err) < 0)
 		return OP_FAIL;
+	freezer_ahead(m->w.name, inst->pid, m->w.b->probe->cgroups);
 	lxc_argv_freeze(&argv, m->w.b->settings->system_path, m->w.name);
 	return op_child(op, &argv, froze, err);
 }

@@ -162,10 +162,16 @@ static int parse_rule(const char *text, struct cron_rule *r, struct error *err)
 	return 0;
 }
 
+static bool same_rule(const struct cron_rule *a, const struct cron_rule *b)
+{
+	return a->minute == b->minute && a->hour == b->hour && a->dom == b->dom && a->month == b->month && a->dow == b->dow &&
+	       a->any_dom == b->any_dom && a->any_dow == b->any_dow && a->alias == b->alias;
+}
+
 static void add_rule(struct cron *c, const struct cron_rule *r)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (memcmp(&c->rules[i], r, sizeof(*r)) == 0)
+		if (same_rule(&c->rules[i], r))
 			return;
 	if (c->n < CRON_RULES_MAX) /* the aliases come to that many different ones */
 		c->rules[c->n++] = *r;

@@ -22,7 +22,7 @@ static bool is_protocol(const char *s)
 cJSON *forward_spec_parse(const char *spec, struct error *err)
 {
 	AUTO_FREE char *copy = mem_strdup(spec);
-	char *rest = copy, *part[4], *p;
+	char *rest = copy, *part[4] = { copy }, *p;
 	const char *protocol = "tcp";
 	size_t n = 0, i = 0;
 	cJSON *v;

@@ -75,7 +75,7 @@ int rootfs_enter(const struct rootfs_enter *e, char **argv, struct error *err)
 	AUTO_CLOSE int view = -1;
 	const pid_t parent = getppid();
 
-	if (program < 0)
+	if (program < 0 || path == NULL)
 		return -1;
 	view = open_view(e, err);
 	if (view < 0)

@@ -95,8 +95,9 @@ static enum op_result hook_ended(struct op *op, const struct proc_result *result
 	const struct settings *s = ((struct berthd *)op_ctx(op))->settings;
 	struct error why = ERROR_INIT;
 	cJSON *kept = hook_result(op_step_name(op), f->name, result);
+	uint64_t took_ms = (uv_hrtime() - r->began_ns) / 1000000;
 
-	json_set(kept, "seconds", cJSON_CreateNumber((double)((uv_hrtime() - r->began_ns) / 1000000) / 1000));
+	json_set(kept, "seconds", cJSON_CreateNumber((double)took_ms / 1000));
 	keep_result(op, r, kept);
 	if (hook_check(result, (unsigned)s->hook_timeout_s, &why) < 0 && failed(op, f, &why, err) == OP_FAIL)
 		return OP_FAIL;

@@ -11,6 +11,7 @@
 #include "instance/address.h"
 #include "instance/snapshot.h"
 #include "instance/volume.h"
+#include "lxc/freezer.h"
 #include "model/settings.h"
 
 static const char *source_of(const struct work *w)
@@ -237,6 +238,7 @@ enum op_result copy_tree(struct op *op, struct work *w, const struct storage_spe
 	json_set_bool(w->args, "froze", true);
 	if (op_save(op, err) < 0)
 		return OP_FAIL;
+	freezer_ahead(source_of(w), src->pid, w->b->probe->cgroups);
 	lxc_argv_freeze(&argv, w->b->settings->system_path, source_of(w));
 	return op_child(op, &argv, frozen, err);
 }

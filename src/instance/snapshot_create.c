@@ -173,9 +173,6 @@ static enum op_result frozen(struct op *op, const struct proc_result *result, st
 	return OP_FAIL;
 }
 
-/* How long one waits for the processes to stop before lxc-freeze does. */
-#define AHEAD_MS 10
-
 static enum op_result step_freeze(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -191,7 +188,7 @@ static enum op_result step_freeze(struct op *op, struct error *err)
 	json_set_bool(op_args(op), "froze", true);
 	if (op_save_quick(op, err) < 0)
 		return OP_FAIL;
-	freezer_ahead(w->name, inst->pid, w->b->probe->cgroups, AHEAD_MS);
+	freezer_ahead(w->name, inst->pid, w->b->probe->cgroups);
 	lxc_argv_freeze(&argv, w->b->settings->system_path, w->name);
 	return op_child(op, &argv, frozen, err);
 }

@@ -14,6 +14,8 @@
 #define FROZEN "FROZEN"
 #define STATE_FILE "freezer.state"
 
+enum { WAIT_MS = 10 };
+
 static bool has_state(const char *path, bool otherwise)
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
@@ -53,7 +55,7 @@ bool freezer_is_frozen(const char *name, pid_t pid, enum cgroup_layout layout, b
 	return has_state(path, otherwise);
 }
 
-void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout, unsigned wait_ms)
+void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
 	AUTO_FREE char *path = NULL;
@@ -66,6 +68,6 @@ void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout, unsig
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, FROZEN, strlen(FROZEN)) < 0)
 		return;
-	for (unsigned i = 0; i < 2 * wait_ms && !has_state(path, true); i++)
+	for (unsigned i = 0; i < 2 * WAIT_MS && !has_state(path, true); i++)
 		nanosleep(&pause, NULL);
 }

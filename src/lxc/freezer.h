@@ -12,11 +12,11 @@
 #include "lxc/probe.h"
 
 /*
- * Asks the freezer of the container, whose init is pid (another's is left alone), and looks again for at most wait_ms (it blocks: some
- * milliseconds, as a rule one). Nothing happens on cgroup v2, where lxc-freeze waits for an event. Run lxc-freeze next
+ * Asks the freezer of the container, whose init is pid (another's is left alone), and looks again for at most 10 ms (it blocks; as a
+ * rule for one). Nothing happens on cgroup v2, where lxc-freeze waits for an event. Run lxc-freeze next
  * whatever came of it: LXC's own state is its.
  */
-void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout, unsigned wait_ms);
+void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout);
 
 /* By the kernel's word, which no event is late for; `otherwise` when the cgroup cannot be found. */
 bool freezer_is_frozen(const char *name, pid_t pid, enum cgroup_layout layout, bool otherwise);
