@@ -201,10 +201,8 @@ enum op_result step_backup_thaw(struct op *op, struct error *err)
 {
 	struct making *m = op_data(op);
 	const struct instance *inst = registry_get(m->w.b->registry, m->w.name);
-	struct argv argv = ARGV_INIT;
 
 	if (!json_bool(m->w.args, "froze", false) || inst == NULL || inst->state == LXC_STOPPED)
 		return OP_DONE;
-	lxc_argv_unfreeze(&argv, m->w.b->settings->system_path, m->w.name);
-	return op_child(op, &argv, thawed, err);
+	return power_thaw(op, m->w.b, m->w.name, thawed, err);
 }

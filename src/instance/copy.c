@@ -256,10 +256,8 @@ static enum op_result thawed(struct op *op, const struct proc_result *result, st
 enum op_result copy_thaw(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	struct argv argv = ARGV_INIT;
 
 	if (!copy_is(w) || !json_bool(w->args, "froze", false))
 		return OP_DONE;
-	lxc_argv_unfreeze(&argv, w->b->settings->system_path, source_of(w));
-	return op_child(op, &argv, thawed, err);
+	return power_thaw(op, w->b, source_of(w), thawed, err);
 }

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "hook/hook.h"
 #include "instance/work.h"
+#include "lxc/freezer.h"
 #include "model/settings.h"
 
 #define LOG_MAX (1 << 20)
@@ -267,6 +268,17 @@ static enum op_result run_stop(struct op *op, struct work *w, bool force, struct
 	return op_child_spec(op, &spec, stopped, err);
 }
 
+enum op_result power_thaw(struct op *op, struct berthd *b, const char *name, op_child_cb done, struct error *err)
+{
+	const struct instance *inst = registry_get(b->registry, name);
+	struct argv argv = ARGV_INIT;
+
+	if (inst != NULL)
+		freezer_thaw(name, inst->pid, b->probe->cgroups);
+	lxc_argv_unfreeze(&argv, b->settings->system_path, name);
+	return op_child(op, &argv, done, err);
+}
+
 static enum op_result thawed_for_stop(struct op *op, const struct proc_result *result, struct error *err)
 {
 	if (proc_check("lxc-unfreeze", result, err) < 0)
@@ -279,7 +291,6 @@ enum op_result step_power_stop(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
 	bool force = json_bool(w->args, "force", false);
-	struct argv argv = ARGV_INIT;
 
 	if (inst == NULL)
 		return OP_FAIL;
@@ -289,8 +300,7 @@ enum op_result step_power_stop(struct op *op, struct error *err)
 	}
 	if (inst->state != LXC_FROZEN || force)
 		return run_stop(op, w, force, err);
-	lxc_argv_unfreeze(&argv, w->b->settings->system_path, w->name);
-	return op_child(op, &argv, thawed_for_stop, err);
+	return power_thaw(op, w->b, w->name, thawed_for_stop, err);
 }
 
 enum op_result step_kill(struct op *op, struct error *err)
@@ -377,7 +387,6 @@ static enum op_result step_unfreeze(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
-	struct argv argv = ARGV_INIT;
 
 	if (inst == NULL)
 		return OP_FAIL;
@@ -386,8 +395,7 @@ static enum op_result step_unfreeze(struct op *op, struct error *err)
 			  "The instance isn't running");
 		return OP_FAIL;
 	}
-	lxc_argv_unfreeze(&argv, w->b->settings->system_path, w->name);
-	return op_child(op, &argv, froze, err);
+	return power_thaw(op, w->b, w->name, froze, err);
 }
 
 /* ---- kinds */

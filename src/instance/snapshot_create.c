@@ -214,12 +214,10 @@ static enum op_result thawed(struct op *op, const struct proc_result *result, st
 static enum op_result step_thaw(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	struct argv argv = ARGV_INIT;
 
 	if (!json_bool(op_args(op), "froze", false))
 		return OP_DONE;
-	lxc_argv_unfreeze(&argv, w->b->settings->system_path, w->name);
-	return op_child(op, &argv, thawed, err);
+	return power_thaw(op, w->b, w->name, thawed, err);
 }
 
 static int remove_fn(void *arg, struct error *err)

@@ -18,6 +18,13 @@
  */
 void freezer_ahead(const char *name, pid_t pid, enum cgroup_layout layout);
 
+/*
+ * Lets the processes go on, whatever LXC takes the container for. On cgroup v1 lxc-freeze that is ended before its second
+ * look leaves them stopped in a container that LXC takes for RUNNING, and lxc-unfreeze does nothing about one of those. Run
+ * lxc-unfreeze next, for LXC's own state.
+ */
+void freezer_thaw(const char *name, pid_t pid, enum cgroup_layout layout);
+
 /* By the kernel's word, which no event is late for; `otherwise` when the cgroup cannot be found. */
 bool freezer_is_frozen(const char *name, pid_t pid, enum cgroup_layout layout, bool otherwise);
 

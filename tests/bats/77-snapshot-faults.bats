@@ -61,6 +61,40 @@ create_faults() { # NAME STATE STEP…
 	run_berth delete -f "$n"
 }
 
+# What an lxc-freeze leaves that is ended before its second look: stopped processes, and LXC takes the container for running.
+hanging_freeze() {
+	mkdir -p "$BERTH_TEST_ROOT/hang"
+	printf '#!/bin/sh\n[ ! -e "%s" ] || echo FROZEN >"%s"\n: >"%s"\nexec sleep 600\n' \
+		"$1" "$1" "$BERTH_TEST_ROOT/freezing" >"$BERTH_TEST_ROOT/hang/lxc-freeze"
+	chmod 755 "$BERTH_TEST_ROOT/hang/lxc-freeze"
+}
+
+@test "berthd is killed while lxc-freeze waits: the processes go on at the next start" {
+	local n state command client
+	n=$(name half)
+	launch "$n"
+	state=$(cgroup_file "$n" freezer.state cgroup.freeze)
+	hanging_freeze "${state%/*}/freezer.state"
+	for command in "snapshot $n s" "copy $n $n-copy" "backup create $n --mode freeze"; do
+		rm -f "$BERTH_TEST_ROOT/freezing"
+		daemon_stop
+		PATH=$BERTH_TEST_ROOT/hang:$PATH daemon_start
+		# shellcheck disable=SC2086 # words
+		"$BERTH" $command >/dev/null 2>&1 3>&- 4>&- 5>&- &
+		client=$!
+		wait_for 20 test -e "$BERTH_TEST_ROOT/freezing" || die "FAIL: no lxc-freeze for '$command'"
+		daemon_kill
+		! wait "$client" || die "FAIL: '$command' went on"
+		daemon_start
+		nothing_half_made "$n"
+		assert "$(cat "$state")" =~ '^(THAWED|0)$' "the freezer after '$command'"
+		assert "$(timeout 20 "$BERTH" exec "$n" -- echo on)" = on "after '$command'"
+		wait_for 10 is_state "$n" RUNNING
+	done
+	assert "$(state_of "$n-copy")" = ""
+	run_berth delete -f "$n"
+}
+
 @test "making one of a stopped instance fails, or is killed, at each step that does something" {
 	local n
 	n=$(name stop)
