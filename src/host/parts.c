@@ -38,8 +38,12 @@ static void part_free(struct host_part *p)
 
 void host_parts_forget(struct host *h)
 {
-	while (!LIST_EMPTY(&h->loading))
-		part_free(LIST_FIRST(&h->loading));
+	struct host_part *next;
+
+	for (struct host_part *p = LIST_FIRST(&h->loading); p != NULL; p = next) {
+		next = LIST_NEXT(p, link);
+		part_free(p);
+	}
 }
 
 static void finish(struct host_part *p)

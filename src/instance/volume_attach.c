@@ -327,7 +327,7 @@ static int take_text(const cJSON *request, const char *key, const char **ret, st
 
 	if (v != NULL && !cJSON_IsNull(v) && !cJSON_IsString(v))
 		return error_set(err, ERROR_INVALID, "'%s' must be a string", key);
-	*ret = cJSON_IsString(v) && v->valuestring[0] != '\0' ? v->valuestring : NULL;
+	*ret = v != NULL && cJSON_IsString(v) && v->valuestring[0] != '\0' ? v->valuestring : NULL;
 	return 0;
 }
 
