@@ -238,7 +238,7 @@ static char *shadow_line(const char *user, const char *hash, const char *line, s
 static int put_passwd(int etc, struct strbuf *passwd, const struct stat *st, const char *user, const char *field,
 		      struct error *err)
 {
-	size_t len;
+	size_t len = 0;
 	const char *line = find_line(passwd, user, &len);
 	const char *rest = behind(line, len, 2);
 	AUTO_FREE char *new_line = mem_printf("%s:%s:%.*s", user, field, (int)(line + len - rest), rest);

@@ -51,7 +51,7 @@ int port_list_parse(const char *what, const char *text, struct port_list *ret, s
 {
 	AUTO_FREE char *copy = mem_strdup(text);
 	char *rest = copy, *part;
-	struct port_range r;
+	struct port_range r = { 0 };
 
 	ret->n = ret->total = 0;
 	while ((part = strsep(&rest, ",")) != NULL) {

@@ -378,7 +378,7 @@ static int take_path(cJSON *args, const char *path, struct error *err)
 
 static int take_attach(cJSON *args, const char *instance, const cJSON *request, struct error *err)
 {
-	const char *name, *source, *path;
+	const char *name = NULL, *source = NULL, *path = NULL;
 
 	if (take_text(request, "name", &name, err) < 0 || take_text(request, "source", &source, err) < 0 ||
 	    take_text(request, "path", &path, err) < 0 || take_bool(args, request, "readonly", false, err) < 0 ||
@@ -409,7 +409,7 @@ struct op *volume_attach(struct berthd *b, const char *instance, const cJSON *re
 
 struct op *volume_detach(struct berthd *b, const char *instance, const cJSON *request, struct error *err)
 {
-	const char *name;
+	const char *name = NULL;
 	cJSON *args;
 
 	if (registry_find(b->registry, instance, err) == NULL || take_text(request, "name", &name, err) < 0)

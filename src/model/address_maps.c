@@ -218,7 +218,7 @@ int address_maps_parse(const char *text, struct address_maps *ret, struct error 
 {
 	AUTO_FREE char *copy = mem_strdup(text);
 	char *rest = copy, *part;
-	struct address_map m;
+	struct address_map m = { 0 };
 
 	*ret = (struct address_maps){ .n = 0 };
 	while (copy[strspn(copy, " \t")] != '\0' && (part = strsep(&rest, ",")) != NULL) {

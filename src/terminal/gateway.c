@@ -144,7 +144,7 @@ static void accept_cb(uv_poll_t *poll, int status, int events)
 	struct gateway *g = poll->data;
 
 	for (int i = 0; i < ACCEPT_PER_TURN; i++) {
-		struct sockaddr_storage from;
+		struct sockaddr_storage from = { 0 };
 		socklen_t len = sizeof(from);
 		char address[ADDRESS_SIZE];
 		int fd = accept4(g->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);

