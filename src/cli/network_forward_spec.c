@@ -22,13 +22,17 @@ static bool is_protocol(const char *s)
 cJSON *forward_spec_parse(const char *spec, struct error *err)
 {
 	AUTO_FREE char *copy = mem_strdup(spec);
-	char *rest = copy, *part[4] = { copy }, *p;
+	char *part[4] = { copy }, *p, *next;
 	const char *protocol = "tcp";
 	size_t n = 0, i = 0;
 	cJSON *v;
 
-	while (n < 4 && (p = strsep(&rest, ":")) != NULL)
+	for (p = copy; p != NULL && n < 4; p = next) {
+		next = strchr(p, ':');
+		if (next != NULL)
+			*next++ = '\0';
 		part[n++] = p;
+	}
 	if (is_protocol(part[0]))
 		protocol = part[i++];
 	else if (isalpha((unsigned char)part[0][0]) && strcmp(part[0], "auto") != 0) {
