@@ -16,13 +16,14 @@ bool forward_is_address(const char *text)
 
 static bool is_protocol(const char *s)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the copy of a text is never NULL */
 	return strcmp(s, "tcp") == 0 || strcmp(s, "udp") == 0;
 }
 
 cJSON *forward_spec_parse(const char *spec, struct error *err)
 {
 	AUTO_FREE char *copy = mem_strdup(spec);
-	char *part[4] = { copy }, *p, *next;
+	char *part[4] = { NULL }, *p, *next;
 	const char *protocol = "tcp";
 	size_t n = 0, i = 0;
 	cJSON *v;
