@@ -130,7 +130,7 @@ static enum op_result step_release(struct op *op, struct error *err)
 static const struct op_step delete_steps[] = {
 	{ "check", step_check_delete, NULL, 0, 0 },
 	{ "hide", step_hide, step_unhide, 0, OP_COMMIT },
-	{ "remove", step_remove, NULL, 3600, OP_UNRECORDED },
+	{ "remove", step_remove, NULL, 3600, OP_LAZY }, /* recorded: "hide" again would take the next one of that name */
 	{ "release", step_release, NULL, 0, OP_UNRECORDED },
 	{ 0 },
 };

@@ -17,6 +17,7 @@
 #define NEW ".new"
 #define OLD ".old"
 #define SWEPT ".swept" /* what .old becomes when it goes: what is named .old is whole */
+#define SEALED "sealed" /* in the operation's args: its .old has become .swept */
 #define OLD_PARTS "swapped" /* in the operation's args: what the instance had, an array of names */
 
 static const char *const parts[] = { "rootfs", "upper", "work", "lower", NULL };
@@ -76,9 +77,19 @@ static int seal(const struct work *w, struct error *err)
 	return rename(old_dir, swept) < 0 ? error_sys(err, errno, "cannot rename '%s' to '%s'", old_dir, swept) : 0;
 }
 
+/* Once: when the next start finishes what a failed sweep has left, .old may be of a later operation that is undone then. */
 enum op_result step_swap_seal(struct op *op, struct error *err)
 {
-	return seal(op_data(op), err) < 0 ? OP_FAIL : OP_DONE;
+	struct error unsaved = ERROR_INIT;
+
+	if (json_bool(op_args(op), SEALED, false))
+		return OP_DONE;
+	if (seal(op_data(op), err) < 0)
+		return OP_FAIL;
+	json_set_bool(op_args(op), SEALED, true);
+	if (op_save_quick(op, &unsaved) < 0) /* the sweep makes room, and ends the record */
+		log_warning("%s", unsaved.msg);
+	return OP_DONE;
 }
 
 static int sweep_fn(void *arg, struct error *err)
@@ -87,12 +98,12 @@ static int sweep_fn(void *arg, struct error *err)
 	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
 	AUTO_FREE char *swept = fs_join(w->dir, SWEPT);
 
-	return seal(w, err) < 0 || fs_remove_tree(new_dir, err) < 0 ? -1 : fs_remove_tree(swept, err);
+	return fs_remove_tree(new_dir, err) < 0 ? -1 : fs_remove_tree(swept, err);
 }
 
 enum op_result step_swap_sweep(struct op *op, struct error *err)
 {
-	return op_thread(op, sweep_fn, op_data(op), err);
+	return step_swap_seal(op, err) == OP_FAIL ? OP_FAIL : op_thread(op, sweep_fn, op_data(op), err);
 }
 
 static int move_part(const struct work *w, const char *from, const char *to, const char *part, struct error *err)

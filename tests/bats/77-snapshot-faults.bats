@@ -144,6 +144,21 @@ hanging_freeze() {
 	run_berth delete "$n"
 }
 
+@test "a deletion that the next start finishes leaves alone the next snapshot of that name" {
+	local n
+	n=$(name again)
+	run_berth init bb "$n"
+	run_berth snapshot "$n" d
+	restart_with snapshot-delete/release/fail
+	run_berth 1 delete "$n/d"
+	assert "$(snapshots_of "$n")" = "" "after the deletion"
+	run_berth snapshot "$n" d
+	restart_with
+	nothing_half_made "$n"
+	assert "$(snapshots_of "$n")" = d "after the next start"
+	run_berth delete "$n"
+}
+
 @test "renaming and changing one fails, or is killed: as it was, or done" {
 	local n how
 	n=$(name ren)

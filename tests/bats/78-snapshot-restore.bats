@@ -149,6 +149,26 @@ beyond() { # NAME STATE STEP/HOW…: what is finished
 	run_berth delete "$n"
 }
 
+@test "one that the next start finishes does not take the old tree of a later one that is undone" {
+	local n first
+	n=$(name two)
+	prepare "$n"
+	run_berth stop -f "$n"
+	restart_with snapshot-restore/release/fail
+	run_berth '?' restore "$n" s
+	first=$(ls "$BERTH_TEST_ROOT"/state/operations/*.json)
+	cp "$first" "$BERTH_TEST_ROOT/first"
+	restart_with snapshot-restore/swap/kill-after
+	printf 'now\n' >"$(dir_of "$n")/upper/root/f"
+	run_berth config set "$n" user.x=now
+	run_berth 1 restore "$n" s
+	# the first one's record, as if nobody could have finished it
+	mv "$BERTH_TEST_ROOT/first" "$first"
+	restart_with
+	is_as "$n" now "both"
+	run_berth delete "$n"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
