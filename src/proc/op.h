@@ -40,7 +40,7 @@ typedef enum op_result (*op_fn)(struct op *op, struct error *err);
 enum {
 	OP_COMMIT = 1,     /* finish forward from this step on */
 	OP_UNRECORDED = 2, /* makes its own record (op_save) if need be: else a recovery begins at the step before it */
-	OP_REPORTS = 4,    /* after the commit: its failure is the operation's, but the next start has nothing to finish */
+	OP_REPORTS = 4,    /* after the commit: its failure is the operation's, but the next start has nothing to finish: unless we drain */
 	OP_LAZY = 8,       /* its record may be lost with the power (not with us): an earlier one, or none, does as well */
 	OP_TOLD = 16,      /* past the commit: that all is well is told before this step, which holds the locks still */
 };

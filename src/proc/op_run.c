@@ -22,10 +22,10 @@ static void begin_undo(struct op *op, const struct error *err)
 {
 	if (!op->told)
 		op->err = *err;
-	if (op->cancel && err->code != ERROR_CANCELLED)
+	if (!op->told && op->cancel && err->code != ERROR_CANCELLED)
 		error_set(&op->err, ERROR_CANCELLED, "operation cancelled");
 	if (op->committed) { /* cannot go back: the next start goes on from here */
-		op->keep_journal = op->journalled && !(op->kind->steps[op->step].flags & OP_REPORTS);
+		op->keep_journal = op->journalled && (!(op->kind->steps[op->step].flags & OP_REPORTS) || op->q->draining);
 		log_warning("operation %s (%s) failed at '%s' after its point of no return: %s", op->id,
 			    op->kind->name, op->kind->steps[op->step].name, err->msg);
 		op_finish(op);

@@ -603,6 +603,37 @@ static void a_failure_before_is_told_as_ever(void **state)
 	assert_int_equal(op_status(op), OP_FAILURE);
 }
 
+static enum op_result ended_with_an_error(struct op_queue *q, bool drain)
+{
+	static const struct op_step reports[] = { { "a", run_a, NULL, 0, OP_COMMIT }, { "b", run_b, NULL, 0, 0 },
+						  { "c", run_c, NULL, 0, OP_REPORTS }, { 0 } };
+	static const struct op_kind reports_kind = { .name = "reports", .description = "Testing", .steps = reports };
+	bool done = false;
+	struct op *op;
+
+	async = true;
+	fail_at = "c";
+	op = start(q, &reports_kind, "x");
+	uv_run(&loop, UV_RUN_NOWAIT);
+	if (drain)
+		op_queue_drain(q, 10000, drained_cb, &done);
+	until_final(op);
+	return op_status(op) == OP_FAILURE ? OP_FAIL : OP_DONE;
+}
+
+static void what_only_reports_is_not_tried_again(void **state)
+{
+	assert_int_equal(ended_with_an_error(*state, false), OP_FAIL);
+	assert_int_equal(count_entries(), 0);
+}
+
+/* It may have failed because nothing starts any more. */
+static void what_reports_while_we_drain_is_tried_again(void **state)
+{
+	assert_int_equal(ended_with_an_error(*state, true), OP_FAIL);
+	assert_int_equal(count_entries(), 1);
+}
+
 static void a_record_that_the_power_took_is_none(void **state)
 {
 	AUTO_FREE char *path = mem_printf("%s/01234567-89ab-cdef-0123-456789abcdef.json", dir);
@@ -627,6 +658,7 @@ int main(void)
 		T(a_step_ends_as_the_one_it_follows), T(a_cancel_is_passed_on),
 		T(the_end_is_told_before_the_last_step), T(what_fails_after_it_was_told_is_left_to_the_next_start),
 		T(a_failure_before_is_told_as_ever), T(a_record_that_the_power_took_is_none),
+		T(what_only_reports_is_not_tried_again), T(what_reports_while_we_drain_is_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
