@@ -37,9 +37,9 @@ instance_gone() {
 }
 
 @test "this build has fault injection" {
-	restart_with launch/reserve/fail
+	fault launch/reserve/fail
 	refused 1 "injected fault at 'reserve'" launch bb "$(name probe)"
-	restart_with
+	daemon_restart
 }
 
 @test "launch: whichever step fails, nothing is left and the next launch works" {
@@ -47,12 +47,12 @@ instance_gone() {
 	n=$(name f)
 	for step in $LAUNCH_STEPS; do
 		for how in fail fail-after; do
-			restart_with "launch/$step/$how"
+			fault "launch/$step/$how"
 			refused 1 "injected fault at '$step'" launch bb "$n"
 			instance_gone "$n"
 		done
 	done
-	restart_with
+	daemon_restart
 	launch "$n"
 	assert "$(state_of "$n")" = RUNNING
 	run_berth delete -f "$n"
@@ -64,7 +64,7 @@ instance_gone() {
 	n=$(name k)
 	for step in $LAUNCH_STEPS; do
 		for how in kill kill-after; do
-			restart_with "launch/$step/$how"
+			fault "launch/$step/$how"
 			run_berth 1 launch bb "$n"
 			revive
 			# finished or undone: after the last step it may be complete, never half-made
@@ -86,15 +86,15 @@ instance_gone() {
 	n=$(name d)
 	launch "$n"
 	for step in check/fail check/fail-after stop/fail; do
-		restart_with "delete/$step"
+		fault "delete/$step"
 		refused 1 "injected fault" delete -f "$n"
 		assert "$(state_of "$n")" = RUNNING "state after delete/$step"
 		run_berth exec "$n" -- true
 	done
-	restart_with delete/stop/fail-after
+	fault delete/stop/fail-after
 	refused 1 "injected fault" delete -f "$n"
 	assert "$(state_of "$n")" = STOPPED
-	restart_with
+	daemon_restart
 	run_berth start "$n"
 	run_berth delete -f "$n"
 	instance_gone "$n"
@@ -103,13 +103,13 @@ instance_gone() {
 @test "delete: a failing step after it is finished by the next start" {
 	local n step
 	n=$(name p)
-	restart_with
+	daemon_restart
 	for step in destroy/fail-after sweep/fail sweep/fail-after forget/fail; do
-		restart_with
+		daemon_restart
 		launch "$n"
-		restart_with "delete/$step"
+		fault "delete/$step"
 		run_berth 1 delete -f "$n"
-		restart_with
+		daemon_restart
 		if [[ -n $(state_of "$n") ]]; then run_berth delete -f "$n"; fi
 		instance_gone "$n"
 	done
@@ -120,9 +120,9 @@ instance_gone() {
 	n=$(name q)
 	for step in $DELETE_STEPS; do
 		for how in kill kill-after; do
-			restart_with
+			daemon_restart
 			launch "$n"
-			restart_with "delete/$step/$how"
+			fault "delete/$step/$how"
 			run_berth 1 delete -f "$n"
 			revive
 			if [[ -n $(state_of "$n") ]]; then
@@ -140,14 +140,14 @@ instance_gone() {
 @test "image import: whichever step fails or is killed, the store is as before" {
 	local step how before
 	assert "$IMPORT_STEPS" =~ "commit" "steps of the import"
-	restart_with
+	daemon_restart
 	run_berth image delete bb
 	for step in $IMPORT_STEPS; do
 		for how in fail fail-after kill kill-after; do
-			restart_with "image-import/$step/$how"
+			fault "image-import/$step/$how"
 			run_berth '?' image import "$BUSYBOX_IMAGE" --alias bb
 			[[ $how == fail* ]] || revive
-			restart_with
+			daemon_restart
 			wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
 			assert "$(find "$BERTH_TEST_ROOT/images/.staging" -mindepth 1 -maxdepth 1)" = "" "staging after $step/$how"
 			# before the commit nothing is there, after it everything is
@@ -165,6 +165,6 @@ instance_gone() {
 }
 
 @test "nothing is left behind" {
-	restart_with
+	daemon_restart
 	leak_check
 }

@@ -32,12 +32,12 @@ slow_tool() { # TOOL SECONDS
 	local n
 	n=$(name heir)
 	run_berth init bb "$n"
-	restart_with delete/sweep/fail
+	fault delete/sweep/fail
 	refused 1 "injected fault" delete "$n"
 	rm -rf --one-file-system "$BERTH_TEST_ROOT/lxc/${n:?}"
 	wait_for 10 gone "$n"
 	run_berth init bb "$n"
-	restart_with
+	daemon_restart
 	assert "$(state_of "$n")" = STOPPED "the new instance after a restart"
 	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
 	run_berth delete "$n"
@@ -120,7 +120,7 @@ slow_tool() { # TOOL SECONDS
 	run_berth exec "$n" -- true
 	run_berth delete -f "$n"
 	wait_for 10 test ! -e "$BERTH_TEST_ROOT/images/$fp"
-	restart_with
+	daemon_restart
 	run_berth image import "$BUSYBOX_IMAGE" --alias bb
 }
 
@@ -140,7 +140,7 @@ slow_tool() { # TOOL SECONDS
 	assert "$(cat "$BATS_TEST_TMPDIR/status")" = Failure
 	wait_for 10 test ! -e "$BERTH_TEST_ROOT/images/$fp"
 	rm "$BERTH_TEST_ROOT/slow/lxc-create"
-	restart_with
+	daemon_restart
 	run_berth image import "$BUSYBOX_IMAGE" --alias bb
 }
 
@@ -164,7 +164,7 @@ slow_tool() { # TOOL SECONDS
 		contains "$(jq -r .metadata.err "$BATS_TEST_TMPDIR/end")" fleeting
 		assert "$(state_of "$n")" = ""
 	fi
-	restart_with
+	daemon_restart
 }
 
 @test "a new ephemeral instance is not taken for the one of that name that just ended" {
@@ -297,11 +297,11 @@ ended() {
 @test "a folder that berthd had just made when it was killed is not in the way" {
 	local n
 	n=$(name empty)
-	restart_with launch/create/kill
+	fault launch/create/kill
 	run_berth 1 init bb "$n"
 	wait_for 20 process_gone "$(daemon_pid)"
 	mkdir -m 700 "$BERTH_TEST_ROOT/lxc/$n"
-	restart_with
+	daemon_restart
 	run_berth init bb "$n"
 	run_berth delete "$n"
 }
@@ -310,7 +310,7 @@ ended() {
 	local odd='we"ird\x'
 	delete_instances
 	lxc-create -P "$BERTH_TEST_ROOT/lxc" -n "$odd" -t none -f /dev/null || skip "LXC refuses the name"
-	restart_with
+	daemon_restart
 	api GET /1.0/instances
 	run jq -e . <<<"$body"
 	assert "$status" = 0 "valid JSON"
@@ -318,7 +318,7 @@ ended() {
 	run jq -e . <<<"$body"
 	assert "$status" = 0 "valid JSON"
 	rm -rf "${BERTH_TEST_ROOT:?}/lxc/$odd"
-	restart_with
+	daemon_restart
 }
 
 @test "berthd killed in an update, a rename or a copy: one or the other, and it starts" {
@@ -438,6 +438,6 @@ journal_entry() { # KIND STEP COMMITTED ARGS
 }
 
 @test "nothing is left behind" {
-	restart_with
+	daemon_restart
 	leak_check
 }

@@ -13,9 +13,9 @@ setup() {
 	rm -rf --one-file-system "${BERTH_TEST_ROOT:?}/wrapped" "$BERTH_TEST_ROOT/gate"
 }
 
-# Sends what may end berthd, and starts it again when it did.
+# Sends what ends berthd, and starts it again. Without a FAULT it is a tool of PATH that does it.
 survive() { # FAULT METHOD PATH JSON
-	restart_with "$1"
+	if [[ -n $1 ]]; then fault "$1"; else daemon_restart; fi
 	curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -X "$2" -H 'Content-Type: application/json' \
 		--data-binary "$4" "http://unix.socket$3" >&2 || true
 	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
@@ -113,7 +113,7 @@ put() { # PATH JSON
 	launch "$n"
 	for step in check write live; do
 		for how in kill kill-after; do
-			restart_with
+			daemon_restart
 			put "/1.0/instances/$n" "$(one)"
 			assert_agrees "before" "$n"
 			survive "update/$step/$how" PUT "/1.0/instances/$n" "$(other)"
@@ -123,7 +123,7 @@ put() { # PATH JSON
 		done
 	done
 	# and the next change goes well
-	restart_with
+	daemon_restart
 	put "/1.0/instances/$n" "$(other)"
 	assert_agrees "at the end" "$n"
 	put "/1.0/instances/$n" '{"profiles":["default"]}'
@@ -160,7 +160,7 @@ put() { # PATH JSON
 	launch "$b" -p default -p crash
 	for step in check write live; do
 		for how in kill kill-after; do
-			restart_with
+			daemon_restart
 			put /1.0/profiles/crash "$(one)"
 			assert_agrees "before" "$a" "$b"
 			survive "update/$step/$how" PUT /1.0/profiles/crash "$(other)"
@@ -274,6 +274,6 @@ close_gate() {
 }
 
 @test "nothing is left behind" {
-	restart_with
+	daemon_restart
 	leak_check
 }

@@ -36,17 +36,17 @@ create_faults() { # NAME STATE STEP…
 	shift 2
 	for step in "$@"; do
 		for how in fail fail-after kill kill-after; do
-			restart_with "snapshot/$step/$how"
+			fault "snapshot/$step/$how"
 			run_berth '?' snapshot "$n" s
 			assert "$status" = 1 "$step/$how"
 			# past the commit the next start finishes it
-			[[ $how == fail* && $step != post-snapshot ]] || restart_with
+			[[ $how == fail* && $step != post-snapshot ]] || daemon_restart
 			nothing_half_made "$n"
 			wait_for 10 is_state "$n" "$state" || die "FAIL: not $state after $step/$how"
 			assert "$(whole_or_none "$n" "$step/$how")" =~ "^$(made "$step" "$how")\$" "snapshots after $step/$how"
 		done
 	done
-	restart_with
+	daemon_restart
 	run_berth snapshot "$n" s
 	assert "$(whole_or_none "$n" nothing)" = 1
 }
@@ -128,9 +128,9 @@ hanging_freeze() {
 	for step in check hide remove release; do
 		for how in fail fail-after kill kill-after; do
 			run_berth snapshot "$n" d
-			restart_with "snapshot-delete/$step/$how"
+			fault "snapshot-delete/$step/$how"
 			run_berth '?' delete "$n/d"
-			restart_with
+			daemon_restart
 			nothing_half_made "$n"
 			there=$(snapshots_of "$n" | grep -c '^d$' || true)
 			case $step/$how in
@@ -165,9 +165,9 @@ hanging_freeze() {
 	run_berth init bb "$n"
 	run_berth snapshot "$n" a
 	for how in fail fail-after kill kill-after; do
-		restart_with "snapshot-rename/rename/$how"
+		fault "snapshot-rename/rename/$how"
 		run_berth 1 rename "$n/a" "$n/b"
-		[[ $how == fail* ]] || restart_with
+		[[ $how == fail* ]] || daemon_restart
 		if [[ $how == kill-after ]]; then
 			assert "$(snapshots_of "$n")" = b "after $how"
 			run_berth rename "$n/b" "$n/a"
@@ -176,9 +176,9 @@ hanging_freeze() {
 		nothing_half_made "$n"
 	done
 	for how in fail fail-after kill kill-after; do
-		restart_with "snapshot-update/update/$how"
+		fault "snapshot-update/update/$how"
 		"$BERTH" query -X PATCH -d '{"expires_at":"2098-01-01T00:00:00Z"}' --wait "/1.0/instances/$n/snapshots/a" && die "FAIL: it succeeded"
-		[[ $how == fail* ]] || restart_with
+		[[ $how == fail* ]] || daemon_restart
 		api GET "/1.0/instances/$n/snapshots/a"
 		case $how in
 		kill-after) assert "$(field .metadata.expires_at)" =~ ^2098-01-01T00:00:00 ;;
@@ -186,7 +186,7 @@ hanging_freeze() {
 		esac
 		nothing_half_made "$n"
 	done
-	restart_with
+	daemon_restart
 	run_berth delete "$n"
 }
 

@@ -31,9 +31,9 @@ before() { # NAME STATE STEP…: faults that are undone
 	shift 2
 	for step in "$@"; do
 		for how in fail fail-after kill kill-after; do
-			restart_with "snapshot-restore/$step/$how"
+			fault "snapshot-restore/$step/$how"
 			run_berth 1 restore "$n" s
-			[[ $how == fail* ]] || restart_with
+			[[ $how == fail* ]] || daemon_restart
 			nothing_half_made "$n"
 			wait_for 10 is_state "$n" "$state" || die "FAIL: not $state after $step/$how"
 			is_as "$n" now "$step/$how"
@@ -45,9 +45,9 @@ beyond() { # NAME STATE STEP/HOW…: what is finished
 	local n=$1 state=$2 fault
 	shift 2
 	for fault in "$@"; do
-		restart_with "snapshot-restore/$fault"
+		fault "snapshot-restore/$fault"
 		run_berth '?' restore "$n" s
-		restart_with
+		daemon_restart
 		nothing_half_made "$n"
 		wait_for 10 is_state "$n" "$state" || die "FAIL: not $state after $fault"
 		is_as "$n" "then" "$fault"
@@ -69,7 +69,7 @@ beyond() { # NAME STATE STEP/HOW…: what is finished
 	n=$(name b)
 	prepare "$n"
 	before "$n" RUNNING settle post-stop swap commit cgroups pre-start start
-	restart_with
+	daemon_restart
 	run_berth restore "$n" s
 	is_as "$n" "then" nothing
 	run_berth delete -f "$n"
@@ -81,10 +81,10 @@ beyond() { # NAME STATE STEP/HOW…: what is finished
 	prepare "$n"
 	run_berth stop -f "$n"
 	before "$n" STOPPED stage swap commit
-	restart_with snapshot-restore/seal/fail
+	fault snapshot-restore/seal/fail
 	run_berth 1 restore "$n" s
 	is_as "$n" now seal/fail
-	restart_with
+	daemon_restart
 	run_berth restore "$n" s
 	is_as "$n" "then" nothing
 	run_berth delete "$n"
@@ -96,7 +96,7 @@ beyond() { # NAME STATE STEP/HOW…: what is finished
 	prepare "$n"
 	run_berth stop -f "$n"
 	beyond "$n" STOPPED seal/kill seal/kill-after {post-restore,sweep,release}/{fail,kill,kill-after}
-	restart_with
+	daemon_restart
 	run_berth delete "$n"
 }
 
@@ -107,11 +107,11 @@ beyond() { # NAME STATE STEP/HOW…: what is finished
 	run_berth stop -f "$n"
 	dir=$(dir_of "$n")
 	# the record as it is while the trees have changed places
-	restart_with snapshot-restore/commit/kill-after
+	fault snapshot-restore/commit/kill-after
 	run_berth 1 restore "$n" s
 	record=$(echo "$BERTH_TEST_ROOT"/state/operations/*.json)
 	cp "$record" "$BERTH_TEST_ROOT/record"
-	restart_with
+	daemon_restart
 	is_as "$n" now commit/kill-after
 	run_berth restore "$n" s
 	is_as "$n" "then" nothing
@@ -135,16 +135,16 @@ beyond() { # NAME STATE STEP/HOW…: what is finished
 	prepare "$n"
 	run_berth stop -f "$n"
 	dir=$(dir_of "$n")
-	restart_with snapshot-restore/commit/kill-after
+	fault snapshot-restore/commit/kill-after
 	run_berth 1 restore "$n" s
 	# the old parts cannot come back: something lies in their place that a rename does not replace
 	mkdir "$dir/.new/upper" && touch "$dir/.new/upper/stranger"
-	restart_with
+	daemon_restart
 	has_said() { grep -q "cannot undo 'swap'" "$BERTH_TEST_ROOT/berthd.log"; }
 	wait_for 20 has_said || die "FAIL: the undo did not fail"
 	assert "$(cat "$dir/.old/upper/root/f")" = now "the old tree stays"
 	rm -r "$dir/.new/upper"
-	restart_with
+	daemon_restart
 	is_as "$n" now "the second undo"
 	run_berth delete "$n"
 }

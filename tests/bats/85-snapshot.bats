@@ -335,7 +335,7 @@ load snapshot
 	run_berth snapshot "$n" good
 	run_berth snapshot "$n" bad
 	echo '{"config":' >"$(dir_of "$n")/snapshots/bad/berth.json"
-	restart_with
+	daemon_restart
 	assert "$(snapshots_of "$n" | sort | paste -sd' ')" = "bad good"
 	refused 1 "cannot be understood" restore "$n" bad
 	refused 1 "cannot be understood" copy "$n/bad" "$(name s10c)"

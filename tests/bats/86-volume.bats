@@ -246,11 +246,11 @@ assert_attached() { # WANTED NAME PATH WHEN
 		done
 	done
 	# killed between the two renames
-	restart_with rename/move/kill
+	fault rename/move/kill
 	run_berth '?' rename "$a-r" "$a"
 	wait_for 20 process_gone "$(daemon_pid)"
 	mv "$(volumes)/$a-r" "$(volumes)/$a"
-	restart_with
+	daemon_restart
 	assert "$(cat "$(volumes)/$a-r/data/file")" = kept "the volumes are back"
 	run_berth delete "$a-r"
 	run_berth volume delete "$a-r/data"
@@ -262,7 +262,7 @@ assert_attached() { # WANTED NAME PATH WHEN
 	launch "$n"
 	for step in check write live verify; do
 		for how in fail fail-after; do
-			restart_with "volume-attach/$step/$how"
+			fault "volume-attach/$step/$how"
 			refused 1 "injected fault" volume attach "$n" data
 			assert_attached 0 "$n" /mnt/data "after volume-attach/$step/$how"
 			[[ ! -e $(volumes)/$n ]] || die "FAIL: left after $step/$how"
@@ -281,7 +281,7 @@ assert_attached() { # WANTED NAME PATH WHEN
 	in_container "$n" sh -c 'echo kept >/mnt/data/file'
 	for step in check write live verify; do
 		for how in fail fail-after; do
-			restart_with "volume-detach/$step/$how"
+			fault "volume-detach/$step/$how"
 			refused 1 "injected fault" volume detach "$n" data
 			assert_attached 1 "$n" /mnt/data "after volume-detach/$step/$how"
 		done
@@ -294,7 +294,7 @@ assert_attached() { # WANTED NAME PATH WHEN
 		done
 	done
 	for step in check detach live verify trash; do
-		restart_with "volume-delete/$step/fail"
+		fault "volume-delete/$step/fail"
 		refused 1 "injected fault" volume delete "$n/data"
 		assert_attached 1 "$n" /mnt/data "after volume-delete/$step/fail"
 		assert "$(in_container "$n" cat /mnt/data/file)" = kept "after volume-delete/$step/fail"
@@ -311,9 +311,9 @@ assert_attached() { # WANTED NAME PATH WHEN
 		run_berth volume attach "$n" data
 	done
 	for how in fail kill kill-after; do
-		restart_with "volume-create/make/$how"
+		fault "volume-create/make/$how"
 		run_berth 1 volume create "$n/new"
-		restart_with
+		daemon_restart
 		[[ ! -e $(volumes)/$n/new ]] || die "FAIL: left after volume-create/make/$how"
 	done
 	run_berth volume delete "$n/data"
@@ -352,6 +352,6 @@ assert_attached() { # WANTED NAME PATH WHEN
 }
 
 @test "nothing is left behind" {
-	restart_with
+	daemon_restart
 	leak_check
 }

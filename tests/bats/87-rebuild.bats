@@ -156,13 +156,13 @@ assert_whole() { # NAME old|new WHEN
 	launch "$n"
 	in_container "$n" touch /mark
 	run_berth image delete bb
-	restart_with rebuild/start/fail
+	fault rebuild/start/fail
 	refused 1 "injected fault" rebuild bb2 "$n" --force
 	assert "$(tree_of "$n")" = "old " "the tree of a deleted image"
-	restart_with rebuild/commit/kill-after
+	fault rebuild/commit/kill-after
 	run_berth '?' rebuild bb2 "$n" --force
 	wait_for 20 process_gone "$(daemon_pid)"
-	restart_with
+	daemon_restart
 	wait_for 10 is_state "$n" RUNNING
 	assert "$(tree_of "$n")" = "old " "the tree of a deleted image, after kill -9"
 	# the new one's image is deleted while a hook keeps the rebuild waiting: gate says when it is there, and when to go on
@@ -196,7 +196,7 @@ assert_whole() { # NAME old|new WHEN
 	for step in check pre-rebuild stage stop settle swap commit cgroups start; do
 		for how in fail fail-after kill kill-after; do
 			if [[ $how == fail* ]]; then
-				restart_with "rebuild/$step/$how"
+				fault "rebuild/$step/$how"
 				refused 1 "injected fault" rebuild bb2 "$n" --force
 			else
 				killed "rebuild/$step/$how" rebuild bb2 "$n" --force
@@ -254,6 +254,6 @@ assert_whole() { # NAME old|new WHEN
 }
 
 @test "nothing is left behind" {
-	restart_with
+	daemon_restart
 	leak_check
 }

@@ -352,7 +352,7 @@ web() { # NAME: a running instance
 	refused 1 "cannot run 'nft'" network forward add "$n" "$(port 4):80"
 	assert "$(forwards length)" -eq 1
 	sed -i /nft_timeout_s/d "$BERTH_TEST_ROOT/berth.conf"
-	restart_with
+	daemon_restart
 	run_berth network forward add "$n" "$(port 4):80"
 	assert "$(elements tcp4)" -eq 2
 	run_berth network forward remove "$n" "$(port 4)"
@@ -371,7 +371,7 @@ path_without_nft() {
 	local n fault
 	n=$(name back)
 	for fault in forward/store/kill forward/store/kill-after forward/nft/kill forward/nft/kill-after; do
-		restart_with "$fault"
+		fault "$fault"
 		run_berth '?' network forward add "$n" "$(port 5):80"
 		wait_for 10 process_gone "$(daemon_pid)" || die "FAIL: $fault did not end it"
 		daemon_start
@@ -380,12 +380,12 @@ path_without_nft() {
 		wait_for 10 has_elements tcp4 1 || die "FAIL: $fault: $(elements tcp4) elements"
 	done
 	for fault in forward/store/fail-after forward/nft/fail-after; do
-		restart_with "$fault"
+		fault "$fault"
 		refused 1 "injected fault" network forward add "$n" "$(port 5):80"
 		assert "$(forwards length)" -eq 1 "$fault"
 		wait_for 10 has_elements tcp4 1
 	done
-	restart_with
+	daemon_restart
 }
 
 @test "a thousand forwards are one call of nft, and one when berthd starts again" {
@@ -416,7 +416,7 @@ path_without_nft() {
 	PATH=$BERTH_TEST_ROOT/bin:$PATH daemon_start
 	wait_for 10 has_elements tcp4_at 1000
 	assert "$(wc -l <"$BERTH_TEST_ROOT/bin/calls")" -eq 1
-	restart_with
+	daemon_restart
 	run_berth network forward remove "$n" --all
 	wait_for 10 no_table
 	run_berth delete "$n"

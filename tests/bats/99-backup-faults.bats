@@ -48,9 +48,9 @@ FREEZE="freeze compare spill thaw append manifest"
 STOP="stop settle read sweep-cgroups start started finish publish"
 
 @test "this build has fault injection" {
-	restart_with backup/check/fail
+	fault backup/check/fail
 	refused 1 "injected fault at 'check'" backup create "$FREE"
-	restart_with
+	daemon_restart
 	as_before "a failed check"
 }
 
@@ -94,7 +94,7 @@ each_killed() {
 
 @test "killed between the sidecar and the archive getting their names: finished by the next start" {
 	local journal file
-	restart_with backup/publish/kill
+	fault backup/publish/kill
 	run_berth 1 backup create "$FREE"
 	died
 	journal=$(ls "$BERTH_TEST_ROOT"/state/operations/*.json)
@@ -110,12 +110,12 @@ each_killed() {
 @test "whichever step fails" {
 	local row
 	for row in live/open live/finish live/sync freeze/freeze freeze/spill freeze/append stop/stop stop/settle stop/started; do
-		restart_with "backup/${row#*/}/fail-after"
+		fault "backup/${row#*/}/fail-after"
 		refused 1 "injected fault at '${row#*/}'" backup create "$FREE" --mode "${row%/*}"
 		as_before "$row"
 		assert "$(ls -A "$BACKUPS")" = "" "after $row"
 	done
-	restart_with
+	daemon_restart
 	run_berth backup create "$FREE" --mode stop
 	delete_backups
 }
@@ -132,7 +132,7 @@ room() {
 
 @test "the disk is full: one clear error, nothing left; once there is room it works" {
 	local kib row disk=$BERTH_TEST_ROOT/disk
-	restart_with
+	daemon_restart
 	truncate -s 8M "$disk"
 	mkfs.ext4 -q -m 0 -O ^has_journal "$disk"
 	mount -o loop "$disk" "$BACKUPS"
@@ -162,6 +162,6 @@ room() {
 }
 
 @test "nothing is left behind" {
-	restart_with
+	daemon_restart
 	leak_check
 }

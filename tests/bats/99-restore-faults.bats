@@ -42,14 +42,14 @@ restore_killed() { # FILE [JSON]
 		# between the others nothing happens on the disk
 		case $step in
 		stage | unpack | stop | swap | commit | start | seal)
-			restart_with "restore-tree/$step/kill"
+			fault "restore-tree/$step/kill"
 			restore_killed "$n-20261122000000"
 			[[ $step != seal ]] || break
 			# what is recovered is not failed again
 			BERTH_FAULT="restore-tree/$step/fail-after" daemon_start
 			is_old "$n" "$step/kill"
 			;;
-		*) restart_with "restore-tree/$step/fail-after" ;;
+		*) fault "restore-tree/$step/fail-after" ;;
 		esac
 		restore "$n-20261122000000" '{"force":true}'
 		contains "$failed" "injected fault at '$step'"
@@ -60,7 +60,7 @@ restore_killed() { # FILE [JSON]
 	wait_for 20 is_state "$n" RUNNING
 	nothing_left
 	contains "old new" "$(in_container "$n" cat /etc/version)"
-	restart_with ''
+	daemon_restart
 	restored "$n-20261122000000" '{"force":true}'
 	assert "$(in_container "$n" cat /etc/version)" = new
 	run_berth delete -f "$n"
@@ -71,20 +71,20 @@ restore_killed() { # FILE [JSON]
 	n=$(name k)
 	versions "$n"
 	for step in restore/checksum/kill restore/desired/kill-after restore/apply/kill launch/rootfs/kill-after launch/commit/kill-after; do
-		restart_with "$step"
+		fault "$step"
 		restore_killed "$n-20261122000000" "{\"new_name\":\"$n-2\"}"
 		daemon_start
 		is_old "$n" "$step"
 		assert "$(state_of "$n-2")" = ""
 	done
 	for step in restore/list/fail restore/apply/fail launch/rootfs/fail-after; do
-		restart_with "$step"
+		fault "$step"
 		restore "$n-20261122000000" "{\"new_name\":\"$n-2\"}"
 		contains "$failed" "injected fault"
 		is_old "$n" "$step"
 		assert "$(state_of "$n-2")" = ""
 	done
-	restart_with ''
+	daemon_restart
 	run_berth delete -f "$n"
 }
 
@@ -131,7 +131,7 @@ no_restore_runs() {
 	restored "$n-20261122000000" '{"force":true}'
 	assert "$(in_container "$n" cat /etc/version)" = new
 	run_berth delete -f "$n"
-	restart_with ''
+	daemon_restart
 }
 
 @test "nobody deletes a backup that is being restored" {
@@ -150,7 +150,7 @@ no_restore_runs() {
 	[[ ! -e $(backups)/$n-20261122000000.7z ]]
 	is_old "$n" deleted
 	run_berth delete -f "$n"
-	restart_with ''
+	daemon_restart
 }
 
 hook() { # EVENT SCRIPT
@@ -218,7 +218,7 @@ hook() { # EVENT SCRIPT
 		[[ ! -e $(folder "$target")/.unpacked ]]
 	done
 	run_berth delete -f "$n" "$n-2"
-	restart_with ''
+	daemon_restart
 }
 
 @test "nothing is left behind" {

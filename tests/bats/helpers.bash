@@ -186,8 +186,9 @@ daemon_answers() {
 
 daemon_start() {
 	: "${ASAN_OPTIONS=detect_leaks=1}" "${BERTH_TEST_LOGS:=$BERTH_TEST_ROOT}"
+	: >"$BERTH_TEST_ROOT/fault"
 	ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$BERTH_TEST_LOGS/sanitizer:log_exe_name=1" \
-		UBSAN_OPTIONS="print_stacktrace=1:log_path=$BERTH_TEST_LOGS/sanitizer" \
+		UBSAN_OPTIONS="print_stacktrace=1:log_path=$BERTH_TEST_LOGS/sanitizer" BERTH_FAULT_FILE=$BERTH_TEST_ROOT/fault \
 		setsid "$BERTHD" --root "$BERTH_TEST_ROOT" --foreground "$@" \
 		</dev/null >>"$BERTH_TEST_LOGS/berthd.log" 2>&1 3>&- 4>&- 5>&- &
 	echo $! >"$BERTH_TEST_ROOT/pid"
@@ -217,15 +218,20 @@ daemon_kill() {
 	wait_for 10 process_gone "$pid"
 }
 
-# With a fault of BERTH_FAULT (FAULTS=1 builds), or without one.
-restart_with() { # [FAULT]
+# From here on, until another one or the next start: a fault of BERTH_FAULT (FAULTS=1 builds). berthd need not run yet.
+fault() { # KIND/STEP/HOW
+	process_alive "$(daemon_pid)" || BERTH_FAULT='' daemon_start
+	printf '%s' "$1" >"$BERTH_TEST_ROOT/fault"
+}
+
+daemon_restart() {
 	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
+	BERTH_FAULT='' daemon_start
 }
 
 # FAULT COMMAND…: berthd dies of it, and is started again
 killed() {
-	restart_with "$1"
+	fault "$1"
 	run_berth '?' "${@:2}"
 	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
 	BERTH_FAULT='' daemon_start

@@ -8,11 +8,6 @@ dir_of() { # NAME
 	echo "$BERTH_TEST_ROOT/lxc/$1"
 }
 
-restart_with() { # [FAULT]
-	daemon_stop 2>/dev/null || true
-	BERTH_FAULT=${1:-} daemon_start
-}
-
 snapshots_of() { # NAME: one per line
 	"$BERTH" query "/1.0/instances/$1/snapshots?recursion=1" | jq -r '.[].name'
 }
