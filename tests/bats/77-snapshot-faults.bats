@@ -149,11 +149,11 @@ hanging_freeze() {
 	n=$(name again)
 	run_berth init bb "$n"
 	run_berth snapshot "$n" d
-	restart_with snapshot-delete/release/fail
+	fault snapshot-delete/release/fail
 	run_berth 1 delete "$n/d"
 	assert "$(snapshots_of "$n")" = "" "after the deletion"
 	run_berth snapshot "$n" d
-	restart_with
+	daemon_restart
 	nothing_half_made "$n"
 	assert "$(snapshots_of "$n")" = d "after the next start"
 	run_berth delete "$n"

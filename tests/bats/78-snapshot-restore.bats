@@ -154,17 +154,18 @@ beyond() { # NAME STATE STEP/HOW…: what is finished
 	n=$(name two)
 	prepare "$n"
 	run_berth stop -f "$n"
-	restart_with snapshot-restore/release/fail
+	fault snapshot-restore/release/fail
 	run_berth '?' restore "$n" s
 	first=$(ls "$BERTH_TEST_ROOT"/state/operations/*.json)
 	cp "$first" "$BERTH_TEST_ROOT/first"
-	restart_with snapshot-restore/swap/kill-after
+	daemon_restart
+	fault snapshot-restore/swap/kill-after
 	printf 'now\n' >"$(dir_of "$n")/upper/root/f"
 	run_berth config set "$n" user.x=now
 	run_berth 1 restore "$n" s
 	# the first one's record, as if nobody could have finished it
 	mv "$BERTH_TEST_ROOT/first" "$first"
-	restart_with
+	daemon_restart
 	is_as "$n" now "both"
 	run_berth delete "$n"
 }
