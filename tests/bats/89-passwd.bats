@@ -183,7 +183,7 @@ passwd() { # RC NAME USER PASSWORD
 	cp "$etc/passwd" "$etc/shadow" "$BERTH_TEST_ROOT/outside"
 	mv "$etc" "$etc.real"
 	ln -s "$BERTH_TEST_ROOT/outside" "$etc"
-	refused 1 "cannot open 'etc'" passwd "$c" < <(echo x)
+	refused 1 "it has no etc/passwd" passwd "$c" < <(echo x)
 	rm "$etc"
 	ln -s ../../../../../../../../etc.real "$etc"
 	passwd 0 "$c" root fine
