@@ -36,8 +36,6 @@ struct restore {
 	bool sidecar;
 	cJSON *desired; /* as the archive has it */
 	uint64_t stream;
-	struct op *self, *inner;
-	struct op_wait *wait;
 };
 
 static void *restore_load(void *ctx, cJSON *args, struct error *err)
@@ -60,8 +58,6 @@ static void restore_unload(void *data)
 
 	if (r == NULL)
 		return;
-	if (r->wait != NULL)
-		op_wait_cancel(r->wait);
 	cJSON_Delete(r->info);
 	cJSON_Delete(r->desired);
 	free(r->path);
@@ -334,55 +330,19 @@ static struct op *make_instance(struct restore *r, struct error *err)
 	return instance_create_archive(r->b, request, archive, err);
 }
 
-static void inner_ended(struct op *inner, void *data)
-{
-	struct restore *r = data;
-	struct error err = *op_error(inner);
-
-	r->inner = NULL;
-	r->wait = NULL;
-	op_resume(r->self, err.code != ERROR_NONE ? OP_FAIL : OP_DONE, &err);
-}
-
 static enum op_result step_apply(struct op *op, struct error *err)
 {
 	struct restore *r = op_data(op);
 	const struct instance *inst = registry_get(r->b->registry, target_of(r));
+	struct op *inner;
 
 	if (inst != NULL && json_str(r->args, "new_name") != NULL) {
 		error_set(err, ERROR_CONFLICT, "Name \"%s\" already in use", target_of(r));
 		return OP_FAIL;
 	}
-	r->self = op;
-	r->inner = inst == NULL ? make_instance(r, err) :
-				  restore_tree(r->b, target_of(r), r->desired, archive_new(r), r->args, err);
-	if (r->inner == NULL)
-		return OP_FAIL;
-	r->wait = op_on_end(r->inner, inner_ended, r);
-	return OP_WAIT;
-}
-
-/* Cancelled, or out of time: the other operation is undone, and waited for. */
-static void inner_undone(struct op *inner, void *data)
-{
-	struct restore *r = data;
-
-	r->inner = NULL;
-	r->wait = NULL;
-	op_resume(r->self, OP_DONE, NULL);
-}
-
-static enum op_result step_unapply(struct op *op, struct error *err)
-{
-	struct restore *r = op_data(op);
-	struct error refused = ERROR_INIT;
-
-	if (r->inner == NULL)
-		return OP_DONE;
-	op_wait_cancel(r->wait);
-	(void)op_cancel(r->inner, &refused);
-	r->wait = op_on_end(r->inner, inner_undone, r);
-	return OP_WAIT;
+	inner = inst == NULL ? make_instance(r, err) :
+			       restore_tree(r->b, target_of(r), r->desired, archive_new(r), r->args, err);
+	return op_follow(op, inner, NULL, err);
 }
 
 static const struct op_step restore_steps[] = {
@@ -392,7 +352,7 @@ static const struct op_step restore_steps[] = {
 	{ "info", step_info, NULL, 600, 0 },
 	{ "desired", step_desired, NULL, 600, 0 },
 	{ "pre-restore", step_hook, NULL, 3600, 0 },
-	{ "apply", step_apply, step_unapply, 4 * LONG_TIME_S, 0 },
+	{ "apply", step_apply, NULL, 0, OP_COMMIT },
 	{ "post-restore", step_hook, NULL, 3600, 0 },
 	{ 0 },
 };

@@ -7,7 +7,7 @@
 load helpers
 load restore
 
-BERTH_TEST_SETTINGS='backup_stall_s = 4'
+BERTH_TEST_SETTINGS='backup_stall_s = 2'
 STEPS=$(sed -n '/op_step restore_tree_steps/,/};/s/.*{ "\([a-z-]*\)".*/\1/p' "$BATS_TEST_DIRNAME"/../../src/backup/restore_tree.c)
 
 # One that runs and says "old", with a backup that says "new".
@@ -114,8 +114,10 @@ no_restore_runs() {
 	versions "$n"
 	hanging_seven
 	restore "$n-20261122000000" '{"force":true}'
-	contains "$failed" "has not moved for 4 s"
+	contains "$failed" "has not moved for 2 s"
 	is_old "$n" hang
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 10m/' "$BERTH_TEST_ROOT/berth.conf"
+	hanging_seven
 	for target in "$n" "$n-2"; do
 		rm "$bin/hangs"
 		api POST "/1.0/backups/$n-20261122000000.7z/restore" "{\"force\":true,\"new_name\":\"$target\"}"
@@ -127,6 +129,7 @@ no_restore_runs() {
 		is_old "$n" "cancelled $target"
 		wait_for 10 no_restore_runs
 	done
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 2/' "$BERTH_TEST_ROOT/berth.conf"
 	touch "$bin/well"
 	restored "$n-20261122000000" '{"force":true}'
 	assert "$(in_container "$n" cat /etc/version)" = new
@@ -138,6 +141,7 @@ no_restore_runs() {
 	local n id bin=$BERTH_TEST_ROOT/bin
 	n=$(name p)
 	versions "$n"
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 10m/' "$BERTH_TEST_ROOT/berth.conf"
 	hanging_seven
 	rm -f "$bin/hangs" "$bin/well"
 	api POST "/1.0/backups/$n-20261122000000.7z/restore" '{"force":true}'
@@ -150,6 +154,7 @@ no_restore_runs() {
 	[[ ! -e $(backups)/$n-20261122000000.7z ]]
 	is_old "$n" deleted
 	run_berth delete -f "$n"
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 2/' "$BERTH_TEST_ROOT/berth.conf"
 	daemon_restart
 }
 
@@ -159,11 +164,30 @@ hook() { # EVENT SCRIPT
 	chmod 755 "$BERTH_TEST_ROOT/hooks.d/$1/10-test"
 }
 
+# heard: how often an event of a restored instance came; whatever happened before the call has been heard.
+heard() { # NAME
+	local mark
+	mark=$(name "mark$RANDOM")
+	run_berth profile create "$mark"
+	wait_for 10 grep -q "/1.0/profiles/$mark" "$BERTH_TEST_ROOT/events" || die "FAIL: no events"
+	run_berth profile delete "$mark"
+	jq -r --arg s "/1.0/instances/$1" 'select(.metadata.action == "instance-restored" and .metadata.source == $s) | 1' \
+		"$BERTH_TEST_ROOT/events" | wc -l
+}
+
+listens() {
+	"$BERTH" profile create "$(name ping)" && "$BERTH" profile delete "$(name ping)"
+	[[ -s $BERTH_TEST_ROOT/events ]]
+}
+
 @test "hooks in their order; one that refuses, before anything changes; one lifecycle event" {
-	local n event pid
+	local n event pid monitor
 	n=$(name o)
 	versions "$n"
 	wait_init "$n"
+	"$BERTH" monitor --type lifecycle --format json >"$BERTH_TEST_ROOT/events" 2>/dev/null </dev/null 3>&- 4>&- &
+	monitor=$!
+	wait_for 10 listens || die "FAIL: no events"
 	for event in {pre,post}-{restore,stop,start}; do
 		hook "$event" "echo $event \$BERTH_INSTANCE >>$BERTH_TEST_ROOT/called"
 	done
@@ -172,6 +196,7 @@ hook() { # EVENT SCRIPT
 	wait_for 10 journal_empty
 	assert "$(cut -d' ' -f1 "$BERTH_TEST_ROOT/called" | tr '\n' ' ')" = \
 		"pre-restore pre-stop post-stop pre-start post-start post-restore "
+	assert "$(heard "$n")" = 1 "events of the restore"
 	in_container "$n" sh -c 'echo old >/etc/version'
 	run_berth config set "$n" user.v=old
 	for event in pre-restore pre-stop pre-start; do
@@ -184,6 +209,8 @@ hook() { # EVENT SCRIPT
 		[[ $event == pre-start || $(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$n" -pH) == "$pid" ]]
 		rm -r "$BERTH_TEST_ROOT/hooks.d/$event"
 	done
+	assert "$(heard "$n")" = 1 "events after restores that were refused"
+	kill "$monitor"
 	rm -r "$BERTH_TEST_ROOT/hooks.d"
 	run_berth delete -f "$n"
 }
