@@ -244,7 +244,10 @@ static void run_again(struct keeper *k)
 	k->once_more = k->again != NULL;
 	if (k->once_more || k->resting)
 		return;
-	k->lost_bridge = k->lost_bridge || (host_network(k->h->b, &net) && bridge_gone(&net));
+	if (host_network(k->h->b, &net)) {
+		k->lost_bridge = k->lost_bridge || bridge_gone(&net);
+		watch_table(k, &net); /* before: what is taken away behind host-init's back is seen, too */
+	}
 	argv_pushf(&argv, "%s/host-init", s->libexec_dir);
 	argv_pushl(&argv, "--again", "--root", s->host_dir, NULL);
 	spec.argv = (const char *const *)argv.v;

@@ -226,6 +226,34 @@ check_of() {
 	wait_for 10 table_there || die "FAIL: the rules did not come back"
 }
 
+# Past the NAT table, before the end of host-init: nft of berthd stands still after it has done its work.
+standing() {
+	[[ -e $BERTH_TEST_ROOT/slow/came ]]
+}
+
+@test "our table comes back when it is taken away while berthd starts" {
+	local slow=$BERTH_TEST_ROOT/slow real
+	real=$(command -v nft)
+	mkdir "$slow"
+	cat >"$slow/nft" <<-END
+		#!/bin/sh
+		$real "\$@" || exit
+		case "\$*" in '-f -') ;; *) exit 0 ;; esac
+		: >$slow/came
+		until [ -e $slow/go ]; do sleep 0.05; done
+	END
+	chmod 755 "$slow/nft"
+	daemon_stop
+	PATH=$slow:$PATH daemon_start
+	wait_for 10 standing || die "FAIL: no nft"
+	table_there
+	nft delete table inet "berth_$NAT"
+	: >"$slow/go"
+	wait_for 10 table_there || die "FAIL: the table did not come back"
+	daemon_restart
+	rm -r "$slow"
+}
+
 bridge_back() {
 	ip -4 addr show dev "$NAT" 2>/dev/null | grep -qF "$SUB.1/24"
 }
