@@ -136,13 +136,15 @@ static void one_exit_cb(const struct proc_result *result, void *data)
 	struct lxc_status st = { .state = LXC_STOPPED };
 	struct error err = ERROR_INIT;
 
-	if (inst != NULL && inst->told > q->asked)
-		ask_one_for(q->a, q->name, q->batch);
-	else if (inst != NULL && (proc_check("lxc-info", result, &err) < 0 ||
-				  lxc_parse_info(result->out, &st, &err) < 0))
+	if (inst != NULL && inst->told > q->asked) {
+		if (!inst->complete)
+			ask_one_for(q->a, q->name, q->batch);
+	} else if (inst != NULL && (proc_check("lxc-info", result, &err) < 0 ||
+				  lxc_parse_info(result->out, &st, &err) < 0)) {
 		one_failed(q, inst, &err);
-	else if (inst != NULL)
+	} else if (inst != NULL) {
 		registry_set_state(q->a->r, inst, st.state, st.pid);
+	}
 	question_free(q);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Asks LXC for states: lxc-info for one instance, lxc-ls for all. An answer
- * that was overtaken (something was told meanwhile) is asked for again. When a
- * tool fails, LXC's sockets (lxc/active.h) say at least what is active, and all
+ * that was overtaken (something was told meanwhile) is asked for again, unless
+ * what was told says which process is init. When a tool fails, LXC's sockets (lxc/active.h) say at least what is active, and all
  * is asked for again later: after 0.5 s, doubling to 30 s.
  */
 #ifndef BERTH_INSTANCE_ASK_H

@@ -324,7 +324,7 @@ static void on_pid_end(void *data)
 void registry_set_state(struct registry *r, struct instance *inst, enum lxc_state state, pid_t pid)
 {
 	enum lxc_state old = inst->state;
-	bool active = state != LXC_STOPPED, new_run = false;
+	bool active = state != LXC_STOPPED, told_pid = active && pid > 0, new_run = false;
 
 	inst->told = ++r->clock;
 	if (!active)
@@ -337,6 +337,7 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 		inst->pid = pid;
 		new_run = pid > 0;
 	}
+	inst->complete = told_pid && inst->watch != NULL;
 	inst->state = state;
 	if (new_run)
 		reboot_look(r->b, inst);

@@ -46,6 +46,7 @@ struct instance {
 	struct timespec read_from; /* when the file that desired was read from was changed */
 	bool told_running;    /* hook_watch.c: its post-start hooks have had their turn, its post-stop hooks not */
 	uint64_t told;        /* the registry's clock when its state was last set */
+	bool complete;        /* with the process that is init, which is watched: nothing is left to ask */
 };
 
 /* Reads system_path, starts lxc-monitor and inotify. States are known after registry_sync(). */

@@ -293,6 +293,27 @@ no_trace_but_retry() {
 	no_trace "$n"
 }
 
+@test "what a start found out is not asked for again: lxc-info is slower than it" {
+	local n
+	n=$(name once)
+	run_berth init bb "$n"
+	fake lxc-info then-wait
+	run_berth start "$n"
+	fake_called lxc-info
+	asked() { pgrep -f "$BIN/lxc-info .*-n $n( |\$)"; }
+	asked >&2
+	: >"$BIN/.lxc-info.go"
+	wait_for 10 nothing asked
+	assert "$(state_of "$n")" = RUNNING
+	assert "$(wc -l <"$BIN/calls-of-lxc-info")" = 1
+	lxc stop "$n" -k
+	wait_for 10 is_state "$n" STOPPED
+	rm "$BIN/.lxc-info.go"
+	real lxc-info
+	run_berth delete "$n"
+	no_trace "$n"
+}
+
 @test "lxc-ls fails when berthd starts: states are right all the same" {
 	local n m how
 	n=$(name ls)
