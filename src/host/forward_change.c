@@ -124,15 +124,12 @@ static void take_out(cJSON *list, const cJSON *which)
 	}
 }
 
-/* An instance that is gone meanwhile has no forwards. */
-static void put_in(const struct forwards *f, cJSON *list, const cJSON *which)
+static void put_in(cJSON *list, const cJSON *which)
 {
-	struct forward_place place;
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, which)
-		if (!forward_has_id(list, json_str_or(item, "id", "-")) &&
-		    f->place(f->b, json_str_or(item, "target_instance", ""), &place))
+		if (!forward_has_id(list, json_str_or(item, "id", "-")))
 			cJSON_AddItemToArray(list, cJSON_Duplicate(item, true));
 }
 
@@ -153,7 +150,9 @@ static int exchange(struct forwards *f, const cJSON *args, bool undo, struct err
 		put_object(f, args, json_obj(args, undo ? "object_old" : "object"));
 	} else {
 		take_out(f->entries, json_arr(args, undo ? "added" : "removed"));
-		put_in(f, f->entries, json_arr(args, undo ? "removed" : "added"));
+		/* an instance that is gone meanwhile has no forwards; all of one operation are of one instance */
+		if (forward_instance_exists(f, json_str_or(args, "instance", "")))
+			put_in(f->entries, json_arr(args, undo ? "removed" : "added"));
 	}
 	return forward_save(f, err);
 }
@@ -240,12 +239,11 @@ struct op *forward_begin(struct berthd *b, cJSON *args, struct error *err)
 static struct op *change(struct berthd *b, const char *verb, const char *instance, const cJSON *list, struct error *err)
 {
 	cJSON *args = cJSON_CreateObject();
-	struct forward_place place;
 	int rc;
 
 	json_set_str(args, "do", verb);
 	json_set_str(args, "instance", instance);
-	if (!b->forwards->place(b, instance, &place))
+	if (!forward_instance_exists(b->forwards, instance))
 		rc = error_set(err, ERROR_NOT_FOUND, "Instance not found");
 	else
 		rc = strcmp(verb, "remove") == 0 ? take_patterns(args, list, err) : take_entries(args, instance, list, err);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "host/forward_private.h"
+#include "instance/registry.h"
 #include "model/settings.h"
 
 bool forward_is_auto(const cJSON *entry)
@@ -37,6 +38,11 @@ bool forward_has_id(const cJSON *list, const char *id)
 		if (strcmp(json_str_or(item, "id", ""), id) == 0)
 			return true;
 	return false;
+}
+
+bool forward_instance_exists(const struct forwards *f, const char *name)
+{
+	return f->b->registry && registry_get(f->b->registry, name);
 }
 
 /* Entries of the instance that the pattern (NULL: any) fits go; how many. */
@@ -226,12 +232,11 @@ int forward_check_instance(const struct forwards *f, cJSON *args, struct error *
 	const char *instance = json_str_or(args, "instance", ""), *verb = json_str_or(args, "do", "");
 	cJSON *removed = cJSON_CreateArray(), *added = cJSON_CreateArray();
 	AUTO_JSON cJSON *all = forward_all(f);
-	struct forward_place place;
 	const cJSON *p;
 
 	json_set(args, "removed", removed);
 	json_set(args, "added", added);
-	if (!f->place(f->b, instance, &place))
+	if (!forward_instance_exists(f, instance))
 		return error_set(err, ERROR_NOT_FOUND, "Instance not found");
 	if (strcmp(verb, "set") == 0)
 		note_removed(f, instance, NULL, removed);

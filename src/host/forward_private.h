@@ -43,6 +43,7 @@ struct op *forward_begin(struct berthd *b, cJSON *args, struct error *err);
 /* forward_check.c */
 bool forward_is_auto(const cJSON *entry);
 bool forward_has_id(const cJSON *list, const char *id);
+bool forward_instance_exists(const struct forwards *f, const char *name); /* place() would ask where it is, too */
 /* Adds "removed" and "added" (with ids and ports), or "object_old", to the arguments. */
 int forward_check_instance(const struct forwards *f, cJSON *args, struct error *err);
 int forward_check_network(const struct forwards *f, cJSON *args, struct error *err);
