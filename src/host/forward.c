@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strmap.h"
 #include "host/forward_private.h"
 #include "host/network.h"
 #include "host/nft_watch.h"
@@ -287,32 +288,51 @@ static void add_defaults(const struct forwards *f, cJSON *list)
 	}
 }
 
+/* places: instance -> struct forward_place, of those that were asked for already. */
+static const struct forward_place *place_of(const struct forwards *f, struct strmap *places, const char *instance)
+{
+	struct forward_place *p = strmap_get(places, instance);
+
+	if (p)
+		return p;
+	p = mem_alloc(sizeof(*p));
+	if (!f->place(f->b, instance, p))
+		*p = (struct forward_place){ .waits = false };
+	strmap_put(places, instance, p);
+	return p;
+}
+
+static cJSON *addresses_of(const struct forwards *f, struct strmap *places, const cJSON *entry)
+{
+	const char *target = json_str_or(entry, "target_address", "");
+	cJSON *list = cJSON_CreateArray();
+	const struct forward_place *place;
+	struct address a;
+
+	if (*target && address_parse(target, &a) == 0) {
+		add_address(list, &a);
+		return list;
+	}
+	place = place_of(f, places, json_str_or(entry, "target_instance", ""));
+	add_address(list, &place->ip4);
+	add_address(list, &place->ip6);
+	return list;
+}
+
 cJSON *forward_list(const struct berthd *b, const char *instance)
 {
 	cJSON *all = forward_all(b->forwards), *entry, *next;
+	struct strmap *places = strmap_new(free);
 
 	add_defaults(b->forwards, all);
 	for (entry = all->child; entry; entry = next) {
-		cJSON *addresses = cJSON_CreateArray();
-		const char *target = json_str_or(entry, "target_address", "");
-		const char *name = json_str_or(entry, "target_instance", "");
-		struct forward_place place = { .waits = false };
-		struct address a;
-
 		next = entry->next;
-		if (instance && !is_of(entry, instance)) {
+		if (!instance || is_of(entry, instance))
+			json_set(entry, "addresses", addresses_of(b->forwards, places, entry));
+		else
 			cJSON_Delete(cJSON_DetachItemViaPointer(all, entry));
-			cJSON_Delete(addresses);
-			continue;
-		}
-		if (*target && address_parse(target, &a) == 0)
-			add_address(addresses, &a);
-		else if (b->forwards->place(b->forwards->b, name, &place)) {
-			add_address(addresses, &place.ip4);
-			add_address(addresses, &place.ip6);
-		}
-		json_set(entry, "addresses", addresses);
 	}
+	strmap_free(places);
 	return all;
 }
 
