@@ -35,7 +35,16 @@ struct look {
 	struct strmap *places; /* instance -> struct forward_place */
 	struct strmap *bridges;
 	struct ifaddrs *interfaces;
+	bool br_netfilter;
 };
+
+static bool has_br_netfilter(void)
+{
+	AUTO_STRBUF struct strbuf on = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+
+	return fs_read_file("/proc/sys/net/bridge/bridge-nf-call-iptables", 64, &on, &ignored) == 0 && *on.buf == '1';
+}
 
 /*
  * With br_netfilter (Docker loads it), the bridge itself turns round what a container sends to its own forward, and a
@@ -44,13 +53,8 @@ struct look {
 static void let_hairpin(const char *veth)
 {
 	AUTO_FREE char *path = mem_printf("/sys/class/net/%s/brport/hairpin_mode", veth);
-	AUTO_STRBUF struct strbuf on = STRBUF_INIT;
-	struct error err = ERROR_INIT;
-	AUTO_CLOSE int fd = -1;
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	if (!*veth || fs_read_file("/proc/sys/net/bridge/bridge-nf-call-iptables", 64, &on, &err) < 0 || *on.buf != '1')
-		return;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd >= 0 && write(fd, "1", 1) < 0)
 		log_debug("cannot write '%s'", path);
 }
@@ -64,7 +68,8 @@ static const struct forward_place *place_of(struct look *l, const char *instance
 	p = mem_alloc(sizeof(*p));
 	if (!l->f->place(l->f->b, instance, p))
 		*p = (struct forward_place){ .waits = false };
-	let_hairpin(p->veth);
+	if (l->br_netfilter && *p->veth)
+		let_hairpin(p->veth);
 	l->f->waits |= p->waits;
 	l->f->dynamic |= p->dynamic;
 	strmap_put(l->places, instance, p);
@@ -122,17 +127,23 @@ static void add_default(struct look *l, const cJSON *object)
 
 static char *render(struct forwards *f)
 {
-	AUTO_JSON cJSON *all = forward_all(f);
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-	struct look l = { .f = f, .places = strmap_new(free), .bridges = strmap_new(NULL) };
-	const cJSON *item;
+	struct look l = { .f = f, .places = strmap_new(free), .bridges = strmap_new(NULL),
+			  .br_netfilter = has_br_netfilter() };
+	const cJSON *item, *rule;
 
 	f->waits = f->dynamic = false;
 	if (getifaddrs(&l.interfaces) < 0)
 		l.interfaces = NULL;
 	forward_rules_init(&l.rules);
-	cJSON_ArrayForEach(item, all)
+	cJSON_ArrayForEach(item, f->entries)
 		add_entry(&l, item);
+	cJSON_ArrayForEach(item, f->networks) {
+		AUTO_JSON cJSON *rules = forward_network_rules(item);
+
+		cJSON_ArrayForEach(rule, rules)
+			add_entry(&l, rule);
+	}
 	cJSON_ArrayForEach(item, f->networks)
 		add_default(&l, item);
 	f->empty = l.rules.elements == 0;
