@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/dnsmasq_files.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/address_maps.h"
 #include "model/key_types.h"
 
 enum { LABEL_MAX = 63, MAC_LEN = 17 };
@@ -25,17 +25,11 @@ static bool is_label(const char *name)
 /* "FD00:0::5/64" -> "fd00::5", as everybody else who has it writes it; "" when it is no address. */
 static void bare_address(int family, const char *text, char out[INET6_ADDRSTRLEN])
 {
-	size_t n = strcspn(text, "/");
-	char bare[INET6_ADDRSTRLEN];
-	struct in6_addr raw;
+	struct address a;
 
 	out[0] = '\0';
-	if (n == 0 || n >= sizeof(bare))
-		return;
-	memcpy(bare, text, n);
-	bare[n] = '\0';
-	if (inet_pton(family, bare, &raw) != 1 || inet_ntop(family, &raw, out, INET6_ADDRSTRLEN) == NULL)
-		out[0] = '\0';
+	if (address_parse_cidr(text, &a) == 0 && a.family == family)
+		address_text(&a, out);
 }
 
 static bool bare_mac(const char *text, char out[MAC_LEN + 1])
