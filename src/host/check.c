@@ -2,6 +2,7 @@
 /* The list of checks; those of kernel, ids, folders, disk and clock. */
 #include "host/check.h"
 
+#include <ctype.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,6 +76,21 @@ static int family_of_distribution(void)
 
 /* ---- kernel */
 
+/* "1.7.4" >= 1.7.4? Text before the first digit is passed over. */
+static bool version_at_least(const char *text, unsigned major, unsigned minor, unsigned patch)
+{
+	unsigned have[3] = { 0, 0, 0 }, want[3] = { major, minor, patch };
+
+	while (*text != '\0' && !isdigit((unsigned char)*text))
+		text++;
+	if (sscanf(text, "%u.%u.%u", &have[0], &have[1], &have[2]) < 1)
+		return false;
+	for (int i = 0; i < 3; i++)
+		if (have[i] != want[i])
+			return have[i] > want[i];
+	return true;
+}
+
 static void check_kernel(struct check *c, const struct probe *p)
 {
 	AUTO_FREE char *tester = fs_join(c->s->libexec_dir, "berth-rootfs");
@@ -83,7 +99,7 @@ static void check_kernel(struct check *c, const struct probe *p)
 		return; /* a finding of its own: nobody could tell */
 	if (p->idmapped_mounts && p->overlay_idmapped)
 		check_add(c, "kernel", CHECK_OK, NULL, "Linux %s: idmapped mounts, overlay on them", p->kernel_version);
-	else if (!check_version_at_least(p->kernel_version, 5, 12, 0))
+	else if (!version_at_least(p->kernel_version, 5, 12, 0))
 		check_add(c, "kernel", CHECK_WARNING, "install a kernel >= 5.19",
 			  "Linux %s has no idmapped mounts: instances are copied", p->kernel_version);
 	else

@@ -30,7 +30,4 @@ char *check_install(const struct check *c, const char *const packages[3]); /* "a
 void check_tools(struct check *c);
 void check_network(struct check *c);
 
-/* "1.7.4" >= 1.7.4? Text before the first digit is passed over. */
-bool check_version_at_least(const char *text, unsigned major, unsigned minor, unsigned patch);
-
 #endif

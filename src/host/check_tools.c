@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs that berth runs, and the packages they come in. */
-#include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +9,7 @@
 #include "base/strbuf.h"
 #include "host/check.h"
 #include "proc/output.h"
+#include "terminal/ttyd.h"
 
 struct tool {
 	const char *name;
@@ -55,21 +54,16 @@ static bool in_path(const char *name)
 	return false;
 }
 
-bool check_version_at_least(const char *text, unsigned major, unsigned minor, unsigned patch)
+static bool is_good_ttyd(const char *said)
 {
-	unsigned have[3] = { 0, 0, 0 }, want[3] = { major, minor, patch };
+	struct error ignored = ERROR_INIT;
+	unsigned version[3];
+	bool writable;
 
-	while (*text != '\0' && !isdigit((unsigned char)*text))
-		text++;
-	if (sscanf(text, "%u.%u.%u", &have[0], &have[1], &have[2]) < 1)
-		return false;
-	for (int i = 0; i < 3; i++)
-		if (have[i] != want[i])
-			return have[i] > want[i];
-	return true;
+	return ttyd_parse_version(said, version) && ttyd_judge(version, &writable, &ignored) == 0;
 }
 
-/* ttyd_path, or the one in PATH; the terminal's own rule (terminal/ttyd.h): 1.6.1 or newer. */
+/* ttyd_path, or the one in PATH. */
 static void check_ttyd(struct check *c)
 {
 	static const char *const packages[] = { "ttyd", "ttyd", "ttyd" };
@@ -92,7 +86,7 @@ static void check_ttyd(struct check *c)
 		return;
 	}
 	out.buf[strcspn(out.buf, "\n")] = '\0';
-	if (check_version_at_least(out.buf, 1, 6, 1))
+	if (is_good_ttyd(out.buf))
 		check_add(c, "ttyd", CHECK_OK, NULL, "%.60s", out.buf);
 	else
 		check_add(c, "ttyd", CHECK_WARNING, fix,
