@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Bridges, dnsmasq, our nftables table, forwarding, and what Docker does to it. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -17,6 +13,7 @@
 #include "base/strbuf.h"
 #include "host/check.h"
 #include "host/host_private.h"
+#include "host/leases.h"
 #include "host/network.h"
 #include "proc/output.h"
 
@@ -31,30 +28,17 @@ static char *init_command(const struct check *c, const char *option)
 	return mem_printf(INIT " --root %s%s", c->s->host_dir, option);
 }
 
-static bool is_up(const char *name)
-{
-	struct ifreq request = { 0 };
-	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	memcpy(request.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-	return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP);
-}
-
 static bool has_address(const char *name, const char *address)
 {
-	struct ifaddrs *list, *a;
-	struct in_addr want;
+	struct ifaddrs *list;
+	struct address want, own;
 	bool found = false;
 
-	if (inet_pton(AF_INET, address, &want) != 1 || getifaddrs(&list) < 0)
+	if (address_parse(address, &want) < 0 || getifaddrs(&list) < 0)
 		return false;
-	for (a = list; a != NULL; a = a->ifa_next) {
-		const struct sockaddr_in *in = (const void *)a->ifa_addr;
-
-		if (in != NULL && in->sin_family == AF_INET && strcmp(a->ifa_name, name) == 0 &&
-		    in->sin_addr.s_addr == want.s_addr)
-			found = true;
-	}
+	for (const struct ifaddrs *a = list; a != NULL; a = a->ifa_next)
+		found = found || (strcmp(a->ifa_name, name) == 0 && address_of_interface(a, &own) &&
+				  address_equal(&own, &want));
 	freeifaddrs(list);
 	return found;
 }
@@ -71,7 +55,7 @@ static void check_bridge(struct check *c, const char *finding, const char *name,
 	else if (!fs_exists(bridge))
 		check_add(c, finding, CHECK_WARNING, "name a bridge in berth.conf",
 			  "'%s' is no bridge: only NICs of the type macvlan can use it", name);
-	else if (!is_up(name))
+	else if (!interface_is_up(name))
 		check_add(c, finding, CHECK_ERROR, up, "the bridge '%s' is down", name);
 	else if (address[0] != '\0' && !has_address(name, address))
 		check_add(c, finding, CHECK_ERROR, init, "the bridge '%s' has not the address %s", name, address);

@@ -47,6 +47,7 @@ void keeper_free(struct keeper *k); /* no callback from now on */
 void keeper_bring_up(struct keeper *k, void (*done)(const struct error *err, void *data), void *data);
 void keeper_rest(struct keeper *k); /* watches nothing any more, until the next bring_up */
 cJSON *keeper_status(const struct keeper *k);
+bool interface_is_up(const char *name); /* false: also when there is none */
 
 /* names.c: reservations and DNS names for dnsmasq (dnsmasq_files.h), written when instances changed. */
 struct dns_names *dns_names_new(struct host *h);

@@ -3,14 +3,12 @@
  * Keeps alive what host-init made for this root. Everything is put back by `host-init --again`, which does what the
  * parameters it remembers say, and nothing when somebody ran --undo meanwhile.
  */
-#include <errno.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -200,16 +198,18 @@ static void finish(struct keeper *k, const struct error *err)
 static void watch_all(struct keeper *k)
 {
 	struct host_network net;
+	bool gone;
 
 	if (k->resting || !host_network(k->h->b, &net))
 		return;
 	watch_table(k, &net);
 	watch_links(k);
-	if (bridge_gone(&net))
+	gone = bridge_gone(&net);
+	if (gone)
 		again_later(k); /* host-init said why */
 	else if (k->lost_bridge)
 		registry_sync(k->h->b->registry, reattach, k->h->b);
-	k->lost_bridge = bridge_gone(&net);
+	k->lost_bridge = gone;
 	if (net.dnsmasq)
 		watch_dnsmasq(k);
 	dns_names_update(k->h->names);
@@ -323,21 +323,24 @@ void keeper_free(struct keeper *k)
 
 /* ---- status */
 
+bool interface_is_up(const char *name)
+{
+	struct ifreq request = { 0 };
+	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	memcpy(request.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
+	return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP);
+}
+
 static cJSON *interface_json(const char *name)
 {
 	AUTO_FREE char *bridge = mem_printf("/sys/class/net/%s/bridge", name);
-	struct ifreq request = { 0 };
 	cJSON *v = cJSON_CreateObject();
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	size_t n = strnlen(name, IFNAMSIZ - 1);
 
-	memcpy(request.ifr_name, name, n);
 	json_set_str(v, "name", name);
 	json_set_bool(v, "exists", if_nametoindex(name) != 0);
 	json_set_bool(v, "bridge", fs_exists(bridge));
-	json_set_bool(v, "up", fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP));
-	if (fd >= 0)
-		close(fd);
+	json_set_bool(v, "up", interface_is_up(name));
 	return v;
 }
 
