@@ -35,8 +35,7 @@ static void add_instance(struct host *h, const struct host_network *net, struct 
 		const char *parent = nic_parent(device);
 		struct nic nic;
 
-		if (strcmp(json_str_or(device, "type", ""), "nic") != 0 || nic_kind(device) != NIC_BRIDGED ||
-		    parent == NULL || strcmp(parent, net->bridge) != 0)
+		if (!nic_is_bridged(device) || parent == NULL || strcmp(parent, net->bridge) != 0)
 			continue;
 		nic_resolve(&src, device->string, device, &nic);
 		dnsmasq_files_add(f, inst->name, &nic);

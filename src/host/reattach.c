@@ -52,8 +52,7 @@ static void attach_all(const struct berthd *b, const struct instance *inst, cons
 		const char *parent = nic_parent(dev);
 		struct nic nic;
 
-		if (strcmp(json_str_or(dev, "type", ""), "nic") != 0 || nic_kind(dev) != NIC_BRIDGED || parent == NULL ||
-		    !host_network_made(net, parent))
+		if (!nic_is_bridged(dev) || parent == NULL || !host_network_made(net, parent))
 			continue;
 		nic_resolve(&source, dev->string, dev, &nic);
 		attach(inst->name, parent, nic.host);

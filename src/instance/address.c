@@ -335,7 +335,7 @@ static int assign_all(struct taken *t, const struct address_maps *maps, cJSON *d
 	const cJSON *dev;
 
 	cJSON_ArrayForEach(dev, devices) {
-		if (strcmp(json_str_or(dev, "type", ""), "nic") != 0 || nic_kind(dev) != NIC_BRIDGED)
+		if (!nic_is_bridged(dev))
 			continue;
 		for (size_t i = 0; i < 2; i++)
 			if (assign_one(t, maps, desired, dev, &families[i], err) < 0)

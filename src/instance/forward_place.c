@@ -36,7 +36,7 @@ static void note_veth(struct berthd *b, struct forward_place *p, const char *nam
 	struct nic nic;
 
 	for (const cJSON **dev = list; *dev && !*p->veth; dev++) {
-		if (strcmp(json_str_or(*dev, "type", ""), "nic") != 0 || nic_kind(*dev) != NIC_BRIDGED)
+		if (!nic_is_bridged(*dev))
 			continue;
 		nic_resolve(&source, (*dev)->string, *dev, &nic);
 		memcpy(p->veth, nic.host, strlen(nic.host) + 1);
@@ -64,8 +64,7 @@ static bool is_bridge_of(const cJSON *devices, const char *interface)
 	cJSON_ArrayForEach(dev, devices) {
 		const char *parent = nic_parent(dev);
 
-		if (strcmp(json_str_or(dev, "type", ""), "nic") == 0 && nic_kind(dev) == NIC_BRIDGED && parent != NULL &&
-		    strcmp(parent, interface) == 0)
+		if (nic_is_bridged(dev) && parent != NULL && strcmp(parent, interface) == 0)
 			return true;
 	}
 	return false;

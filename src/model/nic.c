@@ -33,6 +33,16 @@ const char *nic_parent(const cJSON *props)
 	return parent ? parent : device_prop(props, "network");
 }
 
+static bool is_nic(const cJSON *device)
+{
+	return strcmp(json_str_or(device, "type", ""), "nic") == 0;
+}
+
+bool nic_is_bridged(const cJSON *device)
+{
+	return is_nic(device) && nic_kind(device) == NIC_BRIDGED;
+}
+
 /* A volatile.DEVICE.KEY of the config that is a good interface name, or NULL. */
 static const char *volatile_value(const cJSON *config, const char *device, const char *key)
 {
@@ -52,11 +62,6 @@ static const char *wanted_name(const struct nic_source *src, const char *device,
 	if (!name && strncmp(device, "eth", 3) == 0 && type_is_int(device + 3, 0, 99999))
 		name = device;
 	return name;
-}
-
-static bool is_nic(const cJSON *device)
-{
-	return strcmp(json_str_or(device, "type", ""), "nic") == 0;
 }
 
 static bool name_taken(const struct nic_source *src, const char *name)

@@ -28,6 +28,7 @@ struct nic {
 
 enum nic_kind nic_kind(const cJSON *props); /* NIC_KINDS when unknown */
 const char *nic_parent(const cJSON *props);
+bool nic_is_bridged(const cJSON *device); /* of any type: is it a nic, and on a bridge? */
 
 struct nic_source {
 	const cJSON *config;  /* expanded: volatile.* */
