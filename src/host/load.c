@@ -343,8 +343,16 @@ static enum op_result step_stop(struct op *op, struct error *err)
 	return OP_DONE;
 }
 
+/* Of what is unloaded already, hooks hear nothing. */
+static enum op_result step_unload_hook(struct op *op, struct error *err)
+{
+	const struct job *j = op_data(op);
+
+	return j->h->loaded ? step_hook(op, err) : OP_DONE;
+}
+
 static const struct op_step unload_steps[] = {
-	{ "host-unload", step_hook, NULL, 3600, 0 },
+	{ "host-unload", step_unload_hook, NULL, 3600, 0 },
 	{ "refuse", step_refuse, undo_refuse, 0, 0 },
 	{ "drain", step_drain, NULL, 600, 0 },
 	{ "stop", step_stop, NULL, 0, 0 },
@@ -354,19 +362,6 @@ static const struct op_kind unload_kind = {
 	.name = "host-unload",
 	.description = "Unloading host",
 	.steps = unload_steps,
-	.load = job_load,
-	.unload = job_unload,
-	.volatile_ = true,
-	.always = true,
-	.patient = true,
-	.may_cancel = true,
-};
-
-/* It is unloaded: nothing that hooks would have to hear of. */
-static const struct op_kind unload_again_kind = {
-	.name = "host-unload",
-	.description = "Unloading host",
-	.steps = unload_steps + 1,
 	.load = job_load,
 	.unload = job_unload,
 	.volatile_ = true,
@@ -392,5 +387,5 @@ struct op *host_load(struct berthd *b, const cJSON *request, struct error *err)
 
 struct op *host_unload(struct berthd *b, const cJSON *request, struct error *err)
 {
-	return begin(b, b->host->loaded ? &unload_kind : &unload_again_kind, err);
+	return begin(b, &unload_kind, err);
 }
