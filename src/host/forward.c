@@ -57,21 +57,16 @@ cJSON *forward_network_rules(const cJSON *object)
 	return list;
 }
 
-static void move_all(cJSON *to, cJSON *from)
-{
-	while (from->child)
-		cJSON_AddItemToArray(to, cJSON_DetachItemViaPointer(from, from->child));
-}
-
-cJSON *forward_all(const struct forwards *f)
+cJSON *forward_all(const struct forwards *f, const cJSON *except)
 {
 	cJSON *all = cJSON_Duplicate(f->entries, true);
 	const cJSON *object;
 
 	cJSON_ArrayForEach(object, f->networks) {
-		AUTO_JSON cJSON *rules = forward_network_rules(object);
+		AUTO_JSON cJSON *rules = object == except ? NULL : forward_network_rules(object);
 
-		move_all(all, rules);
+		while (rules && rules->child)
+			cJSON_AddItemToArray(all, cJSON_DetachItemViaPointer(rules, rules->child));
 	}
 	return all;
 }
@@ -321,7 +316,7 @@ static cJSON *addresses_of(const struct forwards *f, struct strmap *places, cons
 
 cJSON *forward_list(const struct berthd *b, const char *instance)
 {
-	cJSON *all = forward_all(b->forwards), *entry, *next;
+	cJSON *all = forward_all(b->forwards, NULL), *entry, *next;
 	struct strmap *places = strmap_new(free);
 
 	add_defaults(b->forwards, all);

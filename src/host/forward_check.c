@@ -231,7 +231,7 @@ int forward_check_instance(const struct forwards *f, cJSON *args, struct error *
 {
 	const char *instance = json_str_or(args, "instance", ""), *verb = json_str_or(args, "do", "");
 	cJSON *removed = cJSON_CreateArray(), *added = cJSON_CreateArray();
-	AUTO_JSON cJSON *all = forward_all(f);
+	AUTO_JSON cJSON *all = forward_all(f, NULL);
 	const cJSON *p;
 
 	json_set(args, "removed", removed);
@@ -254,26 +254,17 @@ int forward_check_network(const struct forwards *f, cJSON *args, struct error *e
 {
 	const char *network = json_str_or(args, "network", ""), *listen = json_str_or(args, "listen_address", "");
 	const cJSON *old = forward_network_get(f->b, network, listen), *new = json_obj(args, "object"), *object;
-	AUTO_JSON cJSON *others = cJSON_Duplicate(f->entries, true);
+	AUTO_JSON cJSON *others = forward_all(f, old);
 	AUTO_JSON cJSON *rules = forward_network_rules(new);
 
 	if (old && json_bool(args, "must_be_new", false))
 		return error_set(err, ERROR_CONFLICT, "A forward for that listen address already exists");
 	if (!old && !json_bool(args, "must_be_new", false))
 		return error_set(err, ERROR_NOT_FOUND, "Network forward not found");
-	cJSON_ArrayForEach(object, f->networks) {
-		cJSON *theirs;
-
-		if (object == old)
-			continue;
-		if (new && strcmp(json_str_or(object, "listen_address", ""), listen) == 0)
+	cJSON_ArrayForEach(object, f->networks)
+		if (object != old && new && strcmp(json_str_or(object, "listen_address", ""), listen) == 0)
 			return error_set(err, ERROR_CONFLICT, "'%s' is the listen address of a forward of the network '%s'",
 					 listen, json_str_or(object, "network", ""));
-		theirs = forward_network_rules(object);
-		while (theirs->child)
-			cJSON_AddItemToArray(others, cJSON_DetachItemViaPointer(theirs, theirs->child));
-		cJSON_Delete(theirs);
-	}
 	if (old)
 		json_set(args, "object_old", cJSON_Duplicate(old, true));
 	return check_added(f, others, NULL, rules, err);

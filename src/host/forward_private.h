@@ -33,7 +33,7 @@ struct forwards {
 /* forward.c */
 int forward_save(struct forwards *f, struct error *err);
 cJSON *forward_network_rules(const cJSON *object); /* entries, each as in forward_rule.h with "network" */
-cJSON *forward_all(const struct forwards *f); /* entries of both kinds */
+cJSON *forward_all(const struct forwards *f, const cJSON *except); /* entries of both kinds; not those of this object */
 
 /* forward_change.c: starts the operation, whose arguments are taken: "instance", "do" and "entries", or "network",
  * "listen_address", "must_be_new" and "object". */
