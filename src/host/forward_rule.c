@@ -192,70 +192,53 @@ bool forward_rule_conflict(const struct forward_rule *a, const struct forward_ru
 
 /* ---- nftables */
 
-enum { BUFFERS = 15 };
-
-/* As nft knows them; in the order of struct forward_rules. */
+/* As nft knows them. */
 static const struct {
 	const char *kind, *name, *type;
-} maps[BUFFERS] = {
-	{ "map", "tcp4", "inet_service : ipv4_addr . inet_service" },
-	{ "map", "udp4", "inet_service : ipv4_addr . inet_service" },
-	{ "map", "tcp6", "inet_service : ipv6_addr . inet_service" },
-	{ "map", "udp6", "inet_service : ipv6_addr . inet_service" },
-	{ "map", "tcp4_at", "ipv4_addr . inet_service : ipv4_addr . inet_service" },
-	{ "map", "udp4_at", "ipv4_addr . inet_service : ipv4_addr . inet_service" },
-	{ "map", "tcp6_at", "ipv6_addr . inet_service : ipv6_addr . inet_service" },
-	{ "map", "udp6_at", "ipv6_addr . inet_service : ipv6_addr . inet_service" },
-	{ "map", "all4_at", "ipv4_addr : ipv4_addr" },
-	{ "map", "all6_at", "ipv6_addr : ipv6_addr" },
-	{ "set", "target4", "ipv4_addr" },
-	{ "set", "target6", "ipv6_addr" },
-	{ "set", "self4", "ipv4_addr . ipv4_addr" },
-	{ "set", "self6", "ipv6_addr . ipv6_addr" },
-	{ "set", "hairpin", "ifname . ifname" },
+} maps[FORWARD_MAPS] = {
+	[FORWARD_TCP4] = { "map", "tcp4", "inet_service : ipv4_addr . inet_service" },
+	[FORWARD_UDP4] = { "map", "udp4", "inet_service : ipv4_addr . inet_service" },
+	[FORWARD_TCP6] = { "map", "tcp6", "inet_service : ipv6_addr . inet_service" },
+	[FORWARD_UDP6] = { "map", "udp6", "inet_service : ipv6_addr . inet_service" },
+	[FORWARD_TCP4_AT] = { "map", "tcp4_at", "ipv4_addr . inet_service : ipv4_addr . inet_service" },
+	[FORWARD_UDP4_AT] = { "map", "udp4_at", "ipv4_addr . inet_service : ipv4_addr . inet_service" },
+	[FORWARD_TCP6_AT] = { "map", "tcp6_at", "ipv6_addr . inet_service : ipv6_addr . inet_service" },
+	[FORWARD_UDP6_AT] = { "map", "udp6_at", "ipv6_addr . inet_service : ipv6_addr . inet_service" },
+	[FORWARD_ALL4_AT] = { "map", "all4_at", "ipv4_addr : ipv4_addr" },
+	[FORWARD_ALL6_AT] = { "map", "all6_at", "ipv6_addr : ipv6_addr" },
+	[FORWARD_TARGET4] = { "set", "target4", "ipv4_addr" },
+	[FORWARD_TARGET6] = { "set", "target6", "ipv6_addr" },
+	[FORWARD_SELF4] = { "set", "self4", "ipv4_addr . ipv4_addr" },
+	[FORWARD_SELF6] = { "set", "self6", "ipv6_addr . ipv6_addr" },
+	[FORWARD_HAIRPIN] = { "set", "hairpin", "ifname . ifname" },
 };
-
-static void buffers_of(struct forward_rules *r, struct strbuf *ret[BUFFERS])
-{
-	struct strbuf *const all[BUFFERS] = { &r->tcp4,    &r->udp4,	&r->tcp6,    &r->udp6,	  &r->tcp4_at,
-					      &r->udp4_at, &r->tcp6_at, &r->udp6_at, &r->all4_at, &r->all6_at,
-					      &r->target4, &r->target6, &r->self4,   &r->self6,   &r->hairpin };
-
-	memcpy(ret, all, sizeof(all));
-}
 
 void forward_rules_init(struct forward_rules *r)
 {
-	struct strbuf *all[BUFFERS];
-
-	buffers_of(r, all);
-	for (size_t i = 0; i < BUFFERS; i++)
-		strbuf_init(all[i]);
+	for (size_t i = 0; i < FORWARD_MAPS; i++)
+		strbuf_init(&r->map[i]);
 	r->elements = 0;
 }
 
 void forward_rules_clear(struct forward_rules *r)
 {
-	struct strbuf *all[BUFFERS];
-
-	buffers_of(r, all);
-	for (size_t i = 0; i < BUFFERS; i++)
-		strbuf_clear(all[i]);
+	for (size_t i = 0; i < FORWARD_MAPS; i++)
+		strbuf_clear(&r->map[i]);
 }
 
 static void add_target(struct forward_rules *r, const struct address *target, const char *text)
 {
+	bool six = target->family == AF_INET6;
+
 	/* nft takes an element of a set twice without complaint */
-	strbuf_addf(target->family == AF_INET ? &r->target4 : &r->target6, "%s,\n", text);
-	strbuf_addf(target->family == AF_INET ? &r->self4 : &r->self6, "%s . %s,\n", text, text);
+	strbuf_addf(&r->map[FORWARD_TARGET4 + six], "%s,\n", text);
+	strbuf_addf(&r->map[FORWARD_SELF4 + six], "%s . %s,\n", text, text);
 }
 
 void forward_rules_add(struct forward_rules *r, const struct forward_rule *rule, const struct address *target)
 {
-	struct strbuf *any[2][2] = { { &r->tcp4, &r->tcp6 }, { &r->udp4, &r->udp6 } };
-	struct strbuf *at[2][2] = { { &r->tcp4_at, &r->tcp6_at }, { &r->udp4_at, &r->udp6_at } };
 	bool six = target->family == AF_INET6;
-	struct strbuf *out = (rule->listen.family ? at : any)[rule->udp][six];
+	struct strbuf *out = &r->map[(rule->listen.family ? FORWARD_TCP4_AT : FORWARD_TCP4) + 2 * six + rule->udp];
 	char to[INET6_ADDRSTRLEN], listen[INET6_ADDRSTRLEN + 3] = "";
 
 	if (rule->listen.family && rule->listen.family != target->family)
@@ -282,14 +265,14 @@ void forward_rules_add_all(struct forward_rules *r, const struct address *listen
 
 	address_text(listen, from);
 	address_text(target, to);
-	strbuf_addf(listen->family == AF_INET ? &r->all4_at : &r->all6_at, "%s : %s,\n", from, to);
+	strbuf_addf(&r->map[FORWARD_ALL4_AT + (listen->family == AF_INET6)], "%s : %s,\n", from, to);
 	add_target(r, target, to);
 	r->elements++;
 }
 
 void forward_rules_add_bridge(struct forward_rules *r, const char *bridge)
 {
-	strbuf_addf(&r->hairpin, "\"%s\" . \"%s\",\n", bridge, bridge);
+	strbuf_addf(&r->map[FORWARD_HAIRPIN], "\"%s\" . \"%s\",\n", bridge, bridge);
 }
 
 /*
@@ -337,18 +320,15 @@ static const char chains[] =
 
 void forward_rules_text(const struct forward_rules *r, const char *table, struct strbuf *out)
 {
-	struct strbuf *all[BUFFERS];
-
-	buffers_of((struct forward_rules *)r, all);
 	/* made first, or there would be nothing to delete the first time */
 	strbuf_addf(out, "table inet %s\ndelete table inet %s\n", table, table);
 	if (r->elements == 0)
 		return;
 	strbuf_addf(out, "table inet %s {\n", table);
-	for (size_t i = 0; i < BUFFERS; i++) {
+	for (size_t i = 0; i < FORWARD_MAPS; i++) {
 		strbuf_addf(out, "\t%s %s {\n\t\ttype %s\n", maps[i].kind, maps[i].name, maps[i].type);
-		if (all[i]->len > 0)
-			strbuf_addf(out, "\t\telements = {\n%s}\n", all[i]->buf);
+		if (r->map[i].len > 0)
+			strbuf_addf(out, "\t\telements = {\n%s}\n", r->map[i].buf);
 		strbuf_addstr(out, "\t}\n");
 	}
 	strbuf_addf(out, "%s}\n", chains);

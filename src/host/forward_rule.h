@@ -46,17 +46,25 @@ struct forward_rule {
 	const char *instance;           /* borrowed from the JSON, or NULL: */
 	struct address target;
 };
-/* Unknown members are refused, but those that start with '_' or that forward_list() adds. */
+/* Unknown members are refused; those that forward_list() adds are known. */
 int forward_rule_parse(const cJSON *entry, struct forward_rule *ret, struct error *err);
 /* Would both forward some packet? Says which port. One address and every address (of its family) meet. */
 bool forward_rule_conflict(const struct forward_rule *a, const struct forward_rule *b, uint16_t *ret_port);
 
 /* ---- the ruleset of one berthd */
 
+/* Maps and sets, in the order of the text. forward_rule.c counts on udp next to tcp, and 6 after 4. */
+enum forward_map {
+	FORWARD_TCP4, FORWARD_UDP4, FORWARD_TCP6, FORWARD_UDP6,
+	FORWARD_TCP4_AT, FORWARD_UDP4_AT, FORWARD_TCP6_AT, FORWARD_UDP6_AT,
+	FORWARD_ALL4_AT, FORWARD_ALL6_AT,
+	FORWARD_TARGET4, FORWARD_TARGET6,
+	FORWARD_SELF4, FORWARD_SELF6,
+	FORWARD_HAIRPIN,
+	FORWARD_MAPS
+};
 struct forward_rules {
-	struct strbuf tcp4, udp4, tcp6, udp6; /* elements of the maps */
-	struct strbuf tcp4_at, udp4_at, tcp6_at, udp6_at, all4_at, all6_at;
-	struct strbuf target4, target6, self4, self6, hairpin;
+	struct strbuf map[FORWARD_MAPS]; /* elements */
 	unsigned elements;
 };
 void forward_rules_init(struct forward_rules *r);

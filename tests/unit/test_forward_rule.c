@@ -105,12 +105,13 @@ static void the_ruleset_maps_port_by_port(void **state)
 	rule("{\"listen_port\":\"8000-8001,9\",\"target_port\":\"70-72\",\"target_instance\":\"a\"}", &r, &k);
 	assert_int_equal(address_parse("10.0.0.5", &to), 0);
 	forward_rules_add(&rules, &r, &to);
-	assert_string_equal(rules.tcp4.buf, "8000 : 10.0.0.5 . 70,\n8001 : 10.0.0.5 . 71,\n9 : 10.0.0.5 . 72,\n");
+	assert_string_equal(rules.map[FORWARD_TCP4].buf,
+			    "8000 : 10.0.0.5 . 70,\n8001 : 10.0.0.5 . 71,\n9 : 10.0.0.5 . 72,\n");
 	assert_int_equal(address_parse("fd00::5", &to), 0);
 	r.target_ports.n = 0;
 	assert_int_equal(address_parse("fd00::1", &r.listen), 0);
 	forward_rules_add(&rules, &r, &to);
-	assert_non_null(strstr(rules.tcp6_at.buf, "fd00::1 . 8001 : fd00::5 . 8001,\n"));
+	assert_non_null(strstr(rules.map[FORWARD_TCP6_AT].buf, "fd00::1 . 8001 : fd00::5 . 8001,\n"));
 	assert_int_equal(rules.elements, 6);
 	forward_rules_add_bridge(&rules, "br0");
 	forward_rules_text(&rules, "t", &text);
