@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "base/ident.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -17,7 +16,7 @@
 #include "host/nft_watch.h"
 #include "model/settings.h"
 
-void forward_table(const struct settings *s, char out[FORWARD_TABLE_SIZE])
+static void table_name(const struct settings *s, char out[FORWARD_TABLE_SIZE])
 {
 	uint32_t hash = 2166136261u; /* FNV-1a */
 
@@ -159,7 +158,7 @@ int forward_open(struct berthd *b, forward_place_fn place, struct error *err)
 	f->path = fs_join(b->settings->state_path, "forwards.json");
 	f->entries = cJSON_CreateArray();
 	f->networks = cJSON_CreateArray();
-	forward_table(b->settings, f->table);
+	table_name(b->settings, f->table);
 	if (load(f, err) < 0) {
 		cJSON_Delete(f->entries);
 		cJSON_Delete(f->networks);

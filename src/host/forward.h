@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Port forwards: state_path/forwards.json, and one nftables table of this
- * berthd's own (forward_table()), which is always replaced whole by one
+ * berthd's own (FORWARD_TABLE_SIZE), which is always replaced whole by one
  * `nft -f -`. Without a forward there is no table.
  *
  * Two kinds are kept: those of instances (forward_rule.h says what an entry
@@ -23,11 +23,8 @@
 #include "model/address_maps.h"
 #include "proc/op.h"
 
-struct settings;
-
+/* Of the table's name in the family inet: "berth_fwd_" and 8 hex digits that depend on state_path. */
 #define FORWARD_TABLE_SIZE 24
-/* The table's name in the family inet: "berth_fwd_" and 8 hex digits that depend on state_path. */
-void forward_table(const struct settings *s, char out[FORWARD_TABLE_SIZE]);
 
 /* Where an instance can be reached. */
 struct forward_place {
