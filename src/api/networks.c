@@ -20,7 +20,6 @@
 #include "instance/instance.h"
 #include "instance/registry.h"
 #include "lxc/netns.h"
-#include "model/device.h"
 #include "model/key_types.h"
 #include "model/nic.h"
 #include "model/profile.h"
@@ -60,44 +59,62 @@ static const char *type_of(const char *name)
 
 /* ---- who uses it */
 
-static bool devices_use(const cJSON *devices, const char *network)
+/* NULL: no nic, or one without a parent. */
+static const char *parent_of(const cJSON *dev)
 {
-	const cJSON *dev;
+	return strcmp(json_str_or(dev, "type", ""), "nic") == 0 ? nic_parent(dev) : NULL;
+}
 
-	cJSON_ArrayForEach(dev, devices) {
-		const char *parent = strcmp(json_str_or(dev, "type", ""), "nic") == 0 ? nic_parent(dev) : NULL;
+/* Does a device before this one have the parent, too? */
+static bool is_second(const cJSON *devices, const cJSON *dev, const char *parent)
+{
+	const cJSON *other;
 
-		if (parent && strcmp(parent, network) == 0)
+	cJSON_ArrayForEach(other, devices) {
+		const char *its = parent_of(other);
+
+		if (other == dev)
+			return false;
+		if (its && strcmp(its, parent) == 0)
 			return true;
 	}
 	return false;
 }
 
-static void add_url(cJSON *urls, const char *kind, const char *name)
+static void add_user(cJSON *users, const cJSON *devices, const char *kind, const char *name)
 {
 	AUTO_FREE char *url = mem_printf("/1.0/%s/%s", kind, name);
+	const cJSON *dev;
 
-	cJSON_AddItemToArray(urls, cJSON_CreateString(url));
+	cJSON_ArrayForEach(dev, devices) {
+		const char *parent = parent_of(dev);
+		cJSON *urls = parent ? json_arr(users, parent) : NULL;
+
+		if (!parent || is_second(devices, dev, parent))
+			continue;
+		if (!urls)
+			urls = cJSON_AddArrayToObject(users, parent);
+		cJSON_AddItemToArray(urls, cJSON_CreateString(url));
+	}
 }
 
-static cJSON *used_by(const struct berthd *b, const char *network)
+/* {parent: [URLs]} of all that have a nic there, profiles first. */
+static cJSON *users_by_parent(const struct berthd *b)
 {
 	AUTO_FREE const char **profiles = profile_names(b->profiles);
 	AUTO_FREE const char **names = registry_names(b->registry);
-	cJSON *urls = cJSON_CreateArray();
+	cJSON *users = cJSON_CreateObject();
 
 	for (const char **p = profiles; *p; p++)
-		if (devices_use(json_obj(profile_get(b->profiles, *p), "devices"), network))
-			add_url(urls, "profiles", *p);
+		add_user(users, json_obj(profile_get(b->profiles, *p), "devices"), "profiles", *p);
 	for (const char **n = names; *n; n++) {
 		AUTO_JSON cJSON *config = NULL;
 		AUTO_JSON cJSON *devices = NULL;
 
 		instance_expand(b, registry_get(b->registry, *n)->desired, &config, &devices);
-		if (devices_use(devices, network))
-			add_url(urls, "instances", *n);
+		add_user(users, devices, "instances", *n);
 	}
-	return urls;
+	return users;
 }
 
 /* ---- views */
@@ -115,10 +132,11 @@ static void set_address(cJSON *config, const cJSON *link, const char *family, co
 	}
 }
 
-/* links: netns_state() of the host, for the addresses of managed ones. */
-static cJSON *view(const struct berthd *b, const char *name, const cJSON *links)
+/* links: netns_state() of the host, for the addresses of managed ones; users: users_by_parent(). */
+static cJSON *view(const struct berthd *b, const char *name, const cJSON *links, const cJSON *users)
 {
 	bool managed = network_managed(b, name);
+	const cJSON *urls = json_arr(users, name);
 	cJSON *v = cJSON_CreateObject(), *config = cJSON_AddObjectToObject(v, "config");
 
 	if (managed) {
@@ -131,7 +149,7 @@ static cJSON *view(const struct berthd *b, const char *name, const cJSON *links)
 	json_set_str(v, "description", "");
 	json_set_str(v, "name", name);
 	json_set_str(v, "type", type_of(name));
-	json_set(v, "used_by", used_by(b, name));
+	json_set(v, "used_by", urls ? cJSON_Duplicate(urls, true) : cJSON_CreateArray());
 	json_set_bool(v, "managed", managed);
 	json_set_str(v, "status", managed ? "Created" : "");
 	json_set(v, "locations", managed ? cJSON_CreateStringArray((const char *const[]){ "none" }, 1) : cJSON_CreateNull());
@@ -157,13 +175,15 @@ static void networks_get(struct request *r)
 	const struct berthd *b = request_berthd(r);
 	struct strmap *map = strmap_new(NULL);
 	AUTO_FREE const char **names = interfaces(map);
-	AUTO_JSON cJSON *links = request_recursion(r) > 0 ? netns_state(getpid()) : NULL;
+	bool whole = request_recursion(r) > 0;
+	AUTO_JSON cJSON *links = whole ? netns_state(getpid()) : NULL;
+	AUTO_JSON cJSON *users = whole ? users_by_parent(b) : NULL;
 	cJSON *list = cJSON_CreateArray();
 
 	for (const char **n = names; *n; n++) {
 		AUTO_FREE char *url = mem_printf("/1.0/networks/%s", *n);
 
-		cJSON_AddItemToArray(list, request_recursion(r) > 0 ? view(b, *n, links) : cJSON_CreateString(url));
+		cJSON_AddItemToArray(list, whole ? view(b, *n, links, users) : cJSON_CreateString(url));
 	}
 	strmap_free(map);
 	reply_sync(r, list);
@@ -171,8 +191,10 @@ static void networks_get(struct request *r)
 
 static void network_get(struct request *r)
 {
+	const struct berthd *b = request_berthd(r);
 	const char *name = request_param(r, "name");
 	AUTO_JSON cJSON *links = NULL;
+	AUTO_JSON cJSON *users = NULL;
 	char etag[65];
 	cJSON *v;
 
@@ -181,7 +203,8 @@ static void network_get(struct request *r)
 		return;
 	}
 	links = netns_state(getpid());
-	v = view(request_berthd(r), name, links);
+	users = users_by_parent(b);
+	v = view(b, name, links, users);
 	etag_of(json_obj(v, "config"), etag);
 	reply_sync_etag(r, v, etag);
 }
@@ -291,7 +314,7 @@ static void add_static(const struct berthd *b, cJSON *list, const char *instance
 
 	instance_expand(b, registry_get(b->registry, instance)->desired, &config, &devices);
 	cJSON_ArrayForEach(dev, devices) {
-		const char *parent = strcmp(json_str_or(dev, "type", ""), "nic") == 0 ? nic_parent(dev) : NULL;
+		const char *parent = parent_of(dev);
 		const struct nic_source source = { config, devices, dir };
 		struct nic nic;
 
