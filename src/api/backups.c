@@ -11,7 +11,6 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "instance/registry.h"
 
 /* LXD's InstanceBackup, and what we know beyond. */
 static cJSON *lxd_backup(const cJSON *backup)
@@ -24,17 +23,6 @@ static cJSON *lxd_backup(const cJSON *backup)
 	json_set_bool(v, "container_only", true);
 	json_set_bool(v, "optimized_storage", false);
 	return v;
-}
-
-/* false: replied, there is no such instance. */
-static bool instance_known(struct request *r)
-{
-	struct error err = ERROR_INIT;
-
-	if (registry_find(request_berthd(r)->registry, request_param(r, "name"), &err) != NULL)
-		return true;
-	reply_error(r, &err);
-	return false;
 }
 
 static void reply_list(struct request *r, const char *instance, const char *prefix)
@@ -61,7 +49,7 @@ static void instance_backups_get(struct request *r)
 {
 	AUTO_FREE char *prefix = NULL;
 
-	if (!instance_known(r))
+	if (request_instance(r) == NULL)
 		return;
 	prefix = mem_printf("%s/%s/backups", request_instances_prefix(r), request_param(r, "name"));
 	reply_list(r, request_param(r, "name"), prefix);
@@ -74,9 +62,7 @@ static void backups_get(struct request *r)
 
 static void announce(struct op *op, const char *name, void *data)
 {
-	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", name);
-
-	lifecycle_after(data, op, "instance-backup-created", source);
+	lifecycle_instance(data, op, "instance-backup-created", name);
 }
 
 void backups_by_the_clock(struct berthd *b)
@@ -91,12 +77,8 @@ static void instance_backups_post(struct request *r)
 	struct error err = ERROR_INIT;
 	struct op *op = backup_create(b, name, request_body(r), &err);
 
-	if (op == NULL) {
-		reply_error(r, &err);
-		return;
-	}
 	announce(op, name, b);
-	reply_operation(r, op);
+	reply_op(r, op, &err);
 }
 
 static void reply_one(struct request *r, const char *instance, const char *file)
@@ -116,7 +98,7 @@ static void reply_one(struct request *r, const char *instance, const char *file)
 
 static void instance_backup_get(struct request *r)
 {
-	if (instance_known(r))
+	if (request_instance(r) != NULL)
 		reply_one(r, request_param(r, "name"), request_param(r, "backup"));
 }
 
@@ -130,24 +112,16 @@ static void delete_one(struct request *r, const char *instance, const char *file
 	struct berthd *b = request_berthd(r);
 	struct error err = ERROR_INIT;
 	struct op *op = backup_delete(b, instance, file, &err);
-	const char *of;
+	const char *of = op != NULL ? json_str_or(op_args(op), "instance", "") : "";
 
-	if (op == NULL) {
-		reply_error(r, &err);
-		return;
-	}
-	of = json_str_or(op_args(op), "instance", "");
-	if (of[0] != '\0') {
-		AUTO_FREE char *source = mem_printf("/1.0/instances/%s", of);
-
-		lifecycle_after(b, op, "instance-backup-deleted", source);
-	}
-	reply_operation(r, op);
+	if (of[0] != '\0')
+		lifecycle_instance(b, op, "instance-backup-deleted", of);
+	reply_op(r, op, &err);
 }
 
 static void instance_backup_delete(struct request *r)
 {
-	if (instance_known(r))
+	if (request_instance(r) != NULL)
 		delete_one(r, request_param(r, "name"), request_param(r, "backup"));
 }
 
@@ -161,10 +135,7 @@ static void backup_verify_post(struct request *r)
 	struct error err = ERROR_INIT;
 	struct op *op = backup_verify(request_berthd(r), request_param(r, "backup"), &err);
 
-	if (op == NULL)
-		reply_error(r, &err);
-	else
-		reply_operation(r, op);
+	reply_op(r, op, &err);
 }
 
 /* {"keep":{"last":3,…},"dry_run":true} -> {"deleted":[files]} */

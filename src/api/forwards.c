@@ -14,7 +14,6 @@
 #include "api/router.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "instance/registry.h"
 
 /* ---- of instances */
 
@@ -25,25 +24,14 @@ static void all_get(struct request *r)
 
 static void instance_get(struct request *r)
 {
-	const struct berthd *b = request_berthd(r);
-	struct error err = ERROR_INIT;
-
-	if (registry_find(b->registry, request_param(r, "name"), &err))
-		reply_sync(r, forward_list(b, request_param(r, "name")));
-	else
-		reply_error(r, &err);
+	if (request_instance(r))
+		reply_sync(r, forward_list(request_berthd(r), request_param(r, "name")));
 }
 
 static void reply_change(struct request *r, struct op *op, const struct error *err)
 {
-	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", request_param(r, "name"));
-
-	if (!op) {
-		reply_error(r, err);
-		return;
-	}
-	lifecycle_after(request_berthd(r), op, "instance-updated", source);
-	reply_operation(r, op);
+	lifecycle_instance(request_berthd(r), op, "instance-updated", request_param(r, "name"));
+	reply_op(r, op, err);
 }
 
 /* A list of the body that must be the only one of these. */

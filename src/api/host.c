@@ -47,14 +47,6 @@ static void host_get(struct request *r)
 	registry_sync(request_berthd(r)->registry, told, a);
 }
 
-static void reply_op(struct request *r, struct op *op, const struct error *err)
-{
-	if (op == NULL)
-		reply_error(r, err);
-	else
-		reply_operation(r, op);
-}
-
 static void load_post(struct request *r)
 {
 	struct error err = ERROR_INIT;

@@ -18,31 +18,10 @@
 #include "instance/instance.h"
 #include "instance/snapshot.h"
 
-static struct instance *find(struct request *r)
+static void reply_change(struct request *r, struct op *op, const struct error *err, const char *action, const char *name)
 {
-	struct error err = ERROR_INIT;
-	struct instance *inst = registry_find(request_berthd(r)->registry, request_param(r, "name"), &err);
-
-	if (inst == NULL)
-		reply_error(r, &err);
-	return inst;
-}
-
-static void reply_op(struct request *r, struct op *op, const struct error *err, const char *action)
-{
-	AUTO_FREE char *source = NULL;
-
-	if (op == NULL) {
-		reply_error(r, err);
-		return;
-	}
-	if (action != NULL) {
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(op_args(op), "name");
-
-		source = mem_printf("/1.0/instances/%s", cJSON_IsString(name) ? name->valuestring : "");
-		lifecycle_after(request_berthd(r), op, action, source);
-	}
-	reply_operation(r, op);
+	lifecycle_instance(request_berthd(r), op, action, name);
+	reply_op(r, op, err);
 }
 
 /* ---- lists */
@@ -123,7 +102,8 @@ static void post_list(struct request *r)
 	struct error err = ERROR_INIT;
 	struct op *op = instance_create(request_berthd(r), request_body(r), &err);
 
-	reply_op(r, op, &err, "instance-created");
+	/* berthd finds a name when the request has none */
+	reply_change(r, op, &err, "instance-created", op != NULL ? json_str_or(op_args(op), "name", "") : "");
 }
 
 /* ---- power */
@@ -148,12 +128,12 @@ static void put_list(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	reply_op(r, instance_power_all(request_berthd(r), &options, &err), &err, NULL);
+	reply_op(r, instance_power_all(request_berthd(r), &options, &err), &err);
 }
 
 static void put_state(struct request *r)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 	struct power_options options;
 	struct error err = ERROR_INIT;
 
@@ -163,7 +143,7 @@ static void put_state(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	reply_op(r, instance_power(request_berthd(r), inst->name, &options, &err), &err, NULL);
+	reply_op(r, instance_power(request_berthd(r), inst->name, &options, &err), &err);
 }
 
 static void reply_state(struct request *r, struct instance *inst, cJSON *disk)
@@ -182,7 +162,7 @@ static void reply_state(struct request *r, struct instance *inst, cJSON *disk)
 
 static void get_state(struct request *r)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 
 	if (inst != NULL)
 		disk_usage(r, inst, reply_state);
@@ -214,7 +194,7 @@ static void reply_full(struct request *r, struct instance *inst, cJSON *disk)
 
 static void get_one(struct request *r)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 	struct error err = ERROR_INIT;
 	const char *text;
 	cJSON *v;
@@ -243,13 +223,13 @@ static void restore(struct request *r, const struct instance *inst)
 		reply_errorf(r, ERROR_UNSUPPORTED, "stateful snapshots are not supported: berth does not use CRIU");
 		return;
 	}
-	reply_op(r, snapshot_restore(request_berthd(r), inst->name, json_str_or(body, "restore", ""), &err), &err,
-		 "instance-restored");
+	reply_change(r, snapshot_restore(request_berthd(r), inst->name, json_str_or(body, "restore", ""), &err), &err,
+		     "instance-restored", inst->name);
 }
 
 static void change(struct request *r, bool patch)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 	struct error err = ERROR_INIT;
 	struct op *op;
 
@@ -260,7 +240,7 @@ static void change(struct request *r, bool patch)
 		return;
 	}
 	op = instance_update(request_berthd(r), inst->name, request_body(r), patch, &err);
-	reply_op(r, op, &err, "instance-updated");
+	reply_change(r, op, &err, "instance-updated", inst->name);
 }
 
 static void put_one(struct request *r)
@@ -275,7 +255,7 @@ static void patch_one(struct request *r)
 
 static void post_one(struct request *r)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 	const cJSON *body = request_body(r);
 	const char *name = json_str_or(body, "name", "");
 	struct error err = ERROR_INIT;
@@ -286,22 +266,22 @@ static void post_one(struct request *r)
 		reply_errorf(r, ERROR_UNSUPPORTED, "migration is not supported");
 		return;
 	}
-	reply_op(r, instance_rename(request_berthd(r), inst->name, name, &err), &err, "instance-renamed");
+	reply_change(r, instance_rename(request_berthd(r), inst->name, name, &err), &err, "instance-renamed", inst->name);
 }
 
 static void post_rebuild(struct request *r)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 	struct error err = ERROR_INIT;
 
 	if (inst != NULL)
-		reply_op(r, instance_rebuild(request_berthd(r), inst->name, request_body(r), &err), &err,
-			 "instance-rebuilt");
+		reply_change(r, instance_rebuild(request_berthd(r), inst->name, request_body(r), &err), &err,
+			     "instance-rebuilt", inst->name);
 }
 
 static void delete_one(struct request *r)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 	const char *force = request_query(r, "force");
 	struct error err = ERROR_INIT;
 	int on = 0;
@@ -312,14 +292,14 @@ static void delete_one(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	reply_op(r, instance_delete(request_berthd(r), inst->name, on, &err), &err, "instance-deleted");
+	reply_change(r, instance_delete(request_berthd(r), inst->name, on, &err), &err, "instance-deleted", inst->name);
 }
 
 /* ---- logs; the folder is the mapped root's, so names in it are not to be trusted */
 
 static void reply_log(struct request *r, const char *name)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 	AUTO_FREE char *dir = NULL;
 	AUTO_CLOSE int dirfd = -1;
 	struct error err = ERROR_INIT;
@@ -343,7 +323,7 @@ static const char *const log_names[] = { "lxc.log", "console.log", NULL };
 
 static void get_logs(struct request *r)
 {
-	struct instance *inst = find(r);
+	struct instance *inst = request_instance(r);
 	cJSON *list;
 
 	if (inst == NULL)

@@ -121,10 +121,20 @@ static void after_cb(struct op *op, void *data)
 
 void lifecycle_after(struct berthd *b, struct op *op, const char *action, const char *source)
 {
-	struct after *a = mem_alloc(sizeof(*a));
+	struct after *a;
 
+	if (op == NULL)
+		return;
+	a = mem_alloc(sizeof(*a));
 	a->b = b;
 	a->action = mem_strdup(action);
 	a->source = mem_strdup(source);
 	op_on_end(op, after_cb, a);
+}
+
+void lifecycle_instance(struct berthd *b, struct op *op, const char *action, const char *name)
+{
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", name);
+
+	lifecycle_after(b, op, action, source);
 }

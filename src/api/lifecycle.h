@@ -10,7 +10,9 @@
 #include "proc/op.h"
 
 void lifecycle_start(struct berthd *b);
-/* "instance-created" when op ends well; source is copied. */
+/* "instance-created" when op ends well; source is copied. op NULL: it could not be started, nothing happens. */
 void lifecycle_after(struct berthd *b, struct op *op, const char *action, const char *source);
+/* The same of the instance of that name. */
+void lifecycle_instance(struct berthd *b, struct op *op, const char *action, const char *name);
 
 #endif

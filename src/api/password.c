@@ -23,10 +23,7 @@ static void post_password(struct request *r)
 	struct op *op = instance_password(request_berthd(r), request_param(r, "name"), request_body(r), &err);
 
 	wipe(r);
-	if (op != NULL)
-		reply_operation(r, op);
-	else
-		reply_error(r, &err);
+	reply_op(r, op, &err);
 }
 
 const struct route password_routes[] = {

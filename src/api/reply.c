@@ -135,6 +135,14 @@ void reply_error(struct request *r, const struct error *err)
 	send_text(r, status, &text);
 }
 
+void reply_op(struct request *r, struct op *op, const struct error *err)
+{
+	if (op != NULL)
+		reply_operation(r, op);
+	else
+		reply_error(r, err);
+}
+
 void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 {
 	struct error err = { .code = code };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "instance/registry.h"
 
 struct request *request_new(struct berthd *b, const struct request_transport *transport, const char *method,
 			    const char *target)
@@ -98,6 +99,16 @@ static const char *pair_find(const struct request_pair *pairs, size_t n, const c
 const char *request_param(const struct request *r, const char *name)
 {
 	return pair_find(r->params, r->n_params, name);
+}
+
+struct instance *request_instance(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct instance *inst = registry_find(r->berthd->registry, request_param(r, "name"), &err);
+
+	if (!inst)
+		reply_error(r, &err);
+	return inst;
 }
 
 const char *request_query(const struct request *r, const char *name)

@@ -25,6 +25,7 @@
 #include "proc/op.h"
 
 struct request;
+struct instance;
 
 typedef void (*route_fn)(struct request *r);
 
@@ -67,6 +68,8 @@ int request_recursion(const struct request *r); /* 0, 1, 2; junk is 0 as in LXD 
 void *request_data(const struct request *r); /* a place for the handler while it waits */
 void request_set_data(struct request *r, void *data);
 void request_on_gone(struct request *r, void (*cb)(struct request *r));
+/* The instance of the path's {name}; NULL: 404 was replied. */
+struct instance *request_instance(struct request *r);
 /* "/1.0/profiles" checks If-Match against etag: false and 412 replied when it does not hold. */
 bool request_etag_ok(struct request *r, const char *etag);
 
@@ -77,6 +80,7 @@ void reply_sync_text(struct request *r, const char *metadata_json, size_t len);
 void reply_created(struct request *r, const char *location);             /* 201 */
 void reply_operation(struct request *r, struct op *op);                  /* 202 */
 void reply_error(struct request *r, const struct error *err);
+void reply_op(struct request *r, struct op *op, const struct error *err); /* 202; op NULL: err */
 void reply_json(struct request *r, unsigned status, cJSON *body_taken); /* without LXD's envelope */
 void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

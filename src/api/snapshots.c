@@ -3,7 +3,6 @@
 #include "api/snapshots.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "api/lifecycle.h"
 #include "api/router.h"
@@ -13,22 +12,12 @@
 #include "instance/instance.h"
 #include "instance/snapshot.h"
 
-static struct instance *find_instance(struct request *r)
-{
-	struct error err = ERROR_INIT;
-	struct instance *inst = registry_find(request_berthd(r)->registry, request_param(r, "name"), &err);
-
-	if (inst == NULL)
-		reply_error(r, &err);
-	return inst;
-}
-
 static const cJSON *find(struct request *r, struct instance **ret_instance)
 {
 	struct error err = ERROR_INIT;
 	const cJSON *snapshot;
 
-	*ret_instance = find_instance(r);
+	*ret_instance = request_instance(r);
 	if (*ret_instance == NULL)
 		return NULL;
 	snapshot = snapshot_find(request_berthd(r), *ret_instance, request_param(r, "snapshot"), &err);
@@ -66,25 +55,21 @@ void snapshots_by_the_clock(struct berthd *b)
 	snapshot_due_start(b, started_cb, b);
 }
 
-static void reply_op(struct request *r, struct op *op, const struct error *err, const char *action)
+static void reply_change(struct request *r, struct op *op, const struct error *err, const char *action)
 {
-	cJSON *args;
+	const cJSON *args = op != NULL ? op_args(op) : NULL;
 
-	if (op == NULL) {
-		reply_error(r, err);
-		return;
-	}
-	args = op_args(op);
-	announce(request_berthd(r), op, action, json_str_or(args, "name", ""),
-		 json_str_or(args, "to", json_str_or(args, "snapshot", "")));
-	reply_operation(r, op);
+	if (op != NULL)
+		announce(request_berthd(r), op, action, request_param(r, "name"),
+			 json_str_or(args, "to", json_str_or(args, "snapshot", "")));
+	reply_op(r, op, err);
 }
 
 /* ---- the list */
 
 static void get_list(struct request *r)
 {
-	struct instance *inst = find_instance(r);
+	struct instance *inst = request_instance(r);
 	cJSON *list;
 	const cJSON *item;
 
@@ -107,11 +92,11 @@ static void get_list(struct request *r)
 
 static void post_list(struct request *r)
 {
-	struct instance *inst = find_instance(r);
+	struct instance *inst = request_instance(r);
 	struct error err = ERROR_INIT;
 
 	if (inst != NULL)
-		reply_op(r, snapshot_create(request_berthd(r), inst->name, request_body(r), &err), &err, "created");
+		reply_change(r, snapshot_create(request_berthd(r), inst->name, request_body(r), &err), &err, "created");
 }
 
 /* ---- one */
@@ -151,7 +136,7 @@ static void change(struct request *r, bool patch)
 	if (!request_etag_ok(r, etag))
 		return;
 	op = snapshot_update(request_berthd(r), inst->name, request_param(r, "snapshot"), request_body(r), patch, &err);
-	reply_op(r, op, &err, "updated");
+	reply_change(r, op, &err, "updated");
 }
 
 static void put_one(struct request *r)
@@ -178,7 +163,7 @@ static void post_one(struct request *r)
 		return;
 	}
 	op = snapshot_rename(request_berthd(r), inst->name, request_param(r, "snapshot"), json_str_or(body, "name", ""), &err);
-	reply_op(r, op, &err, "renamed");
+	reply_change(r, op, &err, "renamed");
 }
 
 static void delete_one(struct request *r)
@@ -187,7 +172,7 @@ static void delete_one(struct request *r)
 	struct error err = ERROR_INIT;
 
 	if (find(r, &inst) != NULL)
-		reply_op(r, snapshot_delete(request_berthd(r), inst->name, request_param(r, "snapshot"), &err), &err, "deleted");
+		reply_change(r, snapshot_delete(request_berthd(r), inst->name, request_param(r, "snapshot"), &err), &err, "deleted");
 }
 
 const struct route snapshot_routes[] = {

@@ -18,14 +18,17 @@ static char *url_of(const char *owner, const char *name)
 	return mem_printf("/1.0/volumes/%s/%s", owner, name);
 }
 
-static void reply_op(struct request *r, struct op *op, const struct error *err, const char *action, const char *source)
+static void reply_volume(struct request *r, struct op *op, const struct error *err, const char *action,
+			 const char *source)
 {
-	if (op == NULL) {
-		reply_error(r, err);
-		return;
-	}
 	lifecycle_after(request_berthd(r), op, action, source);
-	reply_operation(r, op);
+	reply_op(r, op, err);
+}
+
+static void reply_attached(struct request *r, struct op *op, const struct error *err, const char *instance)
+{
+	lifecycle_instance(request_berthd(r), op, "instance-updated", instance);
+	reply_op(r, op, err);
 }
 
 /* ---- lists */
@@ -60,7 +63,7 @@ static void post_list(struct request *r)
 	AUTO_FREE char *source = url_of(owner, name);
 	struct error err = ERROR_INIT;
 
-	reply_op(r, volume_create(request_berthd(r), owner, name, &err), &err, "storage-volume-created", source);
+	reply_volume(r, volume_create(request_berthd(r), owner, name, &err), &err, "storage-volume-created", source);
 }
 
 /* ---- one, with what it takes of the disk */
@@ -127,7 +130,7 @@ static void delete_one(struct request *r)
 	AUTO_FREE char *source = url_of(owner, name);
 	struct error err = ERROR_INIT;
 
-	reply_op(r, volume_delete(request_berthd(r), owner, name, &err), &err, "storage-volume-deleted", source);
+	reply_volume(r, volume_delete(request_berthd(r), owner, name, &err), &err, "storage-volume-deleted", source);
 }
 
 /* {"instance": the owner unless it says another, "name": of the device, "path", "readonly", "create"} */
@@ -136,13 +139,12 @@ static void post_attach(struct request *r)
 	const char *owner = request_param(r, "owner"), *name = request_param(r, "name");
 	const char *instance = json_str_or(request_body(r), "instance", owner);
 	AUTO_JSON cJSON *request = request_body(r) != NULL ? cJSON_Duplicate(request_body(r), true) : cJSON_CreateObject();
-	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", instance);
 	struct error err = ERROR_INIT;
 
 	json_set_strf(request, "source", "%s/%s", owner, name);
 	if (json_str(request, "name") == NULL)
 		json_set_str(request, "name", name);
-	reply_op(r, volume_attach(request_berthd(r), instance, request, &err), &err, "instance-updated", source);
+	reply_attached(r, volume_attach(request_berthd(r), instance, request, &err), &err, instance);
 }
 
 static void post_detach(struct request *r)
@@ -150,11 +152,10 @@ static void post_detach(struct request *r)
 	const char *owner = request_param(r, "owner"), *name = request_param(r, "name");
 	const char *instance = json_str_or(request_body(r), "instance", owner);
 	AUTO_JSON cJSON *request = cJSON_CreateObject();
-	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", instance);
 	struct error err = ERROR_INIT;
 
 	json_set_strf(request, "name", "%s/%s", owner, name);
-	reply_op(r, volume_detach(request_berthd(r), instance, request, &err), &err, "instance-updated", source);
+	reply_attached(r, volume_detach(request_berthd(r), instance, request, &err), &err, instance);
 }
 
 const struct route volume_routes[] = {
