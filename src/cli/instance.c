@@ -28,6 +28,20 @@ char *instance_path(const char *name, const char *suffix)
 	return mem_printf("/1.0/instances/%s%s", instance, suffix);
 }
 
+int instance_and_part(struct cli *cli, int argc, char **argv, int more, char **ret_instance, const char **ret_part,
+		      int *ret_n)
+{
+	const char *local = argc > optind ? instance_local(argv[optind]) : "";
+	const char *slash = strchr(local, '/');
+
+	*ret_n = slash ? 1 : 2;
+	if (cli_argc(cli, argc, *ret_n, *ret_n + more) != 0)
+		return CLI_USAGE;
+	*ret_instance = slash ? mem_strndup(local, (size_t)(slash - local)) : mem_strdup(local);
+	*ret_part = slash ? slash + 1 : argv[optind + 1];
+	return 0;
+}
+
 const char *instance_of_operation(const cJSON *op)
 {
 	const cJSON *list = json_arr(json_obj(op, "resources"), "instances");

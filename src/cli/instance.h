@@ -16,6 +16,13 @@ enum { STATUS_STOPPED = 102, STATUS_RUNNING = 103, STATUS_FROZEN = 110 };
 char *instance_path(const char *name, const char *suffix);
 const char *instance_local(const char *name); /* without "local:" */
 
+/*
+ * The first arguments of a command on a volume or snapshot of an instance: "c1 data", or "c1/data". 0 with *ret_n = how
+ * many they were, or CLI_USAGE; at most `more` may follow. Caller frees *ret_instance.
+ */
+int instance_and_part(struct cli *cli, int argc, char **argv, int more, char **ret_instance, const char **ret_part,
+		      int *ret_n);
+
 /* The name that an operation made: the last part of resources.instances[0], or NULL. */
 const char *instance_of_operation(const cJSON *op);
 

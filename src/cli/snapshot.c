@@ -98,20 +98,16 @@ static int restore_run(struct cli *cli, int argc, char **argv, struct error *err
 	AUTO_JSON cJSON *op = NULL;
 	AUTO_FREE char *path = NULL;
 	AUTO_FREE char *instance = NULL;
-	const char *slash, *snapshot;
-	int opt, rc;
+	const char *snapshot;
+	int opt, n;
 
 	while ((opt = cli_getopt(cli, argc, argv, "", options)) != -1) {
 		if (opt == '?')
 			return CLI_USAGE;
 		json_set_bool(body, "stateful", true);
 	}
-	slash = optind < argc ? strchr(argv[optind], '/') : NULL;
-	rc = slash ? cli_argc(cli, argc, 1, 1) : cli_argc(cli, argc, 2, 2);
-	if (rc != 0)
-		return rc;
-	instance = slash ? mem_strndup(argv[optind], (size_t)(slash - argv[optind])) : mem_strdup(argv[optind]);
-	snapshot = slash ? slash + 1 : argv[optind + 1];
+	if (instance_and_part(cli, argc, argv, 0, &instance, &snapshot, &n) != 0)
+		return CLI_USAGE;
 	if (!*snapshot)
 		return cli_usage(cli, "the name of the snapshot is empty");
 	json_set_str(body, "restore", snapshot);

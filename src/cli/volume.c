@@ -23,23 +23,6 @@ static char *volume_url(const char *arg, struct error *err)
 	return NULL;
 }
 
-/*
- * The first arguments of attach and detach: "c1 data", or "c1/data" as in the other commands. 0 with *ret_n = how many
- * they were, or CLI_USAGE; at most `more` may follow. Caller frees *ret_instance.
- */
-static int take_volume(struct cli *cli, int argc, char **argv, int more, char **ret_instance, const char **ret_name, int *ret_n)
-{
-	const char *local = argc > optind ? instance_local(argv[optind]) : "";
-	const char *slash = strchr(local, '/');
-
-	*ret_n = slash ? 1 : 2;
-	if (cli_argc(cli, argc, *ret_n, *ret_n + more) != 0)
-		return CLI_USAGE;
-	*ret_instance = slash ? mem_strndup(local, (size_t)(slash - local)) : mem_strdup(local);
-	*ret_name = slash ? slash + 1 : argv[optind + 1];
-	return 0;
-}
-
 /* ---- list, show */
 
 static void put_users(struct strbuf *out, const cJSON *volume)
@@ -150,7 +133,7 @@ static int volume_attach_run(struct cli *cli, int argc, char **argv, struct erro
 		else
 			json_set_bool(body, "readonly", true);
 	}
-	if (take_volume(cli, argc, argv, 1, &instance, &name, &n) != 0)
+	if (instance_and_part(cli, argc, argv, 1, &instance, &name, &n) != 0)
 		return CLI_USAGE;
 	own = mem_printf("%s/%s", instance, name);
 	json_set_str(body, "instance", instance);
@@ -194,7 +177,7 @@ static int volume_detach_run(struct cli *cli, int argc, char **argv, struct erro
 	const char *name;
 	int n;
 
-	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || take_volume(cli, argc, argv, 0, &instance, &name, &n) != 0)
+	if (cli_getopt(cli, argc, argv, "", NULL) != -1 || instance_and_part(cli, argc, argv, 0, &instance, &name, &n) != 0)
 		return CLI_USAGE;
 	json_set_str(body, "instance", instance);
 	volume = attached_volume(cli, instance, name, err);
