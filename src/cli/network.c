@@ -13,7 +13,7 @@
 #include "base/units.h"
 #include "cli/instance.h"
 
-static char *network_path(const char *name, const char *rest)
+char *network_path(const char *name, const char *rest)
 {
 	AUTO_FREE char *segment = client_escape(instance_local(name));
 

@@ -10,6 +10,8 @@
 
 extern const struct command network_forward_commands[];
 
+/* "/1.0/networks/NAME" and rest, name with or without "local:"; caller frees. */
+char *network_path(const char *name, const char *rest);
 /* The NAT bridge, which is meant when no network is named; caller frees; NULL: there is none. */
 char *network_default(struct cli *cli, struct error *err);
 

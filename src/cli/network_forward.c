@@ -131,16 +131,9 @@ static int choice_options(struct cli *cli, int argc, char **argv, bool removing,
 	return cli_argc(cli, argc, ret->all ? 1 : 2, ret->all ? 1 : -1);
 }
 
-static char *forwards_path(const char *instance)
-{
-	AUTO_FREE char *segment = client_escape(instance_local(instance));
-
-	return mem_printf("/1.0/instances/%s/forwards", segment);
-}
-
 static cJSON *change(struct cli *cli, const char *instance, const char *verb, cJSON *list_taken, struct error *err)
 {
-	AUTO_FREE char *path = forwards_path(instance);
+	AUTO_FREE char *path = instance_path(instance, "/forwards");
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 
 	json_set(body, verb, list_taken);
@@ -248,21 +241,21 @@ static void place_clear(struct place *p)
 static int take_place(struct cli *cli, int argc, char **argv, int min, int max, struct place *ret, struct error *err)
 {
 	bool named = argc > optind && !forward_is_address(argv[optind]);
-	AUTO_FREE char *network = NULL;
 	AUTO_FREE char *listen = NULL;
+	AUTO_FREE char *rest = NULL;
 	int rc = cli_argc(cli, argc, min + 1 + named, max < 0 ? -1 : max + 1 + named);
 
 	if (rc != 0)
 		return rc;
-	ret->network = named ? mem_strdup(instance_local(argv[optind])) : network_default(cli, err);
+	ret->network = named ? mem_strdup(argv[optind]) : network_default(cli, err);
 	if (!ret->network)
 		return -1;
 	ret->listen = argv[optind + named];
 	ret->argv = argv + optind + named + 1;
 	ret->argc = argc - optind - named - 1;
-	network = client_escape(ret->network);
 	listen = client_escape(ret->listen);
-	ret->path = mem_printf("/1.0/networks/%s/forwards/%s", network, listen);
+	rest = mem_printf("/forwards/%s", listen);
+	ret->path = network_path(ret->network, rest);
 	return 0;
 }
 
@@ -291,7 +284,6 @@ static int forward_create(struct cli *cli, int argc, char **argv, struct error *
 	AUTO_PLACE struct place p = { 0 };
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_JSON cJSON *result = NULL;
-	AUTO_FREE char *segment = NULL;
 	AUTO_FREE char *path = NULL;
 	cJSON *config = cJSON_AddObjectToObject(body, "config");
 	int c, rc;
@@ -313,8 +305,7 @@ static int forward_create(struct cli *cli, int argc, char **argv, struct error *
 		json_set_str(config, key, eq + 1);
 	}
 	json_set_str(body, "listen_address", p.listen);
-	segment = client_escape(p.network);
-	path = mem_printf("/1.0/networks/%s/forwards", segment);
+	path = network_path(p.network, "/forwards");
 	result = client_change(cli->client, "POST", path, body, NULL, err);
 	if (!result)
 		return -1;
