@@ -86,7 +86,7 @@ int backup_restore_cmd(struct cli *cli, int argc, char **argv, struct error *err
 {
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_JSON cJSON *op = NULL;
-	AUTO_FREE char *file = NULL, *segment = NULL, *path = NULL;
+	AUTO_FREE char *file = NULL, *path = NULL;
 	int opt, rc;
 
 	while ((opt = cli_getopt(cli, argc, argv, "", restore_options)) != -1) {
@@ -101,8 +101,7 @@ int backup_restore_cmd(struct cli *cli, int argc, char **argv, struct error *err
 	file = file_of(cli, instance_local(argv[optind]), argv[optind + 1], err);
 	if (!file)
 		return -1;
-	segment = client_escape(file);
-	path = mem_printf("/1.0/backups/%s/restore", segment);
+	path = backup_path_of(file, "/restore");
 	op = client_change(cli->client, "POST", path, body, NULL, err);
 	return op ? 0 : -1;
 }
@@ -179,7 +178,7 @@ static const char *base_name(const char *path)
 
 int backup_extract_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	AUTO_FREE char *file = NULL, *segment = NULL, *escaped = NULL, *url = NULL;
+	AUTO_FREE char *file = NULL, *escaped = NULL, *suffix = NULL, *url = NULL;
 	AUTO_FREE char *inside = NULL;
 	const char *target;
 	struct stat st;
@@ -198,8 +197,8 @@ int backup_extract_cmd(struct cli *cli, int argc, char **argv, struct error *err
 	file = file_of(cli, instance_local(argv[0]), argv[1], err);
 	if (!file)
 		return -1;
-	segment = client_escape(file);
 	escaped = client_escape(argv[2]);
-	url = mem_printf("/1.0/backups/%s/files?path=%s", segment, escaped);
+	suffix = mem_printf("/files?path=%s", escaped);
+	url = backup_path_of(file, suffix);
 	return extract_to(cli, url, argv[2], target, err);
 }
