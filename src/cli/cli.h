@@ -84,6 +84,8 @@ int table_print(const struct table *t, enum format format, const cJSON *objects,
 void table_keep_order(struct table *t); /* rows are printed as they were given */
 void table_free(struct table *t);
 
+char *text_upper(const char *s); /* for a cell: "Running" to "RUNNING"; caller frees */
+
 /* Text of others on a terminal: control characters but newline and tab become '?'; writes it as it is
  * elsewhere. */
 void text_print(FILE *out, const char *s);

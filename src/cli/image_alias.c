@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -95,11 +94,8 @@ static int print_aliases(const cJSON *aliases, enum format format, struct error 
 	cJSON_ArrayForEach(alias, aliases) {
 		AUTO_FREE char *fingerprint =
 			mem_strndup(json_str_or(alias, "target", ""), IMAGE_FINGERPRINT_SHORT);
-		AUTO_FREE char *type = mem_strdup(json_str_or(alias, "type", "container"));
-		char *p;
+		AUTO_FREE char *type = text_upper(json_str_or(alias, "type", "container"));
 
-		for (p = type; *p; p++)
-			*p = (char)toupper((unsigned char)*p);
 		table_row(table, (const char *const[]){ json_str_or(alias, "name", ""), fingerprint, type,
 							json_str_or(alias, "description", "") });
 	}

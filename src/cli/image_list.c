@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* berth image list, info */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,11 +82,7 @@ static char *column_uploaded(const cJSON *image)
 
 static char *column_type(const cJSON *image)
 {
-	char *type = mem_strdup(json_str_or(image, "type", "container")), *p;
-
-	for (p = type; *p; p++)
-		*p = (char)toupper((unsigned char)*p);
-	return type;
+	return text_upper(json_str_or(image, "type", "container"));
 }
 
 static const struct column {

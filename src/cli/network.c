@@ -2,7 +2,6 @@
 /* berth network: what LXD's client shows of networks. The bridges are made by `berth host init`. */
 #include "cli/network.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,10 +48,8 @@ static int print_networks(const cJSON *networks, enum format format, struct erro
 	cJSON_ArrayForEach(n, networks) {
 		const cJSON *config = json_obj(n, "config");
 		AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(n, "used_by")));
-		AUTO_FREE char *state = mem_strdup(json_str_or(n, "status", ""));
+		AUTO_FREE char *state = text_upper(json_str_or(n, "status", ""));
 
-		for (char *p = state; *p; p++)
-			*p = (char)toupper((unsigned char)*p);
 		table_row(table, (const char *const[]){ json_str_or(n, "name", ""), json_str_or(n, "type", ""),
 							json_bool(n, "managed", false) ? "YES" : "NO",
 							json_str_or(config, "ipv4.address", ""),
@@ -188,10 +185,8 @@ static int network_leases(struct cli *cli, int argc, char **argv, struct error *
 		return -1;
 	table = table_new(headers, 4);
 	cJSON_ArrayForEach(l, leases) {
-		AUTO_FREE char *type = mem_strdup(json_str_or(l, "type", ""));
+		AUTO_FREE char *type = text_upper(json_str_or(l, "type", ""));
 
-		for (char *p = type; *p; p++)
-			*p = (char)toupper((unsigned char)*p);
 		table_row(table, (const char *const[]){ json_str_or(l, "hostname", ""), json_str_or(l, "hwaddr", ""),
 							json_str_or(l, "address", ""), type });
 	}

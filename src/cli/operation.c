@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* berth operation: what the daemon is doing and has just done. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,15 +13,6 @@ static char *operation_path(const char *id)
 	AUTO_FREE char *segment = client_escape(id);
 
 	return mem_printf("/1.0/operations/%s", segment);
-}
-
-static char *upper(const char *s)
-{
-	char *text = mem_strdup(s), *p;
-
-	for (p = text; *p; p++)
-		*p = (char)toupper((unsigned char)*p);
-	return text;
 }
 
 /* {"running":[…],"success":[…]} as one list. */
@@ -46,8 +36,8 @@ static int print_operations(const cJSON *operations, enum format format, struct 
 	int rc;
 
 	cJSON_ArrayForEach(operation, operations) {
-		AUTO_FREE char *class = upper(json_str_or(operation, "class", ""));
-		AUTO_FREE char *status = upper(json_str_or(operation, "status", ""));
+		AUTO_FREE char *class = text_upper(json_str_or(operation, "class", ""));
+		AUTO_FREE char *status = text_upper(json_str_or(operation, "status", ""));
 		char created[WHEN_TEXT_SIZE];
 
 		when_format(json_str(operation, "created_at"), "", created);

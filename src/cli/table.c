@@ -67,6 +67,15 @@ void table_free(struct table *t)
 	free(t);
 }
 
+char *text_upper(const char *s)
+{
+	char *text = mem_strdup(s), *p;
+
+	for (p = text; *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return text;
+}
+
 /* ---- order: column by column, runs of digits by value, empty cells last */
 
 static int compare_natural(const char *a, const char *b)
