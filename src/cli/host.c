@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/argv.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -73,16 +74,18 @@ static int read_all(int fd, struct strbuf *out)
 static cJSON *check_here(const char *root, struct error *err)
 {
 	static const char *const beside[] = { "berthd", "../sbin/berthd", NULL };
-	AUTO_FREE char *found = find_beside(beside);
-	AUTO_FREE char *program = found ? mem_strdup(found) : mem_strdup("berthd"); /* of PATH */
-	AUTO_FREE char *root_copy = mem_strdup(root);
+	AUTO_FREE char *program = find_beside(beside);
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
-	char check[] = "--check", format[] = "--format", json[] = "json", root_option[] = "--root";
-	char *args[] = { program, check, format, json, root ? root_option : NULL, root_copy, NULL };
+	AUTO_ARGV struct argv args = ARGV_INIT;
 	posix_spawn_file_actions_t files;
 	int fds[2], rc, status = 0;
 	pid_t pid;
 
+	if (!program)
+		program = mem_strdup("berthd"); /* of PATH */
+	argv_pushl(&args, program, "--check", "--format", "json", NULL);
+	if (root)
+		argv_pushl(&args, "--root", root, NULL);
 	if (pipe(fds) < 0) {
 		error_sys(err, errno, "cannot make a pipe");
 		return NULL;
@@ -91,7 +94,7 @@ static cJSON *check_here(const char *root, struct error *err)
 	posix_spawn_file_actions_adddup2(&files, fds[1], STDOUT_FILENO);
 	posix_spawn_file_actions_addclose(&files, fds[0]);
 	posix_spawn_file_actions_addclose(&files, fds[1]);
-	rc = posix_spawnp(&pid, program, &files, NULL, args, environ);
+	rc = posix_spawnp(&pid, program, &files, NULL, args.v, environ);
 	posix_spawn_file_actions_destroy(&files);
 	close(fds[1]);
 	if (rc == 0) {
