@@ -157,6 +157,21 @@ teardown() {
 	assert "$http" = 404
 }
 
+@test "a network is used by profiles, then instances, each named once however many nics it has there" {
+	local n want
+	n=$(name us)
+	run_berth init bb "$n"
+	run_berth config device add "$n" eth1 nic nictype=bridged "parent=$BERTH_TEST_BRIDGE"
+	run_berth config device add "$n" eth2 nic nictype=macvlan parent=lo
+	run_berth init bb "$n"b
+	want="/1.0/profiles/default /1.0/instances/$n /1.0/instances/${n}b"
+	api GET "/1.0/networks/$BERTH_TEST_BRIDGE"
+	assert "$(field '.metadata.used_by | join(" ")')" = "$want"
+	api GET "/1.0/networks?recursion=1"
+	assert "$(field ".metadata[] | select(.name == \"$BERTH_TEST_BRIDGE\").used_by | join(\" \")")" = "$want"
+	assert "$(field '.metadata[] | select(.name == "lo").used_by | join(" ")')" = "/1.0/instances/$n"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
