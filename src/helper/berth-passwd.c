@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <grp.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +20,7 @@
 #include "base/mem.h"
 #include "helper/no_leak_check.h"
 #include "helper/passwd_set.h"
+#include "helper/rootfs_guest.h"
 #include "helper/rootfs_idmap.h"
 #include "helper/rootfs_mount.h"
 #include "helper/rootfs_sys.h"
@@ -86,58 +85,23 @@ static int read_password(char *buf, size_t size, struct error *err)
 	return 0;
 }
 
-static int open_proc(pid_t pid, const char *name, int flags, struct error *err)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, flags | O_CLOEXEC);
-	return fd < 0 ? error_sys(err, errno, "cannot open '%s'", path) : fd;
-}
-
-/* name: "/proc/self/ns/…" */
-static bool is_own_ns(int fd, const char *name)
-{
-	struct stat own, its;
-
-	return stat(name, &own) == 0 && fstat(fd, &its) == 0 && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
-}
-
-static int enter_userns(int fd, struct error *err)
-{
-	if (is_own_ns(fd, "/proc/self/ns/user")) /* a privileged container */
-		return 0;
-	if (setns(fd, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-		return error_sys(err, errno, "cannot become the container's root");
-	return 0;
-}
-
-/*
- * The root folder of a running container, as its root. The process is alive after its files were opened: they are its.
- * One in our own mount namespace is no container's: the number is another process's meanwhile, and its root the host's.
- */
+/* The root folder of a running container, as its root. */
 static int enter(pid_t pid, struct error *err)
 {
-	AUTO_CLOSE int pidfd = sys_pidfd_open(pid);
-	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-	AUTO_CLOSE int user = -1;
-	AUTO_CLOSE int mounts = -1;
-	int root;
+	struct guest g = GUEST_INIT;
+	int root = -1;
 
-	if (pidfd < 0)
-		return error_sys(err, errno, "cannot find the container's process %d", (int)pid);
-	user = open_proc(pid, "ns/user", O_RDONLY, err);
-	mounts = user < 0 ? -1 : open_proc(pid, "ns/mnt", O_RDONLY, err);
-	root = mounts < 0 ? -1 : open_proc(pid, "root", O_PATH | O_DIRECTORY, err);
-	if (root < 0)
-		return -1;
-	if (poll(&ended, 1, 0) != 0 || is_own_ns(mounts, "/proc/self/ns/mnt"))
-		error_set(err, ERROR_NOT_FOUND, "the container has just ended");
-	else if (enter_userns(user, err) == 0)
-		return root;
-	close(root);
-	return -1;
+	if (guest_open(&g, pid, err) < 0) {
+		if (g.root >= 0) {
+			*err = (struct error)ERROR_INIT;
+			error_set(err, ERROR_NOT_FOUND, "the container has just ended");
+		}
+	} else if (guest_become_root(&g, err) == 0) {
+		root = g.root;
+		g.root = -1;
+	}
+	guest_close(&g);
+	return root;
 }
 
 /* The root folder of a stopped one; an overlay is mounted in a mount namespace that goes with us. */

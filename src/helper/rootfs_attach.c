@@ -7,95 +7,19 @@
 #include "helper/rootfs_attach.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "helper/rootfs_guest.h"
 #include "helper/rootfs_sys.h"
 
 #define WALK_RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 #define PLACEHOLDER_MODE 0 /* LXC's create=file has it too, and hardly anybody else's empty file */
 #define STOP_DIR "/proc" /* is on every host; what we mount there is ours alone */
 #define STOP STOP_DIR "/tree"
-
-struct guest {
-	pid_t pid;
-	int user, mnt, root; /* its namespaces and root folder; -1 when not open */
-	bool same_user; /* a privileged container: the user namespace is ours */
-};
-
-#define GUEST_INIT { .user = -1, .mnt = -1, .root = -1 }
-
-static void guest_close(struct guest *g)
-{
-	if (g->user >= 0)
-		close(g->user);
-	if (g->mnt >= 0)
-		close(g->mnt);
-	if (g->root >= 0)
-		close(g->root);
-}
-
-static int open_proc(pid_t pid, const char *name, int flags, struct error *err)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, flags | O_CLOEXEC);
-	if (fd < 0)
-		return error_sys(err, errno, "cannot open '%s'", path);
-	return fd;
-}
-
-static bool is_own(const char *ns, int fd)
-{
-	struct stat own, its;
-
-	return stat(ns, &own) == 0 && fstat(fd, &its) == 0 && own.st_dev == its.st_dev &&
-	       own.st_ino == its.st_ino;
-}
-
-/* The pidfd is open before and its process alive after the files in /proc were opened: they are that process's. */
-static int guest_open(struct guest *g, pid_t pid, struct error *err)
-{
-	AUTO_CLOSE int pidfd = sys_pidfd_open(pid);
-	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-
-	if (pidfd < 0)
-		return error_sys(err, errno, "cannot find the container's process %d", (int)pid);
-	g->pid = pid;
-	g->user = open_proc(pid, "ns/user", O_RDONLY, err);
-	if (g->user < 0)
-		return -1;
-	g->mnt = open_proc(pid, "ns/mnt", O_RDONLY, err);
-	if (g->mnt < 0)
-		return -1;
-	g->root = open_proc(pid, "root", O_PATH | O_DIRECTORY, err);
-	if (g->root < 0)
-		return -1;
-	if (poll(&ended, 1, 0) != 0)
-		return error_set(err, ERROR_NOT_FOUND, "the container's process %d has just ended", (int)pid);
-	if (is_own("/proc/self/ns/mnt", g->mnt))
-		return error_set(err, ERROR_INVALID, "process %d is not in a container", (int)pid);
-	g->same_user = is_own("/proc/self/ns/user", g->user);
-	return 0;
-}
-
-static int become_guest_root(const struct guest *g, struct error *err)
-{
-	if (g->same_user)
-		return 0;
-	if (setns(g->user, CLONE_NEWUSER) < 0)
-		return error_sys(err, errno, "cannot enter the user namespace of process %d", (int)g->pid);
-	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-		return error_sys(err, errno, "cannot become root in the container of process %d", (int)g->pid);
-	return 0;
-}
 
 static int enter_mounts(const struct guest *g, struct error *err)
 {
@@ -127,7 +51,7 @@ static int lock_flags(const struct guest *g, int *tree, bool is_dir, struct erro
 {
 	if (g->same_user)
 		return 0;
-	if (park_tree(*tree, is_dir, err) || become_guest_root(g, err))
+	if (park_tree(*tree, is_dir, err) || guest_become_root(g, err))
 		return -1;
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_sys(err, errno, "cannot make a mount namespace in the container");
@@ -329,7 +253,7 @@ int rootfs_detach(pid_t pid, const char *target, struct error *err)
 	struct guest g = GUEST_INIT;
 	int rc = -1;
 
-	if (guest_open(&g, pid, err) == 0 && become_guest_root(&g, err) == 0 && enter_mounts(&g, err) == 0)
+	if (guest_open(&g, pid, err) == 0 && guest_become_root(&g, err) == 0 && enter_mounts(&g, err) == 0)
 		rc = unmount_target(&g, target, err);
 	guest_close(&g);
 	return rc;
