@@ -8,7 +8,7 @@
 #include "base/strbuf.h"
 #include "image/tar_header.h"
 
-enum { SIZE_AT = 124, SIZE_LEN = 12, SUM_AT = 148, SUM_LEN = 8, TYPE_AT = 156, EXTENDED_MAX = 16 * 1024 * 1024, PATH_LEN_MAX = 4096 };
+enum { SIZE_AT = 124, SIZE_LEN = 12, TYPE_AT = 156, EXTENDED_MAX = 16 * 1024 * 1024, PATH_LEN_MAX = 4096 };
 
 struct pack_join {
 	pack_sink write;
@@ -45,19 +45,6 @@ void pack_join_free(struct pack_join *j)
 static bool all_zero(const char *block)
 {
 	return block[0] == 0 && memcmp(block, block + 1, TAR_BLOCK - 1) == 0;
-}
-
-static int check_sum(const char *h, struct error *err)
-{
-	int64_t want, sum = 0;
-
-	if (tar_number(h + SUM_AT, SUM_LEN, "checksum", &want, err) < 0)
-		return -1;
-	for (int i = 0; i < TAR_BLOCK; i++)
-		sum += i >= SUM_AT && i < SUM_AT + SUM_LEN ? ' ' : (unsigned char)h[i];
-	if (sum != want)
-		return error_set(err, ERROR_INVALID, "the stream is damaged: a header has a wrong checksum");
-	return 0;
 }
 
 static bool is_path(const char *record)
@@ -104,7 +91,9 @@ static int take_header(struct pack_join *j, struct error *err)
 	const char type = j->header[TYPE_AT];
 	int64_t size;
 
-	if (check_sum(j->header, err) < 0 || tar_number(j->header + SIZE_AT, SIZE_LEN, "size", &size, err) < 0)
+	if (!tar_checksum_fits(j->header))
+		return error_set(err, ERROR_INVALID, "the stream is damaged: a header has a wrong checksum");
+	if (tar_number(j->header + SIZE_AT, SIZE_LEN, "size", &size, err) < 0)
 		return -1;
 	if (size < 0 || size >> 60)
 		return error_set(err, ERROR_INVALID, "the stream is damaged: a size is too large");

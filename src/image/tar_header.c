@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "image/tar_header.h"
 
-#include <stdbool.h>
+enum { CHECKSUM_AT = 148, CHECKSUM_LEN = 8 };
 
 static int invalid(const char *what, struct error *err)
 {
@@ -42,4 +42,14 @@ int tar_number(const char *field, size_t len, const char *what, int64_t *ret, st
 		return invalid(what, err);
 	*ret = v;
 	return 0;
+}
+
+bool tar_checksum_fits(const char *block)
+{
+	struct error ignored = ERROR_INIT;
+	int64_t want, sum = CHECKSUM_LEN * ' ';
+
+	for (size_t i = 0; i < TAR_BLOCK; i++)
+		sum += i >= CHECKSUM_AT && i < CHECKSUM_AT + CHECKSUM_LEN ? 0 : (unsigned char)block[i];
+	return tar_number(block + CHECKSUM_AT, CHECKSUM_LEN, "checksum", &want, &ignored) == 0 && want == sum;
 }

@@ -61,20 +61,6 @@ static int damaged(struct error *err)
 	return error_set(err, ERROR_INVALID, "a header is damaged: its checksum does not fit");
 }
 
-/* The sum of the header's bytes with blanks for the field itself (POSIX pax, ustar interchange format). */
-static bool checksum_fits(const char *block)
-{
-	const struct tar_header *h = (const struct tar_header *)(const void *)block;
-	struct error ignored = ERROR_INIT;
-	int64_t want, sum = (int64_t)sizeof(h->chksum) * ' ';
-
-	for (size_t i = 0; i < TAR_BLOCK; i++)
-		sum += (unsigned char)block[i];
-	for (size_t i = 0; i < sizeof(h->chksum); i++)
-		sum -= (unsigned char)h->chksum[i];
-	return tar_number(h->chksum, sizeof(h->chksum), "checksum", &want, &ignored) == 0 && want == sum;
-}
-
 /* libtar allocates what an L or K header asks for and takes the text as terminated: both are checked. */
 static int check_long(struct tar_reader *r, const char *block)
 {
@@ -107,7 +93,7 @@ static int check_block(struct tar_reader *r, const char *block)
 		return 0;
 	}
 	r->zeros = 0;
-	if (!checksum_fits(block)) /* libtar looks at it too, but only after a long name */
+	if (!tar_checksum_fits(block)) /* libtar looks at it too, but only after a long name */
 		return r->first ? not_a_tar(&r->error) : damaged(&r->error);
 	if (block[0] == 0)
 		return error_set(&r->error, ERROR_INVALID, "an entry has an empty name");
