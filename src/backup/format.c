@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -139,26 +138,11 @@ cJSON *backup_sidecar(const struct berthd *b, const char *file, struct error *er
 	return NULL;
 }
 
-static bool in_path(const char *program)
-{
-	const char *path = getenv("PATH"), *p;
-
-	for (p = path != NULL ? path : "/usr/local/bin:/usr/bin:/bin"; *p != '\0';) {
-		size_t len = strcspn(p, ":");
-		AUTO_FREE char *file = mem_printf("%.*s/%s", (int)len, p, program);
-
-		if (len > 0 && access(file, X_OK) == 0)
-			return true;
-		p += len + (p[len] == ':');
-	}
-	return false;
-}
-
 const char *backup_seven(struct error *err)
 {
-	if (in_path("7zz"))
+	if (fs_in_path("7zz"))
 		return "7zz";
-	if (in_path("7z"))
+	if (fs_in_path("7z"))
 		return "7z";
 	error_set(err, ERROR_UNSUPPORTED,
 		  "backups need 7-Zip, and neither '7zz' nor '7z' is in PATH: install the package '7zip' (or 'p7zip-full')");

@@ -12,6 +12,8 @@
 
 #include "base/mem.h"
 
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" /* as that of children */
+
 char *fs_join(const char *dir, const char *name)
 {
 	size_t n = strlen(dir);
@@ -196,6 +198,30 @@ bool fs_exists(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+char *fs_find_program(const char *name)
+{
+	const char *path = getenv("PATH"), *p = path != NULL && *path != '\0' ? path : PATH_DEFAULT;
+	struct stat st;
+
+	for (size_t len; *p != '\0'; p += len + (p[len] == ':')) {
+		char *file;
+
+		len = strcspn(p, ":");
+		file = mem_printf("%.*s/%s", (int)len, p, name);
+		if (len > 0 && stat(file, &st) == 0 && S_ISREG(st.st_mode) && access(file, X_OK) == 0)
+			return file;
+		free(file);
+	}
+	return NULL;
+}
+
+bool fs_in_path(const char *name)
+{
+	AUTO_FREE char *file = fs_find_program(name);
+
+	return file != NULL;
 }
 
 int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *err)

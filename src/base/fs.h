@@ -34,6 +34,9 @@ int fs_mkdirs(const char *path, mode_t mode, struct error *err); /* mkdir -p; mo
 int fs_sync_dir(const char *path, struct error *err);
 int fs_sync_file(const char *path, struct error *err); /* what fs_write_quick() wrote */
 bool fs_exists(const char *path); /* lstat */
+/* The first file of this name in PATH that we may run; NULL when there is none. Caller frees. */
+char *fs_find_program(const char *name);
+bool fs_in_path(const char *name); /* is there one? */
 
 /*
  * rm -r with openat and O_NOFOLLOW: never follows a link, never crosses a mount

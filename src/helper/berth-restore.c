@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,7 +29,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,12 +38,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "helper/rootfs_sys.h"
 #include "helper/unpack_parts.h"
 #include "helper/unpack_sandbox.h"
 #include "image/tar_backup.h"
 
 enum { REPORT_MAX = 8 * 1024 * 1024, PROGRESS_MS = 200, WATCH_MS = 1000, PATH_LEN_MAX = 4096, ONLY_MAX = 4096 };
-enum { EXIT_REFUSED = 1, EXIT_READER_LEFT = 3 };
 
 /* What the filter says to the parent: one letter, then for 'r' a path and a NUL. Answered by one byte, 'y' or 'n'. */
 enum { ASK_NEXT = 'n', ASK_REMOVE = 'r' };
@@ -155,8 +153,8 @@ struct pipeline {
 /* In the child. 7zz would look for a terminal to ask for a password; the packing is not to be guessed. */
 static _Noreturn void become_reader(const char *what, const char *member, int out, int errs, pid_t parent)
 {
-	static const char *const programs[] = { "7zz", "7z", NULL };
-	const char *argv[] = { NULL, what, what[0] == 'x' ? "-so" : "-slt", "-t7z", "-p-", "-bd", "-y", "--",
+	const char *seven = fs_in_path("7zz") ? "7zz" : "7z"; /* before memory is short */
+	const char *argv[] = { seven, what, what[0] == 'x' ? "-so" : "-slt", "-t7z", "-p-", "-bd", "-y", "--",
 			       "/proc/self/fd/0", member, NULL };
 	struct error err = ERROR_INIT;
 
@@ -164,7 +162,7 @@ static _Noreturn void become_reader(const char *what, const char *member, int ou
 		dprintf(errs, "%s\n", err.msg);
 		_exit(127);
 	}
-	part_become_any(programs, argv, STDIN_FILENO, out, errs);
+	part_become(argv, STDIN_FILENO, out, errs);
 }
 
 static int start_reader(struct pipeline *p)
@@ -278,14 +276,6 @@ static bool read_tail(struct pipeline *p)
 
 /* ---- what the filter asks for; it reads hostile bytes, so its word is not trusted either */
 
-static int open_folder(int root, const char *path)
-{
-	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
-
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
 static int remove_asked(const struct pipeline *p, char *path)
 {
 	char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, at[PATH_LEN_MAX + 64];
@@ -297,7 +287,8 @@ static int remove_asked(const struct pipeline *p, char *path)
 		return -1;
 	if (slash)
 		*slash = 0;
-	folder = open_folder(root, slash ? path : ".");
+	folder = sys_openat2(root, slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 	if (folder < 0)
 		return errno == ENOENT ? 0 : -1;
 	snprintf(at, sizeof(at), "/proc/self/fd/%d/%s", folder, name);
@@ -450,7 +441,7 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 static int make_tree(const struct options *o)
 {
 	struct pipeline p = { .o = o, .self = getpid(), .asked = STRBUF_INIT };
-	int dir = open(o->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC), reader, filter, tar, second, fd, rc;
+	int dir = open(o->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC), reader, filter, tar, second;
 	cJSON *report;
 
 	if (dir < 0 || flock(dir, LOCK_SH | LOCK_NB))
@@ -468,13 +459,7 @@ static int make_tree(const struct options *o)
 	report = judge(&p, reader, filter, tar);
 	free(p.report);
 	strbuf_clear(&p.asked);
-	rc = json_str(report, "error") ? EXIT_REFUSED : 0;
-	if (rc)
-		fprintf(stderr, "berth-restore: %s\n", json_str(report, "error"));
-	fd = open(o->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || report_write(fd, report))
-		part_die(o->report);
-	return rc;
+	return report_finish(o->report, report);
 }
 
 /* 7zz in our place: its output and exit status are ours. */

@@ -36,7 +36,6 @@
 #include "image/tar_inspect.h"
 
 enum { REPORT_MAX = 4 * 1024 * 1024, PROGRESS_MS = 200 };
-enum { EXIT_REFUSED = 1, EXIT_READER_LEFT = 3 };
 
 struct options {
 	struct tar_inspect inspect;
@@ -247,7 +246,7 @@ static cJSON *judge(struct pipeline *p, int squash, int filter_status, int tar)
 static int unpack(const struct options *o)
 {
 	struct pipeline p = { .o = o, .self = getpid() };
-	int dir = open(o->into, O_RDONLY | O_DIRECTORY), squash, filter_status, tar, fd;
+	int dir = open(o->into, O_RDONLY | O_DIRECTORY), squash, filter_status, tar;
 	cJSON *report;
 
 	if (dir < 0 || flock(dir, LOCK_SH | LOCK_NB))
@@ -259,13 +258,7 @@ static int unpack(const struct options *o)
 	tar = part_wait(p.tar);
 	report = judge(&p, squash, filter_status, tar);
 	free(p.report);
-	dir = json_str(report, "error") ? EXIT_REFUSED : 0;
-	if (dir)
-		fprintf(stderr, "berth-unpack: %s\n", json_str(report, "error"));
-	fd = open(o->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || report_write(fd, report))
-		part_die(o->report);
-	return dir;
+	return report_finish(o->report, report);
 }
 
 /* ---- command line */

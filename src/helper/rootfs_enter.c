@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "helper/rootfs_mount.h"
 #include "helper/rootfs_sys.h"
@@ -16,27 +17,13 @@
 /* The program's own file, because its folder may be closed to the ids we are about to take. */
 static int open_program(const char *name, char **ret_path, struct error *err)
 {
-	const char *path = getenv("PATH"), *p;
 	int fd;
 
-	if (strchr(name, '/') != NULL) {
-		*ret_path = mem_strdup(name);
-		fd = open(name, O_RDONLY | O_CLOEXEC);
-		return fd < 0 ? error_sys(err, errno, "cannot run '%s'", name) : fd;
-	}
-	for (p = path != NULL ? path : "/usr/bin:/bin"; *p != '\0';) {
-		size_t len = strcspn(p, ":");
-		char *file = mem_printf("%.*s/%s", (int)len, p, name);
-
-		fd = len > 0 && access(file, X_OK) == 0 ? open(file, O_RDONLY | O_CLOEXEC) : -1;
-		if (fd >= 0) {
-			*ret_path = file;
-			return fd;
-		}
-		free(file);
-		p += len + (p[len] == ':');
-	}
-	return error_set(err, ERROR_TOOL, "cannot run '%s': it is not in PATH", name);
+	*ret_path = strchr(name, '/') != NULL ? mem_strdup(name) : fs_find_program(name);
+	if (*ret_path == NULL)
+		return error_set(err, ERROR_TOOL, "cannot run '%s': it is not in PATH", name);
+	fd = open(*ret_path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? error_sys(err, errno, "cannot run '%s'", name) : fd;
 }
 
 static int open_view(const struct rootfs_enter *e, struct error *err)

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/json.h"
 #include "image/tar_writer.h"
 
@@ -51,29 +52,6 @@ _Noreturn void part_become(const char *const *argv, int in, int out, int errs)
 	execvpe(argv[0], (char *const *)argv, (char *const *)env);
 	dprintf(2, "cannot run '%s': %s\n", argv[0], strerror(errno));
 	_exit(127);
-}
-
-static bool in_path(const char *program)
-{
-	const char *path = getenv("PATH"), *p = path ? path : "/usr/bin:/bin";
-	char file[4096];
-	size_t len;
-
-	for (; *p; p += len + (p[len] == ':')) {
-		len = strcspn(p, ":");
-		if (len && snprintf(file, sizeof(file), "%.*s/%s", (int)len, p, program) < (int)sizeof(file) &&
-		    access(file, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
-_Noreturn void part_become_any(const char *const *programs, const char **argv, int in, int out, int errs)
-{
-	while (programs[1] && !in_path(programs[0]))
-		programs++;
-	argv[0] = programs[0];
-	part_become(argv, in, out, errs);
 }
 
 _Noreturn void part_become_tar(const char *into, int in, int errs, pid_t parent)
@@ -164,4 +142,17 @@ cJSON *report_error(const struct error *err)
 	json_set_str(report, "error", err->msg);
 	json_set_int(report, "code", err->code);
 	return report;
+}
+
+int report_finish(const char *path, cJSON *report)
+{
+	const char *refused = json_str(report, "error");
+	int rc = refused ? EXIT_REFUSED : 0, fd;
+
+	if (refused)
+		fprintf(stderr, "%s: %s\n", part_program, refused);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || report_write(fd, report))
+		part_die(path);
+	return rc;
 }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 
 enum { TAIL_MAX = 4096 };
+enum { EXIT_REFUSED = 1, EXIT_READER_LEFT = 3 }; /* the archive is no good; who reads our output went away */
 
 /* The end of what the programs of a pipeline say. */
 struct tail {
@@ -26,8 +27,6 @@ void part_pipe(int fds[2]); /* close-on-exec, large; or dies */
 pid_t part_fork(void);	    /* or dies */
 /* In the child: execs, or exits with 127. */
 _Noreturn void part_become(const char *const *argv, int in, int out, int errs);
-/* The same with the first of these programs (NULL-terminated) that is in PATH, else the last; argv[0] becomes its name. */
-_Noreturn void part_become_any(const char *const *programs, const char **argv, int in, int out, int errs);
 /* In the child: GNU tar, as root, dying with `parent`, unpacks what comes on `in` into a folder. */
 _Noreturn void part_become_tar(const char *into, int in, int errs, pid_t parent);
 int part_wait(pid_t pid); /* waitpid's status; 0 for pid 0 */
@@ -38,5 +37,10 @@ const char *tail_last_line(struct tail *t, const char *otherwise); /* changes th
 
 int report_write(int fd, cJSON *report_taken);
 cJSON *report_error(const struct error *err); /* {"error","code"} */
+/*
+ * The end of both programs: the report goes into this file (or we die), its error, if it has one, to stderr too; the exit
+ * status is 0, or EXIT_REFUSED when there was one.
+ */
+int report_finish(const char *path, cJSON *report_taken);
 
 #endif

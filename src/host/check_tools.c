@@ -39,21 +39,6 @@ static const struct tool tools[] = {
 	{ NULL, NULL, CHECK_OK, { NULL, NULL, NULL }, NULL },
 };
 
-static bool in_path(const char *name)
-{
-	const char *path = getenv("PATH");
-	AUTO_FREE char *copy = mem_strdup(path != NULL ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
-	char *save = NULL;
-
-	for (char *dir = strtok_r(copy, ":", &save); dir != NULL; dir = strtok_r(NULL, ":", &save)) {
-		AUTO_FREE char *file = fs_join(dir, name);
-
-		if (access(file, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool is_good_ttyd(const char *said)
 {
 	struct error ignored = ERROR_INIT;
@@ -76,7 +61,7 @@ static void check_ttyd(struct check *c)
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 
-	if (*c->s->ttyd_path ? access(program, X_OK) != 0 : !in_path(program)) {
+	if (*c->s->ttyd_path ? access(program, X_OK) != 0 : !fs_in_path(program)) {
 		check_add(c, "ttyd", CHECK_WARNING, fix, "'%s' is not %s: no web terminal", program,
 			  *c->s->ttyd_path ? "there" : "in PATH");
 		return;
@@ -101,7 +86,7 @@ void check_tools(struct check *c)
 	for (const struct tool *t = tools; t->name != NULL; t++) {
 		AUTO_FREE char *fix = check_install(c, t->packages);
 
-		if (!in_path(t->name) && (t->other == NULL || !in_path(t->other)))
+		if (!fs_in_path(t->name) && (t->other == NULL || !fs_in_path(t->other)))
 			check_add(c, t->name, t->without, fix, "'%s' is not in PATH: %s", t->name, t->why);
 		else
 			strbuf_addf(&have, "%s%s", have.len > 0 ? " " : "", t->name);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/settings.h"
@@ -89,19 +90,11 @@ int ttyd_judge(const unsigned v[3], bool *ret_writable, struct error *err)
 /* The file that is there now; NULL when there is none. */
 static char *find(const struct settings *s, struct stat *ret)
 {
-	const char *path = getenv("PATH");
-	AUTO_FREE char *folders = mem_strdup(path && *path ? path : "/usr/local/bin:/usr/bin:/bin");
-	char *save = NULL;
+	char *file = *s->ttyd_path ? mem_strdup(s->ttyd_path) : fs_find_program("ttyd");
 
-	if (*s->ttyd_path)
-		return stat(s->ttyd_path, ret) == 0 && access(s->ttyd_path, X_OK) == 0 ? mem_strdup(s->ttyd_path) : NULL;
-	for (char *dir = strtok_r(folders, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-		char *file = mem_printf("%s/ttyd", dir);
-
-		if (stat(file, ret) == 0 && S_ISREG(ret->st_mode) && access(file, X_OK) == 0)
-			return file;
-		free(file);
-	}
+	if (file && stat(file, ret) == 0 && access(file, X_OK) == 0)
+		return file;
+	free(file);
 	return NULL;
 }
 

@@ -327,6 +327,30 @@ static void stops_at_mounts(void **state)
 	assert_int_equal(rc, 0);
 }
 
+static void programs_in_path(void **state)
+{
+	AUTO_FREE char *old = mem_strdup(getenv("PATH"));
+	AUTO_FREE char *path = mem_printf("::/nowhere:%s/a:%s/b", dir, dir);
+	AUTO_FREE char *want = mem_printf("%s/b/tool", dir);
+	AUTO_FREE char *found = NULL;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(mkdir("a", 0700), 0);
+	assert_int_equal(mkdir("b", 0700), 0);
+	assert_int_equal(mkdir("a/tool", 0700), 0); /* a folder is no program */
+	assert_int_equal(fs_write_atomic("b/tool", "x", 1, 0755, &err), 0);
+	assert_int_equal(fs_write_atomic("b/text", "x", 1, 0644, &err), 0);
+	setenv("PATH", path, 1);
+	found = fs_find_program("tool");
+	assert_string_equal(found, want);
+	assert_true(fs_in_path("tool"));
+	assert_false(fs_in_path("text"));
+	assert_false(fs_in_path("none"));
+	setenv("PATH", "", 1); /* as if there were none: the usual folders */
+	assert_true(fs_in_path("sh"));
+	setenv("PATH", old, 1);
+}
+
 static void usage_counts_hard_links_once(void **state)
 {
 	unsigned long long one = 0, two = 0;
@@ -403,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(removes_everything_and_follows_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(depth_and_width_do_not_matter, setup, teardown),
 		cmocka_unit_test_setup_teardown(stops_at_mounts, setup, teardown),
+		cmocka_unit_test_setup_teardown(programs_in_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(usage_counts_hard_links_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(opens_only_inside_the_root, setup, teardown),
 	};
