@@ -30,15 +30,6 @@ teardown_file_more() {
 	host_locked "$BERTH" host init --root "$BERTH_TEST_ROOT" --undo >&2
 }
 
-# host-init waits for its own lock; this one keeps other files' tests from seeing half of it
-host_locked() {
-	mkdir -p "$BERTH_TEST_CACHE"
-	(
-		flock 8
-		"$@" 8>&- 3>&- 4>&-
-	) 8>"$BERTH_TEST_CACHE/host.lock"
-}
-
 # block WORDS: the first ```sh block that has them, with names of our own
 block() {
 	awk -v words="$1" '/^```sh$/ { on = 1; text = ""; next }

@@ -306,10 +306,6 @@ not_reserved() {
 	! reserved "$1"
 }
 
-has_address() { # NAME ADDRESS
-	in_container "$1" ip addr show dev eth0 2>/dev/null | grep -qF " $2/"
-}
-
 @test "reservations and names: an instance is found by name, a rename and a delete are seen" {
 	local a b
 	a=$(name a) b=$(name b)
