@@ -26,10 +26,6 @@ imports_and_runs() {
 	run_berth image delete x
 }
 
-staging() {
-	find "$BERTH_TEST_ROOT/images/.staging" -mindepth 1 -maxdepth 1
-}
-
 # refuses FILE PART: the import fails with that message and leaves nothing in the store.
 refuses() {
 	local before

@@ -8,10 +8,6 @@ setup_file_more() {
 	dhcp_start
 }
 
-has_address() {
-	"$BERTH" list "^$1\$" -c 4 -f csv | grep -q "$BERTH_TEST_SUBNET\."
-}
-
 # Instances, folders and operations as they are now.
 traces() {
 	"$BERTH" list -c ns -f csv
@@ -38,7 +34,7 @@ leaves_nothing() {
 	assert "$(in_container "$c" id -u)" = 0
 	# root inside is nobody outside
 	local pid
-	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$c" -pH)
+	pid=$(init_of "$c")
 	assert "$(stat -c %u "/proc/$pid")" -gt 65535
 	run_berth delete -f "$c"
 	assert "$(state_of "$c")" = ""

@@ -131,10 +131,6 @@ monitors() { # of NAME, and an init that is not yet one; pgrep sees blanks after
 	pgrep -f "^\[lxc monitor\] $(LXCPATH) $1 *\$"
 }
 
-cgroups_of() {
-	find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null
-}
-
 # What a start of NAME that was given up must not leave; the next one works.
 stopped_cleanly() {
 	assert "$(state_of "$1")" = STOPPED

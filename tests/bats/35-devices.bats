@@ -200,12 +200,8 @@ share() {
 
 pid_changed() { # NAME PID
 	local pid
-	pid=$(pid_of "$1")
+	pid=$(init_of "$1")
 	[[ -n $pid && $pid != "$2" ]]
-}
-
-pid_of() {
-	lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$1" -pH 2>/dev/null
 }
 
 has_all() { # NAME: what was added live, and not what was removed
@@ -229,13 +225,13 @@ nothing_open() { # no operation runs or waits
 	run_berth config device add "$c" data disk source="$dir" path=/mnt/data
 	run_berth config device add "$c" zero2 unix-char source=/dev/zero path=/dev/zero2
 	has_all "$c"
-	pid=$(pid_of "$c")
+	pid=$(init_of "$c")
 	in_container "$c" reboot || true
 	wait_for 20 pid_changed "$c" "$pid"
 	wait_for 20 has_all "$c"
 	wait_for 10 nothing_open
 	assert "$("$BERTH" query "/1.0/instances/$c" | jq -c '.pending // []')" = "[]"
-	pid=$(pid_of "$c")
+	pid=$(init_of "$c")
 	daemon_stop
 	lxc-attach -P "$BERTH_TEST_ROOT/lxc" -n "$c" -- reboot || true
 	wait_for 20 pid_changed "$c" "$pid"

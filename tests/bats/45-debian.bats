@@ -16,17 +16,9 @@ setup_file_more() {
 	rm "$image"
 }
 
-lxc() { # TOOL NAME ARGUMENTS…
-	"lxc-$1" -P "$BERTH_TEST_ROOT/lxc" -n "$2" "${@:3}" 3>&- 4>&-
-}
-
-pid_of() {
-	lxc info "$1" -pH 2>/dev/null
-}
-
 pid_changed() {
 	local now
-	now=$(pid_of "$1")
+	now=$(init_of "$1")
 	[[ -n $now && $now != "$2" ]]
 }
 
@@ -36,13 +28,13 @@ is_up() {
 }
 
 is_up_by_lxc() {
-	[[ $(lxc attach "$1" -- systemctl is-system-running 2>/dev/null) =~ ^(running|degraded)$ ]]
+	[[ $(by_lxc attach "$1" -- systemctl is-system-running 2>/dev/null) =~ ^(running|degraded)$ ]]
 }
 
 wait_up() {
 	wait_for $BOOT_TIME is_up "$1" && return
-	lxc attach "$1" -- systemctl list-jobs --no-pager >&2
-	lxc attach "$1" -- systemctl --failed --no-pager >&2
+	by_lxc attach "$1" -- systemctl list-jobs --no-pager >&2
+	by_lxc attach "$1" -- systemctl --failed --no-pager >&2
 	die "FAIL: '$1' did not boot"
 }
 
@@ -59,21 +51,17 @@ multi_user() {
 	assert "$(in_container "$1" systemctl is-active multi-user.target)" = active "multi-user.target of '$1'"
 }
 
-has_address() {
-	"$BERTH" list "^$1\$" -c 4 -f csv | grep -q "$BERTH_TEST_SUBNET\."
-}
-
-mounts_of() {
+rootfs_mounts() {
 	leaked_mounts | grep -c "/lxc/$1/rootfs\$"
 }
 
 unmounted() {
-	[[ $(mounts_of "$1") == 0 ]]
+	[[ $(rootfs_mounts "$1") == 0 ]]
 }
 
 # A unit whose end leaves a file: only a real shutdown runs it.
 leave_traces() {
-	lxc attach "$1" -- sh -c 'cat >/etc/systemd/system/trace.service && rm -f /root/ended && systemctl daemon-reload &&
+	by_lxc attach "$1" -- sh -c 'cat >/etc/systemd/system/trace.service && rm -f /root/ended && systemctl daemon-reload &&
 		systemctl start trace' <<-END
 		[Service]
 		Type=oneshot
@@ -87,11 +75,11 @@ leave_traces() {
 privileges_work() {
 	# setuid: only root reads /etc/shadow
 	assert "$(in_container "$1" stat -c '%u %a' /usr/bin/passwd)" = "0 4755"
-	contains "$(lxc attach "$1" -u 65534 -g 65534 -- passwd -S nobody)" "nobody L" "passwd, run by nobody in '$1'"
+	contains "$(by_lxc attach "$1" -u 65534 -g 65534 -- passwd -S nobody)" "nobody L" "passwd, run by nobody in '$1'"
 	# capabilities: a raw socket, as other sockets are not for nobody
 	in_container "$1" sh -c 'echo 1 0 >/proc/sys/net/ipv4/ping_group_range'
 	in_container "$1" python3 -c 'import os; os.getxattr("/bin/ping", "security.capability")'
-	lxc attach "$1" -u 65534 -g 65534 -- ping -q -c 1 -W 60 127.0.0.1
+	by_lxc attach "$1" -u 65534 -g 65534 -- ping -q -c 1 -W 60 127.0.0.1
 }
 
 @test "image info: what the archive says of itself" {
@@ -132,8 +120,8 @@ privileges_work() {
 	local c
 	c=$(name over)
 	need "$c"
-	assert "$(stat -c %u "/proc/$(pid_of "$c")")" -gt 65535
-	assert "$(mounts_of "$c")" = 1
+	assert "$(stat -c %u "/proc/$(init_of "$c")")" -gt 65535
+	assert "$(rootfs_mounts "$c")" = 1
 	refused 1 'cannot move to the pool "dir"' config device set "$c" root pool=dir
 	privileges_work "$c"
 }
@@ -142,8 +130,8 @@ privileges_work() {
 	local c
 	c=$(name dir)
 	need "$c" -s dir
-	assert "$(stat -c %u "/proc/$(pid_of "$c")")" -gt 65535
-	assert "$(mounts_of "$c")" = 0
+	assert "$(stat -c %u "/proc/$(init_of "$c")")" -gt 65535
+	assert "$(rootfs_mounts "$c")" = 0
 	privileges_work "$c"
 }
 
@@ -151,7 +139,7 @@ privileges_work() {
 	local c
 	c=$(name priv)
 	need "$c" -c security.privileged=true
-	assert "$(stat -c %u "/proc/$(pid_of "$c")")" = 0
+	assert "$(stat -c %u "/proc/$(init_of "$c")")" = 0
 	assert "$(in_container "$c" cat /proc/self/uid_map | tr -s ' ')" = " 0 0 4294967295"
 	privileges_work "$c"
 }
@@ -187,7 +175,7 @@ privileges_work() {
 	leave_traces "$c"
 	run_berth stop "$c" --timeout 240
 	assert "$(state_of "$c")" = STOPPED
-	assert "$(mounts_of "$c")" = 0
+	assert "$(rootfs_mounts "$c")" = 0
 	[[ -e $BERTH_TEST_ROOT/lxc/$c/upper/root/ended ]] || die "FAIL: the units of '$c' were not stopped"
 }
 
@@ -196,10 +184,10 @@ privileges_work() {
 	c=$(name over)
 	need "$c"
 	leave_traces "$c"
-	pid=$(pid_of "$c")
+	pid=$(init_of "$c")
 	run_berth restart "$c"
 	assert "$(state_of "$c")" = RUNNING
-	assert "$(pid_of "$c")" != "$pid"
+	assert "$(init_of "$c")" != "$pid"
 	wait_up "$c"
 	in_container "$c" test -e /root/ended
 }
@@ -208,17 +196,17 @@ privileges_work() {
 	local c pid
 	c=$(name over)
 	need "$c"
-	pid=$(pid_of "$c")
+	pid=$(init_of "$c")
 	in_container "$c" sh -c 'echo kept >/root/file; systemctl reboot' || true
 	wait_for 60 pid_changed "$c" "$pid" || die "FAIL: '$c' did not reboot"
 	wait_for 10 is_state "$c" RUNNING
 	wait_up "$c"
 	multi_user "$c"
-	assert "$(mounts_of "$c")" = 1
+	assert "$(rootfs_mounts "$c")" = 1
 	assert "$(in_container "$c" cat /root/file)" = kept
 	# berthd knows the new init
 	api GET "/1.0/instances/$c/state"
-	assert "$(field .metadata.pid)" = "$(pid_of "$c")"
+	assert "$(field .metadata.pid)" = "$(init_of "$c")"
 	wait_for 30 has_address "$c"
 }
 
@@ -264,18 +252,18 @@ privileges_work() {
 	[[ -n $(state_of "$c") ]] || run_berth init debian "$c"
 	[[ $(state_of "$c") == STOPPED ]] || run_berth stop -f "$c"
 	daemon_stop
-	lxc start "$c"
+	by_lxc start "$c"
 	wait_for $BOOT_TIME is_up_by_lxc "$c"
 	daemon_start
 	assert "$(state_of "$c")" = RUNNING
 	assert "$(in_container "$c" hostname)" = "$c"
 	wait_for 30 has_address "$c"
-	lxc stop "$c" -t 240 --nokill
+	by_lxc stop "$c" -t 240 --nokill
 	wait_for 10 is_state "$c" STOPPED
 	wait_for 10 unmounted "$c"
 	run_berth start "$c"
 	daemon_stop
-	lxc stop "$c" -k
+	by_lxc stop "$c" -k
 	daemon_start
 	assert "$(state_of "$c")" = STOPPED
 	wait_for 10 unmounted "$c"

@@ -16,18 +16,10 @@ revive() {
 }
 
 clean_now() { # after an operation on NAME
-	wait_for 10 nothing leaked_mounts_of "$1" || die "FAIL: mounts: $(leaked_mounts_of "$1")"
-	wait_for 10 nothing leaked_cgroups_of "$1" || die "FAIL: cgroups: $(leaked_cgroups_of "$1")"
-	wait_for 10 journal_empty || die "FAIL: journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")"
+	wait_for 10 nothing mounts_of "$1" || die "FAIL: mounts: $(mounts_of "$1")"
+	wait_for 10 nothing cgroups_of "$1" || die "FAIL: cgroups: $(cgroups_of "$1")"
+	journal_ends
 	wait_for 10 nothing leaked_veths || die "FAIL: veths: $(leaked_veths)"
-}
-
-leaked_mounts_of() {
-	leaked_mounts | grep "/lxc/$1/"
-}
-
-leaked_cgroups_of() {
-	find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null
 }
 
 instance_gone() {
@@ -148,7 +140,7 @@ instance_gone() {
 			run_berth '?' image import "$BUSYBOX_IMAGE" --alias bb
 			[[ $how == fail* ]] || revive
 			daemon_restart
-			wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+			journal_ends
 			assert "$(find "$BERTH_TEST_ROOT/images/.staging" -mindepth 1 -maxdepth 1)" = "" "staging after $step/$how"
 			# before the commit nothing is there, after it everything is
 			run_berth image list -c f -f csv

@@ -7,10 +7,6 @@
 
 load helpers
 
-key_of() { # NAME KEY
-	jq -r --arg k "$2" '.config[$k]' "$BERTH_TEST_ROOT/lxc/$1/berth.json"
-}
-
 the_tree() { # of the only image
 	basename "$(find "$BERTH_TEST_ROOT/images" -mindepth 1 -maxdepth 1 -name '[0-9a-f]*' -type d)"
 }
@@ -39,7 +35,7 @@ slow_tool() { # TOOL SECONDS
 	run_berth init bb "$n"
 	daemon_restart
 	assert "$(state_of "$n")" = STOPPED "the new instance after a restart"
-	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+	journal_ends
 	run_berth delete "$n"
 }
 

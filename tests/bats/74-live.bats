@@ -33,10 +33,6 @@ wrap_tool() { # TOOL LINE
 	chmod 755 "$BERTH_TEST_ROOT/wrapped/$1"
 }
 
-init_of() {
-	lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$1" -pH
-}
-
 mounts_at() { # NAME PATH: how many, one over the other
 	awk -v path="$2" '$5 == path { n++ } END { print n + 0 }' "/proc/$(init_of "$1")/mountinfo"
 }

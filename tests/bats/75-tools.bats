@@ -17,20 +17,8 @@ teardown() {
 	image_restore
 }
 
-lxc() { # TOOL NAME ARGUMENTS…
-	"lxc-$1" -P "$BERTH_TEST_ROOT/lxc" -n "$2" "${@:3}" 3>&- 4>&-
-}
-
-pid_of() {
-	lxc info "$1" -pH 2>/dev/null
-}
-
 monitor_of() {
-	awk '$1 == "PPid:" { print $2 }' "/proc/$(pid_of "$1")/status"
-}
-
-mounts_of() {
-	leaked_mounts | grep "/lxc/$1/"
+	awk '$1 == "PPid:" { print $2 }' "/proc/$(init_of "$1")/status"
 }
 
 # What a failed or cancelled launch of NAME must not leave.
@@ -39,12 +27,8 @@ no_trace() {
 	[[ ! -e $BERTH_TEST_ROOT/lxc/$1 ]] || die "FAIL: the folder of '$1' is left: $(ls -A "$BERTH_TEST_ROOT/lxc/$1")"
 	wait_for 10 nothing mounts_of "$1" || die "FAIL: mounts: $(mounts_of "$1")"
 	wait_for 10 nothing cgroups_of "$1" || die "FAIL: cgroups: $(cgroups_of "$1")"
-	wait_for 10 journal_empty || die "FAIL: journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")"
+	journal_ends
 	assert "$(find "$BERTH_TEST_ROOT/run" -name "$1*")" = "" "files of '$1' in run/"
-}
-
-cgroups_of() {
-	find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null
 }
 
 # A tool that fails in each of these ways in an operation that is undone: COMMAND… must end with 1.
@@ -279,12 +263,12 @@ no_trace_but_retry() {
 		run_berth exec "$n" -- true
 		run_berth stop -f "$n"
 		assert "$(state_of "$n")" = STOPPED
-		lxc start "$n"
+		by_lxc start "$n"
 		wait_for 10 is_state "$n" RUNNING
-		lxc stop "$n" -k
+		by_lxc stop "$n" -k
 		wait_for 10 is_state "$n" STOPPED
 	done
-	lxc start "$n"
+	by_lxc start "$n"
 	wait_for 10 is_state "$n" RUNNING
 	real lxc-info
 	has_pid() { api GET "/1.0/instances/$n/state" && [[ $(field .metadata.pid) -gt 0 ]]; }
@@ -306,7 +290,7 @@ no_trace_but_retry() {
 	wait_for 10 nothing asked
 	assert "$(state_of "$n")" = RUNNING
 	assert "$(wc -l <"$BIN/calls-of-lxc-info")" = 1
-	lxc stop "$n" -k
+	by_lxc stop "$n" -k
 	wait_for 10 is_state "$n" STOPPED
 	rm "$BIN/.lxc-info.go"
 	real lxc-info
@@ -342,9 +326,9 @@ no_trace_but_retry() {
 	tools_start
 	launch "$n"
 	assert "$(state_of "$n")" = RUNNING
-	lxc stop "$n" -k # its init ends: a pidfd tells
+	by_lxc stop "$n" -k # its init ends: a pidfd tells
 	wait_for 10 is_state "$n" STOPPED
-	lxc start "$n" # nobody tells; it is seen when the monitor is tried again
+	by_lxc start "$n" # nobody tells; it is seen when the monitor is tried again
 	wait_for 60 is_state "$n" RUNNING
 	run_berth delete -f "$n"
 	no_trace "$n"
@@ -417,10 +401,6 @@ staging_empty() {
 	wait_for 10 nothing staging || die "FAIL: staging: $(staging)"
 	wait_for 10 journal_empty
 	wait_for 10 nothing unpackers || die "FAIL: still there: $(unpackers)"
-}
-
-staging() {
-	ls -A "$BERTH_TEST_ROOT/images/.staging"
 }
 
 unpackers() {
@@ -531,8 +511,8 @@ stopping() {
 
 end_by_hand() { # NAME HOW
 	case $2 in
-	lxc-stop) lxc stop "$1" -k ;;
-	init) kill -KILL "$(pid_of "$1")" ;;
+	lxc-stop) by_lxc stop "$1" -k ;;
+	init) kill -KILL "$(init_of "$1")" ;;
 	monitor) kill -KILL "$(monitor_of "$1")" ;;
 	esac
 }
@@ -590,7 +570,7 @@ cgroups_swept() {
 	local n
 	n=$(name ds)
 	run_berth init bb "$n"
-	lxc destroy "$n"
+	by_lxc destroy "$n"
 	wait_for 10 is_state "$n" ""
 	# what lxc-destroy leaves when berth wrote its notes at the wrong moment
 	run_berth init bb "$n"
@@ -599,7 +579,7 @@ cgroups_swept() {
 	wait_for 10 is_state "$n" ""
 	no_trace "$n"
 	launch "$n"
-	lxc destroy "$n" -f || true
+	by_lxc destroy "$n" -f || true
 	wait_for 10 is_state "$n" "" || run_berth delete -f "$n"
 	no_trace "$n"
 	launch "$n"
@@ -612,7 +592,7 @@ cgroups_swept() {
 	launch "$n" -c raw.lxc='lxc.signal.halt = SIGWINCH'
 	background stop "$n" --timeout 60
 	wait_for 10 stopping "$n"
-	lxc destroy "$n" -f || true
+	by_lxc destroy "$n" -f || true
 	ended '?'
 	wait_for 10 is_state "$n" "" || run_berth delete -f "$n"
 	no_trace "$n"

@@ -55,14 +55,10 @@ empty() {
 
 # Nothing but what was there: folders, journal, staging, temporary files.
 nothing_half_made() {
-	wait_for 10 journal_empty || die "FAIL: journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")"
+	journal_ends
 	wait_for 10 nothing staging || die "FAIL: staging: $(staging)"
 	assert "$(find "$BERTH_TEST_ROOT" -xdev -name '*.tmp*' -not -path '*/rootfs/*')" = "" "temporary files"
 	assert "$(ls -A "$BERTH_TEST_ROOT/lxc")" = "$("$BERTH" list -c n -f csv)" "folders and list"
-}
-
-staging() {
-	ls -A "$BERTH_TEST_ROOT/images/.staging"
 }
 
 # tight WORD… : with ever more room, berth WORD… ends well or with "no space", and leaves nothing half-made.

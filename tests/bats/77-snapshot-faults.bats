@@ -242,9 +242,9 @@ has_run() { # LINE
 	hook pre-restore <<<$'#!/bin/sh\necho no way back >&2; exit 1'
 	refused 1 "no snapshots today" snapshot "$n" t
 	assert "$(snapshots_of "$n")" = s
-	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$n" -pH)
+	pid=$(init_of "$n")
 	refused 1 "no way back" restore "$n" s
-	assert "$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$n" -pH)" = "$pid" "it runs on"
+	assert "$(init_of "$n")" = "$pid" "it runs on"
 	rm -r "$BERTH_TEST_ROOT/hooks.d"/pre-{snapshot,restore}
 	# a start that is refused: the old one runs again, and post-start hears of it
 	in_container "$n" touch /root/now

@@ -51,10 +51,10 @@ load snapshot
 	wait_for 10 is_state "$n" RUNNING || die "FAIL: it was left frozen"
 	change "$n"
 	run_berth config set "$n" limits.processes=50
-	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$n" -pH)
+	pid=$(init_of "$n")
 	run_berth restore "$n" snap0
 	assert "$(state_of "$n")" = RUNNING
-	assert "$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$n" -pH)" != "$pid" "another init"
+	assert "$(init_of "$n")" != "$pid" "another init"
 	assert "$(in_container "$n" cat /data/f)" = one
 	run ! in_container "$n" test -e /data/g
 	run_berth config get "$n" limits.processes

@@ -28,10 +28,6 @@ fingerprint() {
 	"$BERTH" query "/1.0/images/aliases/$1" | jq -r .target
 }
 
-key_of() { # NAME KEY
-	jq -r --arg k "$2" '.config[$k]' "$BERTH_TEST_ROOT/lxc/$1/berth.json"
-}
-
 driver_of() {
 	jq -r .driver "$BERTH_TEST_ROOT/lxc/$1/berth.json"
 }

@@ -203,7 +203,7 @@ has_run() { # TEXT
 	wait_for 20 has_run "post-stop $c"
 	run_berth start "$c"
 	rm "$BERTH_TEST_ROOT/rec/log"
-	kill -9 "$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$c" -pH)"
+	kill -9 "$(init_of "$c")"
 	wait_for 20 has_run "post-stop $c"
 	# a daemon that starts anew tells nothing of what runs already
 	run_berth start "$c"

@@ -325,7 +325,7 @@ not_reserved() {
 	local c pid
 	c=$(name c)
 	launch "$c"
-	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$c" -pH)
+	pid=$(init_of "$c")
 	run_berth host unload
 	contains "$output" "Host unloaded"
 	process_alive "$pid"

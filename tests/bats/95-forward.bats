@@ -83,10 +83,6 @@ serve() { # NAME PORT ADDRESS…
 	wait_for 10 listens "$1" "$2"
 }
 
-init_of() {
-	lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$1" -pH
-}
-
 serve_tcp() { # NAME PORT WORD: each connection is answered with a word
 	serve "$1" "$2" "TCP6-LISTEN:$2,fork,reuseaddr,ipv6only=0" "SYSTEM:echo $3"
 }

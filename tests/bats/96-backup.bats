@@ -46,7 +46,7 @@ no_rests() {
 }
 
 nothing_stays() {
-	wait_for 10 journal_empty || die "FAIL: journal"
+	journal_ends
 	wait_for 10 no_rests || die "FAIL: $(ls -A "$BACKUPS")"
 }
 
@@ -80,11 +80,11 @@ same_tree() {
 
 @test "stop: it is stopped meanwhile, and runs afterwards; stopped ones are left so, in every mode" {
 	local before after one two three
-	before=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -pH)
+	before=$(init_of "$FREE")
 	make_backup "$FREE" --mode stop
 	one=$file
 	is_state "$FREE" RUNNING
-	after=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -pH)
+	after=$(init_of "$FREE")
 	assert "$before" != "$after"
 	wait_init "$FREE"
 	run_berth stop "$FREE"

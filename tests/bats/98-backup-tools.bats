@@ -33,7 +33,7 @@ rests() {
 
 # It runs, is not frozen, and no part of a backup is left.
 as_before() {
-	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+	journal_ends
 	wait_for 10 is_state "$FREE" RUNNING || die "FAIL: '$FREE' is $(state_of "$FREE")"
 	in_container "$FREE" true
 	wait_for 10 nothing rests || die "FAIL: left: $(rests)"
@@ -223,7 +223,7 @@ returning() { # the operation that waits for the end of it
 
 is_another() { # PID: that one is not its init any more
 	local pid
-	pid=$("lxc-info" -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -pH 2>/dev/null)
+	pid=$(init_of "$FREE")
 	[[ -n $pid && $pid != "$1" ]]
 }
 
@@ -234,7 +234,7 @@ is_another() { # PID: that one is not its init any more
 	run_berth config set "$FREE" raw.lxc='lxc.signal.halt = SIGWINCH'
 	run_berth start "$FREE"
 	wait_init "$FREE"
-	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -pH)
+	pid=$(init_of "$FREE")
 	refused 1 "did not shut down within 1 s" backup create "$FREE" --mode stop --timeout 1
 	is_state "$FREE" RUNNING
 	assert "$(rests)" = ""
@@ -244,7 +244,7 @@ is_another() { # PID: that one is not its init any more
 	wait_for 20 is_another "$pid"
 	wait_init "$FREE"
 	as_before
-	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$FREE" -pH)
+	pid=$(init_of "$FREE")
 	refused 1 "did not shut down within 1 s" backup create "$FREE" --mode stop --timeout 1
 	daemon_kill
 	kill -KILL "$pid"

@@ -209,10 +209,10 @@ volumes_of() {
 	# another archive with the same tree
 	(cd "$BATS_TEST_TMPDIR" && mkdir tree && tar xzf "$BUSYBOX_IMAGE" -C tree && touch tree/rootfs/other && tar czf "$BERTH_TEST_ROOT/images/other-os.tar.gz" -C tree .)
 	good VMCreate "{\"vm_uuid\": \"$c\", \"os_name\": \"bb\"}"
-	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$c" -pH)
+	pid=$(init_of "$c")
 	good VMUpdate "{\"vm_uuid\": \"$c\", \"os_name\": \"other-os\", \"restart\": true}"
 	assert "$(result '.pending[0]')" = os_name
-	assert "$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$c" -pH)" = "$pid" "not restarted"
+	assert "$(init_of "$c")" = "$pid" "not restarted"
 	good VMUpdate "{\"vm_uuid\": \"$c\", \"os_name\": \"other-os\", \"reinstall\": true}"
 	contains "$(result '.applied | join(" ")')" os_name
 	wait_init "$c"

@@ -201,12 +201,12 @@ listens() {
 	run_berth config set "$n" user.v=old
 	for event in pre-restore pre-stop pre-start; do
 		hook "$event" 'echo not now; exit 1'
-		pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$n" -pH)
+		pid=$(init_of "$n")
 		wait_init "$n"
 		restore "$n-20261122000000" '{"timeout":60}'
 		contains "$failed" "refused $event"
 		is_old "$n" "$event"
-		[[ $event == pre-start || $(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$n" -pH) == "$pid" ]]
+		[[ $event == pre-start || $(init_of "$n") == "$pid" ]]
 		rm -r "$BERTH_TEST_ROOT/hooks.d/$event"
 	done
 	assert "$(heard "$n")" = 1 "events after restores that were refused"

@@ -124,11 +124,30 @@ is_state() {
 	[[ $(state_of "$1") == "$2" ]]
 }
 
+has_address() { # NAME: one of our subnet
+	"$BERTH" list "^$1\$" -c 4 -f csv | grep -q "$BERTH_TEST_SUBNET\."
+}
+
 # in_container NAME COMMAND…: stdout of it.
 in_container() {
 	local name=$1
 	shift
 	timeout --foreground -k 5 300 "$BERTH" exec "$name" -- "$@" </dev/null
+}
+
+# One of LXC's own tools, past berthd. Not called lxc: that is a program, too.
+by_lxc() { # TOOL NAME ARGUMENTS…
+	"lxc-$1" -P "$BERTH_TEST_ROOT/lxc" -n "$2" "${@:3}" 3>&- 4>&-
+}
+
+# The process of a container's init as LXC has it; nothing when it does not run.
+init_of() { # NAME
+	lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$1" -pH 2>/dev/null
+}
+
+# What its berth.json says, "null" without it.
+key_of() { # NAME KEY
+	jq -r --arg k "$2" '.config[$k]' "$BERTH_TEST_ROOT/lxc/$1/berth.json"
 }
 
 # Has init come so far that it takes signals? A shutdown or a reboot that comes earlier is lost.
@@ -235,7 +254,7 @@ killed() {
 	run_berth '?' "${@:2}"
 	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
 	BERTH_FAULT='' daemon_start
-	wait_for 10 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+	journal_ends
 }
 
 daemon_fds() {
@@ -392,16 +411,34 @@ journal_empty() {
 	[[ -z $(ls -A "$BERTH_TEST_ROOT/state/operations" 2>/dev/null) ]]
 }
 
+# What an operation has recorded goes a moment after its end.
+journal_ends() { # [SECONDS]
+	wait_for "${1:-10}" journal_empty || die "FAIL: journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")" \
+		"$(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+}
+
 leaked_mounts() {
 	awk -v root="$BERTH_TEST_ROOT/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo
+}
+
+mounts_of() { # NAME
+	leaked_mounts | grep "/lxc/$1/"
 }
 
 leaked_cgroups() {
 	find /sys/fs/cgroup -type d -name "*.t$BERTH_TEST_ID-*" 2>/dev/null
 }
 
+cgroups_of() { # NAME
+	find /sys/fs/cgroup -type d -name "*.$1" 2>/dev/null
+}
+
 leaked_veths() {
 	ip -o link show master "$BERTH_TEST_BRIDGE" | cut -d: -f2
+}
+
+staging() { # of the image store
+	ls -A "$BERTH_TEST_ROOT/images/.staging"
 }
 
 leaked_folders() {

@@ -76,7 +76,7 @@ describe() { # DIR [PATH…]
 # root folder is "." (and whose ids are seen).
 inside() {
 	local pid ids=()
-	pid=$(lxc-info -P "$BERTH_TEST_ROOT/lxc" -n "$1" -pH)
+	pid=$(init_of "$1")
 	[[ $(readlink "/proc/$pid/ns/user") == "$(readlink /proc/self/ns/user)" ]] || ids=(nsenter -t "$pid" -U -S 0 -G 0 --)
 	(cd "/proc/$pid/root" && "${ids[@]}" bash -c "$(declare -f "$2" || true)"$'\n''"$@"' - "${@:2}")
 }
@@ -150,7 +150,7 @@ refused_restore() {
 }
 
 nothing_left() {
-	wait_for 10 journal_empty || die "FAIL: journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")"
+	journal_ends
 	assert "$(find "$BERTH_TEST_ROOT/lxc" -mindepth 2 -maxdepth 2 \( -name '.new' -o -name '.old' -o -name '.berth-op' \))" = ""
 	assert "$(ls "$BERTH_TEST_ROOT/lxc")" = "$("$BERTH" list -c n -f csv)" "folders and list"
 }

@@ -22,7 +22,7 @@ half_made() { # NAME
 
 # Nothing half-made or half-removed beside what is listed, and nothing staged. What an operation left goes after its end.
 nothing_half_made() { # NAME
-	wait_for 20 journal_empty || die "FAIL: journal: $(cat "$BERTH_TEST_ROOT"/state/operations/*)"
+	journal_ends 20
 	assert "$(half_made "$1")" = "" "half-made files of $1"
 }
 
