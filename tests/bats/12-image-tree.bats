@@ -298,12 +298,10 @@ hold_unpacker() { # in the middle of its work
 	tar -C "$t" -czf "$BATS_TEST_TMPDIR/i.tar.gz" .
 	for step in $steps; do
 		for how in fail fail-after kill kill-after; do
-			daemon_stop 2>/dev/null || true
-			BERTH_FAULT=image-delete/$step/$how daemon_start
+			fault "image-delete/$step/$how"
 			run_berth '?' image import "$BATS_TEST_TMPDIR/i.tar.gz" --alias victim
 			run_berth '?' image delete victim
-			daemon_stop 2>/dev/null || true
-			BERTH_FAULT='' daemon_start
+			daemon_restart
 			wait_for 10 journal_empty || die "FAIL: journal after $step/$how"
 			wait_for 10 staging_empty || die "FAIL: staging after $step/$how"
 			n=$("$BERTH" image list victim -f csv | wc -l)

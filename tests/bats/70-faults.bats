@@ -9,12 +9,6 @@ LAUNCH_STEPS="reserve create rootfs thaw commit start finish"
 DELETE_STEPS="check stop destroy sweep forget"
 IMPORT_STEPS=$(sed -n '/op_step import_steps/,/};/s/.*{ "\([a-z]*\)".*/\1/p' "$BATS_TEST_DIRNAME"/../../src/image/*.c | tr '\n' ' ')
 
-# berthd has died by itself and is started again without a fault.
-revive() {
-	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived the injected kill"
-	BERTH_FAULT='' daemon_start
-}
-
 clean_now() { # after an operation on NAME
 	wait_for 10 nothing mounts_of "$1" || die "FAIL: mounts: $(mounts_of "$1")"
 	wait_for 10 nothing cgroups_of "$1" || die "FAIL: cgroups: $(cgroups_of "$1")"

@@ -18,7 +18,7 @@ survive() { # FAULT METHOD PATH JSON
 	if [[ -n $1 ]]; then fault "$1"; else daemon_restart; fi
 	curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -X "$2" -H 'Content-Type: application/json' \
 		--data-binary "$4" "http://unix.socket$3" >&2 || true
-	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
+	died "$1"
 	PATH=$ORIGINAL_PATH daemon_start
 }
 

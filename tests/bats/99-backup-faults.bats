@@ -13,10 +13,6 @@ setup_file_more() {
 	wait_init "$FREE"
 }
 
-died() {
-	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived the injected kill"
-}
-
 rests() {
 	find "$BACKUPS" -mindepth 1 -maxdepth 1 -name '.*'
 }

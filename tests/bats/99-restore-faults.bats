@@ -31,7 +31,7 @@ is_old() { # NAME WHAT
 restore_killed() { # FILE [JSON]
 	curl -sS --max-time 60 --unix-socket "$BERTH_SOCKET" -X POST -d "${2:-{\"force\":true\}}" \
 		"http://x/1.0/backups/$1.7z/restore" >/dev/null 2>&1 || true
-	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived"
+	died
 }
 
 @test "whichever step fails, or berthd is killed at: the instance is as it was, running" {

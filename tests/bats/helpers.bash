@@ -248,12 +248,22 @@ daemon_restart() {
 	BERTH_FAULT='' daemon_start
 }
 
+# berthd dies of a fault, or has died of it.
+died() { # [FAULT]
+	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived ${1:-the injected kill}"
+}
+
+# The same, and it is started again without one.
+revive() { # [FAULT]
+	died "$@"
+	BERTH_FAULT='' daemon_start
+}
+
 # FAULT COMMAND…: berthd dies of it, and is started again
 killed() {
 	fault "$1"
 	run_berth '?' "${@:2}"
-	wait_for 20 process_gone "$(daemon_pid)" || die "FAIL: berthd survived $1"
-	BERTH_FAULT='' daemon_start
+	revive "$1"
 	journal_ends
 }
 
