@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "lxc/freezer.h"
 #include "model/settings.h"
 
 static bool mode_is(const struct making *m, const char *mode)
@@ -169,7 +168,6 @@ enum op_result step_backup_freeze(struct op *op, struct error *err)
 {
 	struct making *m = op_data(op);
 	const struct instance *inst = registry_find(m->w.b->registry, m->w.name, err);
-	struct argv argv = ARGV_INIT;
 
 	if (inst == NULL)
 		return OP_FAIL;
@@ -178,9 +176,7 @@ enum op_result step_backup_freeze(struct op *op, struct error *err)
 	json_set_bool(m->w.args, "froze", true);
 	if (op_save(op, err) < 0)
 		return OP_FAIL;
-	freezer_ahead(m->w.name, inst->pid, m->w.b->probe->cgroups);
-	lxc_argv_freeze(&argv, m->w.b->settings->system_path, m->w.name);
-	return op_child(op, &argv, froze, err);
+	return power_freeze(op, m->w.b, m->w.name, froze, err);
 }
 
 static enum op_result thawed(struct op *op, const struct proc_result *result, struct error *err)

@@ -11,7 +11,6 @@
 #include "instance/address.h"
 #include "instance/snapshot.h"
 #include "instance/volume.h"
-#include "lxc/freezer.h"
 #include "model/settings.h"
 
 static const char *source_of(const struct work *w)
@@ -225,7 +224,6 @@ enum op_result copy_tree(struct op *op, struct work *w, const struct storage_spe
 {
 	const struct instance *src = registry_find(w->b->registry, source_of(w), err);
 	struct storage_spec empty = *spec;
-	struct argv argv = ARGV_INIT;
 
 	if (src == NULL)
 		return OP_FAIL;
@@ -238,9 +236,7 @@ enum op_result copy_tree(struct op *op, struct work *w, const struct storage_spe
 	json_set_bool(w->args, "froze", true);
 	if (op_save(op, err) < 0)
 		return OP_FAIL;
-	freezer_ahead(source_of(w), src->pid, w->b->probe->cgroups);
-	lxc_argv_freeze(&argv, w->b->settings->system_path, source_of(w));
-	return op_child(op, &argv, frozen, err);
+	return power_freeze(op, w->b, source_of(w), frozen, err);
 }
 
 static enum op_result thawed(struct op *op, const struct proc_result *result, struct error *err)

@@ -268,6 +268,17 @@ static enum op_result run_stop(struct op *op, struct work *w, bool force, struct
 	return op_child_spec(op, &spec, stopped, err);
 }
 
+enum op_result power_freeze(struct op *op, struct berthd *b, const char *name, op_child_cb done, struct error *err)
+{
+	const struct instance *inst = registry_get(b->registry, name);
+	struct argv argv = ARGV_INIT;
+
+	if (inst != NULL)
+		freezer_ahead(name, inst->pid, b->probe->cgroups);
+	lxc_argv_freeze(&argv, b->settings->system_path, name);
+	return op_child(op, &argv, done, err);
+}
+
 enum op_result power_thaw(struct op *op, struct berthd *b, const char *name, op_child_cb done, struct error *err)
 {
 	const struct instance *inst = registry_get(b->registry, name);

@@ -177,7 +177,6 @@ static enum op_result step_freeze(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	const struct instance *inst = registry_find(w->b->registry, w->name, err);
-	struct argv argv = ARGV_INIT;
 
 	if (inst == NULL)
 		return OP_FAIL;
@@ -188,9 +187,7 @@ static enum op_result step_freeze(struct op *op, struct error *err)
 	json_set_bool(op_args(op), "froze", true);
 	if (op_save_quick(op, err) < 0)
 		return OP_FAIL;
-	freezer_ahead(w->name, inst->pid, w->b->probe->cgroups);
-	lxc_argv_freeze(&argv, w->b->settings->system_path, w->name);
-	return op_child(op, &argv, frozen, err);
+	return power_freeze(op, w->b, w->name, frozen, err);
 }
 
 static enum op_result step_rest(struct op *op, struct error *err)

@@ -71,6 +71,8 @@ enum op_result power_started(struct op *op, const struct proc_result *result, st
 enum op_result step_power_stop(struct op *op, struct error *err); /* args: force, timeout, restart (the notes are not touched) */
 enum op_result step_power_settle(struct op *op, struct error *err); /* after it: unmounts what nobody unmounted */
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
+/* For a moment, by lxc-freeze, which finds its processes stopped (lxc/freezer.h). As op_child(). */
+enum op_result power_freeze(struct op *op, struct berthd *b, const char *name, op_child_cb done, struct error *err);
 /* What was frozen goes on, by lxc-unfreeze: also when the lxc-freeze before it came to no end (lxc/freezer.h). As op_child(). */
 enum op_result power_thaw(struct op *op, struct berthd *b, const char *name, op_child_cb done, struct error *err);
 /* step_hook() for what is stopped and started again on the way: only if args "ran" */
