@@ -139,19 +139,6 @@ static enum op_result step_stop(struct op *op, struct error *err)
 	return step_kill(op, err);
 }
 
-static enum op_result step_unstop(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-	const struct instance *inst = registry_get(w->b->registry, w->name);
-
-	if (inst == NULL || instance_active(inst) || !ran(w))
-		return OP_DONE;
-	if (!swap_half_undone(w))
-		return step_start(op, err);
-	error_set(err, ERROR_CONFLICT, "'%s' is not started: it has parts of two trees", w->name);
-	return OP_FAIL;
-}
-
 /* A profile may have changed since the files were laid out for its ids. */
 static int check_map(const struct work *w, struct error *err)
 {
@@ -178,11 +165,6 @@ static enum op_result step_start_again(struct op *op, struct error *err)
 	return ran(op_data(op)) ? step_start(op, err) : OP_DONE;
 }
 
-static enum op_result step_stop_again(struct op *op, struct error *err)
-{
-	return ran(op_data(op)) ? step_unstart(op, err) : OP_DONE;
-}
-
 static enum op_result step_release(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -198,14 +180,14 @@ static const struct op_step rebuild_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-rebuild", step_hook, NULL, 3600, 0 },
 	{ "stage", step_stage, step_unstage, 3600, 0 },
-	{ "stop", step_stop, step_unstop, 120, 0 },
+	{ "stop", step_stop, step_swap_unstop, 120, 0 },
 	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "post-stop", step_power_hook, NULL, 3600, 0 },
 	{ "swap", step_swap, step_unswap_and_uncommit, 0, OP_UNRECORDED },
 	{ "commit", step_commit, NULL, 0, 0 },
 	{ "cgroups", step_sweep_cgroups, NULL, 0, 0 },
 	{ "pre-start", step_power_hook, NULL, 3600, 0 },
-	{ "start", step_start_again, step_stop_again, 120, 0 },
+	{ "start", step_start_again, step_swap_unstart, 120, 0 },
 	{ "sweep", step_swap_sweep, NULL, 3600, OP_COMMIT },
 	{ "release", step_release, NULL, 0, 0 },
 	{ "post-start", step_power_hook, NULL, 3600, OP_UNRECORDED },

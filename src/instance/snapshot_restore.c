@@ -162,20 +162,6 @@ static enum op_result step_stop(struct op *op, struct error *err)
 	return step_kill(op, err);
 }
 
-/* As it was: running, when it ran. */
-static enum op_result step_unstop(struct op *op, struct error *err)
-{
-	struct work *w = op_data(op);
-	const struct instance *inst = registry_get(w->b->registry, w->name);
-
-	if (inst == NULL || instance_active(inst) || !json_bool(w->args, "ran", false))
-		return OP_DONE;
-	if (!swap_half_undone(w))
-		return step_start(op, err);
-	error_set(err, ERROR_CONFLICT, "'%s' is not started: it has parts of two trees", w->name);
-	return OP_FAIL;
-}
-
 static enum op_result step_commit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -188,11 +174,6 @@ static enum op_result step_start_again(struct op *op, struct error *err)
 	if (!json_bool(op_args(op), "ran", false))
 		return OP_DONE;
 	return op_save_quick(op, err) < 0 ? OP_FAIL : step_start(op, err);
-}
-
-static enum op_result step_stop_again(struct op *op, struct error *err)
-{
-	return json_bool(op_args(op), "ran", false) ? step_unstart(op, err) : OP_DONE;
 }
 
 static enum op_result step_release(struct op *op, struct error *err)
@@ -212,14 +193,14 @@ static const struct op_step restore_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-restore", step_hook, NULL, 3600, 0 },
 	{ "stage", step_stage, step_unstage, 3600, OP_LAZY },
-	{ "stop", step_stop, step_unstop, 120, OP_UNRECORDED },
+	{ "stop", step_stop, step_swap_unstop, 120, OP_UNRECORDED },
 	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "post-stop", step_power_hook, NULL, 3600, 0 },
 	{ "swap", step_swap, step_unswap_and_uncommit, 0, OP_UNRECORDED },
 	{ "commit", step_commit, NULL, 0, 0 },
 	{ "cgroups", step_sweep_cgroups, NULL, 0, 0 },
 	{ "pre-start", step_power_hook, NULL, 3600, 0 },
-	{ "start", step_start_again, step_stop_again, 120, OP_UNRECORDED },
+	{ "start", step_start_again, step_swap_unstart, 120, OP_UNRECORDED },
 	{ "seal", step_swap_seal, NULL, 0, OP_COMMIT | OP_LAZY },
 	{ "post-start", step_power_hook, NULL, 3600, OP_UNRECORDED },
 	{ "post-restore", step_hook, NULL, 3600, OP_UNRECORDED },

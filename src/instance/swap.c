@@ -269,3 +269,26 @@ enum op_result step_unswap_and_uncommit(struct op *op, struct error *err)
 		return OP_FAIL;
 	return configure_as_before(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
 }
+
+static bool ran(const struct work *w)
+{
+	return json_bool(w->args, "ran", false);
+}
+
+enum op_result step_swap_unstop(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_get(w->b->registry, w->name);
+
+	if (inst == NULL || instance_active(inst) || !ran(w))
+		return OP_DONE;
+	if (!swap_half_undone(w))
+		return step_start(op, err);
+	error_set(err, ERROR_CONFLICT, "'%s' is not started: it has parts of two trees", w->name);
+	return OP_FAIL;
+}
+
+enum op_result step_swap_unstart(struct op *op, struct error *err)
+{
+	return ran(op_data(op)) ? step_unstart(op, err) : OP_DONE;
+}
