@@ -282,14 +282,8 @@ cJSON *client_wait(struct client *c, const char *operation_id, struct error *err
 
 char *client_escape(const char *segment)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
 	struct strbuf sb = STRBUF_INIT;
 
-	for (const char *p = segment; *p; p++) {
-		if (strchr(plain, *p))
-			strbuf_addch(&sb, *p);
-		else
-			strbuf_addf(&sb, "%%%02X", (unsigned char)*p);
-	}
+	strbuf_adduri(&sb, segment);
 	return strbuf_detach(&sb);
 }
