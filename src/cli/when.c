@@ -2,38 +2,12 @@
 #include "cli/when.h"
 
 #include <stdio.h>
-#include <string.h>
 
-/* "+02:00", "-0530" or "Z" (after an optional fraction) in seconds. */
-static bool parse_zone(const char *s, long *ret)
-{
-	int hours, minutes;
-	char sign;
-
-	if (*s == '.')
-		s += 1 + strspn(s + 1, "0123456789");
-	*ret = 0;
-	if (strcmp(s, "Z") == 0)
-		return true;
-	if (sscanf(s, "%c%2d:%2d", &sign, &hours, &minutes) != 3 || (sign != '+' && sign != '-'))
-		return false;
-	*ret = (sign == '-' ? -1 : 1) * (hours * 3600L + minutes * 60L);
-	return true;
-}
+#include "base/ident.h"
 
 bool when_parse(const char *rfc3339, time_t *ret)
 {
-	struct tm tm = { 0 };
-	const char *rest;
-	long zone;
-
-	if (!rfc3339)
-		return false;
-	rest = strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (!rest || !parse_zone(rest, &zone))
-		return false;
-	*ret = timegm(&tm) - zone;
-	return *ret > 0;
+	return rfc3339 && time_parse(rfc3339, ret) == 0 && *ret > 0;
 }
 
 void when_format(const char *rfc3339, const char *never, char out[WHEN_TEXT_SIZE])
