@@ -72,6 +72,30 @@ struct op *snapshot_start(struct berthd *b, const struct op_kind *kind, cJSON *a
 	return op_start(b->ops, kind, args, &options, err);
 }
 
+struct pending {
+	const struct op_kind *kind;
+	const char *name, *snapshot; /* NULL: any */
+	bool found;
+};
+
+static void compare_op(struct op *op, void *data)
+{
+	struct pending *p = data;
+	const cJSON *args = op_args(op);
+
+	if (op_is(op, p->kind) && !op_final(op) && strcmp(json_str_or(args, "name", ""), p->name) == 0 &&
+	    (p->snapshot == NULL || strcmp(json_str_or(args, "snapshot", ""), p->snapshot) == 0))
+		p->found = true;
+}
+
+bool snapshot_pending(const struct berthd *b, const struct op_kind *kind, const char *name, const char *snapshot)
+{
+	struct pending p = { .kind = kind, .name = name, .snapshot = snapshot };
+
+	op_foreach(b->ops, compare_op, &p);
+	return p.found;
+}
+
 enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op_child_cb done, struct error *err)
 {
 	const struct work *w = op_data(op);
@@ -366,32 +390,16 @@ const struct op_kind snapshot_create_kind = {
 
 struct names {
 	struct berthd *b;
-	struct instance *inst;
-	const char *wanted;
-	bool taken;
+	const struct instance *inst;
 };
-
-static void compare_op(struct op *op, void *data)
-{
-	struct names *n = data;
-	const cJSON *args = op_args(op);
-
-	if (op_is(op, &snapshot_create_kind) && !op_final(op) &&
-	    strcmp(json_str_or(args, "name", ""), n->inst->name) == 0 &&
-	    strcmp(json_str_or(args, "snapshot", ""), n->wanted) == 0)
-		n->taken = true;
-}
 
 /* There, or being made. */
 static bool is_taken(const char *name, void *data)
 {
-	struct names *n = data;
+	const struct names *n = data;
 	AUTO_FREE char *dir = snapshot_dir(n->b, n->inst->name, name);
 
-	n->wanted = name;
-	n->taken = fs_exists(dir);
-	op_foreach(n->b->ops, compare_op, n);
-	return n->taken;
+	return fs_exists(dir) || snapshot_pending(n->b, &snapshot_create_kind, n->inst->name, name);
 }
 
 static char *choose_name(struct berthd *b, struct instance *inst, const char *given, struct error *err)

@@ -20,30 +20,6 @@ struct snapshot_due {
 	void *data;
 };
 
-struct pending {
-	const struct op_kind *kind;
-	const char *name, *snapshot; /* NULL: any */
-	bool found;
-};
-
-static void compare_op(struct op *op, void *data)
-{
-	struct pending *p = data;
-	const cJSON *args = op_args(op);
-
-	if (op_is(op, p->kind) && !op_final(op) && strcmp(json_str_or(args, "name", ""), p->name) == 0 &&
-	    (p->snapshot == NULL || strcmp(json_str_or(args, "snapshot", ""), p->snapshot) == 0))
-		p->found = true;
-}
-
-static bool is_pending(const struct berthd *b, const struct op_kind *kind, const char *name, const char *snapshot)
-{
-	struct pending p = { .kind = kind, .name = name, .snapshot = snapshot };
-
-	op_foreach(b->ops, compare_op, &p);
-	return p.found;
-}
-
 static bool is_due(const struct berthd *b, const struct instance *inst, const struct tm *now)
 {
 	return schedule_is_due(b, inst, "snapshots.schedule", now) &&
@@ -74,7 +50,7 @@ static void make(struct snapshot_due *d, const char *name)
 {
 	struct error err = ERROR_INIT;
 
-	if (is_pending(d->b, &snapshot_create_kind, name, NULL)) {
+	if (snapshot_pending(d->b, &snapshot_create_kind, name, NULL)) {
 		log_warning("instance '%s': the scheduled snapshot is left out: one is still being made", name);
 		return;
 	}
@@ -103,7 +79,7 @@ static void remove_expired(struct snapshot_due *d, struct instance *inst, time_t
 	cJSON_ArrayForEach(item, names) {
 		struct error err = ERROR_INIT;
 
-		if (is_pending(d->b, &snapshot_delete_kind, inst->name, item->valuestring))
+		if (snapshot_pending(d->b, &snapshot_delete_kind, inst->name, item->valuestring))
 			continue;
 		log_info("instance '%s': snapshot '%s' has expired", inst->name, item->valuestring);
 		began(d, snapshot_delete(d->b, inst->name, item->valuestring, &err), "deleted", inst->name, &err);
