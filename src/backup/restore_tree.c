@@ -139,7 +139,10 @@ static enum op_result step_start_old(struct op *op, struct error *err)
 
 	if (inst == NULL || instance_active(inst) || !json_bool(w->args, "was_running", false))
 		return OP_DONE;
-	return step_start(op, err);
+	if (!swap_half_undone(w))
+		return step_start(op, err);
+	error_set(err, ERROR_CONFLICT, "'%s' is not started: it has parts of two trees", w->name);
+	return OP_FAIL;
 }
 
 static int put(struct work *w, const cJSON *desired, struct error *err)

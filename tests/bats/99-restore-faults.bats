@@ -66,6 +66,27 @@ restore_killed() { # FILE [JSON]
 	run_berth delete -f "$n"
 }
 
+@test "an undo of the swap that fails: not started with parts of two trees; the next start ends it" {
+	local n dir
+	n=$(name u)
+	versions "$n"
+	dir=$(folder "$n")
+	fault restore-tree/commit/kill-after
+	restore_killed "$n-20261122000000"
+	# the old tree cannot come back: something lies where the new one is to go
+	mkdir "$dir/.new/rootfs" && touch "$dir/.new/rootfs/stranger"
+	BERTH_FAULT='' daemon_start
+	has_said() { grep -q "(restore-tree): cannot undo 'stage'" "$BERTH_TEST_LOGS/berthd.log"; }
+	wait_for 20 has_said || die "FAIL: the undo did not fail"
+	assert "$(state_of "$n")" = STOPPED
+	grep -q "'$n' is not started: it has parts of two trees" "$BERTH_TEST_LOGS/berthd.log"
+	assert "$(cat "$dir/.old/rootfs/etc/version")" = old "the old tree stays"
+	rm -r "$dir/.new/rootfs"
+	daemon_restart
+	is_old "$n" "the second undo"
+	run_berth delete -f "$n"
+}
+
 @test "berthd is killed while an archive is verified, or an instance is made of it: nothing is there" {
 	local n step
 	n=$(name k)
