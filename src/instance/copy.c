@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/address.h"
-#include "instance/snapshot.h"
+#include "instance/snapshot_work.h"
 #include "instance/volume.h"
 #include "model/settings.h"
 
@@ -198,8 +198,8 @@ static enum op_result start_merge(struct op *op, struct work *w, const cJSON *sr
 static enum op_result start_copy(struct op *op, struct work *w, struct error *err)
 {
 	const cJSON *src = source_desired(w, err);
-	const char *driver = driver_of(json_obj(w->args, "desired"));
-	const char *part = strcmp(driver, "overlay") == 0 ? "upper" : "rootfs";
+	const cJSON *desired = json_obj(w->args, "desired");
+	const char *part = snapshot_part(desired);
 	AUTO_FREE char *src_dir = source_dir(w);
 	AUTO_FREE char *from = mem_printf("%s/%s/.", src_dir, part);
 	AUTO_FREE char *to = fs_join(w->dir, part);
@@ -207,7 +207,7 @@ static enum op_result start_copy(struct op *op, struct work *w, struct error *er
 
 	if (src == NULL)
 		return OP_FAIL;
-	if (strcmp(driver, driver_of(src)) != 0)
+	if (strcmp(driver_of(desired), driver_of(src)) != 0)
 		return start_merge(op, w, src, err);
 	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from, to, NULL);
 	return op_child(op, &argv, NULL, err);

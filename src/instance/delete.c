@@ -63,9 +63,9 @@ static bool is_another(struct op *op, const struct work *w)
 
 static void add_fingerprint(cJSON *list, const cJSON *desired)
 {
-	const char *fingerprint = json_str(json_obj(desired, "config"), "volatile.base_image");
+	const char *fingerprint = instance_image(desired);
 
-	if (fingerprint != NULL && strcmp(json_str_or(desired, "driver", ""), "overlay") == 0)
+	if (fingerprint != NULL)
 		cJSON_AddItemToArray(list, cJSON_CreateString(fingerprint));
 }
 

@@ -25,6 +25,8 @@ const char *instance_etag(struct instance *inst);
 void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices);
 /* One key of that config, without making all of it; NULL: not set. Borrowed. */
 const char *instance_value(const struct berthd *b, const cJSON *desired, const char *key);
+/* Fingerprint of the image whose tree it (or a snapshot) lies on: with the driver overlay. NULL: none. Borrowed. */
+const char *instance_image(const cJSON *desired);
 const char *instance_status(const struct instance *inst, int *ret_code); /* "Running", 103; "Error", 112 with a note */
 
 /* ---- changes */

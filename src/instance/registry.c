@@ -16,6 +16,7 @@
 #include "host/forward.h"
 #include "instance/adopt.h"
 #include "instance/ask.h"
+#include "instance/instance.h"
 #include "instance/reboot.h"
 #include "instance/remains.h"
 #include "instance/snapshot.h"
@@ -469,13 +470,6 @@ size_t registry_count(const struct registry *r)
 	return strmap_count(r->instances);
 }
 
-static bool config_is(const struct instance *inst, const char *key, const char *value)
-{
-	const char *have = json_str(json_obj(inst->desired, "config"), key);
-
-	return have != NULL && strcmp(have, value) == 0;
-}
-
 bool registry_uses_image(const char *fingerprint, void *registry)
 {
 	struct registry *r = registry;
@@ -485,9 +479,9 @@ bool registry_uses_image(const char *fingerprint, void *registry)
 
 	while (strmap_next(r->instances, &pos, &name, &value)) {
 		struct instance *inst = value;
+		const char *image = instance_image(inst->desired);
 
-		if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0 &&
-		    config_is(inst, "volatile.base_image", fingerprint))
+		if (image != NULL && strcmp(image, fingerprint) == 0)
 			return true;
 		if (!inst->adopted && snapshot_uses_image(r->b, inst, fingerprint))
 			return true;

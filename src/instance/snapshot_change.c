@@ -52,8 +52,7 @@ static enum op_result step_check_delete(struct op *op, struct error *err)
 		return OP_FAIL;
 	ident_uuid(mark);
 	json_set_str(op_args(op), "mark", mark);
-	if (strcmp(json_str_or(snapshot, "driver", ""), "overlay") == 0)
-		json_set_str(op_args(op), "fingerprint", json_str(json_obj(snapshot, "config"), "volatile.base_image"));
+	json_set_str(op_args(op), "fingerprint", instance_image(snapshot));
 	return OP_DONE;
 }
 

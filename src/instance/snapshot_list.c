@@ -183,10 +183,12 @@ bool snapshot_uses_image(const struct berthd *b, struct instance *inst, const ch
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, snapshot_list(b, inst))
-		if (strcmp(json_str_or(item, "driver", ""), "overlay") == 0 &&
-		    strcmp(json_str_or(json_obj(item, "config"), "volatile.base_image", ""), fingerprint) == 0)
+	cJSON_ArrayForEach(item, snapshot_list(b, inst)) {
+		const char *image = instance_image(item);
+
+		if (image != NULL && strcmp(image, fingerprint) == 0)
 			return true;
+	}
 	return false;
 }
 

@@ -186,3 +186,9 @@ const char *instance_value(const struct berthd *b, const cJSON *desired, const c
 			value = v;
 	return value;
 }
+
+const char *instance_image(const cJSON *desired)
+{
+	return strcmp(json_str_or(desired, "driver", ""), "overlay") == 0 ?
+		json_str(json_obj(desired, "config"), "volatile.base_image") : NULL;
+}
