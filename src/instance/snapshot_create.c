@@ -402,16 +402,13 @@ static bool is_taken(const char *name, void *data)
 	return fs_exists(dir) || snapshot_pending(n->b, &snapshot_create_kind, n->inst->name, name);
 }
 
-static char *choose_name(struct berthd *b, struct instance *inst, const char *given, struct error *err)
+static char *choose_name(struct berthd *b, const struct instance *inst, const char *given, struct error *err)
 {
 	struct names names = { .b = b, .inst = inst };
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
+	const char *pattern = given[0] == '\0' ? instance_value(b, inst->desired, "snapshots.pattern") : NULL;
 
-	if (given[0] == '\0') {
-		instance_expand(b, inst->desired, &config, &devices);
-		return snapshot_pattern_name(json_str_or(config, "snapshots.pattern", ""), time(NULL), is_taken, &names, err);
-	}
+	if (given[0] == '\0')
+		return snapshot_pattern_name(pattern != NULL ? pattern : "", time(NULL), is_taken, &names, err);
 	if (name_validate_snapshot(given, err) < 0)
 		return NULL;
 	if (is_taken(given, &names)) {
