@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Making a backup: the operation and its steps; what reads the tree is in create_tree.c. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "backup/checksum.h"
 #include "backup/making.h"
@@ -199,11 +197,8 @@ static enum op_result step_test(struct op *op, struct error *err)
 static int sync_fn(void *arg, struct error *err)
 {
 	AUTO_FREE char *path = fs_join(arg, PIPELINE_ARCHIVE);
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || fsync(fd) < 0)
-		return error_sys(err, errno, "cannot write '%s' to the disk", path);
-	return 0;
+	return fs_sync_file(path, err);
 }
 
 static enum op_result step_sync(struct op *op, struct error *err)

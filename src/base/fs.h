@@ -32,7 +32,7 @@ int fs_write_quick(const char *path, const void *data, size_t len, mode_t mode, 
 
 int fs_mkdirs(const char *path, mode_t mode, struct error *err); /* mkdir -p; mode for those it makes */
 int fs_sync_dir(const char *path, struct error *err);
-int fs_sync_file(const char *path, struct error *err); /* what fs_write_quick() wrote */
+int fs_sync_file(const char *path, struct error *err); /* what fs_write_quick(), or a child, wrote */
 bool fs_exists(const char *path); /* lstat */
 /* The first file of this name in PATH that we may run; NULL when there is none. Caller frees. */
 char *fs_find_program(const char *name);
