@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "host/forward.h"
 #include "hook/hook.h"
+#include "instance/snapshot_work.h"
 #include "instance/update.h"
 #include "instance/volume.h"
 #include "instance/work.h"
@@ -53,9 +54,9 @@ static int rename_in_file(const struct work *w, const char *path, const char *fr
 }
 
 /* A snapshot would bring the old sources back, which by then may be another's. One that cannot be read stays as it is. */
-static int rename_in_snapshots(const struct work *w, const char *dir, const char *from, const char *to, struct error *err)
+static int rename_in_snapshots(const struct work *w, const char *from, const char *to, struct error *err)
 {
-	AUTO_FREE char *parent = fs_join(dir, "snapshots");
+	AUTO_FREE char *parent = snapshot_parent(w->b, to);
 	DIR *entries = opendir(parent);
 	const struct dirent *d;
 	int rc = 0;
@@ -80,12 +81,10 @@ static int rename_in_snapshots(const struct work *w, const char *dir, const char
 /* The sources of its volumes, in what berth.json says of it and of its snapshots. */
 static int rename_sources(struct work *w, struct instance *inst, const char *from, const char *to, struct error *err)
 {
-	AUTO_FREE char *dir = instance_dir(w->b, to);
-
 	if (!json_bool(w->args, "volumes", false))
 		return 0;
 	volume_rename_devices(w->b, json_obj(inst->desired, "devices"), from, to);
-	return registry_save(w->b->registry, inst, JSON_DURABLE, err) < 0 ? -1 : rename_in_snapshots(w, dir, from, to, err);
+	return registry_save(w->b->registry, inst, JSON_DURABLE, err) < 0 ? -1 : rename_in_snapshots(w, from, to, err);
 }
 
 static int move(struct work *w, const char *from, const char *to, struct error *err)

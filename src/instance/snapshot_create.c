@@ -29,6 +29,13 @@ static char *staging(const struct work *w)
 	return fs_join(parent, NEW);
 }
 
+static char *note_file(const struct work *w)
+{
+	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+
+	return fs_join(parent, NOTE);
+}
+
 const char *snapshot_name_of(const struct work *w)
 {
 	return json_str_or(w->args, "snapshot", "");
@@ -135,7 +142,7 @@ static int make_staging(const struct work *w, struct error *err)
 {
 	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
 	AUTO_FREE char *path = staging(w);
-	AUTO_FREE char *note = mem_printf("%s/%s", parent, NOTE);
+	AUTO_FREE char *note = note_file(w);
 
 	if (make_private(parent, err) < 0 || fs_remove_tree(path, err) < 0 || fs_remove_tree(note, err) < 0)
 		return -1;
@@ -143,13 +150,6 @@ static int make_staging(const struct work *w, struct error *err)
 }
 
 /* ---- the files: of a running instance in two passes, the second of which it sleeps through */
-
-static char *note_file(const struct work *w)
-{
-	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
-
-	return fs_join(parent, NOTE);
-}
 
 static enum op_result run_copy(struct op *op, struct work *w, const char *command, struct error *err)
 {

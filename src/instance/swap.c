@@ -206,7 +206,8 @@ static bool had_part(struct op *op, const char *part)
 	return false;
 }
 
-bool swap_final(struct op *op)
+/* The swap was done and the old tree has gone, so the power went before the record of that was on disk. */
+static bool is_final(struct op *op)
 {
 	const struct work *w = op_data(op);
 	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
@@ -263,7 +264,7 @@ enum op_result step_unswap_and_uncommit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	if (swap_final(op))
+	if (is_final(op))
 		return OP_DONE;
 	if (step_unswap(op, err) == OP_FAIL)
 		return OP_FAIL;

@@ -35,8 +35,6 @@ bool swap_half_undone(const struct work *w);
 /* args "ran": undoes the stop before the swap; fails when swap_half_undone(). */
 enum op_result step_swap_unstop(struct op *op, struct error *err);
 enum op_result step_swap_unstart(struct op *op, struct error *err); /* args "ran": undoes the start after it */
-/* For undos: the swap was done and the old tree has gone, so the power went before the record of that was on disk. */
-bool swap_final(struct op *op);
 enum op_result step_swap_seal(struct op *op, struct error *err);  /* the swap is final, whatever a record says */
 enum op_result step_swap_sweep(struct op *op, struct error *err); /* that too, then what it left goes */
 
