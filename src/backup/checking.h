@@ -9,7 +9,7 @@
 
 /* The load() of a kind whose args name a "file"; its data is the berthd. */
 void *backup_checked_load(void *ctx, cJSON *args, struct error *err);
-/* Starts it on an object of backup_get(), under the lock "backup/FILE". */
+/* Starts it on an object of backup_get() or backup_sidecar(), under the lock "backup/FILE". */
 struct op *backup_start_on(struct berthd *b, const struct op_kind *kind, const cJSON *backup, struct error *err);
 
 void backup_delete_register(struct op_queue *q);

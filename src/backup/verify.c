@@ -88,13 +88,11 @@ static const struct op_kind verify_kind = {
 
 struct op *backup_verify(struct berthd *b, const char *file, struct error *err)
 {
-	AUTO_JSON cJSON *backup = backup_get(b, file, err);
 	AUTO_JSON cJSON *sidecar = NULL;
 
-	if (backup == NULL)
+	if (backup_file_check(file, err) < 0 || (sidecar = backup_sidecar(b, file, err)) == NULL)
 		return NULL;
-	sidecar = backup_sidecar(b, file, err);
-	return sidecar != NULL ? backup_start_on(b, &verify_kind, backup, err) : NULL;
+	return backup_start_on(b, &verify_kind, sidecar, err);
 }
 
 void backup_verify_register(struct op_queue *q)
