@@ -6,13 +6,10 @@
  */
 #include "backup/restore.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "backup/checksum.h"
 #include "backup/format.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -92,24 +89,13 @@ static enum op_result step_check(struct op *op, struct error *err)
 static enum op_result read_archive(struct op *op, const char *what, const char *member, op_child_cb done, struct error *err)
 {
 	const struct restore *r = op_data(op);
-	AUTO_CLOSE int fd = open(r->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	AUTO_ARGV struct argv argv = ARGV_INIT;
-	struct proc_spec spec = { .use_stdin_fd = true, .stdin_fd = fd, .output_max = MEMBER_MAX };
+	struct archive_read how = { .what = what, .member = member, .output_max = MEMBER_MAX };
 
 	if (strcmp(what, "list") == 0 || strcmp(what, "member") == 0)
-		spec.timeout_ms = (unsigned)r->b->settings->backup_stall_s * 1000; /* short, so nothing moves */
+		how.timeout_ms = (unsigned)r->b->settings->backup_stall_s * 1000; /* short, so nothing moves */
 	if (backup_seven(err) == NULL)
 		return OP_FAIL;
-	if (fd < 0) {
-		error_sys(err, errno, "cannot open '%s'", r->path);
-		return OP_FAIL;
-	}
-	argv_pushf(&argv, "%s/berth-restore", r->b->settings->libexec_dir);
-	argv_push(&argv, what);
-	if (member != NULL)
-		argv_push(&argv, member);
-	spec.argv = (const char *const *)argv.v;
-	return op_child_spec(op, &spec, done, err);
+	return archive_read_start(op, r->b, r->path, &how, done, err);
 }
 
 /* What 7zz says is more use than that it failed; exit code 2 is of a damaged archive. */
@@ -133,13 +119,13 @@ static enum op_result summed(struct op *op, const struct proc_result *result, st
 {
 	const struct restore *r = op_data(op);
 	const char *want = json_str_or(r->info, "sha256", "");
+	char sum[SHA256_TEXT_SIZE];
 
-	if (check_reader(result, err) < 0)
+	if (check_reader(result, err) < 0 || checksum_take(result, sum, err) < 0)
 		return OP_FAIL;
-	if (result->out_len >= 64 && strncmp(result->out, want, 64) == 0)
+	if (strcmp(sum, want) == 0)
 		return OP_DONE;
-	error_set(err, ERROR_INVALID, "the backup is damaged: its checksum is %.64s, and was %.64s when it was made", result->out,
-		  want);
+	error_set(err, ERROR_INVALID, "the backup is damaged: its checksum is %s, and was %s when it was made", sum, want);
 	return OP_FAIL;
 }
 

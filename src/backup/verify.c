@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads a whole backup: its checksum against the sidecar's, then 7-Zip's own test. */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "backup/checking.h"
@@ -10,7 +8,6 @@
 #include "backup/making.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "model/settings.h"
 
 static const char *file_of(struct op *op)
 {
@@ -52,25 +49,13 @@ static enum op_result tested(struct op *op, const struct proc_result *result, st
 	return OP_FAIL;
 }
 
-/* An archive may come from anywhere: 7-Zip reads it as nobody, with no right but to read. */
 static enum op_result step_test(struct op *op, struct error *err)
 {
-	const struct settings *s = ((struct berthd *)op_ctx(op))->settings;
 	AUTO_FREE char *path = backup_archive_path(op_ctx(op), file_of(op));
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	AUTO_ARGV struct argv argv = ARGV_INIT;
-	struct proc_spec spec = { .use_stdin_fd = true, .stdin_fd = fd };
 
 	if (backup_seven(err) == NULL)
 		return OP_FAIL;
-	if (fd < 0) {
-		error_sys(err, errno, "cannot open '%s'", path);
-		return OP_FAIL;
-	}
-	argv_pushf(&argv, "%s/berth-restore", s->libexec_dir);
-	argv_push(&argv, "test");
-	spec.argv = (const char *const *)argv.v;
-	return op_child_spec(op, &spec, tested, err);
+	return archive_read_start(op, op_ctx(op), path, &(struct archive_read){ .what = "test" }, tested, err);
 }
 
 static const struct op_step steps[] = { { "digest", step_digest, NULL, MAKING_DAY_S, 0 },
