@@ -36,7 +36,7 @@ struct extract {
 	void *data;
 	struct extracted x;
 	struct error err;
-	uv_work_t removal;
+	uv_work_t removal; /* of the tree before a second run, or of the folder at the end */
 };
 
 /* ---- the end: the folder goes first, in a thread */
@@ -88,7 +88,7 @@ void extract_cancel(struct extract *e)
 {
 	e->cb = NULL;
 	if (e->proc == NULL)
-		return; /* it is being removed */
+		return; /* something is being removed, and what comes after that sees it */
 	proc_abandon(e->proc);
 	finish(e);
 }
@@ -177,6 +177,29 @@ static int take(struct extract *e)
 
 static int unpack(struct extract *e);
 
+static void remove_tree_cb(uv_work_t *work)
+{
+	struct extract *e = work->data;
+
+	(void)fs_remove_tree(e->tree, &e->err);
+}
+
+static void tree_removed_cb(uv_work_t *work, int status)
+{
+	struct extract *e = work->data;
+
+	if (e->cb == NULL || e->err.code != ERROR_NONE || unpack(e) < 0)
+		finish(e);
+}
+
+/* Hard links to files elsewhere: those are unpacked too, in a second run over the archive. */
+static void unpack_again(struct extract *e)
+{
+	e->again = true;
+	e->removal.data = e;
+	uv_queue_work(e->b->loop, &e->removal, remove_tree_cb, tree_removed_cb);
+}
+
 static int take_report(struct extract *e, const struct proc_result *result)
 {
 	AUTO_FREE char *path = fs_join(e->dir, "report.json");
@@ -200,17 +223,12 @@ static void unpacked(const struct proc_result *result, void *data)
 	struct extract *e = data;
 
 	e->proc = NULL;
-	if (take_report(e, result) == 0) {
-		/* hard links to files elsewhere: those are unpacked too, in a second run over the archive */
-		if (cJSON_GetArraySize(e->needs) > 0 && !e->again) {
-			e->again = true;
-			if (fs_remove_tree(e->tree, &e->err) == 0 && unpack(e) == 0)
-				return;
-		} else if (take(e) > 0) {
-			return;
-		}
-	}
-	finish(e);
+	if (take_report(e, result) < 0)
+		finish(e);
+	else if (cJSON_GetArraySize(e->needs) > 0 && !e->again)
+		unpack_again(e);
+	else if (take(e) <= 0)
+		finish(e);
 }
 
 static int push_needs(const struct extract *e, struct argv *argv, struct error *err)
