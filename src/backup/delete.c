@@ -119,10 +119,9 @@ static size_t collect(const cJSON *list, const cJSON **good, time_t *times)
 	size_t n = 0;
 
 	cJSON_ArrayForEach(v, list) {
-		if (strcmp(json_str_or(v, "state", ""), "ok") != 0 || created(v) < 0)
-			continue;
-		times[n] = created(v);
-		good[n++] = v;
+		times[n] = strcmp(json_str_or(v, "state", ""), "ok") == 0 ? created(v) : -1;
+		if (times[n] >= 0)
+			good[n++] = v;
 	}
 	return n;
 }

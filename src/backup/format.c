@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/key.h"
+#include "model/key_types.h"
 #include "model/settings.h"
 
 #define STAMP_LEN 14
@@ -27,13 +28,6 @@ char *backup_file_name(const char *instance, time_t when)
 	return mem_printf("%s-%s" BACKUP_ENDING, instance, stamp);
 }
 
-static bool has_ending(const char *file)
-{
-	size_t len = strlen(file);
-
-	return len > ENDING_LEN && strcmp(file + len - ENDING_LEN, BACKUP_ENDING) == 0;
-}
-
 bool backup_file_parse(const char *file, char **ret_instance)
 {
 	size_t len = strlen(file);
@@ -41,7 +35,7 @@ bool backup_file_parse(const char *file, char **ret_instance)
 	struct error ignored = ERROR_INIT;
 	const char *stamp;
 
-	if (!has_ending(file) || len < ENDING_LEN + STAMP_LEN + 2)
+	if (!type_has_suffix(file, BACKUP_ENDING) || len < ENDING_LEN + STAMP_LEN + 2)
 		return false;
 	stamp = file + len - ENDING_LEN - STAMP_LEN;
 	if (stamp[-1] != '-' || strspn(stamp, "0123456789") != STAMP_LEN)
@@ -58,7 +52,8 @@ bool backup_file_parse(const char *file, char **ret_instance)
 
 int backup_file_check(const char *file, struct error *err)
 {
-	if (!has_ending(file) || file[0] == '.' || strlen(file) > 200 || file[strspn(file, FILE_CHARS)] != '\0')
+	if (!type_has_suffix(file, BACKUP_ENDING) || file[0] == '.' || strlen(file) > 200 ||
+	    file[strspn(file, FILE_CHARS)] != '\0')
 		return error_set(err, ERROR_INVALID,
 				 "'%.64s' is no name of a backup: those are made of letters, digits, '.', '_' and '-', and end "
 				 "with " BACKUP_ENDING, file);
@@ -72,7 +67,8 @@ char *backup_archive_path(const struct berthd *b, const char *file)
 
 char *backup_sidecar_path(const struct berthd *b, const char *file)
 {
-	return mem_printf("%s/%.*s.json", b->settings->backup_path, (int)(strlen(file) - ENDING_LEN), file);
+	return mem_printf("%s/%.*s" BACKUP_SIDECAR_ENDING, b->settings->backup_path, (int)(strlen(file) - ENDING_LEN),
+			  file);
 }
 
 char *backup_tmp_path(const struct berthd *b, const char *file)

@@ -57,6 +57,7 @@
 #define BACKUP_TREE "rootfs.tar"
 #define BACKUP_MANIFEST ".berth-manifest"
 #define BACKUP_ENDING ".7z"
+#define BACKUP_SIDECAR_ENDING ".json"
 #define BACKUP_TMP ".tmp"
 
 /* "NAME-YYYYmmddHHMMSS.7z"; caller frees. */

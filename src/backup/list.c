@@ -9,13 +9,12 @@
 
 #include "backup/backup.h"
 #include "backup/format.h"
-#include "model/retention.h"
 #include "base/fs.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "instance/registry.h"
+#include "model/key_types.h"
 #include "model/settings.h"
 
 static void put_time(cJSON *v, struct timespec ts)
@@ -70,14 +69,13 @@ static cJSON *describe(const struct berthd *b, const char *file, const struct st
 /* NAME.json without its NAME.7z; NULL: it is there, or this is no sidecar. */
 static cJSON *describe_lost(const struct berthd *b, const char *name)
 {
-	size_t len = strlen(name);
 	AUTO_FREE char *file = NULL;
 	AUTO_FREE char *path = NULL;
 	struct stat st = { 0 };
 
-	if (len < 6 || strcmp(name + len - 5, ".json") != 0)
+	if (!type_has_suffix(name, BACKUP_SIDECAR_ENDING))
 		return NULL;
-	file = mem_printf("%.*s" BACKUP_ENDING, (int)len - 5, name);
+	file = mem_printf("%.*s" BACKUP_ENDING, (int)(strlen(name) - strlen(BACKUP_SIDECAR_ENDING)), name);
 	path = backup_archive_path(b, file);
 	if (fs_exists(path) || !backup_file_parse(file, NULL))
 		return NULL;
@@ -89,7 +87,6 @@ static cJSON *describe_entry(const struct berthd *b, const char *name)
 {
 	AUTO_FREE char *path = backup_archive_path(b, name);
 	struct error ignored = ERROR_INIT;
-	size_t len = strlen(name);
 	struct stat st;
 	cJSON *v;
 
@@ -98,7 +95,7 @@ static cJSON *describe_entry(const struct berthd *b, const char *name)
 	if (backup_file_check(name, &ignored) == 0)
 		return describe(b, name, &st);
 	v = describe_lost(b, name);
-	if (v != NULL || (len > 5 && strcmp(name + len - 5, ".json") == 0))
+	if (v != NULL || type_has_suffix(name, BACKUP_SIDECAR_ENDING))
 		return v;
 	return bare(b, name, &st, "foreign", "its name is none of a backup");
 }

@@ -20,6 +20,7 @@
 #include "instance/instance.h"
 #include "instance/volume.h"
 #include "model/key.h"
+#include "model/key_types.h"
 #include "model/settings.h"
 
 #define LONG_TIME_S (6 * 3600)
@@ -257,13 +258,6 @@ static bool hwaddr_taken(struct berthd *b, const char *hwaddr)
 	return taken;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 /* What an instance that is made anew under its old name keeps: its MAC addresses, and which addresses were given. */
 static cJSON *kept_volatile(const struct restore *r)
 {
@@ -273,8 +267,8 @@ static cJSON *kept_volatile(const struct restore *r)
 	cJSON_ArrayForEach(item, json_obj(r->desired, "config")) {
 		if (strncmp(item->string, "volatile.", 9) != 0)
 			continue;
-		if (ends_with(item->string, ".assigned") ||
-		    (ends_with(item->string, ".hwaddr") && !hwaddr_taken(r->b, item->valuestring)))
+		if (type_has_suffix(item->string, ".assigned") ||
+		    (type_has_suffix(item->string, ".hwaddr") && !hwaddr_taken(r->b, item->valuestring)))
 			json_set(kept, item->string, cJSON_Duplicate(item, true));
 	}
 	return kept;
