@@ -45,15 +45,29 @@ static int take_mode(const cJSON *request, const cJSON *config, cJSON *args, str
 	return 0;
 }
 
+static int check_exclude(const cJSON *list, struct error *err)
+{
+	const cJSON *item;
+
+	if (!cJSON_IsArray(list))
+		return error_set(err, ERROR_INVALID, "'exclude' must be an array of patterns");
+	if (cJSON_GetArraySize(list) > EXCLUDE_MAX)
+		return error_set(err, ERROR_INVALID, "there can be at most %d patterns to exclude", EXCLUDE_MAX);
+	cJSON_ArrayForEach(item, list)
+		if (!cJSON_IsString(item) || exclude_check(item->valuestring, err) < 0)
+			return err->code != ERROR_NONE ? -1 : error_set(err, ERROR_INVALID, "'exclude' must be an array of patterns");
+	return 0;
+}
+
 static int take_exclude(const cJSON *request, const cJSON *config, cJSON *args, struct error *err)
 {
 	const cJSON *v = member(request, "exclude");
 
 	json_set(args, "exclude", v != NULL ? cJSON_Duplicate(v, true) : exclude_split(json_str_or(config, "backups.exclude", "")));
-	return backup_exclude_check(cJSON_GetObjectItemCaseSensitive(args, "exclude"), err);
+	return check_exclude(cJSON_GetObjectItemCaseSensitive(args, "exclude"), err);
 }
 
-/* A number, or text that holds one. */
+/* Text that holds a number is none. */
 static int take_number(const cJSON *v, const char *name, int64_t min, int64_t max, int64_t *ret, struct error *err)
 {
 	double n = cJSON_IsNumber(v) ? v->valuedouble : -1;

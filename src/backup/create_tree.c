@@ -16,26 +16,9 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "lxc/probe.h"
-#include "model/exclude.h"
 #include "model/settings.h"
 
 /* ---- what is left out */
-
-int backup_exclude_check(const cJSON *list, struct error *err)
-{
-	const cJSON *item;
-
-	if (list == NULL || cJSON_IsNull(list))
-		return 0;
-	if (!cJSON_IsArray(list))
-		return error_set(err, ERROR_INVALID, "'exclude' must be an array of patterns");
-	if (cJSON_GetArraySize(list) > EXCLUDE_MAX)
-		return error_set(err, ERROR_INVALID, "there can be at most %d patterns to exclude", EXCLUDE_MAX);
-	cJSON_ArrayForEach(item, list)
-		if (!cJSON_IsString(item) || exclude_check(item->valuestring, err) < 0)
-			return err->code != ERROR_NONE ? -1 : error_set(err, ERROR_INVALID, "'exclude' must be an array of patterns");
-	return 0;
-}
 
 /* "/var/tmp/" is "./var/tmp": as the names in the stream are. */
 static char *pattern(const cJSON *item)

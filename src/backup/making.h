@@ -53,8 +53,6 @@ enum op_result step_backup_second_pass(struct op *op, struct error *err);
 enum op_result step_backup_append(struct op *op, struct error *err);
 /* Does this one have a second pass? Not if it does not run now. */
 bool backup_twice(const struct making *m);
-/* Patterns of the request as tar's and berth-pack's: "./var/tmp"; caller frees. */
-int backup_exclude_check(const cJSON *list, struct error *err);
 
 /* create.c */
 void backup_create_register(struct op_queue *q);
