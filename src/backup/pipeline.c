@@ -29,7 +29,7 @@ struct pipeline {
 	int input;     /* our end of the pipe into berth-pack, -1: closed */
 	uv_timer_t timer;
 	bool waiting;  /* a step waits for us */
-	bool finishing, killing, freed;
+	bool finishing, killing;
 	bool early;    /* 7-Zip ended well while berth-pack ran: true only when that cannot pass on the rest */
 	uint64_t passed, expected, started_ms, moved_ms;
 	cJSON *warnings;
@@ -344,9 +344,8 @@ static void closed_cb(uv_handle_t *handle)
 
 void pipeline_free(struct pipeline *s)
 {
-	if (s == NULL || s->freed)
+	if (s == NULL)
 		return;
-	s->freed = true;
 	close_input(s);
 	for (int i = 0; i < PARTS; i++)
 		if (s->parts[i].proc != NULL)

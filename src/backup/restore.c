@@ -30,8 +30,7 @@ struct restore {
 	struct berthd *b;
 	cJSON *args; /* {"file","backup","name","new_name"?,"start"?,"force","timeout"} */
 	char *path;
-	cJSON *info;    /* sidecar, or what the archive holds instead */
-	bool sidecar;
+	cJSON *info;    /* sidecar; without one NULL until the archive's own is read */
 	cJSON *desired; /* as the archive has it */
 	uint64_t stream;
 };
@@ -76,7 +75,6 @@ static enum op_result step_check(struct op *op, struct error *err)
 	AUTO_FREE char *sidecar = backup_sidecar_path(r->b, file);
 
 	r->info = backup_sidecar(r->b, file, err);
-	r->sidecar = r->info != NULL;
 	if (r->info != NULL)
 		return OP_DONE;
 	if (err->code != ERROR_NOT_FOUND || !fs_exists(r->path) || fs_exists(sidecar))
@@ -135,7 +133,7 @@ static enum op_result step_checksum(struct op *op, struct error *err)
 	const struct restore *r = op_data(op);
 
 	op_progress(op, "verify", -1, "Verify the archive");
-	return r->sidecar ? read_archive(op, "digest", NULL, summed, err) : read_archive(op, "test", NULL, tested, err);
+	return r->info != NULL ? read_archive(op, "digest", NULL, summed, err) : read_archive(op, "test", NULL, tested, err);
 }
 
 /* ---- what the archive says */
