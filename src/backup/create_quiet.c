@@ -93,7 +93,7 @@ static enum op_result tried(struct op *op, const struct proc_result *result, str
 	log_error("instance '%s', after it was stopped for a backup: %s", m->w.name, err->msg);
 	json_set_str(m->w.args, "down", err->msg);
 	error_clear(err);
-	return json_bool(m->w.args, "cut_short", false) ? step_unstart(op, err) : OP_DONE;
+	return step_unstart_cut_short(op, err);
 }
 
 enum op_result step_backup_start(struct op *op, struct error *err)

@@ -104,16 +104,9 @@ static enum op_result step_start_wanted(struct op *op, struct error *err)
 	return wanted(op_data(op)) ? step_start(op, err) : OP_DONE;
 }
 
-static enum op_result step_unstart_wanted(struct op *op, struct error *err)
-{
-	const struct work *w = op_data(op);
-
-	return json_bool(w->args, "cut_short", false) ? step_unstart(op, err) : OP_DONE;
-}
-
 static const struct op_step start_steps[] = {
 	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
-	{ "start", step_start_wanted, step_unstart_wanted, 120, 0 },
+	{ "start", step_start_wanted, step_unstart_cut_short, 120, 0 },
 	{ 0 },
 };
 

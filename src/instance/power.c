@@ -164,8 +164,7 @@ enum op_result step_start(struct op *op, struct error *err)
 	return power_start(op, power_started, err);
 }
 
-/* An lxc-start that ended by itself has cleaned up; or the container that it found running is another's. */
-static enum op_result step_unstart_cut_short(struct op *op, struct error *err)
+enum op_result step_unstart_cut_short(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 

@@ -68,6 +68,8 @@ enum op_result step_start(struct op *op, struct error *err);
 /* The same, for who goes on when it fails: OP_FAIL at once with err, else done is called, which calls power_started(). */
 enum op_result power_start(struct op *op, op_child_cb done, struct error *err);
 enum op_result power_started(struct op *op, const struct proc_result *result, struct error *err);
+/* Undo of a start. An lxc-start that ended by itself has cleaned up; or the container that it found running is another's. */
+enum op_result step_unstart_cut_short(struct op *op, struct error *err);
 enum op_result step_power_stop(struct op *op, struct error *err); /* args: force, timeout, restart (the notes are not touched) */
 enum op_result step_power_settle(struct op *op, struct error *err); /* after it: unmounts what nobody unmounted */
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
