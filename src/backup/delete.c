@@ -15,7 +15,10 @@
 #include "base/mem.h"
 #include "model/settings.h"
 
-/* The archive first: a sidecar that is left alone is shown as damaged, and can be deleted again. */
+/*
+ * The archive first: a sidecar that is left alone is shown as damaged, and can be deleted again. The caller syncs the folder
+ * afterwards, also when this failed.
+ */
 static int remove_both(const struct berthd *b, const char *file, struct error *err)
 {
 	AUTO_FREE char *archive = backup_archive_path(b, file);
@@ -25,7 +28,15 @@ static int remove_both(const struct berthd *b, const char *file, struct error *e
 		return error_sys(err, errno, "cannot delete '%s'", archive);
 	if (unlink(sidecar) < 0 && errno != ENOENT)
 		return error_sys(err, errno, "cannot delete '%s'", sidecar);
-	return fs_sync_dir(b->settings->backup_path, err);
+	return 0;
+}
+
+/* After remove_both(), which returned rc: err stays what it says then. */
+static int sync_folder(const struct berthd *b, int rc, struct error *err)
+{
+	struct error later = ERROR_INIT;
+
+	return fs_sync_dir(b->settings->backup_path, rc < 0 ? &later : err) < 0 ? -1 : rc;
 }
 
 /* Some operation reads it, or will: a restore, a test, a deletion that waits for them. */
@@ -40,7 +51,9 @@ static bool in_use(const struct berthd *b, const char *file)
 
 static enum op_result step_delete(struct op *op, struct error *err)
 {
-	return remove_both(op_ctx(op), json_str_or(op_args(op), "file", ""), err) < 0 ? OP_FAIL : OP_DONE;
+	int rc = remove_both(op_ctx(op), json_str_or(op_args(op), "file", ""), err);
+
+	return sync_folder(op_ctx(op), rc, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static const struct op_step delete_steps[] = { { "delete", step_delete, NULL, 60, OP_COMMIT }, { 0 } };
@@ -92,6 +105,7 @@ int backup_delete_all(struct berthd *b, const char *name, struct error *err)
 {
 	AUTO_JSON cJSON *list = backup_list(b, name, err);
 	const cJSON *v;
+	int rc = 0;
 
 	if (list == NULL)
 		return -1;
@@ -100,9 +114,9 @@ int backup_delete_all(struct berthd *b, const char *name, struct error *err)
 			return error_set(err, ERROR_CONFLICT, "the backup '%s' is being read: nothing was deleted",
 					 json_str_or(v, "file", ""));
 	cJSON_ArrayForEach(v, list)
-		if (remove_both(b, json_str_or(v, "file", ""), err) < 0)
-			return -1;
-	return 0;
+		if ((rc = remove_both(b, json_str_or(v, "file", ""), err)) < 0)
+			break;
+	return cJSON_GetArraySize(list) > 0 ? sync_folder(b, rc, err) : 0;
 }
 
 static time_t created(const cJSON *backup)
@@ -135,6 +149,7 @@ cJSON *backup_prune(struct berthd *b, const char *name, const cJSON *keep, bool 
 	struct retention rules;
 	cJSON *gone;
 	size_t n, count;
+	int rc = 0;
 
 	if (retention_from_json(keep, &rules, err) < 0)
 		return NULL;
@@ -148,16 +163,18 @@ cJSON *backup_prune(struct berthd *b, const char *name, const cJSON *keep, bool 
 	n = collect(list, good, times);
 	retention_apply(&rules, times, n, kept);
 	gone = cJSON_CreateArray();
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		const char *file = json_str_or(good[i], "file", "");
 
 		if (kept[i] || in_use(b, file))
 			continue;
-		if (!dry_run && remove_both(b, file, err) < 0) {
-			cJSON_Delete(gone);
-			return NULL;
-		}
 		cJSON_AddItemToArray(gone, cJSON_CreateString(file));
+		if (!dry_run)
+			rc = remove_both(b, file, err);
+	}
+	if (!dry_run && cJSON_GetArraySize(gone) > 0 && sync_folder(b, rc, err) < 0) {
+		cJSON_Delete(gone);
+		return NULL;
 	}
 	return gone;
 }
