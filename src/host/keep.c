@@ -32,7 +32,8 @@ struct keeper {
 	bool resting;
 	struct pid_watch *dnsmasq;
 	struct link_watch *links;
-	bool lost_bridge;
+	bool lost_bridge; /* the watch said so */
+	unsigned bridges; /* bridges_now() of those that what runs is on; 0: not known */
 	uint64_t since; /* dnsmasq was started, or something was found gone */
 	unsigned delay_ms;
 	char table[80]; /* watched, or "" */
@@ -140,12 +141,19 @@ static void watch_table(struct keeper *k, const struct host_network *net)
 		memcpy(k->table, net->table, sizeof(k->table));
 }
 
-static bool bridge_gone(const struct host_network *net)
+/* Of all our bridges: another number when one was made anew, as indexes of interfaces only grow. 0: one is gone. */
+static unsigned bridges_now(const struct host_network *net)
 {
-	for (size_t i = 0; i < sizeof(net->made) / sizeof(net->made[0]); i++)
-		if (net->made[i][0] != '\0' && if_nametoindex(net->made[i]) == 0)
-			return true;
-	return false;
+	unsigned sum = 1; /* host-init may have made none */
+
+	for (size_t i = 0; i < sizeof(net->made) / sizeof(net->made[0]); i++) {
+		unsigned index = net->made[i][0] != '\0' ? if_nametoindex(net->made[i]) : 0;
+
+		if (net->made[i][0] != '\0' && index == 0)
+			return 0;
+		sum += index;
+	}
+	return sum;
 }
 
 static void link_deleted(const char *name, void *data)
@@ -154,7 +162,7 @@ static void link_deleted(const char *name, void *data)
 	struct host_network net;
 
 	if (k->lost_bridge || k->resting || !host_network(k->h->b, &net) ||
-	    (name != NULL && !host_network_made(&net, name)) || !bridge_gone(&net))
+	    (name != NULL && !host_network_made(&net, name)) || bridges_now(&net) != 0)
 		return; /* nothing of ours, or host-init is about to undo it */
 	k->lost_bridge = true;
 	log_warning("the bridge '%s' is gone: making it again in %u ms", name != NULL ? name : net.bridge, again_later(k));
@@ -198,18 +206,20 @@ static void finish(struct keeper *k, const struct error *err)
 static void watch_all(struct keeper *k)
 {
 	struct host_network net;
-	bool gone;
+	unsigned bridges;
 
 	if (k->resting || !host_network(k->h->b, &net))
 		return;
 	watch_table(k, &net);
 	watch_links(k);
-	gone = bridge_gone(&net);
-	if (gone)
+	bridges = bridges_now(&net);
+	k->lost_bridge = bridges == 0;
+	if (k->lost_bridge) {
 		again_later(k); /* host-init said why */
-	else if (k->lost_bridge)
+	} else if (bridges != k->bridges) {
+		k->bridges = bridges;
 		registry_sync(k->h->b->registry, reattach, k->h->b);
-	k->lost_bridge = gone;
+	}
 	if (net.dnsmasq)
 		watch_dnsmasq(k);
 	dns_names_update(k->h->names);
@@ -245,8 +255,10 @@ static void run_again(struct keeper *k)
 	if (k->once_more || k->resting)
 		return;
 	if (host_network(k->h->b, &net)) {
-		k->lost_bridge = k->lost_bridge || bridge_gone(&net);
-		watch_table(k, &net); /* before: what is taken away behind host-init's back is seen, too */
+		/* before: what is taken away behind host-init's back, or made anew by it, is seen, too */
+		watch_table(k, &net);
+		if (k->bridges == 0)
+			k->bridges = bridges_now(&net);
 	}
 	argv_pushf(&argv, "%s/host-init", s->libexec_dir);
 	argv_pushl(&argv, "--again", "--root", s->host_dir, NULL);

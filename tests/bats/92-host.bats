@@ -226,32 +226,42 @@ check_of() {
 	wait_for 10 table_there || die "FAIL: the rules did not come back"
 }
 
-# Past the NAT table, before the end of host-init: nft of berthd stands still after it has done its work.
-standing() {
+# berthd is started anew, and its host-init stands still at its first call of the tool (with just these arguments) until
+# goes_on: when that call is done, or still undone.
+stands_at() { # TOOL done|undone [ARGUMENTS]
+	local slow=$BERTH_TEST_ROOT/slow real
+	real=$(command -v "$1")
+	mkdir "$slow"
+	cat >"$slow/$1" <<-END
+		#!/bin/sh
+		case "\$*" in ${3:-*}) ;; *) exec $real "\$@" ;; esac
+		[ "$2" != done ] || $real "\$@" || exit
+		: >$slow/came
+		until [ -e $slow/go ]; do sleep 0.05; done
+		[ "$2" = done ] || exec $real "\$@"
+	END
+	chmod 755 "$slow/$1"
+	daemon_stop
+	PATH=$slow:$PATH daemon_start
+	wait_for 10 stands || die "FAIL: no $1"
+}
+
+stands() {
 	[[ -e $BERTH_TEST_ROOT/slow/came ]]
 }
 
+goes_on() {
+	: >"$BERTH_TEST_ROOT/slow/go"
+}
+
 @test "our table comes back when it is taken away while berthd starts" {
-	local slow=$BERTH_TEST_ROOT/slow real
-	real=$(command -v nft)
-	mkdir "$slow"
-	cat >"$slow/nft" <<-END
-		#!/bin/sh
-		$real "\$@" || exit
-		case "\$*" in '-f -') ;; *) exit 0 ;; esac
-		: >$slow/came
-		until [ -e $slow/go ]; do sleep 0.05; done
-	END
-	chmod 755 "$slow/nft"
-	daemon_stop
-	PATH=$slow:$PATH daemon_start
-	wait_for 10 standing || die "FAIL: no nft"
+	stands_at nft done "'-f -'"
 	table_there
 	nft delete table inet "berth_$NAT"
-	: >"$slow/go"
+	goes_on
 	wait_for 10 table_there || die "FAIL: the table did not come back"
 	daemon_restart
-	rm -r "$slow"
+	rm -r "$BERTH_TEST_ROOT/slow"
 }
 
 bridge_back() {
@@ -278,6 +288,19 @@ reaches_host() { # NAME, from inside
 	daemon_start
 	wait_for 10 reaches_host "$n" || die "FAIL: '$n' is not on it after berthd's start"
 	run_berth delete -f "$n"
+}
+
+@test "a bridge that is deleted while berthd starts is made again, with its instances" {
+	local n
+	n=$(name brs)
+	launch "$n" -d eth0,nictype=bridged -d eth0,parent="$NAT" -d eth0,ipv4.address="$SUB.31/24"
+	stands_at ip undone
+	ip link del "$NAT"
+	goes_on
+	wait_for 10 reaches_host "$n" || die "FAIL: '$n' is not on it"
+	run_berth delete -f "$n"
+	daemon_restart
+	rm -r "$BERTH_TEST_ROOT/slow"
 }
 
 @test "a host that was booted anew: berthd makes bridge, table and dnsmasq again" {
