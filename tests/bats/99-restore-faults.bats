@@ -7,7 +7,7 @@
 load helpers
 load restore
 
-BERTH_TEST_SETTINGS='backup_stall_s = 2'
+BERTH_TEST_SETTINGS='backup_stall_s = 4'
 STEPS=$(sed -n '/op_step restore_tree_steps/,/};/s/.*{ "\([a-z-]*\)".*/\1/p' "$BATS_TEST_DIRNAME"/../../src/backup/restore_tree.c)
 
 # One that runs and says "old", with a backup that says "new".
@@ -135,7 +135,7 @@ no_restore_runs() {
 	versions "$n"
 	hanging_seven
 	restore "$n-20261122000000" '{"force":true}'
-	contains "$failed" "has not moved for 2 s"
+	contains "$failed" "has not moved for 4 s"
 	is_old "$n" hang
 	sed -i 's/^backup_stall_s.*/backup_stall_s = 10m/' "$BERTH_TEST_ROOT/berth.conf"
 	hanging_seven
@@ -150,7 +150,7 @@ no_restore_runs() {
 		is_old "$n" "cancelled $target"
 		wait_for 10 no_restore_runs
 	done
-	sed -i 's/^backup_stall_s.*/backup_stall_s = 2/' "$BERTH_TEST_ROOT/berth.conf"
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 4/' "$BERTH_TEST_ROOT/berth.conf"
 	touch "$bin/well"
 	restored "$n-20261122000000" '{"force":true}'
 	assert "$(in_container "$n" cat /etc/version)" = new
@@ -175,7 +175,7 @@ no_restore_runs() {
 	[[ ! -e $(backups)/$n-20261122000000.7z ]]
 	is_old "$n" deleted
 	run_berth delete -f "$n"
-	sed -i 's/^backup_stall_s.*/backup_stall_s = 2/' "$BERTH_TEST_ROOT/berth.conf"
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 4/' "$BERTH_TEST_ROOT/berth.conf"
 	daemon_restart
 }
 
