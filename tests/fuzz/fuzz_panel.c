@@ -77,10 +77,10 @@ static void fuzz_rule(const cJSON *entry)
 		if (r.listen.family == to.family)
 			forward_rules_add_all(&rules, &r.listen, &to);
 	}
-	check_elements(&rules.tcp4);
-	check_elements(&rules.udp6_at);
-	check_elements(&rules.all4_at);
-	check_elements(&rules.self6);
+	check_elements(&rules.map[FORWARD_TCP4]);
+	check_elements(&rules.map[FORWARD_UDP6_AT]);
+	check_elements(&rules.map[FORWARD_ALL4_AT]);
+	check_elements(&rules.map[FORWARD_SELF6]);
 	forward_rules_text(&rules, "t", &text);
 	must(strstr(text.buf, "delete table inet t\n"), "no ruleset");
 	forward_rules_clear(&rules);
