@@ -74,7 +74,7 @@ link = @echo "  LD  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1)
 
 $(BUILD)/berthd: $(BUILD)/src/berthd.o $(LIBS_DAEMON)
-	$(call link,-luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih $(call archive,http_parser))
+	$(call link,-luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lm $(call archive,http_parser))
 # lib$(1).a where the distribution has one: loading a library takes a tenth of a millisecond of each `berth exec`
 archive = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
 $(BUILD)/berth: $(BUILD)/src/berth.o $(LIBS_CLI)
@@ -95,7 +95,7 @@ $(BUILD)/berth-passwd: $(BUILD)/src/helper/berth-passwd.o $(call lib,helper) $(c
 	$(call link,-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed -lcjson -lnettle) # the sanitizer's own crypt_r would have it left out
 
 # ---- unit tests: tests/unit/test_X.c, cmocka, one program each
-TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma \
+TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma -lm \
 	-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed # as for berth-passwd
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))

@@ -46,6 +46,15 @@ static int field_password(const struct settings *s, const char *field, const cJS
 
 /* ---- limits */
 
+/* "" takes the limit away. */
+static void set_limit(cJSON *to, const char *key, double n, const char *unit)
+{
+	if (n > 0)
+		json_set_strf(to, key, "%.0f%s", n, unit);
+	else
+		json_set_str(to, key, "");
+}
+
 static int field_cpus(const struct settings *s, const char *field, const cJSON *value, struct vmconfig *c,
 		      struct error *err)
 {
@@ -55,7 +64,7 @@ static int field_cpus(const struct settings *s, const char *field, const cJSON *
 		return -1;
 	if (n != floor(n))
 		return error_set(err, ERROR_INVALID, "%s must be a whole number, not %g", field, n);
-	json_set_strf(c->config, "limits.cpu", n > 0 ? "%.0f" : "", n);
+	set_limit(c->config, "limits.cpu", n, "");
 	return 0;
 }
 
@@ -69,7 +78,7 @@ static int field_cpu_percent(const struct settings *s, const char *field, const 
 		return -1;
 	if (n > 0 && n < 1)
 		return error_set(err, ERROR_INVALID, "%s must be at least 1, not %g", field, n);
-	json_set_strf(c->config, "limits.cpu.allowance", n > 0 ? "%.0fms/100ms" : "", n);
+	set_limit(c->config, "limits.cpu.allowance", n, "ms/100ms");
 	return 0;
 }
 
@@ -79,7 +88,7 @@ static int take_memory(const char *field, double mib, struct vmconfig *c, struct
 		return error_set(err, ERROR_INVALID, "ram_num (GB) and mem_num (MB) must not be given both");
 	if (mib > 0 && mib < 1)
 		return error_set(err, ERROR_INVALID, "%s must be at least 1 MB", field);
-	json_set_strf(c->config, "limits.memory", mib > 0 ? "%.0fMiB" : "", mib);
+	set_limit(c->config, "limits.memory", mib, "MiB");
 	return 0;
 }
 
@@ -121,7 +130,7 @@ static int take_speed(const char *field, const char *key, const cJSON *value, st
 		return error_set(err, ERROR_INVALID, "%s must be at least 1 (Mbit/s), not %g", field, n);
 	if (c->speeds == NULL)
 		c->speeds = cJSON_CreateObject();
-	json_set_strf(c->speeds, key, n > 0 ? "%.0fMbit" : "", n);
+	set_limit(c->speeds, key, n, "Mbit");
 	return 0;
 }
 

@@ -255,7 +255,7 @@ goes_on() {
 }
 
 @test "our table comes back when it is taken away while berthd starts" {
-	stands_at nft done "'-f -'"
+	stands_at nft "done" "'-f -'"
 	table_there
 	nft delete table inet "berth_$NAT"
 	goes_on

@@ -142,7 +142,7 @@ static void bad_heads(void **state)
 		"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET  HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost a\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: \x1c" "a\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: \034a\r\n\r\n", /* \x1ca would be one character */
 		"GET / HTTP/1.1\r\nHost: a\r\nX: \x1c\r\n\r\n",
 		"GET /a HTTP/1.1\nHost: a\n\nGET /b HTTP/1.1\r\n\r\n",
 		"GET /a HTTP/1.1\nHost: a\n\n\r\n\r\n",
