@@ -323,20 +323,6 @@ cannot_be_cancelled() { # ID
 	assert "$(stat -c %a "$BERTH_SOCKET")" = 660
 }
 
-@test "lxc, as far as it is here, lists and launches through the same socket" {
-	command -v lxc >/dev/null || skip "lxc is not installed"
-	local c
-	c=$(name lxc)
-	export LXD_SOCKET=$BERTH_SOCKET LXD_CONF=$BATS_TEST_TMPDIR/conf
-	lxc launch bb "$c"
-	contains "$(lxc list -f csv -c ns)" "$c,RUNNING"
-	lxc config set "$c" user.from=lxc
-	lxc config get "$c" user.from
-	lxc stop -f "$c"
-	lxc delete "$c"
-	lxc image list -f csv -c l
-}
-
 @test "nothing is left behind" {
 	leak_check
 }
