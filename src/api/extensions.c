@@ -18,6 +18,8 @@ const char *const api_extensions[] = {
 	"container_image_properties",      /* image.* */
 	"id_map",                          /* security.idmap.isolated, .size */
 	"image_create_aliases",
+	"container_stateless_copy",
+	"container_only_migration",        /* source.instance_only of a copy */
 	"entity_description",
 	"id_map_base",
 	"resources",

@@ -21,7 +21,7 @@ struct instance;
 
 /* Array of berth.json's with their "name", oldest first; empty when there are none. Valid until the next call of any function here. */
 const cJSON *snapshot_list(const struct berthd *b, struct instance *inst);
-/* "Snapshot not found: …" */
+/* "… InstanceSnapshot not found" */
 const cJSON *snapshot_find(const struct berthd *b, struct instance *inst, const char *name, struct error *err);
 /* NAME/snapshots/SNAP, where the name as a file name has % for "%25" and a leading dot for "%2E"; caller frees. */
 char *snapshot_dir(const struct berthd *b, const char *instance, const char *snapshot);

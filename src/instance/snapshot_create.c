@@ -117,6 +117,12 @@ enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op
 
 /* ---- steps */
 
+static void already_exists(const char *snapshot, struct error *err)
+{
+	error_set(err, ERROR_CONFLICT, "Failed creating instance snapshot record \"%s\": Add snapshot info to the database: "
+				       "This \"instances_snapshots\" entry already exists", snapshot);
+}
+
 static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -126,7 +132,7 @@ static enum op_result step_check(struct op *op, struct error *err)
 		return OP_FAIL;
 	if (!fs_exists(dir))
 		return OP_DONE;
-	error_set(err, ERROR_CONFLICT, "Snapshot \"%s/%s\" already exists", w->name, snapshot_name_of(w));
+	already_exists(snapshot_name_of(w), err);
 	return OP_FAIL;
 }
 
@@ -412,7 +418,7 @@ static char *choose_name(struct berthd *b, const struct instance *inst, const ch
 	if (name_validate_snapshot(given, err) < 0)
 		return NULL;
 	if (is_taken(given, &names)) {
-		error_set(err, ERROR_CONFLICT, "Snapshot \"%s/%s\" already exists", inst->name, given);
+		already_exists(given, err);
 		return NULL;
 	}
 	return mem_strdup(given);
@@ -424,7 +430,7 @@ static int check_request(const cJSON *request, struct error *err)
 	time_t ignored;
 
 	if (json_bool(request, "stateful", false))
-		return error_set(err, ERROR_UNSUPPORTED, "stateful snapshots are not supported: berth does not use CRIU");
+		return error_set(err, ERROR_UNSUPPORTED, "Unable to create a stateful snapshot. CRIU isn't installed");
 	if (expires == NULL || cJSON_IsNull(expires))
 		return 0;
 	if (!cJSON_IsString(expires) || time_parse(expires->valuestring, &ignored) < 0)

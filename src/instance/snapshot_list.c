@@ -175,7 +175,8 @@ const cJSON *snapshot_find(const struct berthd *b, struct instance *inst, const 
 	cJSON_ArrayForEach(item, snapshot_list(b, inst))
 		if (strcmp(json_str_or(item, "name", ""), name) == 0)
 			return item;
-	error_set(err, ERROR_NOT_FOUND, "Snapshot not found: '%s' has no '%s'", inst->name, name);
+	error_set(err, ERROR_NOT_FOUND, "Failed to fetch snapshot \"%s\" of instance \"%s\" in project \"default\": "
+		  "InstanceSnapshot not found", name, inst->name);
 	return NULL;
 }
 
