@@ -107,6 +107,12 @@ static bool value_is_harmless(const char *s, bool slash_allowed)
 	return true;
 }
 
+/* What is none there is told by LXD's words: clients send "c1/snap" as one name. */
+static bool names_instance(const char *path)
+{
+	return strncmp(path, "/1.0/instances/", 15) == 0 || strncmp(path, "/1.0/containers/", 16) == 0;
+}
+
 /* "{name}" or "{name*}" against its segment. */
 static int bind_param(struct request *r, const char *pattern, size_t n, const char *segment, size_t m)
 {
@@ -120,7 +126,10 @@ static int bind_param(struct request *r, const char *pattern, size_t n, const ch
 	}
 	if (!value_is_harmless(value, slash_allowed) || r->n_params == REQUEST_PARAMS_MAX) {
 		free(value);
-		reply_errorf(r, ERROR_NOT_FOUND, "not found");
+		if (names_instance(r->path))
+			reply_errorf(r, ERROR_INVALID, "Invalid instance name");
+		else
+			reply_errorf(r, ERROR_NOT_FOUND, "not found");
 		return -1;
 	}
 	pair->key = mem_strndup(pattern + 1, n - (slash_allowed ? 3 : 2));

@@ -14,6 +14,7 @@
 #include "image/store.h"
 #include "instance/work.h"
 #include "model/profile.h"
+#include "model/seccomp.h"
 #include "model/settings.h"
 
 static int check_profiles(const struct berthd *b, const cJSON *desired, struct error *err)
@@ -125,6 +126,19 @@ static int own_folder(const char *dir, uint32_t base, struct error *err)
 	return 0;
 }
 
+/* The system calls it may do: a file beside the config that names it, or none. */
+static int write_seccomp(const char *dir, const cJSON *config, struct error *err)
+{
+	AUTO_FREE char *path = fs_join(dir, SECCOMP_FILE);
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+
+	if (seccomp_policy(config, &text))
+		return same_as_file(path, &text) ? 0 : fs_write_atomic(path, text.buf, text.len, 0600, err);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return error_sys(err, errno, "cannot remove '%s'", path);
+	return 0;
+}
+
 int work_render(struct berthd *b, const char *name, const char *dir, const cJSON *desired, struct error *err)
 {
 	AUTO_JSON cJSON *config = NULL;
@@ -145,7 +159,8 @@ int work_render(struct berthd *b, const char *name, const char *dir, const cJSON
 	in.rootfs.libexec_dir = b->settings->libexec_dir;
 	in.include_config = "/usr/share/lxc/config";
 	idmap_of(b, config, &base, &size);
-	if (render_instance(&in, &text, err) < 0 || own_folder(dir, base, err) < 0)
+	if (render_instance(&in, &text, err) < 0 || own_folder(dir, base, err) < 0 ||
+	    write_seccomp(dir, config, err) < 0)
 		return -1;
 	if (same_as_file(path, &text))
 		return 0;

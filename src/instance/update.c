@@ -203,6 +203,15 @@ void update_note_running(struct work *w, const struct instance *inst)
 	json_set(w->args, "was_devices", devices);
 }
 
+/* LXD's first words: those of a device that the host cannot give now stand alone. */
+static void say_what(struct error *err)
+{
+	if (has_prefix(err->msg, "Device") || has_prefix(err->msg, "Invalid device name"))
+		error_wrap(err, "Invalid devices");
+	else if (!has_prefix(err->msg, "Failed add") && !has_prefix(err->msg, "Invalid devices"))
+		error_wrap(err, "Invalid config");
+}
+
 static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -213,7 +222,7 @@ static enum op_result step_check(struct op *op, struct error *err)
 	update_note_running(w, inst);
 	if (check_update(w, inst, err) == 0)
 		return OP_DONE;
-	error_wrap(err, "Invalid config");
+	say_what(err);
 	return OP_FAIL;
 }
 
@@ -277,6 +286,18 @@ void update_register(struct op_queue *q)
 	op_queue_register(q, &update_kind);
 }
 
+/* Before there is an operation, as LXD has it. */
+static int check_profiles_exist(const struct berthd *b, const cJSON *change, struct error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(change, "profiles")) {
+		if (cJSON_IsString(item) && profile_get(b->profiles, item->valuestring) == NULL)
+			return error_set(err, ERROR_NOT_FOUND, "Profile not found");
+	}
+	return 0;
+}
+
 struct op *instance_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err)
 {
 	cJSON *args;
@@ -291,6 +312,8 @@ struct op *instance_update(struct berthd *b, const char *name, const cJSON *chan
 		error_set(err, ERROR_NOT_FOUND, "Snapshot %s does not exist", json_str(change, "restore"));
 		return NULL;
 	}
+	if (check_profiles_exist(b, change, err) < 0)
+		return NULL;
 	args = cJSON_CreateObject();
 	json_set_str(args, "name", name);
 	json_set_bool(args, "patch", patch);

@@ -89,7 +89,8 @@ static int memory_legacy(const struct memory_limit *m, struct cgroup_settings *o
 	add(out, "memory", "memory.soft_limit_in_bytes", soft == LIMIT_NONE, bytes_or(soft, "-1"));
 	if (swap_limited)
 		add(out, "memory", MEMSW_FILE, false, mem_printf("%" PRIu64, hard + m->swap));
-	add(out, "memory", "memory.swappiness", m->swap != 0, mem_strdup(m->swap == 0 ? "0" : "60"));
+	add(out, "memory", "memory.swappiness", m->swap != 0 && m->swappiness == SWAPPINESS_NORMAL,
+	    mem_printf("%d", m->swap == 0 ? 0 : m->swappiness));
 	return 0;
 }
 
@@ -112,20 +113,70 @@ static int processes(const struct cgroup_context *ctx, struct cgroup_settings *o
 	return 0;
 }
 
+/* LXD's scale: ten steps of the weights that BFQ knows, 5 when unset. */
+static int disk_priority(const struct cgroup_context *ctx, struct cgroup_settings *out, struct error *err)
+{
+	const char *value = json_str_or(ctx->config, "limits.disk.priority", "");
+	int weight = *value ? atoi(value) * 100 : 500;
+
+	if (is_unified(ctx))
+		add(out, "", "io.weight", !*value, mem_printf("default %d", *value ? weight + (weight == 0) : 100));
+	else
+		add(out, "blkio", "blkio.bfq.weight", !*value, mem_printf("%d", *value ? (weight ? weight : 10) : 100));
+	return 0;
+}
+
+static int hugepages(const struct cgroup_context *ctx, const char *size, struct cgroup_settings *out)
+{
+	AUTO_FREE char *key = mem_printf("limits.hugepages.%s", size);
+	const char *value = json_str_or(ctx->config, key, "");
+	uint64_t bytes = *value ? limits_memory_bytes(value) : LIMIT_NONE;
+	static const char *const sizes[] = { "64KB", "1MB", "2MB", "1GB" };
+	static const char *const files[][2] = {
+		{ "hugetlb.64KB.limit_in_bytes", "hugetlb.64KB.max" },
+		{ "hugetlb.1MB.limit_in_bytes", "hugetlb.1MB.max" },
+		{ "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max" },
+		{ "hugetlb.1GB.limit_in_bytes", "hugetlb.1GB.max" },
+	};
+
+	for (size_t i = 0; i < 4; i++) {
+		if (strcmp(sizes[i], size) == 0)
+			add(out, is_unified(ctx) ? "" : "hugetlb", files[i][is_unified(ctx)], !*value,
+			    bytes_or(bytes, is_unified(ctx) ? "max" : "-1"));
+	}
+	return 0;
+}
+
+#define HUGEPAGES(size)                                                                              \
+	static int hugepages_##size(const struct cgroup_context *ctx, struct cgroup_settings *out, \
+				    struct error *err)                                             \
+	{                                                                                          \
+		return hugepages(ctx, #size, out);                                                 \
+	}
+HUGEPAGES(64KB)
+HUGEPAGES(1MB)
+HUGEPAGES(2MB)
+HUGEPAGES(1GB)
+
 static const struct group {
-	const char *keys[4];
+	const char *keys[5];
 	int (*get)(const struct cgroup_context *ctx, struct cgroup_settings *out, struct error *err);
 } groups[] = {
 	{ { "limits.cpu" }, cpu_set },
 	{ { "limits.cpu.allowance", "limits.cpu.priority" }, cpu_share },
-	{ { "limits.memory", "limits.memory.enforce", "limits.memory.swap" }, memory },
+	{ { "limits.disk.priority" }, disk_priority },
+	{ { "limits.hugepages.64KB" }, hugepages_64KB },
+	{ { "limits.hugepages.1MB" }, hugepages_1MB },
+	{ { "limits.hugepages.2MB" }, hugepages_2MB },
+	{ { "limits.hugepages.1GB" }, hugepages_1GB },
+	{ { "limits.memory", "limits.memory.enforce", "limits.memory.swap", "limits.memory.swap.priority" }, memory },
 	{ { "limits.processes" }, processes },
 };
 
 static const struct group *find_group(const char *key)
 {
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		for (size_t k = 0; k < 4 && groups[i].keys[k]; k++) {
+		for (size_t k = 0; k < 5 && groups[i].keys[k]; k++) {
 			if (strcmp(groups[i].keys[k], key) == 0)
 				return &groups[i];
 		}
@@ -154,7 +205,7 @@ bool cgroup_settings_leads(const cJSON *config, const char *key)
 {
 	const struct group *group = find_group(key);
 
-	for (size_t k = 0; group && k < 4 && group->keys[k]; k++) {
+	for (size_t k = 0; group && k < 5 && group->keys[k]; k++) {
 		if (*json_str_or(config, group->keys[k], ""))
 			return strcmp(group->keys[k], key) == 0;
 	}

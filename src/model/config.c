@@ -6,7 +6,9 @@
 #include "base/mem.h"
 #include "base/similar.h"
 #include "model/key.h"
+#include "model/key_refused.h"
 #include "model/key_types.h"
+#include "model/seccomp.h"
 
 #define KEY_LENGTH_MAX 255
 
@@ -74,10 +76,23 @@ static int unknown_key(const char *name, struct error *err)
 	return error_set(err, ERROR_INVALID, "Unknown configuration key: %s", type_show(name, show));
 }
 
+static int refused_key(const struct key_refused *refused, const char *value, struct error *err)
+{
+	if (refused->harmless && strcmp(value, refused->harmless) == 0)
+		return 0;
+	/* any word for false */
+	if (refused->harmless && strcmp(refused->harmless, "false") == 0 && type_is_false(value))
+		return 0;
+	return error_set(err, ERROR_INVALID, "%s is not supported: %s", refused->name, refused->reason);
+}
+
 static int validate_item(const cJSON *item, const struct probe *probe, struct error *err)
 {
 	const struct config_key *row = config_key_find(item->string);
+	const struct key_refused *refused = key_refused_find(item->string);
 
+	if (refused && cJSON_IsString(item))
+		return *item->valuestring ? refused_key(refused, item->valuestring, err) : 0;
 	if (!row || strlen(item->string) > KEY_LENGTH_MAX || !type_is_word(item->string))
 		return unknown_key(item->string, err);
 	if (!cJSON_IsString(item))
@@ -99,5 +114,5 @@ int config_validate(const cJSON *config, const struct probe *probe, struct error
 		if (validate_item(item, probe, err) < 0)
 			return -1;
 	}
-	return 0;
+	return seccomp_check(config, err);
 }

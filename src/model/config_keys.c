@@ -10,6 +10,7 @@
 #include "model/limits.h"
 #include "model/raw_lxc.h"
 #include "model/retention.h"
+#include "model/seccomp.h"
 #include "model/snapshot_pattern.h"
 
 /* LXD's words first, then what is wrong with it. */
@@ -37,6 +38,7 @@ VALIDATOR(text, type_is_text(value), "must not hold control characters other tha
 VALIDATOR(backup_mode, strcmp(value, "live") == 0 || strcmp(value, "freeze") == 0 || strcmp(value, "stop") == 0,
 	  "must be live, freeze or stop")
 VALIDATOR(cpu_priority, type_is_int(value, 0, 10), "must be a number from 0 to 10")
+VALIDATOR(priority_10, type_is_int(value, 0, 10), "must be a number from 0 to 10")
 VALIDATOR(enforce, strcmp(value, "hard") == 0 || strcmp(value, "soft") == 0, "must be hard or soft")
 VALIDATOR(swap, type_is_bool(value) || type_is_size(value), "must be true, false or a size such as 512MiB")
 VALIDATOR(processes, type_is_int(value, 1, 4194304), "must be a number from 1 to 4194304")
@@ -91,6 +93,68 @@ static int valid_prlimit(const char *key, const char *value, const struct probe 
 	}
 	return error_set(err, ERROR_INVALID,
 			 "Unknown configuration key: %s (no such resource limit, see setrlimit(2))", key);
+}
+
+/* Refused where the host lacks what it needs: nothing is kept that has no effect. */
+static int valid_disk_priority(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	if (!limits_has_controller(probe, "blkio", "io"))
+		return refuse(err, key, value, "is not supported: the host has no cgroup controller for disks");
+	return valid_priority_10(key, value, probe, err);
+}
+
+static int valid_swap_priority(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	if (probe->cgroups == CGROUP_UNIFIED)
+		return refuse(err, key, value, "is not supported: cgroup v2 has no swappiness of its own for each");
+	return valid_priority_10(key, value, probe, err);
+}
+
+static int valid_hugepages(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	static const char *const sizes[] = { "64KB", "1MB", "2MB", "1GB", NULL };
+
+	for (size_t i = 0; sizes[i]; i++) {
+		if (strcmp(sizes[i], REST("limits.hugepages.")) != 0)
+			continue;
+		if (!type_is_size(value))
+			return refuse(err, key, value, "must be a size such as 64MiB");
+		if (!limits_has_controller(probe, "hugetlb", "hugetlb"))
+			return refuse(err, key, value, "is not supported: the host has no hugetlb cgroup controller");
+		return 0;
+	}
+	return error_set(err, ERROR_INVALID, "Unknown configuration key: %s", key);
+}
+
+static int valid_modules(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-, ";
+
+	if (strlen(value) > 4096 || strspn(value, letters) != strlen(value))
+		return refuse(err, key, value, "must be names of kernel modules with commas between them");
+	return 0;
+}
+
+/* Limits of system calls and AppArmor lines: as for all, what the kernel cannot do is not taken. */
+static int valid_seccomp(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	bool is_bool = type_has_suffix(key, "_default");
+
+	if (is_bool && !type_is_bool(value))
+		return refuse(err, key, value, "must be true or false");
+	if (!is_bool && (strcmp(key, "raw.seccomp") == 0 ? seccomp_raw_check : seccomp_list_check)(value, &why) < 0)
+		return refuse(err, key, value, why.msg);
+	if (!probe->seccomp)
+		return refuse(err, key, value, "is not supported: the kernel has no seccomp");
+	return 0;
+}
+
+static int valid_apparmor(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	if (!probe->apparmor)
+		return refuse(err, key, value, "is not supported: the kernel does not enforce AppArmor");
+	return valid_text(key, value, probe, err);
 }
 
 static int valid_raw(const char *key, const char *value, const struct probe *probe, struct error *err)
@@ -201,6 +265,13 @@ const struct config_key config_keys[] = {
 	{ "limits.cpu.priority", "integer", "10", valid_cpu_priority, key_render_cgroup, false,
 	  KEY_LIVE_APPLY, key_apply_cgroup,
 	  "0 to 10: who goes first among instances with the same allowance." },
+	{ "limits.disk.priority", "integer", "5", valid_disk_priority, key_render_cgroup, false, KEY_LIVE_APPLY,
+	  key_apply_cgroup,
+	  "0 to 10: whose disk requests go first when the disk is busy and its scheduler (BFQ) minds that." },
+	{ "limits.hugepages.*", "size", "no limit", valid_hugepages, key_render_cgroup, false, KEY_LIVE_APPLY,
+	  key_apply_cgroup,
+	  "How much memory of huge pages it may use, by their size: limits.hugepages.64KB, .1MB, .2MB and .1GB; where "
+	  "the host has the hugetlb cgroup controller." },
 	{ "limits.kernel.*", "integer", "the host's", valid_prlimit, key_render_prlimit, false,
 	  KEY_LIVE_RESTART, NULL,
 	  "A resource limit (setrlimit(2)) of init, such as limits.kernel.nofile: a number, SOFT:HARD or "
@@ -214,17 +285,27 @@ const struct config_key config_keys[] = {
 	{ "limits.memory.swap", "bool or size", "true", valid_swap, key_render_cgroup, false, KEY_LIVE_APPLY,
 	  key_apply_cgroup,
 	  "false: nothing is swapped out. A size: at most that much, beyond limits.memory." },
+	{ "limits.memory.swap.priority", "integer", "10", valid_swap_priority, key_render_cgroup, false,
+	  KEY_LIVE_APPLY, key_apply_cgroup,
+	  "0 to 10: the higher, the less of it is kept from being swapped out (its swappiness is 50 and this; cgroup v1 "
+	  "only)." },
 	{ "limits.processes", "integer", "no limit", valid_processes, key_render_cgroup, false,
 	  KEY_LIVE_APPLY, key_apply_cgroup, "How many processes and threads may run in it." },
+	{ "linux.kernel_modules", "list", "", valid_modules, key_render_modules, false, KEY_LIVE_RESTART, NULL,
+	  "Kernel modules to load before it starts, with commas between them." },
 	{ "linux.sysctl.*", "string", "the kernel's", valid_sysctl, key_render_sysctl, false,
 	  KEY_LIVE_RESTART, NULL,
 	  "A sysctl of the container's own namespaces, such as linux.sysctl.net.ipv4.ip_forward." },
+	{ "raw.apparmor", "text", "", valid_apparmor, key_render_apparmor, false, KEY_LIVE_RESTART, NULL,
+	  "Lines for its AppArmor profile, where the kernel enforces AppArmor." },
 	{ "raw.lxc", "text", "", valid_raw, key_render_raw, false, KEY_LIVE_RESTART, NULL,
 	  "Lines put at the end of the LXC config as they are. Refused: lines that set the name, the root "
 	  "file system, the "
 	  "id map, logs, or clear hooks (lxc.uts.name, lxc.rootfs.*, lxc.idmap, lxc.console.logfile, "
 	  "lxc.log.file, "
 	  "lxc.ephemeral, lxc.hook.version)." },
+	{ "raw.seccomp", "text", "", valid_seccomp, key_render_seccomp, false, KEY_LIVE_RESTART, NULL,
+	  "A whole seccomp policy in LXC's form, instead of the one all have. The first line is 2." },
 	{ "security.idmap.base", "integer", "chosen by berth", valid_id, NULL, true, KEY_LIVE_RESTART, NULL,
 	  "The first host id of its own range; needs security.idmap.isolated." },
 	{ "security.idmap.isolated", "bool", "false", valid_bool, NULL, true, KEY_LIVE_RESTART, NULL,
@@ -237,6 +318,20 @@ const struct config_key config_keys[] = {
 	  "Run it without a user namespace: its root is the host's root." },
 	{ "security.protection.delete", "bool", "false", valid_bool, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Refuse to delete it." },
+	{ "security.protection.shift", "bool", "false", valid_bool, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "Never change the owners of its files for another id map. berth never does: it maps mounts, or refuses." },
+	{ "security.syscalls.allow", "text", "", valid_seccomp, key_render_seccomp, false, KEY_LIVE_RESTART, NULL,
+	  "The only system calls it may do, a line each." },
+	{ "security.syscalls.blacklist", "text", "", valid_seccomp, key_render_seccomp, false, KEY_LIVE_RESTART, NULL,
+	  "Older name of security.syscalls.deny." },
+	{ "security.syscalls.blacklist_default", "bool", "true", valid_seccomp, key_render_seccomp, false,
+	  KEY_LIVE_RESTART, NULL, "Older name of security.syscalls.deny_default." },
+	{ "security.syscalls.deny", "text", "", valid_seccomp, key_render_seccomp, false, KEY_LIVE_RESTART, NULL,
+	  "System calls it may not do, a line each: \"mkdir errno 1\", or only the name, which kills who tries." },
+	{ "security.syscalls.deny_default", "bool", "true", valid_seccomp, key_render_seccomp, false, KEY_LIVE_RESTART,
+	  NULL, "Deny what no container needs: kexec_load, open_by_handle_at, *_module." },
+	{ "security.syscalls.whitelist", "text", "", valid_seccomp, key_render_seccomp, false, KEY_LIVE_RESTART, NULL,
+	  "Older name of security.syscalls.allow." },
 	{ "snapshots.expiry", "duration", "never", valid_expiry, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "How long a snapshot made from now on is kept: numbers with the units M (minutes), H, d, w, m (months) "
 	  "and y, such as 4w or \"1d 12H\"." },
@@ -257,8 +352,8 @@ const struct config_key config_keys[] = {
 	  "Older name of cloud-init.user-data." },
 	{ "user.vendor-data", "text", "", valid_text, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Older name of cloud-init.vendor-data." },
-	{ "user.*", "string", "", valid_line, NULL, true, KEY_LIVE_NOTHING, NULL,
-	  "Labels of your own; berth only keeps them. One line each." },
+	{ "user.*", "text", "", valid_text, NULL, true, KEY_LIVE_NOTHING, NULL,
+	  "Labels of your own; berth only keeps them." },
 	{ "volatile.idmap.base", "integer", "set by berth", valid_id, NULL, true, KEY_LIVE_RESTART, NULL,
 	  "First host id of the range in use." },
 	{ "volatile.idmap.size", "integer", "set by berth", valid_id_count, NULL, true, KEY_LIVE_RESTART,

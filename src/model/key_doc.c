@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/key.h"
+#include "model/key_refused.h"
 
 static const char *const live_words[] = {
 	[KEY_LIVE_APPLY] = "at once",
@@ -45,6 +46,17 @@ static void add_keys(struct strbuf *out)
 	}
 }
 
+static void add_refused(struct strbuf *out)
+{
+	strbuf_addstr(out, "\n## Keys of LXD's that are refused\n\n"
+			   "The value that an unset key stands for is taken.\n\n| key | taken | why |\n|---|---|---|\n");
+	for (const struct key_refused *k = keys_refused; k->name; k++) {
+		strbuf_addf(out, "| `%s` | %s | ", k->name, k->harmless ? k->harmless : "");
+		cell(out, k->reason);
+		strbuf_addstr(out, " |\n");
+	}
+}
+
 static void add_type(struct strbuf *out, const struct device_type *type)
 {
 	strbuf_addf(out, "\n### %s\n\n%s\n", type->name, type->doc);
@@ -63,6 +75,7 @@ void key_doc(struct strbuf *out)
 {
 	strbuf_addstr(out, intro);
 	add_keys(out);
+	add_refused(out);
 	strbuf_addstr(out, "\n## Devices\n\n"
 			   "Every device has a `type`. Adding or removing one takes effect at once, except "
 			   "physical nics, "

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "model/cgroup_settings.h"
 #include "model/key_rows.h"
 #include "model/key_types.h"
+#include "model/seccomp.h"
 
 int key_render_cgroup(struct render *r, const char *key, const char *value, struct error *err)
 {
@@ -96,6 +98,45 @@ int key_render_halt_signal(struct render *r, const char *key, const char *value,
 int key_render_reboot_signal(struct render *r, const char *key, const char *value, struct error *err)
 {
 	render_line(r, "lxc.signal.reboot", "%s", value);
+	return 0;
+}
+
+int key_render_modules(struct render *r, const char *key, const char *value, struct error *err)
+{
+	AUTO_STRBUF struct strbuf line = STRBUF_INIT;
+
+	strbuf_addf(&line, "%s/berth-modules", r->in->rootfs.libexec_dir);
+	for (const char *s = value + strspn(value, ", "); *s; s += strspn(s, ", ")) {
+		size_t len = strcspn(s, ", ");
+
+		strbuf_addf(&line, " --module=%.*s", (int)len, s);
+		s += len;
+	}
+	render_line(r, "lxc.hook.pre-start", "%s", line.buf);
+	return 0;
+}
+
+int key_render_apparmor(struct render *r, const char *key, const char *value, struct error *err)
+{
+	for (const char *s = value; *s; s += strspn(s, "\n")) {
+		size_t len = strcspn(s, "\n");
+
+		if (len > 0)
+			render_line(r, "lxc.apparmor.raw", "%.*s", (int)len, s);
+		s += len;
+	}
+	return 0;
+}
+
+int key_render_seccomp(struct render *r, const char *key, const char *value, struct error *err)
+{
+	const cJSON *line;
+
+	cJSON_ArrayForEach(line, r->lines) {
+		if (strcmp(json_str_or(line, "key", ""), "lxc.seccomp.profile") == 0)
+			return 0; /* another key of the group was first */
+	}
+	render_line(r, "lxc.seccomp.profile", "%s/" SECCOMP_FILE, r->in->rootfs.instance_dir);
 	return 0;
 }
 

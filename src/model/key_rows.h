@@ -16,6 +16,10 @@ int key_render_start_order(struct render *r, const char *key, const char *value,
 int key_render_start_delay(struct render *r, const char *key, const char *value, struct error *err);
 int key_render_halt_signal(struct render *r, const char *key, const char *value, struct error *err);
 int key_render_reboot_signal(struct render *r, const char *key, const char *value, struct error *err);
+int key_render_modules(struct render *r, const char *key, const char *value, struct error *err);
+int key_render_apparmor(struct render *r, const char *key, const char *value, struct error *err);
+/* The line that names the policy's file (model/seccomp.h), which who renders writes. */
+int key_render_seccomp(struct render *r, const char *key, const char *value, struct error *err);
 int key_render_raw(struct render *r, const char *key, const char *value, struct error *err);
 
 /* Writes all files of the key's group. */

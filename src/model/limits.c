@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "lxc/probe.h"
 #include "model/key_types.h"
 
 #define CPU_MAX 4096
@@ -166,6 +168,29 @@ void limits_cpu_share(const cJSON *config, bool unified, struct cpu_share *ret)
 		ret->weight = unified ? 1 : 2;
 }
 
+bool limits_has_controller(const struct probe *probe, const char *legacy, const char *unified)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+	char path[64];
+	size_t len = strlen(unified);
+
+	if (probe->cgroups != CGROUP_UNIFIED) {
+		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", legacy);
+		return fs_exists(path);
+	}
+	if (fs_read_file("/sys/fs/cgroup/cgroup.controllers", 4096, &text, &ignored) < 0)
+		return false;
+	for (const char *s = text.buf; *s; s += strspn(s, " \n")) {
+		size_t word = strcspn(s, " \n");
+
+		if (word == len && memcmp(s, unified, len) == 0)
+			return true;
+		s += word;
+	}
+	return false;
+}
+
 uint64_t limits_memory_bytes(const char *value)
 {
 	struct error ignored = ERROR_INIT;
@@ -184,9 +209,13 @@ void limits_memory(const cJSON *config, struct memory_limit *ret)
 {
 	const char *max = json_str_or(config, "limits.memory", "");
 	const char *swap = json_str_or(config, "limits.memory.swap", "");
+	const char *priority = json_str_or(config, "limits.memory.swap.priority", "");
 
 	ret->max = *max ? limits_memory_bytes(max) : LIMIT_NONE;
 	ret->soft = strcmp(json_str_or(config, "limits.memory.enforce", ""), "soft") == 0;
+	ret->swappiness = SWAPPINESS_NORMAL;
+	if (type_is_int(priority, 0, 10))
+		ret->swappiness += atoi(priority) - 10;
 	ret->swap = LIMIT_NONE;
 	if (type_is_false(swap))
 		ret->swap = 0;

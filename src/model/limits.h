@@ -34,12 +34,17 @@ struct cpu_share {
 void limits_cpu_share(const cJSON *config, bool unified, struct cpu_share *ret);
 int limits_cpu_allowance_check(const char *value, struct error *err); /* "50%" or "25ms/100ms" */
 
+#define SWAPPINESS_NORMAL 60
 struct memory_limit {
 	uint64_t max;      /* limits.memory, bytes */
 	bool soft;         /* limits.memory.enforce is soft */
+	int swappiness;    /* 0-100, v1; SWAPPINESS_NORMAL unless limits.memory.swap.priority is set */
 	uint64_t swap;     /* LIMIT_NONE: as much as there is; 0: none */
 };
 void limits_memory(const cJSON *config, struct memory_limit *ret);
+struct probe;
+/* Has this host a cgroup controller of that name, in the layout it uses? */
+bool limits_has_controller(const struct probe *probe, const char *legacy, const char *unified);
 /* A size, or a percentage of the host's memory; 0 when it is neither. */
 uint64_t limits_memory_bytes(const char *value);
 

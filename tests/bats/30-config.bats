@@ -64,7 +64,7 @@ load helpers
 	before=$("$BERTH" config show "$c")
 	refused 1 "Unknown configuration key: limit.memory (did you mean limits.memory?)" config set "$c" limit.memory=1GiB
 	refused 1 "Invalid value: abc" config set "$c" user.ok=1 limits.memory=abc
-	refused 1 "" config set "$c" user.x=$'a\tb\nc'
+	refused 1 "" config set "$c" user.x=$'a\033b'
 	refused 1 "" config set "$c" 'user. x'=1
 	assert "$("$BERTH" config show "$c")" = "$before"
 	run_berth delete "$c"

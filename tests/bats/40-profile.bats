@@ -116,7 +116,7 @@ load helpers
 	refused 1 "has the profile 'a' already" profile add "$c" a
 	run_berth profile assign "$c" default
 	assert "$output" = "Profiles default applied to $c"
-	refused 1 'Requested profile "nosuch" doesn'"'"'t exist' profile assign "$c" default,nosuch
+	refused 1 'Profile not found' profile assign "$c" default,nosuch
 	run_berth delete "$c"
 	run_berth profile delete a b
 }

@@ -100,6 +100,13 @@ static void good_values(void **state)
 		{ "security.idmap.base", "200000" },
 		{ "security.idmap.size", "65536" },
 		{ "limits.memory", "" }, /* unset */
+		{ "limits.memory.swap.priority", "3" },
+		{ "linux.kernel_modules", "overlay, br_netfilter" },
+		{ "nvidia.runtime", "no" }, /* what it is anyway */
+		{ "raw.idmap", "" },
+		{ "security.devlxd", "false" },
+		{ "security.protection.shift", "true" },
+		{ "user.x", "two\nlines" },
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -128,8 +135,20 @@ static void bad_values(void **state)
 		{ "limits.processes", "0", "1 to" },
 		{ "limits.processes", "99999999999", "1 to" },
 		{ "security.privileged", "perhaps", "true or false" },
-		{ "user.x", "a\nlxc.hook.start = /bin/sh", "one line" },
-		{ "user.x", "\x1b[2J", "one line" },
+		{ "user.x", "\x1b[2J", "control characters" },
+		{ "limits.disk.priority", "11", "0 to 10" },
+		{ "limits.memory.swap.priority", "x", "0 to 10" },
+		{ "limits.hugepages.3MB", "1MiB", "Unknown configuration key: limits.hugepages.3MB" },
+		{ "linux.kernel_modules", "a;b", "names of kernel modules" },
+		{ "raw.apparmor", "mount,", "does not enforce AppArmor" },
+		{ "raw.seccomp", "allow", "version" },
+		{ "raw.seccomp", "2\nallowlist", "has no seccomp" },
+		{ "security.syscalls.deny", "mkdir;x", "start with a system call" },
+		{ "security.syscalls.deny_default", "perhaps", "true or false" },
+		{ "security.syscalls.intercept.mknod", "true", "security.syscalls.intercept.* is not supported" },
+		{ "nvidia.runtime", "true", "nvidia.runtime is not supported: " },
+		{ "migration.incremental.memory.goal", "70", "is not supported" },
+		{ "raw.idmap", "both 1000 1000", "raw.idmap is not supported" },
 		{ "image.os", "a\nb", "one line" },
 		{ "environment.A", "1\nlxc.hook.start = /x", "one line" },
 		{ "environment.A B", "1", "Unknown configuration key" },
