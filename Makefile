@@ -84,18 +84,18 @@ $(BUILD)/berth-rootfs: $(BUILD)/src/helper/berth-rootfs.o $(call lib,helper) $(c
 $(BUILD)/berth-terminal: $(BUILD)/src/helper/berth-terminal.o
 	$(call link,)
 $(BUILD)/berth-unpack: $(BUILD)/src/helper/berth-unpack.o $(call lib,helper) $(call lib,image) $(call lib,base)
-	$(call link,-ltar -lz -lzstd -llzma -lyaml -lcjson -lnettle)
+	$(call link,-ltar -lz -lzstd -llzma -lbz2 -lyaml -lcjson -lnettle)
 $(BUILD)/berth-pack: $(BUILD)/src/helper/berth-pack.o $(call lib,helper) $(call lib,image) $(call lib,base)
 	$(call link,-lcjson -lnettle)
 
 $(BUILD)/berth-restore: $(BUILD)/src/helper/berth-restore.o $(call lib,helper) $(call lib,image) $(call lib,base)
-	$(call link,-ltar -lz -lzstd -llzma -lyaml -lcjson -lnettle)
+	$(call link,-ltar -lz -lzstd -llzma -lbz2 -lyaml -lcjson -lnettle)
 
 $(BUILD)/berth-passwd: $(BUILD)/src/helper/berth-passwd.o $(call lib,helper) $(call lib,base)
 	$(call link,-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed -lcjson -lnettle) # the sanitizer's own crypt_r would have it left out
 
 # ---- unit tests: tests/unit/test_X.c, cmocka, one program each
-TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma -lm \
+TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma -lbz2 -lm \
 	-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed # as for berth-passwd
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))

@@ -13,6 +13,7 @@ const char *const api_extensions[] = {
 	"container_last_used_at",
 	"etag",
 	"patch",
+	"image_compression_algorithm",     /* publishing, and images.compression_algorithm */
 	"container_cpu_time",              /* state.cpu.usage */
 	"profile_usedby",
 	"container_image_properties",      /* image.* */
@@ -37,6 +38,8 @@ const char *const api_extensions[] = {
 	"resources_v2",
 	"instances",
 	"image_types",
+	"images_expiry",
+	"image_profiles",                  /* of instances made without profiles */
 	"api_filtering",
 	"api_os",
 	"instance_bulk_state_change",      /* PUT instances */

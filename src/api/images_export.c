@@ -22,7 +22,8 @@ static const char *suffix_of(int fd)
 		const char *suffix, *magic;
 		size_t len;
 	} kinds[] = { { ".tar.gz", "\x1f\x8b", 2 }, { ".tar.xz", "\xfd" "7zXZ", 5 },
-		      { ".tar.zst", "\x28\xb5\x2f\xfd", 4 }, { ".squashfs", "hsqs", 4 } };
+		      { ".tar.zst", "\x28\xb5\x2f\xfd", 4 }, { ".squashfs", "hsqs", 4 },
+		      { ".tar.bz2", "BZh", 3 },		  { ".tar.lzma", "\x5d\0\0", 3 } };
 	char head[8] = "";
 	size_t i;
 

@@ -8,6 +8,8 @@
 #include "api/images.h"
 #include "api/multipart.h"
 #include "api/request.h"
+#include "api/server_config.h"
+#include "backup/publish.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -175,13 +177,13 @@ static int image_part(void *state, const char *name, const char *filename, struc
 
 /* ---- events at its end */
 
-struct import_end {
+struct made {
 	struct berthd *b;
 };
 
-static void imported_cb(struct op *op, void *data)
+static void made_cb(struct op *op, void *data)
 {
-	struct berthd *b = ((struct import_end *)data)->b;
+	struct berthd *b = ((struct made *)data)->b;
 	const char *fingerprint = json_str_or(op_args(op), "fingerprint", "");
 	AUTO_FREE char *source = mem_printf("/1.0/images/%s", fingerprint);
 	const cJSON *alias;
@@ -197,23 +199,29 @@ static void imported_cb(struct op *op, void *data)
 		alias_event(b, "image-alias-created", json_str_or(alias, "name", ""), "target", fingerprint);
 }
 
+static void reply_image(struct request *r, struct op *op, const struct error *err)
+{
+	struct made *m;
+
+	if (!op) {
+		reply_error(r, err);
+		return;
+	}
+	m = mem_alloc(sizeof(*m));
+	m->b = request_berthd(r);
+	op_on_end(op, made_cb, m);
+	reply_operation(r, op);
+}
+
 static void image_end(struct request *r, void *state)
 {
 	struct upload *u = state;
 	struct error err = ERROR_INIT;
 	struct op *op = image_import(u->image, u->options, &err);
-	struct import_end *end;
 
 	u->image = NULL;
 	upload_drop(u);
-	if (!op) {
-		reply_error(r, &err);
-		return;
-	}
-	end = mem_alloc(sizeof(*end));
-	end->b = request_berthd(r);
-	op_on_end(op, imported_cb, end);
-	reply_operation(r, op);
+	reply_image(r, op, &err);
 }
 
 const struct route_upload image_upload_body = {
@@ -226,12 +234,32 @@ const struct route_upload image_upload_body = {
 
 /* ---- other sources */
 
+static void post_instance(struct request *r)
+{
+	struct berthd *b = request_berthd(r);
+	AUTO_JSON cJSON *all = cJSON_Duplicate(request_body(r), true);
+	const char *usual = server_config_get(b->server, "images.compression_algorithm");
+	struct error err = ERROR_INIT;
+
+	if (usual && !*json_str_or(all, "compression_algorithm", ""))
+		json_set_str(all, "compression_algorithm", usual);
+	reply_image(r, publish(b, all, &err), &err);
+}
+
+static const struct {
+	const char *type;
+	void (*post)(struct request *r);
+} sources[] = {
+	{ "instance", post_instance },
+	{ "container", post_instance },
+	{ "virtual-machine", post_instance },
+	{ "snapshot", post_instance },
+};
+
 void images_post(struct request *r)
 {
 	const cJSON *source = json_obj(request_body(r), "source");
 	const char *type = json_str_or(source, "type", "");
-	static const char *const known[] = {"instance", "container", "virtual-machine",
-					    "snapshot", "image",     "url"};
 	size_t i;
 
 	if (!source) {
@@ -239,14 +267,16 @@ void images_post(struct request *r)
 			     "Missing image source: send the archive as the body, or a source");
 		return;
 	}
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(type, known[i]) == 0) {
-			reply_errorf(r, ERROR_UNSUPPORTED,
-				     "an image cannot be made from a source of type '%s' by this "
-				     "version: upload the archive",
-				     type);
+	for (i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		if (strcmp(type, sources[i].type) == 0) {
+			sources[i].post(r);
 			return;
 		}
 	}
-	reply_errorf(r, ERROR_INVALID, "Invalid image source type '%.64s'", type);
+	if (strcmp(type, "image") == 0 || strcmp(type, "url") == 0)
+		reply_errorf(r, ERROR_UNSUPPORTED,
+			     "an image cannot be made from a source of type '%s' by this version: upload the archive",
+			     type);
+	else
+		reply_errorf(r, ERROR_INVALID, "Invalid image source type '%.64s'", type);
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The tree of an instance as tar streams. Everything that reads it runs in a user namespace with the instance's ids, at
- * the root of a read-only view without submounts (berth-rootfs enter).
- */
+/* The tree of an instance as tar streams (tree.h). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,11 +8,10 @@
 #include <unistd.h>
 
 #include "backup/making.h"
+#include "backup/tree.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "image/store.h"
-#include "lxc/probe.h"
 #include "model/settings.h"
 
 /* ---- what is left out */
@@ -46,44 +42,26 @@ static void push_patterns(const struct making *m, const char *option, struct arg
 
 /* ---- commands */
 
-/* Instances on "dir" have their ids shifted on disk only where there are no idmapped mounts. */
-static void push_enter(const struct making *m, struct argv *argv)
+static struct tree tree_of(const struct making *m)
 {
-	const struct berthd *b = m->w.b;
-	const struct instance *inst = registry_get(b->registry, m->w.name);
-	const cJSON *desired = inst != NULL ? inst->desired : NULL;
-	bool overlay = strcmp(json_str_or(desired, "driver", "dir"), "overlay") == 0;
-	AUTO_FREE char *tree = image_rootfs(b->images, json_str_or(json_obj(desired, "config"), "volatile.base_image", ""));
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-	uint32_t base, size;
+	const struct instance *inst = registry_get(m->w.b->registry, m->w.name);
+	struct tree t = { .b = m->w.b, .dir = m->w.dir, .desired = inst != NULL ? inst->desired : NULL };
 
-	instance_expand(b, desired, &config, &devices);
-	idmap_of(b, config, &base, &size);
-	argv_pushf(argv, "%s/berth-rootfs", b->settings->libexec_dir);
-	argv_push(argv, "enter");
-	argv_pushf(argv, "--source=%s", m->w.dir);
-	if (overlay)
-		argv_pushf(argv, "--lower=%s", tree);
-	if (size > 0 && (overlay || !b->probe->idmapped_mounts))
-		argv_pushf(argv, "--idmap=%u:%u", base, size);
-	else
-		argv_push(argv, "--idmap=none");
-	argv_push(argv, "--");
+	return t;
 }
 
 static void push_tar(const struct making *m, struct argv *argv)
 {
-	push_enter(m, argv);
-	argv_pushl(argv, "tar", "--create", "--file=-", "--blocking-factor=512", "--format=posix",
-		   "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime", "--numeric-owner", "--xattrs",
-		   "--xattrs-include=*", "--xattrs-exclude=trusted.overlay.*", "--xattrs-exclude=security.selinux", "--acls",
-		   "--sparse", "--warning=no-file-ignored", NULL);
+	const struct tree t = tree_of(m);
+
+	tree_push_tar(&t, argv);
 }
 
 static void push_pack(const struct making *m, struct argv *argv, const char *command)
 {
-	push_enter(m, argv);
+	const struct tree t = tree_of(m);
+
+	tree_push_enter(&t, argv);
 	argv_pushf(argv, "%s/berth-pack", m->w.b->settings->libexec_dir);
 	argv_push(argv, command);
 }

@@ -14,7 +14,7 @@
 
 enum { WATCH_MS = 500, PIPE_SIZE = 1024 * 1024, WARNINGS_MAX = 20 };
 
-enum { SOURCE, PACK, SEVEN, PARTS };
+enum { SOURCE, PACK, SEVEN, PARTS }; /* SEVEN: whoever compresses */
 
 struct part {
 	struct pipeline *s;
@@ -32,6 +32,7 @@ struct pipeline {
 	bool finishing, killing;
 	bool early;    /* 7-Zip ended well while berth-pack ran: true only when that cannot pass on the rest */
 	uint64_t passed, expected, started_ms, moved_ms;
+	const char *what, *where, *stage, *text; /* for messages, and the progress */
 	cJSON *warnings;
 	struct error err;   /* the first */
 	struct error later; /* of a part whose reader left: the error unless that one has a better one */
@@ -104,8 +105,7 @@ static void judge(struct pipeline *s, int part, const struct proc_result *r)
 	struct error why = ERROR_INIT;
 
 	if (part == SEVEN && r->exit_code != 0 && (is_full(r->errs) || is_full(r->out))) {
-		error_set(&why, ERROR_SYSTEM, "cannot write the backup: no space left on device in '%s'",
-			  s->b->settings->backup_path);
+		error_set(&why, ERROR_SYSTEM, "cannot write the %s: no space left on device in '%s'", s->what, s->where);
 	} else if (proc_check(s->parts[part].name, r, &why) == 0) {
 		s->early |= part == SEVEN && s->parts[PACK].proc != NULL;
 		return;
@@ -163,9 +163,9 @@ static void progress(struct pipeline *s)
 	AUTO_FREE char *text = NULL;
 
 	percent = percent > 99 ? 99 : percent;
-	text = mem_printf("%d%% (%llu.%02lluMB/s)", percent, (unsigned long long)speed / 1000000,
+	text = mem_printf("%s%d%% (%llu.%02lluMB/s)", s->text, percent, (unsigned long long)speed / 1000000,
 			  (unsigned long long)speed / 10000 % 100);
-	op_progress(s->op, "create_backup", percent, text);
+	op_progress(s->op, s->stage, percent, text);
 }
 
 static void pack_line_cb(const char *line, void *data)
@@ -192,9 +192,9 @@ static void watch_cb(uv_timer_t *timer)
 	if (op_status(s->op) == OP_CANCELLING)
 		error_set(&why, ERROR_CANCELLED, "operation cancelled");
 	else if (uv_now(s->b->loop) - s->moved_ms > (uint64_t)s->b->settings->backup_stall_s * 1000)
-		error_set(&why, ERROR_TIMEOUT, "the backup has not moved for %lld s: %s%s%s hangs",
+		error_set(&why, ERROR_TIMEOUT, "the %s has not moved for %lld s: %s%s%s hangs", s->what,
 			  (long long)s->b->settings->backup_stall_s, s->parts[SOURCE].proc ? s->parts[SOURCE].name : "",
-			  s->parts[SOURCE].proc ? " or " : "", s->parts[SEVEN].name);
+			  s->parts[SOURCE].proc ? " or " : "", s->parts[s->parts[SEVEN].name ? SEVEN : PACK].name);
 	else
 		return;
 	fail(s, &why);
@@ -243,6 +243,16 @@ static int start_seven(struct pipeline *s, const struct pipeline_options *o, int
 	return start_part(s, SEVEN, &spec, err);
 }
 
+static int start_packer(struct pipeline *s, const struct pipeline_options *o, int in, struct error *err)
+{
+	const char *const *argv = (const char *const *)o->file->packer->v;
+	struct proc_spec spec = { .argv = argv, .use_stdin_fd = true, .stdin_fd = in, .use_stdout_fd = true,
+				  .stdout_fd = o->file->fd };
+
+	s->parts[SEVEN].name = argv[0];
+	return start_part(s, SEVEN, &spec, err);
+}
+
 static int start_pack(struct pipeline *s, const struct pipeline_options *o, int in, int out, struct error *err)
 {
 	AUTO_ARGV struct argv argv = ARGV_INIT;
@@ -258,24 +268,33 @@ static int start_pack(struct pipeline *s, const struct pipeline_options *o, int 
 	return start_part(s, PACK, &spec, err);
 }
 
-static int start_both(struct pipeline *s, const struct pipeline_options *o, struct error *err)
+/* Whoever compresses, and berth-pack before him. */
+static int start_two(struct pipeline *s, const struct pipeline_options *o, int in, struct error *err)
 {
-	int in[2], mid[2], rc;
+	int mid[2], rc;
+
+	if (make_pipe(mid, err) < 0)
+		return -1;
+	rc = o->file != NULL ? start_packer(s, o, mid[0], err) : start_seven(s, o, mid[0], err);
+	if (rc == 0)
+		rc = start_pack(s, o, in, mid[1], err);
+	close(mid[0]);
+	close(mid[1]);
+	return rc;
+}
+
+static int start_parts(struct pipeline *s, const struct pipeline_options *o, struct error *err)
+{
+	int in[2], rc;
 
 	if (make_pipe(in, err) < 0)
 		return -1;
-	if (make_pipe(mid, err) < 0) {
-		close(in[0]);
-		close(in[1]);
-		return -1;
-	}
 	s->input = in[1];
-	rc = start_seven(s, o, mid[0], err);
-	if (rc == 0)
-		rc = start_pack(s, o, in[0], mid[1], err);
+	if (o->file != NULL && o->file->packer->n == 0)
+		rc = start_pack(s, o, in[0], o->file->fd, err);
+	else
+		rc = start_two(s, o, in[0], err);
 	close(in[0]);
-	close(mid[0]);
-	close(mid[1]);
 	return rc;
 }
 
@@ -287,10 +306,14 @@ struct pipeline *pipeline_open(struct op *op, const struct pipeline_options *o, 
 	s->b = o->b;
 	s->input = -1;
 	s->expected = o->expected;
+	s->what = o->file != NULL ? o->file->what : "backup";
+	s->stage = o->file != NULL ? o->file->stage : "create_backup";
+	s->text = o->file != NULL ? o->file->text : "";
+	s->where = o->file != NULL ? o->b->settings->images_path : o->b->settings->backup_path;
 	uv_timer_init(o->b->loop, &s->timer);
 	s->timer.data = s;
 	s->started_ms = s->moved_ms = uv_now(o->b->loop);
-	if (start_both(s, o, err) == 0)
+	if (start_parts(s, o, err) == 0)
 		return s;
 	pipeline_free(s);
 	return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The way of a tree into its archive: sources, one after the other, write tar streams into a pipe; berth-pack joins and
- * counts them, 7-Zip compresses. berthd only starts them: no byte of it passes through here.
+ * counts them, 7-Zip (or another packer) compresses. berthd only starts them: no byte of it passes through here.
  *
  * Its parts live through several steps of an operation; whichever fails first is the reason, and all others are ended
  * with it. Nothing moved for settings->backup_stall_s: likewise. A cancelled operation is noticed within half a second.
@@ -19,8 +19,17 @@
 
 struct pipeline;
 
+/* Where the stream goes instead of into a 7-Zip archive. */
+struct pipeline_file {
+	const struct argv *packer; /* compresses its stdin; without words: nobody does */
+	int fd;              /* stdout of the packer, or of berth-pack (borrowed) */
+	const char *what;    /* "image": for messages */
+	const char *stage, *text; /* of the progress: "create_image_from_container_pack", "Image pack: " */
+};
+
 struct pipeline_options {
 	struct berthd *b;
+	const struct pipeline_file *file; /* or NULL: 7-Zip, and the next three */
 	const char *dir;     /* where archive.7z is, and 7-Zip's temporary files */
 	const char *seven;
 	int level;

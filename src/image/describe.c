@@ -43,12 +43,15 @@ static cJSON *make_properties(const struct describe *d, const cJSON *metadata, c
 	const char *release;
 
 	add_cleaned(properties, json_obj(metadata, "properties"));
-	add_cleaned(clean_os, os);
+	if (!json_bool(json_obj(d->args, "options"), "exact", false)) {
+		add_cleaned(clean_os, os);
+		json_set_str(clean_os, "architecture", architecture);
+	}
 	release = json_str_or(clean_os, "version_codename", "");
 	set_if_missing(properties, "os", json_str(clean_os, "id"));
 	set_if_missing(properties, "release", *release ? release : json_str(clean_os, "version_id"));
 	set_if_missing(properties, "description", json_str(clean_os, "pretty_name"));
-	set_if_missing(properties, "architecture", architecture);
+	set_if_missing(properties, "architecture", json_str(clean_os, "architecture"));
 	cJSON_ArrayForEach(p, json_obj(json_obj(d->args, "options"), "properties"))
 		json_set_str(properties, p->string, *p->valuestring ? p->valuestring : NULL);
 	json_sort(properties);

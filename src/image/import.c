@@ -190,7 +190,7 @@ static enum op_result unpack_part(struct op *op, const char *part, const char *f
 	argv_pushf(&argv, "--max-bytes=%lld", (long long)settings->image_max_bytes);
 	argv_pushf(&argv, "--max-entries=%lld", (long long)settings->image_max_entries);
 	argv_pushf(&argv, "--part=%s", part);
-	if (strcmp(part, "rootfs") == 0 && is_squashfs(fd))
+	if (strcmp(part, "metadata") != 0 && is_squashfs(fd))
 		argv_push(&argv, "--squashfs");
 	argv_pushf(&argv, "--into=%s", i->dir);
 	argv_pushf(&argv, "--report=%s/report.json", i->dir);
@@ -333,7 +333,7 @@ static int check_options(const cJSON *options, struct error *err)
 {
 	const cJSON *a;
 
-	if (properties_validate(json_obj(options, "properties"), err))
+	if (image_properties_check(json_obj(options, "properties"), err))
 		return -1;
 	cJSON_ArrayForEach(a, json_arr(options, "aliases")) {
 		if (!json_str(a, "name") || !*json_str(a, "name"))

@@ -18,7 +18,7 @@ static bool plain_text(const char *s)
 	return true;
 }
 
-int properties_validate(const cJSON *properties, struct error *err)
+int image_properties_check(const cJSON *properties, struct error *err)
 {
 	const cJSON *p;
 
@@ -48,7 +48,7 @@ static int take_properties(cJSON *image, const cJSON *given, struct error *err)
 
 	if (!cJSON_IsObject(given) && !cJSON_IsNull(given))
 		return error_set(err, ERROR_INVALID, "'properties' must be an object of strings");
-	if (properties_validate(given, err))
+	if (image_properties_check(given, err))
 		return -1;
 	copy = cJSON_IsObject(given) ? cJSON_Duplicate(given, true) : cJSON_CreateObject();
 	for (p = copy->child; p; p = next) {

@@ -35,9 +35,14 @@ const char *image_find(const struct image_store *s, const char *prefix, struct e
 /* The file as uploaded: n = 0 the whole image or the metadata of a split one, 1 its rootfs; or NULL. */
 char *image_file(const struct image_store *s, const char *fingerprint, unsigned n);
 char *image_rootfs(const struct image_store *s, const char *fingerprint); /* absolute path; caller frees */
+char *image_templates(const struct image_store *s, const char *fingerprint); /* the folder; NULL: it has none */
+/* metadata.yaml's: {"/etc/hosts":{"when":[],"create_only":b,"template":"x","properties":{}}}, or NULL; borrowed */
+const cJSON *image_template_rules(const struct image_store *s, const char *fingerprint);
 /* An instance left it; may drop a deleted image's tree. */
 void image_release(struct image_store *s, const char *fingerprint);
 cJSON *image_json(const struct image_store *s, const char *fingerprint); /* with aliases, new object */
+/* {"name":"value"} in which names and values may become configuration of instances (image.NAME); NULL is fine. */
+int image_properties_check(const cJSON *properties, struct error *err);
 
 void image_touch(struct image_store *s, const char *fingerprint); /* last_used_at is now */
 /* Of public, properties, auto_update, profiles, expires_at what is given. */
@@ -56,9 +61,14 @@ struct image_upload;
 struct image_upload *image_upload_new(struct image_store *s, struct error *err);
 int image_upload_part(struct image_upload *u, const char *part); /* "unified", "metadata", "rootfs" follows */
 int image_upload_write(struct image_upload *u, const void *data, size_t len, struct error *err);
-void image_upload_abort(struct image_upload *u); /* removes what was written */
+/* The folder, for who has the files written by a child: image, or image.metadata and image.rootfs, and nothing else. */
+const char *image_upload_dir(const struct image_upload *u);
+/* That child is done: which files there are, their sizes and hash. Reads all of it; for threads. */
+int image_upload_seal(struct image_upload *u, struct error *err);
+void image_upload_abort(struct image_upload *u); /* removes what was written; NULL is fine */
 /* Starts the import operation (unpack, verify, describe, commit); takes the upload in any case.
- * options: {"filename","public","properties","fingerprint" (expected),"aliases":[{name,description}]}. */
+ * options: {"filename","public","properties","fingerprint" (expected),"aliases":[{name,description}],
+ * "profiles":[names], "exact": no other properties than the archive's own}. */
 struct op *image_import(struct image_upload *u, const cJSON *options, struct error *err);
 struct op *image_delete(struct image_store *s, const char *fingerprint, struct error *err);
 /* Registers the op kinds "image-import", "image-delete" for recovery. */

@@ -48,8 +48,6 @@ struct describe {
 	const char *host_architecture;
 };
 cJSON *describe_image(const struct describe *d);
-/* {"name":"value"} in which names and values may become instance configuration (image.NAME). */
-int properties_validate(const cJSON *properties, struct error *err);
 
 extern const struct op_kind image_import_kind, image_delete_kind;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "image/tar_source.h"
 
+#include <bzlib.h>
 #include <errno.h>
 #include <lzma.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct tar_source {
 	const struct packing *packing;
 	z_stream z;
 	lzma_stream xz;
+	bz_stream bz;
 	ZSTD_DStream *zstd;
 	bool between; /* no member or frame is open */
 };
@@ -155,11 +157,62 @@ static int xz_step(struct tar_source *s, struct error *err)
 	if (rc == LZMA_BUF_ERROR)
 		return cut_off(err);
 	if (rc == LZMA_MEMLIMIT_ERROR)
-		return error_set(err, ERROR_INVALID, "the xz data needs more than 256 MiB to unpack");
+		return error_set(err, ERROR_INVALID, "the %s data needs more than 256 MiB to unpack", s->packing->name);
 	if (rc != LZMA_OK && rc != LZMA_STREAM_END)
-		return error_set(err, ERROR_INVALID, "the xz data is damaged");
+		return error_set(err, ERROR_INVALID, "the %s data is damaged", s->packing->name);
 	s->end = rc == LZMA_STREAM_END;
 	give(s, OUT_SIZE - s->xz.avail_out);
+	return 0;
+}
+
+/* The format before xz; it has no check sums of its own. */
+static int lzma_start(struct tar_source *s, struct error *err)
+{
+	if (lzma_alone_decoder(&s->xz, MEMORY_MAX) != LZMA_OK)
+		return error_set(err, ERROR_SYSTEM, "cannot set up lzma");
+	return 0;
+}
+
+/* ---- bzip2 */
+
+static int bzip2_start(struct tar_source *s, struct error *err)
+{
+	if (BZ2_bzDecompressInit(&s->bz, 0, 0) != BZ_OK)
+		return error_set(err, ERROR_SYSTEM, "cannot set up bzip2");
+	return 0;
+}
+
+/* Between streams (pbzip2 makes many): another one, or the end. */
+static int bzip2_between(struct tar_source *s, struct error *err)
+{
+	if (s->raw_pos == s->raw_len) {
+		s->end = s->raw_end;
+		return 0;
+	}
+	BZ2_bzDecompressEnd(&s->bz);
+	memset(&s->bz, 0, sizeof(s->bz));
+	s->between = false;
+	return bzip2_start(s, err);
+}
+
+static int bzip2_step(struct tar_source *s, struct error *err)
+{
+	int rc;
+
+	if (s->between)
+		return bzip2_between(s, err);
+	s->bz.next_in = (char *)s->raw + s->raw_pos;
+	s->bz.avail_in = (unsigned)(s->raw_len - s->raw_pos);
+	s->bz.next_out = (char *)s->out;
+	s->bz.avail_out = OUT_SIZE;
+	rc = BZ2_bzDecompress(&s->bz);
+	if (rc != BZ_OK && rc != BZ_STREAM_END)
+		return error_set(err, ERROR_INVALID, "the bzip2 data is damaged");
+	if (rc == BZ_OK && s->raw_end && s->raw_pos == s->raw_len && s->bz.avail_out == OUT_SIZE)
+		return cut_off(err);
+	s->raw_pos = s->raw_len - s->bz.avail_in;
+	s->between = rc == BZ_STREAM_END;
+	give(s, OUT_SIZE - s->bz.avail_out);
 	return 0;
 }
 
@@ -202,7 +255,8 @@ static const struct packing packings[] = {
     {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, xz_start, xz_step},
     {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_start, zstd_step},
     {"zstd", {0x50, 0x2a, 0x4d, 0x18}, 4, zstd_start, zstd_step}, /* pzstd starts with a skippable frame */
-    {"bzip2", {'B', 'Z', 'h'}, 3, NULL, NULL},
+    {"bzip2", {'B', 'Z', 'h'}, 3, bzip2_start, bzip2_step},
+    {"lzma", {0x5d, 0, 0}, 3, lzma_start, xz_step},
     {"lzip", {'L', 'Z', 'I', 'P'}, 4, NULL, NULL},
     {"lz4", {0x04, 0x22, 0x4d, 0x18}, 4, NULL, NULL},
     {"compress", {0x1f, 0x9d}, 2, NULL, NULL},
@@ -231,7 +285,7 @@ static int detect(struct tar_source *s, struct error *err)
 		p++;
 	if (!p->start)
 		return error_set(err, ERROR_INVALID,
-				 "Unsupported compression: %s (gzip, xz, zstd or a plain tar is needed)",
+				 "Unsupported compression: %s (gzip, xz, zstd, bzip2, lzma or a plain tar is needed)",
 				 p->name);
 	s->packing = p;
 	return p->start(s, err);
@@ -272,6 +326,7 @@ void tar_source_free(struct tar_source *s)
 		return;
 	inflateEnd(&s->z);
 	lzma_end(&s->xz);
+	BZ2_bzDecompressEnd(&s->bz);
 	ZSTD_freeDStream(s->zstd);
 	free(s->raw_own);
 	free(s->out);

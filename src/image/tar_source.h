@@ -2,7 +2,7 @@
 /*
  * The decompressed bytes of an archive that arrives on a descriptor or lies in
  * memory. The packing is found by its magic: gzip (several members too), xz,
- * zstd, or none. Decoders get at most 256 MiB.
+ * zstd, bzip2, lzma, or none. Decoders get at most 256 MiB.
  */
 #ifndef BERTH_IMAGE_TAR_SOURCE_H
 #define BERTH_IMAGE_TAR_SOURCE_H

@@ -16,7 +16,7 @@
 #include "model/settings.h"
 
 /* This much must stay free, or this part of a small disk; it is looked at every so often. */
-enum { SPARE_BYTES = 64 * 1024 * 1024, SPARE_PART = 16, LOOK_EVERY = 16 * 1024 * 1024 };
+enum { SPARE_BYTES = 64 * 1024 * 1024, SPARE_PART = 16, LOOK_EVERY = 16 * 1024 * 1024, CHUNK = 256 * 1024 };
 
 static const struct {
 	const char *part, *file;
@@ -95,6 +95,49 @@ int image_upload_write(struct image_upload *u, const void *data, size_t len, str
 		p += n > 0 ? n : 0;
 		len -= n > 0 ? (size_t)n : 0;
 	}
+	return 0;
+}
+
+const char *image_upload_dir(const struct image_upload *u)
+{
+	return u->dir;
+}
+
+static int hash_file(struct image_upload *u, int fd, struct error *err)
+{
+	AUTO_FREE char *buf = mem_alloc(CHUNK);
+	ssize_t n;
+
+	while ((n = read(fd, buf, CHUNK)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_sys(err, errno, "cannot read the image");
+		digest_update(u->digest, buf, (size_t)n);
+		u->total += (uint64_t)n;
+	}
+	return 0;
+}
+
+int image_upload_seal(struct image_upload *u, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		AUTO_FREE char *path = fs_join(u->dir, parts[i].file);
+		AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		if (fd < 0 || fsync(fd))
+			return error_sys(err, errno, "cannot read '%s'", path);
+		if (hash_file(u, fd, err))
+			return -1;
+		u->parts |= 1u << i;
+	}
+	if (u->total > (uint64_t)u->store->b->settings->image_max_bytes)
+		return error_set(err, ERROR_TOO_LARGE, "the image is larger than image_max_bytes (%lld)",
+				 (long long)u->store->b->settings->image_max_bytes);
 	return 0;
 }
 

@@ -465,6 +465,16 @@ static void launch_ended(struct op *op, void *data)
 	image_release(b->images, json_str(op_args(op), "fingerprint"));
 }
 
+/* Who names no profiles gets those of the image. */
+static void image_profiles(struct berthd *b, const cJSON *request, const cJSON *args, cJSON *desired)
+{
+	const cJSON *given = json_arr(request, "profiles");
+	const cJSON *list = json_arr(image_get(b->images, json_str_or(args, "fingerprint", "")), "profiles");
+
+	if (given == NULL && list != NULL && strcmp(json_str_or(json_obj(request, "source"), "type", ""), "image") == 0)
+		json_set(desired, "profiles", cJSON_Duplicate(list, true));
+}
+
 static void add_volatile(cJSON *config, const cJSON *from)
 {
 	const cJSON *item;
@@ -495,6 +505,7 @@ static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive,
 	add_volatile(json_obj(desired, "config"), json_obj(archive, "volatile"));
 	if (take_name(b, request, args, err) < 0 || (archive == NULL && take_source(b, request, args, err) < 0))
 		goto fail;
+	image_profiles(b, request, args, desired);
 	op = work_start(b, &launch_kind, args, err);
 	if (op != NULL)
 		op_on_end(op, launch_ended, b);

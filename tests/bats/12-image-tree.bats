@@ -187,8 +187,10 @@ refuses() {
 	tar -C "$dir/t" -cf "$dir/a.tar" .
 	echo garbage >>"$dir/a.tar"
 	refuses "$dir/a.tar" "trailing garbage"
-	tar -C "$dir/t" -cjf "$dir/a.tar.bz2" . 2>/dev/null || printf 'BZh91AY&SY' >"$dir/a.tar.bz2"
-	refuses "$dir/a.tar.bz2" "Unsupported compression: bzip2"
+	printf 'BZh91AY&SY' >"$dir/a.tar.bz2"
+	refuses "$dir/a.tar.bz2" "it is cut off"
+	printf 'LZIP\001\014....' >"$dir/a.tar.lz"
+	refuses "$dir/a.tar.lz" "Unsupported compression: lzip"
 	head -c 100000 /dev/urandom >"$dir/noise"
 	refuses "$dir/noise" "Unsupported compression"
 	mkdir -p "$dir/z/photos"

@@ -214,7 +214,7 @@ static void test_refused_packings(void **state)
 {
 	static const struct {
 		const char *bytes, *name;
-	} cases[] = { { "BZh91AY&SY", "bzip2" }, { "PK\3\4....", "zip" }, { "7z\xbc\xaf\x27\x1c..", "7z" },
+	} cases[] = { { "LZIP\1\x0c....", "lzip" }, { "PK\3\4....", "zip" }, { "7z\xbc\xaf\x27\x1c..", "7z" },
 		      { "hsqs....", "squashfs" }, { "\x04\x22\x4d\x18..", "lz4" } };
 	size_t i;
 
