@@ -14,9 +14,11 @@
 #include "api/events.h"
 #include "api/http.h"
 #include "api/lifecycle.h"
+#include "api/remote.h"
 #include "api/server_config.h"
 #include "api/snapshots.h"
 #include "api/terminals.h"
+#include "api/trust.h"
 #include "backup/extract.h"
 #include "backup/backup.h"
 #include "backup/restore.h"
@@ -174,6 +176,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	AUTO_FREE char *journal = fs_join(b->settings->state_path, "operations");
 	AUTO_FREE char *profiles = fs_join(b->settings->state_path, "profiles");
 	AUTO_FREE char *server = fs_join(b->settings->state_path, "server.json");
+	AUTO_FREE char *trust = fs_join(b->settings->state_path, "trust");
 	AUTO_FREE char *reserve = fs_join(b->settings->state_path, "reserve");
 
 	b->probe = probe_host(b->settings->system_path, b->settings->libexec_dir, err);
@@ -191,6 +194,10 @@ static int open_rooms(struct daemon *d, struct error *err)
 	b->server = server_config_open(server, err);
 	if (b->server == NULL)
 		return -1;
+	b->trust = trust_open(trust, err);
+	if (b->trust == NULL)
+		return -1;
+	b->remote = remote_new(b, b->settings->state_path);
 	b->profiles = profile_store_open(profiles, b->settings->network_pub, b->probe, err);
 	if (b->profiles == NULL)
 		return -1;
@@ -222,6 +229,8 @@ static void listen_now(struct daemon *d)
 	}
 	log_info("berthd " BERTH_VERSION " ready on '%s': %zu instances", d->b.settings->socket,
 		 registry_count(d->b.registry));
+	if (remote_listen(d->b.remote, server_config_get(d->b.server, "core.https_address"), &err) < 0)
+		log_warning("core.https_address: %s", err.msg);
 	notify_ready();
 	hook_watch_start(&d->b);
 	forward_reconcile(&d->b);
@@ -339,6 +348,8 @@ static void close_rooms(struct daemon *d)
 	instance_autostart_stop(b);
 	snapshot_due_stop(b);
 	backup_due_stop(b);
+	remote_free(b->remote);
+	b->remote = NULL;
 	http_free(b->http);
 	host_close(b);
 	terminals_free(b->terminals);
@@ -351,6 +362,7 @@ static void close_rooms(struct daemon *d)
 	op_queue_free(b->ops);
 	events_free(b->events);
 	server_config_free(b->server);
+	trust_free(b->trust);
 	probe_free(b->probe);
 	uv_close((uv_handle_t *)&d->sigterm, NULL);
 	uv_close((uv_handle_t *)&d->sigint, NULL);

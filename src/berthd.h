@@ -20,6 +20,8 @@ struct nft_watch;
 struct terminals;
 struct snapshot_due;
 struct backup_due;
+struct trust;
+struct remote;
 struct forwards;
 
 struct berthd {
@@ -33,6 +35,8 @@ struct berthd {
 	struct events *events;
 	struct http *http;
 	struct server_config *server; /* PUT/PATCH /1.0 */
+	struct trust *trust;          /* certificates of clients: api/trust.h */
+	struct remote *remote;        /* the HTTPS listener: api/remote.h */
 	struct terminals *terminals;
 	struct forwards *forwards;    /* host/forward.h */
 	struct autostart *autostart;  /* while it waits between two, else NULL */

@@ -13,9 +13,11 @@ const char *const api_extensions[] = {
 	"container_last_used_at",
 	"etag",
 	"patch",
+	"https_allowed_credentials",
 	"image_compression_algorithm",     /* publishing, and images.compression_algorithm */
 	"container_cpu_time",              /* state.cpu.usage */
 	"profile_usedby",
+	"certificate_update",
 	"container_image_properties",      /* image.* */
 	"id_map",                          /* security.idmap.isolated, .size */
 	"image_create_aliases",
@@ -46,9 +48,10 @@ const char *const api_extensions[] = {
 	"warnings",
 	"server_supported_storage_drivers",
 	"network_forward",                 /* networks/NAME/forwards */
+	"certificate_self_renewal",
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
-	"instances_rebuild",
 	"instance_snapshot_never",         /* @never */
+	"instances_rebuild",
 	NULL,
 };

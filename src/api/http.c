@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "api/http_private.h"
+#include "api/peer.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -94,12 +95,14 @@ static void connection_cb(void *cls, struct MHD_Connection *mhd, void **socket_c
 		c = mem_alloc(sizeof(*c));
 		c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		c->deadline = uv_now(h->loop) + HTTP_HEAD_MS;
+		c->peer = peer_ref(h->arriving);
 		LIST_INSERT_HEAD(&h->connections, c, link);
 		*socket_context = c;
 		if (!uv_is_active((uv_handle_t *)&h->sweep))
 			uv_timer_start(&h->sweep, sweep_cb, HTTP_SWEEP_MS, HTTP_SWEEP_MS);
 	} else if (c) {
 		LIST_REMOVE(c, link);
+		peer_unref(c->peer);
 		free(c);
 		*socket_context = NULL;
 	}
@@ -189,6 +192,19 @@ struct http *http_listen(struct berthd *b, const char *socket_path, struct error
 	h->socket_path = mem_strdup(socket_path);
 	start_handles(h);
 	return h;
+}
+
+int http_adopt(struct http *h, int fd_taken, struct peer *peer_taken)
+{
+	const struct sockaddr from = { .sa_family = AF_UNIX };
+	enum MHD_Result rc;
+
+	h->arriving = peer_taken;
+	rc = MHD_add_connection(h->mhd, fd_taken, &from, sizeof(from.sa_family)); /* closes fd on failure */
+	h->arriving = NULL;
+	h->kicked = true;
+	peer_unref(peer_taken);
+	return rc == MHD_YES ? 0 : -1;
 }
 
 static void closed_cb(uv_handle_t *handle)

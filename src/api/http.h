@@ -17,6 +17,12 @@ struct http *http_listen(struct berthd *b, const char *socket_path, struct error
  * before op_queue_free() and events_free(); frees itself on the loop.
  */
 void http_free(struct http *h);
+/*
+ * Serves a connection that somebody else accepted: fd (a stream socket, taken also on failure) brings what its client
+ * says, peer (taken) is who that is. -1 when there are too many connections.
+ */
+struct peer;
+int http_adopt(struct http *h, int fd_taken, struct peer *peer_taken);
 
 /*
  * After a websocket upgrade (101 with Sec-WebSocket-Accept) the connection is ours: frames by wslay.

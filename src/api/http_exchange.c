@@ -16,8 +16,11 @@
 #include <sys/socket.h>
 
 #include "api/http_private.h"
+#include "api/peer.h"
+#include "api/server_config.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "model/settings.h"
 
 static const char *header(const struct request *r, const char *name)
@@ -170,6 +173,28 @@ static void add_headers(struct MHD_Response *m, const struct reply *reply, bool 
 	}
 }
 
+/* For pages of another origin that a browser may show our answers to: over HTTPS only. */
+static void add_cors(struct MHD_Response *m, const struct exchange *x)
+{
+	static const char *const fields[][2] = {
+		{ "Access-Control-Allow-Origin", "core.https_allowed_origin" },
+		{ "Access-Control-Allow-Methods", "core.https_allowed_methods" },
+		{ "Access-Control-Allow-Headers", "core.https_allowed_headers" },
+	};
+	const struct server_config *c = x->http->berthd->server;
+	const char *credentials = server_config_get(c, "core.https_allowed_credentials");
+	struct error err = ERROR_INIT;
+	int on = 0;
+
+	if (!x->connection->peer || !header(x->request, "Origin") || !server_config_get(c, fields[0][1]))
+		return;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (server_config_get(c, fields[i][1]))
+			MHD_add_response_header(m, fields[i][0], server_config_get(c, fields[i][1]));
+	if (credentials && units_parse_bool(credentials, &on, &err) == 0 && on)
+		MHD_add_response_header(m, "Access-Control-Allow-Credentials", "true");
+}
+
 static struct MHD_Response *make_upgrade(struct exchange *x, struct reply *reply)
 {
 	struct MHD_Response *m;
@@ -193,8 +218,10 @@ static enum MHD_Result queue_reply(struct exchange *x)
 
 	if (!m)
 		return MHD_NO;
-	if (!upgrade)
+	if (!upgrade) {
 		add_headers(m, reply, file);
+		add_cors(m, x);
+	}
 	ret = MHD_queue_response(x->mhd, reply->status, m);
 	MHD_destroy_response(m);
 	x->connection->deadline = 0;
@@ -249,6 +276,7 @@ static enum MHD_Result begin(struct exchange *x, const char *method)
 	bool routed;
 
 	r->peer = x;
+	r->client = peer_ref(x->connection->peer);
 	x->request = r;
 	x->phase = EXCHANGE_BODY;
 	x->received_from = uv_now(x->http->loop);

@@ -25,6 +25,7 @@ struct connection {
 	LIST_ENTRY(connection) link;
 	int fd;
 	uint64_t deadline; /* uv_now() after which it is cut; 0: none */
+	struct peer *peer; /* NULL: the unix socket */
 };
 
 enum exchange_phase {
@@ -63,6 +64,7 @@ struct http {
 	struct MHD_Daemon *mhd;
 	char *socket_path;
 	int gone_fd; /* epoll: tells of suspended clients that hung up */
+	struct peer *arriving; /* whose connection is being added */
 	bool kicked; /* libmicrohttpd has work that its epoll fd does not tell of */
 	int handles; /* not closed yet */
 	uv_poll_t mhd_poll;

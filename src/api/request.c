@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/peer.h"
+#include "api/trust.h"
 #include "base/mem.h"
+#include "base/x509.h"
 #include "instance/registry.h"
 
 struct request *request_new(struct berthd *b, const struct request_transport *transport, const char *method,
@@ -54,6 +57,7 @@ void request_free(struct request *r)
 	for (i = 0; i < r->n_query; i++)
 		pair_clear(&r->query[i]);
 	free(r->query);
+	peer_unref(r->client);
 	free(r->method);
 	free(r->target);
 	free(r->path);
@@ -124,6 +128,16 @@ const char *request_header(const struct request *r, const char *name)
 const cJSON *request_body(const struct request *r)
 {
 	return r->json;
+}
+
+const struct peer *request_peer(const struct request *r)
+{
+	return r->client;
+}
+
+bool request_trusted(const struct request *r)
+{
+	return !r->client || (r->client->cert && trust_find(r->berthd->trust, r->client->cert->fingerprint));
 }
 
 const char *request_method(const struct request *r)

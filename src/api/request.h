@@ -23,6 +23,7 @@
 #define REQUEST_PARAMS_MAX 4
 
 struct multipart;
+struct peer;
 
 struct request_transport {
 	const char *(*header)(const struct request *r, const char *name); /* or NULL */
@@ -55,6 +56,7 @@ struct request {
 	struct berthd *berthd;
 	const struct request_transport *transport;
 	void *peer; /* the transport's */
+	struct peer *client; /* NULL: the unix socket's */
 	char *method;
 	char *target; /* as it came, percent-encoded, with the query */
 	char *path;   /* target up to '?' */

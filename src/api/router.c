@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/access.h"
 #include "api/host_module.h"
 #include "api/request.h"
 #include "base/json.h"
@@ -19,6 +20,7 @@
 
 static const struct route *const tables[] = {
 	backup_routes,
+	certificate_routes,
 	server_routes, operation_routes, event_routes, image_routes, profile_routes, instance_routes,
 	volume_routes,
 	snapshot_routes,
@@ -232,6 +234,15 @@ static int resolve(struct request *r, const char *path)
 	return 0;
 }
 
+/* What a stranger may not ask for, he is not told more about. */
+static int check_access(struct request *r)
+{
+	if (access_allowed(r) && access_origin_ok(r))
+		return 0;
+	reply_errorf(r, ERROR_FORBIDDEN, "not authorized");
+	return -1;
+}
+
 /* There is one project. A client that asks for another must not get, or delete, what is in this one. */
 static int check_project(struct request *r)
 {
@@ -256,14 +267,27 @@ static int check_loaded(struct request *r)
 	return -1;
 }
 
+/* A browser asks whether it may ask: the headers of the answer tell. */
+static bool is_preflight(const struct request *r)
+{
+	return strcmp(r->method, "OPTIONS") == 0 && request_peer(r);
+}
+
 bool router_route(struct request *r)
 {
 	struct error err = ERROR_INIT;
-	char *path = canonical_path(r);
-	int ret = resolve(r, path);
+	char *path;
+	int ret;
+
+	if (is_preflight(r)) {
+		reply_sync(r, NULL);
+		return false;
+	}
+	path = canonical_path(r);
+	ret = resolve(r, path);
 
 	free(path);
-	if (ret < 0 || parse_query(r) < 0 || check_project(r) < 0 || check_loaded(r) < 0)
+	if (ret < 0 || check_access(r) < 0 || parse_query(r) < 0 || check_project(r) < 0 || check_loaded(r) < 0)
 		return false;
 	if (r->route->upload && upload_begin(r, &err) < 0) {
 		reply_error(r, &err);

@@ -49,6 +49,7 @@ struct route {
 };
 
 /* Each resource file exports its table, ended by method == NULL; router.c lists them all. */
+extern const struct route certificate_routes[];
 extern const struct route server_routes[], operation_routes[], event_routes[], image_routes[],
 	profile_routes[], instance_routes[], volume_routes[], snapshot_routes[], hook_routes[], password_routes[],
 	terminal_routes[], backup_routes[], backup_restore_routes[], host_routes[], host_module_routes[],
@@ -60,6 +61,11 @@ const char *request_param(const struct request *r, const char *name);
 const char *request_query(const struct request *r, const char *name); /* decoded; NULL when absent */
 const char *request_header(const struct request *r, const char *name); /* or NULL */
 const cJSON *request_body(const struct request *r); /* parsed JSON body; NULL when there was none */
+/* Who asks over HTTPS; NULL: it came through the unix socket. */
+struct peer;
+const struct peer *request_peer(const struct request *r);
+/* The unix socket, or a certificate of the trust store. Others get to the rows of access.c only. */
+bool request_trusted(const struct request *r);
 const char *request_method(const struct request *r);
 const char *request_path(const struct request *r); /* without the query */
 /* "/1.0/containers" or "/1.0/instances", as this client asked: for URL lists. */

@@ -5,13 +5,17 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "api/events.h"
 #include "api/extensions.h"
+#include "api/remote.h"
 #include "api/resources.h"
 #include "api/router.h"
 #include "api/server_config.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/x509.h"
 #include "lxc/probe.h"
 #include "model/settings.h"
 
@@ -127,14 +131,25 @@ static void add_names(cJSON *env, const struct settings *settings)
 	json_set_str(env, "server_version", BERTH_VERSION);
 }
 
-static cJSON *environment(const struct berthd *b)
+/* Clients tell servers apart by it, whether it listens or not. */
+static void add_certificate(cJSON *env, struct remote *remote)
+{
+	struct error err = ERROR_INIT;
+	const struct x509 *x = remote ? remote_certificate(remote, &err) : NULL;
+
+	if (remote && !x)
+		log_warning("%s", err.msg);
+	json_set_str(env, "certificate", x ? x->pem : "");
+	json_set_str(env, "certificate_fingerprint", x ? x->fingerprint : "");
+}
+
+static cJSON *environment(struct berthd *b)
 {
 	cJSON *env = cJSON_CreateObject();
 
-	json_set(env, "addresses", cJSON_CreateArray());
+	json_set(env, "addresses", remote_addresses(b->remote));
 	add_architectures(env, b->probe->architecture);
-	json_set_str(env, "certificate", "");
-	json_set_str(env, "certificate_fingerprint", "");
+	add_certificate(env, b->remote);
 	json_set_str(env, "driver", "lxc");
 	json_set_str(env, "driver_version", b->probe->lxc_version);
 	json_set_str(env, "firewall", "none");
@@ -147,10 +162,20 @@ static cJSON *environment(const struct berthd *b)
 
 /* ---- /1.0 */
 
-static void server_get(struct request *r)
+static void add_config(cJSON *v, struct request *r, char etag[65])
 {
 	struct berthd *b = request_berthd(r);
-	const cJSON *config = server_config_json(b->server);
+	cJSON *config = server_config_shown(b->server);
+
+	etag_of(config, etag);
+	json_set(v, "config", config);
+	json_set(v, "environment", environment(b));
+}
+
+/* Who is not trusted sees what it takes to become so. */
+static void server_get(struct request *r)
+{
+	bool trusted = request_trusted(r);
 	cJSON *v = cJSON_CreateObject(), *methods = cJSON_CreateArray();
 	char etag[65];
 	int n = 0;
@@ -158,16 +183,36 @@ static void server_get(struct request *r)
 	while (api_extensions[n])
 		n++;
 	cJSON_AddItemToArray(methods, cJSON_CreateString("tls"));
-	json_set(v, "config", cJSON_Duplicate(config, true));
 	json_set(v, "api_extensions", cJSON_CreateStringArray(api_extensions, n));
 	json_set_str(v, "api_status", "stable");
 	json_set_str(v, "api_version", "1.0");
-	json_set_str(v, "auth", "trusted");
+	json_set_str(v, "auth", trusted ? "trusted" : "untrusted");
 	json_set_bool(v, "public", false);
 	json_set(v, "auth_methods", methods);
-	json_set(v, "environment", environment(b));
-	etag_of(config, etag);
+	if (!trusted) {
+		reply_sync(r, v);
+		return;
+	}
+	add_config(v, r, etag);
 	reply_sync_etag(r, v, etag);
+}
+
+/* The listener first: an address that cannot be listened on is no setting. */
+static int take_config(struct berthd *b, cJSON *next_taken, struct error *err)
+{
+	const char *old = server_config_get(b->server, "core.https_address");
+	AUTO_FREE char *before = mem_strdup(old ? old : "");
+	struct error undo = ERROR_INIT;
+
+	if (b->remote && remote_listen(b->remote, json_str(next_taken, "core.https_address"), err) < 0) {
+		cJSON_Delete(next_taken);
+		return error_wrap(err, "Failed to update server address");
+	}
+	if (server_config_store(b->server, next_taken, err) == 0)
+		return 0;
+	if (b->remote && remote_listen(b->remote, before, &undo) < 0)
+		log_error("%s", undo.msg);
+	return -1;
 }
 
 static void change_config(struct request *r, bool replace)
@@ -175,17 +220,24 @@ static void change_config(struct request *r, bool replace)
 	struct berthd *b = request_berthd(r);
 	struct error err = ERROR_INIT;
 	const cJSON *config = cJSON_GetObjectItemCaseSensitive(request_body(r), "config");
+	AUTO_JSON cJSON *shown = server_config_shown(b->server);
+	cJSON *next;
 	char etag[65];
 
-	etag_of(server_config_json(b->server), etag);
+	etag_of(shown, etag);
 	if (!request_etag_ok(r, etag))
 		return;
-	if (!cJSON_IsObject(config))
+	if (!cJSON_IsObject(config)) {
 		reply_errorf(r, ERROR_INVALID, "the request body has no object 'config'");
-	else if (server_config_set(b->server, config, replace, &err) < 0)
+		return;
+	}
+	next = server_config_next(b->server, config, replace, &err);
+	if (!next || take_config(b, next, &err) < 0) {
 		reply_error(r, &err);
-	else
-		reply_sync(r, NULL);
+		return;
+	}
+	events_lifecycle(b->events, "config-updated", "/1.0", NULL);
+	reply_sync(r, NULL);
 }
 
 static void server_put(struct request *r)

@@ -4,65 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/server_keys.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
 
 #define SHUTDOWN_MINUTES_MAX 1440
-#define USER_KEY_MAX 255
-#define VALUE_MAX 65536
 
 struct server_config {
 	char *path;
 	cJSON *config;
 };
-
-static int check_minutes(const char *value, struct error *err)
-{
-	int64_t minutes;
-
-	return units_parse_int(value, 0, SHUTDOWN_MINUTES_MAX, &minutes, err);
-}
-
-static const struct server_key {
-	const char *name;
-	int (*check)(const char *value, struct error *err);
-} keys[] = {
-	{ "core.shutdown_timeout", check_minutes }, /* minutes that operations have to end when berthd does */
-};
-
-static bool is_user_key(const char *key)
-{
-	const char *p;
-
-	if (strncmp(key, "user.", 5) != 0 || !key[5] || strlen(key) > USER_KEY_MAX)
-		return false;
-	for (p = key; *p; p++)
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return false;
-	return true;
-}
-
-static int check(const char *key, const char *value, struct error *err)
-{
-	size_t i;
-
-	if (is_user_key(key)) {
-		if (strlen(value) <= VALUE_MAX)
-			return 0;
-		return error_set(err, ERROR_INVALID, "cannot set '%s': the value is longer than %d bytes",
-				 key, VALUE_MAX);
-	}
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (strcmp(keys[i].name, key) != 0)
-			continue;
-		if (keys[i].check(value, err) == 0)
-			return 0;
-		return error_wrap(err, "cannot set '%s' to '%.200s'", key, value);
-	}
-	return error_set(err, ERROR_INVALID, "cannot set '%.200s' to '%.200s': unknown key", key, value);
-}
 
 struct server_config *server_config_open(const char *path, struct error *err)
 {
@@ -114,24 +67,31 @@ static char *value_text(const cJSON *v)
 	return NULL;
 }
 
-static int apply(cJSON *config, const cJSON *change, struct error *err)
+/* A hidden value comes back as it was shown: it stays what it is. */
+static bool is_shown_secret(const cJSON *change, const char *value)
 {
-	AUTO_FREE char *value = value_text(change);
+	return server_key_hidden(change->string) && strcmp(value, "true") == 0;
+}
+
+static int apply(cJSON *config, const cJSON *old, const cJSON *change, struct error *err)
+{
+	AUTO_FREE char *value = value_text(change), *stored = NULL;
 
 	if (!value)
 		return error_set(err, ERROR_INVALID, "cannot set '%.200s': the value is not a string",
 				 change->string);
-	if (!*value) {
-		json_set_str(config, change->string, NULL);
+	if (!*value || is_shown_secret(change, value)) {
+		json_set_str(config, change->string, *value ? json_str(old, change->string) : NULL);
 		return 0;
 	}
-	if (check(change->string, value, err) < 0)
+	stored = server_key_value(change->string, value, err);
+	if (!stored)
 		return -1;
-	json_set_str(config, change->string, value);
+	json_set_str(config, change->string, stored);
 	return 0;
 }
 
-int server_config_set(struct server_config *c, const cJSON *changes, bool replace, struct error *err)
+cJSON *server_config_next(const struct server_config *c, const cJSON *changes, bool replace, struct error *err)
 {
 	cJSON *config = replace ? cJSON_CreateObject() : cJSON_Duplicate(c->config, true);
 	const cJSON *change;
@@ -139,17 +99,36 @@ int server_config_set(struct server_config *c, const cJSON *changes, bool replac
 
 	cJSON_ArrayForEach(change, changes)
 		if (ret == 0)
-			ret = apply(config, change, err);
+			ret = apply(config, c->config, change, err);
 	json_sort(config);
-	if (ret == 0 && !cJSON_Compare(config, c->config, true))
-		ret = json_write_file(c->path, config, JSON_DURABLE, err);
-	if (ret < 0) {
-		cJSON_Delete(config);
+	if (ret == 0)
+		return config;
+	cJSON_Delete(config);
+	return NULL;
+}
+
+int server_config_store(struct server_config *c, cJSON *next_taken, struct error *err)
+{
+	if (!cJSON_Compare(next_taken, c->config, true) && json_write_file(c->path, next_taken, JSON_DURABLE, err) < 0) {
+		cJSON_Delete(next_taken);
 		return -1;
 	}
 	cJSON_Delete(c->config);
-	c->config = config;
+	c->config = next_taken;
 	return 0;
+}
+
+cJSON *server_config_shown(const struct server_config *c)
+{
+	cJSON *shown = cJSON_Duplicate(c->config, true), *v;
+	const cJSON *key;
+
+	cJSON_ArrayForEach(key, c->config)
+		if (server_key_hidden(key->string)) {
+			v = cJSON_CreateTrue();
+			cJSON_ReplaceItemInObjectCaseSensitive(shown, key->string, v);
+		}
+	return shown;
 }
 
 unsigned server_config_shutdown_ms(const struct server_config *c, unsigned def_ms)

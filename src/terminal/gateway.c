@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/inet.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/settings.h"
@@ -127,18 +128,6 @@ void gateway_complain(struct gateway *g, const char *address)
 
 /* ---- accepting */
 
-static void address_text(const struct sockaddr_storage *from, socklen_t len, char out[ADDRESS_SIZE])
-{
-	const struct sockaddr_in6 *six = (const void *)from;
-
-	if (from->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
-		inet_ntop(AF_INET, &six->sin6_addr.s6_addr[12], out, ADDRESS_SIZE);
-		return;
-	}
-	if (getnameinfo((const void *)from, len, out, ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) != 0)
-		snprintf(out, ADDRESS_SIZE, "?");
-}
-
 static void accept_cb(uv_poll_t *poll, int status, int events)
 {
 	struct gateway *g = poll->data;
@@ -160,29 +149,12 @@ static void accept_cb(uv_poll_t *poll, int status, int events)
 			connection_abort(TAILQ_FIRST(&g->queue));
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* each key counts */
 		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-		address_text(&from, len, address);
+		inet_text(&from, len, address);
 		connection_new(g, fd, address);
 	}
 }
 
 /* ---- listening */
-
-static int listen_on(const struct addrinfo *a)
-{
-	int one = 1, zero = 0, sys;
-	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (a->ai_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
-		return fd;
-	sys = errno;
-	close(fd);
-	return -sys;
-}
 
 /* IPv6 first, which takes IPv4 too; a host without it has IPv4. */
 static int open_socket(const struct settings *s, struct error *err)
@@ -200,7 +172,7 @@ static int open_socket(const struct settings *s, struct error *err)
 
 		if (getaddrinfo(*address, port, &hints, &list) != 0)
 			return error_set(err, ERROR_INVALID, "terminal_listen: '%s' is no address", *address);
-		fd = listen_on(list);
+		fd = inet_listen(list);
 		freeaddrinfo(list);
 	}
 	if (fd == -EADDRINUSE)

@@ -8,11 +8,12 @@
 #include <uv.h>
 
 #include "base/ident.h"
+#include "base/inet.h"
 #include "base/strbuf.h"
+#include "base/stream.h"
 #include "proc/proc.h"
 #include "terminal/frames.h"
 #include "terminal/head.h"
-#include "terminal/stream.h"
 #include "terminal/terminal.h"
 #include "terminal/token.h"
 #include "terminal/ttyd.h"
@@ -28,7 +29,7 @@
 #define SWEEP_MS 500
 #define COMPLAIN_MS 10000       /* between two lines about wrong tokens */
 #define SESSION_ID_SIZE 33
-#define ADDRESS_SIZE 64
+#define ADDRESS_SIZE INET_TEXT_SIZE
 
 LIST_HEAD(connection_list, connection);
 TAILQ_HEAD(connection_queue, connection);

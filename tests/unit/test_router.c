@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "api/events.h"
 #include "api/server_config.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -35,6 +36,7 @@ static int setup(void **state)
 	log_set_level(LOG_LEVEL_ERROR);
 	uv_loop_init(&loop);
 	berthd.ops = op_queue_new(&loop, dir, &berthd, 1);
+	berthd.events = events_new(&berthd);
 	berthd.server = server_config_open(config_path, &err);
 	return berthd.server ? 0 : -1;
 }
@@ -46,6 +48,7 @@ static int teardown(void **state)
 	fake_clear(&fake);
 	server_config_free(berthd.server);
 	op_queue_free(berthd.ops);
+	events_free(berthd.events);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	return fs_remove_tree(dir, &err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "terminal/stream.h"
+#include "base/stream.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -11,6 +11,8 @@
 
 struct tls {
 	gnutls_certificate_credentials_t credentials;
+	gnutls_priority_t priority;
+	bool ask;
 	size_t users;
 };
 
@@ -22,6 +24,8 @@ struct tls *tls_load(const char *cert_file, const char *key_file, struct error *
 	t->users = 1;
 	if (rc >= 0)
 		rc = gnutls_certificate_set_x509_key_file(t->credentials, cert_file, key_file, GNUTLS_X509_FMT_PEM);
+	if (rc >= 0)
+		rc = gnutls_priority_init(&t->priority, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", NULL);
 	if (rc >= 0)
 		return t;
 	error_set(err, ERROR_INVALID, "the certificate '%s' with the key '%s' cannot be used: %s", cert_file, key_file,
@@ -36,7 +40,14 @@ void tls_unref(struct tls *t)
 		return;
 	if (t->credentials)
 		gnutls_certificate_free_credentials(t->credentials);
+	if (t->priority)
+		gnutls_priority_deinit(t->priority);
 	free(t);
+}
+
+void tls_ask_client(struct tls *t)
+{
+	t->ask = true;
 }
 
 void stream_open(struct stream *s, int fd, struct tls *tls)
@@ -48,8 +59,10 @@ void stream_open(struct stream *s, int fd, struct tls *tls)
 		return;
 	if (gnutls_init(&session, GNUTLS_SERVER | GNUTLS_NONBLOCK) < 0)
 		return; /* without a session it cannot be greeted: it ends there */
-	gnutls_set_default_priority(session);
+	gnutls_priority_set(session, tls->priority);
 	gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
+	if (tls->ask)
+		gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
 	gnutls_transport_set_int(session, fd);
 	s->session = session;
 	s->tls = tls;
@@ -79,6 +92,17 @@ int stream_greet(struct stream *s)
 	while (rc == GNUTLS_E_INTERRUPTED || (rc < 0 && rc != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(rc)));
 	s->greeted = rc == 0;
 	return rc == 0 ? 1 : rc == GNUTLS_E_AGAIN ? 0 : -1;
+}
+
+const void *stream_peer_certificate(const struct stream *s, size_t *ret_len)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *list = s->session && s->greeted ? gnutls_certificate_get_peers(s->session, &n) : NULL;
+
+	if (!list || n == 0)
+		return NULL;
+	*ret_len = list[0].size;
+	return list[0].data;
 }
 
 bool stream_wants_write(const struct stream *s)

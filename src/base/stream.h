@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The two ends of a connection as non-blocking byte streams: a socket, or TLS on one (GnuTLS). */
-#ifndef BERTH_TERMINAL_STREAM_H
-#define BERTH_TERMINAL_STREAM_H
+#ifndef BERTH_BASE_STREAM_H
+#define BERTH_BASE_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,6 +12,8 @@
 /* A certificate and its key. Counted: connections that use it keep it. */
 struct tls;
 struct tls *tls_load(const char *cert_file, const char *key_file, struct error *err);
+/* From now on clients are asked for a certificate of theirs. It may be any, or none: who it is is for the caller. */
+void tls_ask_client(struct tls *t);
 void tls_unref(struct tls *t); /* NULL is fine */
 
 struct stream {
@@ -27,6 +29,8 @@ void stream_open(struct stream *s, int fd, struct tls *tls);
 void stream_close(struct stream *s);
 /* 1: done (or nothing to do), 0: not yet, -1: it failed. */
 int stream_greet(struct stream *s);
+/* The client's certificate (DER) after the handshake, which proved that it has the key; NULL: it showed none. Borrowed. */
+const void *stream_peer_certificate(const struct stream *s, size_t *ret_len);
 bool stream_wants_write(const struct stream *s); /* what the handshake waits for */
 /* Bytes; 0: the end; -EAGAIN; another -errno when it is broken. */
 ssize_t stream_read(struct stream *s, void *buf, size_t size);

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+# LXD's own client over HTTPS: the listener, who is trusted, and what a stranger sees.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load lxd
+
+# Each file has a bridge of its own, so its address is free whatever else runs.
+address() {
+	echo "$BERTH_TEST_SUBNET.1:8443"
+}
+
+# https METHOD PATH [JSON]: as a client without a certificate of ours; $http and $body.
+https() {
+	http=$(curl -sk --max-time 60 -X "$1" -o "$BATS_TEST_TMPDIR/body" -w '%{http_code}' ${3:+-d "$3"} \
+		"https://$(address)$2") || die "FAIL: curl $1 $2"
+	body=$(cat "$BATS_TEST_TMPDIR/body")
+	printf '%s %s -> %s\n%s\n' "$1" "$2" "$http" "$body" >&2
+}
+
+@test "an address makes a listener, strangers see next to nothing" {
+	stock_refused "no IP address" config set core.https_address=nosuch.invalid:1
+	stock_refused "cannot listen on '192.0.2.9:8443'" config set core.https_address=192.0.2.9
+	stock config set core.https_address="$BERTH_TEST_SUBNET.1"
+	stock config get core.https_address
+	assert "$output" = "$(address)"
+	api GET /1.0
+	assert "$(field '.metadata.environment.addresses[0]')" = "$(address)"
+	assert "$(field .metadata.environment.certificate_fingerprint)" = "$(openssl x509 -noout -fingerprint -sha256 \
+		-in "$BERTH_TEST_ROOT/state/server.crt" | sed 's/.*=//; s/://g' | tr A-F a-f)"
+	assert "$(stat -c %a "$BERTH_TEST_ROOT/state/server.key")" = 600
+
+	https GET /
+	assert "$http" -eq 200
+	https GET /1.0
+	assert "$http" -eq 200
+	assert "$(field '.metadata | [.auth, has("config"), has("environment")] | join(" ")')" = "untrusted false false"
+	for path in /1.0/instances /1.0/containers /1.0/certificates /1.0/operations /1.0/events /1.0/profiles/default \
+		/1.0/host /1.0/resources; do
+		https GET "$path"
+		assert "$http $(field .error)" = "403 not authorized" "GET $path"
+	done
+	https PUT /1.0 '{"config":{"user.a":"1"}}'
+	assert "$http" -eq 403
+	https POST /1.0/host/VMList '{}'
+	assert "$http" -eq 403
+	https POST /1.0/certificates '{"type":"client","password":""}'
+	assert "$http $(field .error)" = "403 not authorized"
+	stock config set core.https_allowed_origin=https://panel.example
+	http=$(curl -sk -o /dev/null -D - -H 'Origin: https://panel.example' "https://$(address)/1.0")
+	contains "$http" "Access-Control-Allow-Origin: https://panel.example"
+	http=$(curl -sk -o /dev/null -w '%{http_code}' -H 'Origin: https://evil.example' "https://$(address)/1.0")
+	assert "$http" = 403
+	http=$(curl -sk -o /dev/null -w '%{http_code}' -X OPTIONS -H 'Origin: https://panel.example' "https://$(address)/1.0/instances")
+	assert "$http" = 200
+	stock config unset core.https_allowed_origin
+	# neither old TLS nor anything that is none
+	assert "$(curl -sk --max-time 20 --tls-max 1.1 "https://$(address)/" || echo "$?")" = 35
+	printf 'GET / HTTP/1.0\r\n\r\n' | timeout 20 nc -q 5 "$BERTH_TEST_SUBNET.1" 8443 >"$BATS_TEST_TMPDIR/plain" || true
+	! grep -q api "$BATS_TEST_TMPDIR/plain"
+}
+
+@test "remote add with a password: wrong, right, and what then works" {
+	local c fp
+	c=$(name tls)
+	stock config set core.trust_password=sekret
+	stock config show
+	contains "$output" "core.trust_password: true"
+	! grep -q sekret "$BERTH_TEST_ROOT/state/server.json"
+	stock config set user.kept=1 # the client sends the whole configuration again, with "true"
+	stock_refused "not authorized" remote add b "https://$(address)" --accept-certificate --password=wrong
+	stock remote add b "https://$(address)" --accept-certificate --password=sekret
+	stock config trust list -f csv
+	contains "$output" "$(hostname)"
+	fp=$(openssl x509 -noout -fingerprint -sha256 -in "$BERTH_TEST_ROOT/lxc-conf/client.crt" | sed 's/.*=//; s/://g' | tr A-F a-f)
+	assert "$(jq -r .type "$BERTH_TEST_ROOT/state/trust/$fp.json")" = client
+
+	stock launch b:bb "b:$c"
+	stock list b: -f csv -c ns
+	contains "$output" "$c,RUNNING"
+	stock info b:
+	contains "$output" "auth: trusted"
+	stock query b:/1.0/instances
+	contains "$output" "/1.0/instances/$c"
+	stock image export b:bb "$BATS_TEST_TMPDIR/bb"
+	cmp "$BATS_TEST_TMPDIR"/bb*.gz "$BUSYBOX_IMAGE"
+	stock stop -f "b:$c"
+	stock delete "b:$c"
+
+	stock config trust show "$fp"
+	contains "$output" "type: client"
+	sed 's/^name:.*/name: renamed/' <<<"$output" >"$BATS_TEST_TMPDIR/yaml"
+	stock config trust edit "$fp" <"$BATS_TEST_TMPDIR/yaml"
+	stock config trust list -f csv
+	contains "$output" renamed
+	daemon_restart
+	stock list b:
+	stock config trust remove "${fp:0:12}"
+	stock_refused "not authorized" list b:
+	stock_refused "Certificate not found" config trust remove "$fp"
+	stock config unset core.trust_password
+	stock config get core.trust_password
+	assert "$output" = ""
+}
+
+@test "trust add takes a file, and says what it does not take" {
+	stock config trust add "$BERTH_TEST_ROOT/lxc-conf/client.crt" --name laptop
+	stock list b:
+	stock_refused "already in trust store" config trust add "$BERTH_TEST_ROOT/lxc-conf/client.crt"
+	stock config trust remove "$(openssl x509 -noout -fingerprint -sha256 -in "$BERTH_TEST_ROOT/lxc-conf/client.crt" |
+		sed 's/.*=//; s/://g' | tr A-F a-f)"
+	api POST /1.0/certificates '{"type":"client","certificate":"bm9uZQ=="}'
+	assert "$http" -eq 400
+	contains "$(field .error)" "Invalid certificate material"
+	openssl req -x509 -newkey rsa:1024 -nodes -subj /CN=weak -keyout /dev/null -out "$BATS_TEST_TMPDIR/weak.crt" 2>/dev/null
+	stock_refused "RSA key too weak" config trust add "$BATS_TEST_TMPDIR/weak.crt"
+	stock_refused "restricted certificates are not supported" config trust add "$BERTH_TEST_ROOT/lxc-conf/client.crt" --restricted
+	api POST /1.0/certificates '{"type":"metrics"}'
+	assert "$http" -eq 400
+}
+
+@test "who guesses is stopped" {
+	local i
+	stock config set core.trust_password=sekret
+	for i in 1 2 3 4 5; do
+		https POST /1.0/certificates "{\"type\":\"client\",\"password\":\"guess$i\"}"
+		assert "$http $(field .error)" = "403 not authorized"
+	done
+	https POST /1.0/certificates '{"type":"client","password":"sekret"}'
+	contains "$(field .error)" "too many wrong passwords"
+}
+
+@test "strangers that do not speak are bounded, and cut" {
+	local i fd fds=()
+	for i in {1..80}; do
+		exec {fd}<>"/dev/tcp/$BERTH_TEST_SUBNET.1/8443"
+		fds+=("$fd")
+	done
+	https GET /
+	assert "$http" -eq 200
+	(($(daemon_fds) < $(cat "$BERTH_TEST_ROOT/fds") + 75)) || die "FAIL: $(daemon_fds) descriptors"
+	for fd in "${fds[@]}"; do exec {fd}>&-; done
+	stock config unset core.https_address
+	run curl -sk --max-time 5 "https://$(address)/"
+	assert "$status" -eq 7
+}
+
+@test "nothing is left behind" {
+	leak_check
+}
