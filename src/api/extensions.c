@@ -15,17 +15,22 @@ const char *const api_extensions[] = {
 	"patch",
 	"https_allowed_credentials",
 	"image_compression_algorithm",     /* publishing, and images.compression_algorithm */
+	"directory_manipulation",          /* X-LXD-type: directory */
 	"container_cpu_time",              /* state.cpu.usage */
 	"profile_usedby",
 	"certificate_update",
 	"container_image_properties",      /* image.* */
 	"id_map",                          /* security.idmap.isolated, .size */
+	"file_delete",
+	"file_append",                     /* X-LXD-write: append */
 	"image_create_aliases",
 	"container_stateless_copy",
 	"container_only_migration",        /* source.instance_only of a copy */
 	"entity_description",
 	"id_map_base",
+	"file_symlinks",                   /* X-LXD-type: symlink */
 	"resources",
+	"file_get_symlink",
 	"network_leases",
 	"operation_description",
 	"event_lifecycle",
@@ -51,6 +56,8 @@ const char *const api_extensions[] = {
 	"certificate_self_renewal",
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
+	"instance_file_head",
+	"instances_rebuild",
 	"instance_snapshot_never",         /* @never */
 	"instances_rebuild",
 	NULL,

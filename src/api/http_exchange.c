@@ -46,9 +46,14 @@ static void unwatch(struct exchange *x)
 	epoll_ctl(x->http->gone_fd, EPOLL_CTL_DEL, x->connection->fd, NULL);
 }
 
-/* A waiting connection goes on: exchange_request_cb() is called again when prepare_cb() runs libmicrohttpd.
- */
-static void resume(struct exchange *x, enum exchange_phase phase)
+void exchange_suspend(struct exchange *x, enum exchange_phase phase)
+{
+	x->phase = phase;
+	MHD_suspend_connection(x->mhd);
+	watch(x);
+}
+
+void exchange_resume(struct exchange *x, enum exchange_phase phase)
 {
 	unwatch(x);
 	x->phase = phase;
@@ -61,21 +66,55 @@ static void send_reply(struct request *r)
 	struct exchange *x = r->peer;
 
 	if (x->phase == EXCHANGE_WAIT)
-		resume(x, EXCHANGE_READY);
+		exchange_resume(x, EXCHANGE_READY);
 	else if (x->in_handler)
 		x->phase = EXCHANGE_READY;
 }
 
-static const struct request_transport transport = { header, send_reply };
+static void set_deadline(struct exchange *x, uint64_t ms)
+{
+	x->connection->deadline = uv_now(x->http->loop) + ms;
+}
+
+static void pause_body(struct request *r)
+{
+	struct exchange *x = r->peer;
+
+	x->pause = true;
+}
+
+static void go_on(struct request *r)
+{
+	struct exchange *x = r->peer;
+
+	x->pause = false;
+	if (x->phase != EXCHANGE_PAUSED)
+		return;
+	set_deadline(x, HTTP_BODY_MS);
+	exchange_resume(x, EXCHANGE_BODY);
+}
+
+static const struct request_transport transport = { header, send_reply, pause_body, go_on };
 
 void exchange_gone(struct exchange *x)
 {
 	struct request *r = x->request;
 
+	if (x->phase == EXCHANGE_STREAM) {
+		http_stream_stop(x->stream);
+		exchange_resume(x, EXCHANGE_GONE);
+		return;
+	}
+	if (x->phase == EXCHANGE_PAUSED) {
+		x->request = NULL;
+		exchange_resume(x, EXCHANGE_GONE);
+		request_free(r);
+		return;
+	}
 	if (x->phase != EXCHANGE_WAIT)
 		return; /* answered a moment ago, by what another client's leaving set off */
 	x->request = NULL;
-	resume(x, EXCHANGE_GONE);
+	exchange_resume(x, EXCHANGE_GONE);
 	request_gone(r);
 }
 
@@ -83,11 +122,6 @@ void exchange_gone(struct exchange *x)
 static size_t body_max(const struct exchange *x)
 {
 	return (size_t)x->http->berthd->settings->http_max_body;
-}
-
-static void set_deadline(struct exchange *x, uint64_t ms)
-{
-	x->connection->deadline = uv_now(x->http->loop) + ms;
 }
 
 /* "http://host/path" is to be taken like "/path" (RFC 9112 3.2.2). */
@@ -121,16 +155,20 @@ void exchange_completed_cb(void *cls, struct MHD_Connection *mhd, void **con_cls
 	*con_cls = NULL;
 	if (x->websocket)
 		websocket_drop(x->websocket);
+	if (x->stream)
+		http_stream_stop(x->stream);
 	set_deadline(x, HTTP_KEEPALIVE_MS);
 	request_free(x->request);
 	free(x->target);
 	free(x);
 }
 
-static struct MHD_Response *make_body(struct reply *reply)
+static struct MHD_Response *make_body(struct exchange *x, struct reply *reply)
 {
 	struct MHD_Response *m;
 
+	if (reply->stream.on_end)
+		return http_stream_response(x, reply);
 	if (reply->fd >= 0) {
 		m = MHD_create_response_from_fd64((uint64_t)reply->size, reply->fd);
 		if (m)
@@ -167,6 +205,8 @@ static void add_headers(struct MHD_Response *m, const struct reply *reply, bool 
 		snprintf(text, sizeof(text), "%u", reply->gid);
 		MHD_add_response_header(m, "X-LXD-gid", text);
 	}
+	if (reply->modified)
+		MHD_add_response_header(m, "X-LXD-modified", reply->modified);
 	if (reply->filename) {
 		snprintf(text, sizeof(text), "inline;filename=%.250s", reply->filename);
 		MHD_add_response_header(m, "Content-Disposition", text);
@@ -213,7 +253,7 @@ static enum MHD_Result queue_reply(struct exchange *x)
 {
 	struct reply *reply = &x->request->reply;
 	bool file = reply->fd >= 0, upgrade = reply->websocket != NULL;
-	struct MHD_Response *m = upgrade ? make_upgrade(x, reply) : make_body(reply);
+	struct MHD_Response *m = upgrade ? make_upgrade(x, reply) : make_body(x, reply);
 	enum MHD_Result ret;
 
 	if (!m)
@@ -318,9 +358,7 @@ static enum MHD_Result body_ended(struct exchange *x)
 	x->in_handler = false;
 	if (x->phase == EXCHANGE_READY)
 		return queue_reply(x);
-	x->phase = EXCHANGE_WAIT;
-	MHD_suspend_connection(x->mhd);
-	watch(x);
+	exchange_suspend(x, EXCHANGE_WAIT);
 	return MHD_YES;
 }
 
@@ -335,6 +373,10 @@ enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const
 	if (*data_len > 0) {
 		take_body(x, data, *data_len);
 		*data_len = 0;
+		if (x->pause && x->phase == EXCHANGE_BODY) {
+			x->connection->deadline = 0; /* it waits for us */
+			exchange_suspend(x, EXCHANGE_PAUSED);
+		}
 		return MHD_YES;
 	}
 	switch (x->phase) {

@@ -34,6 +34,8 @@ enum exchange_phase {
 	EXCHANGE_REFUSED, /* replied before the body ended: a little more is swallowed */
 	EXCHANGE_DRAIN,   /* … it did not end: replied past libmicrohttpd, swallowed until the client stops */
 	EXCHANGE_WAIT,    /* suspended: the handler replies later */
+	EXCHANGE_PAUSED,  /* suspended: the upload takes no more of the body for now */
+	EXCHANGE_STREAM,  /* suspended: no more of the reply's body has come yet */
 	EXCHANGE_READY,   /* reply to be queued */
 	EXCHANGE_DONE,    /* queued */
 	EXCHANGE_GONE,    /* the client left while we waited */
@@ -41,12 +43,14 @@ enum exchange_phase {
 
 /* One request and its reply on a connection. */
 struct exchange {
-	LIST_ENTRY(exchange) link; /* in http.waiting while EXCHANGE_WAIT */
+	LIST_ENTRY(exchange) link; /* in http.waiting while suspended */
 	struct http *http;
 	struct MHD_Connection *mhd;
 	struct connection *connection;
 	enum exchange_phase phase;
 	bool in_handler;
+	bool pause;          /* once this piece of the body is taken */
+	struct http_stream *stream; /* the reply's body */
 	char *target;
 	struct request *request;
 	uint64_t received;      /* bytes of the body */
@@ -88,6 +92,15 @@ enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const
 void exchange_completed_cb(void *cls, struct MHD_Connection *mhd, void **con_cls,
 			   enum MHD_RequestTerminationCode code);
 void exchange_gone(struct exchange *x); /* its client hung up while it waits */
+
+/* For who suspends: the client's leaving is watched meanwhile. */
+void exchange_suspend(struct exchange *x, enum exchange_phase phase);
+/* It goes on: libmicrohttpd calls again when prepare_cb() runs it. */
+void exchange_resume(struct exchange *x, enum exchange_phase phase);
+
+/* http_stream.c: a response whose body are chunks; NULL: out of memory. Takes the reply's stream. */
+struct MHD_Response *http_stream_response(struct exchange *x, struct reply *reply);
+void http_stream_stop(struct http_stream *s); /* the exchange goes, or its client has left */
 
 /* websocket.c */
 struct websocket *websocket_new(struct http *h, const struct websocket_handler *handler, void *data);

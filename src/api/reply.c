@@ -185,6 +185,25 @@ void reply_file(struct request *r, int fd_taken, const char *name)
 	r->transport->send(r);
 }
 
+void reply_stream(struct request *r, const struct reply_stream *stream, const char *filename)
+{
+	if (!may_reply(r)) {
+		stream->on_end(stream->data);
+		return;
+	}
+	r->reply.stream = *stream;
+	r->reply.content_type = mem_strdup(stream->content_type);
+	r->reply.filename = filename ? harmless_filename(filename) : NULL;
+	r->reply.status = 200;
+	r->transport->send(r);
+}
+
+void reply_file_modified(struct request *r, const char *modified)
+{
+	if (r->reply.status == 0)
+		r->reply.modified = mem_strdup(modified);
+}
+
 void reply_file_type(struct request *r, const char *type, unsigned mode, unsigned uid, unsigned gid)
 {
 	if (r->reply.status != 0)

@@ -39,6 +39,9 @@ static void reply_clear(struct reply *reply)
 	free(reply->content_type);
 	free(reply->location);
 	free(reply->etag);
+	free(reply->modified);
+	if (reply->stream.on_end != NULL) /* there is nobody to send it to */
+		reply->stream.on_end(reply->stream.data);
 	if (reply->fd >= 0)
 		close(reply->fd);
 	if (reply->websocket) /* there is nobody to switch for */
@@ -73,7 +76,7 @@ static const char *nobody_header(const struct request *r, const char *name)
 	return NULL;
 }
 
-static const struct request_transport nobody = { nobody_header, request_free };
+static const struct request_transport nobody = { nobody_header, request_free, NULL, NULL };
 
 void request_gone(struct request *r)
 {
@@ -83,6 +86,18 @@ void request_gone(struct request *r)
 		r->on_gone(r);
 		request_free(r);
 	}
+}
+
+void request_pause(struct request *r)
+{
+	if (r->transport->pause != NULL)
+		r->transport->pause(r);
+}
+
+void request_go_on(struct request *r)
+{
+	if (r->transport->go_on != NULL)
+		r->transport->go_on(r);
 }
 
 struct berthd *request_berthd(const struct request *r)

@@ -28,6 +28,8 @@ struct peer;
 struct request_transport {
 	const char *(*header)(const struct request *r, const char *name); /* or NULL */
 	void (*send)(struct request *r);
+	void (*pause)(struct request *r); /* or NULL: it cannot wait */
+	void (*go_on)(struct request *r);
 };
 
 struct reply {
@@ -42,6 +44,8 @@ struct reply {
 	char *etag;      /* without quotes */
 	const char *type; /* X-LXD-type, or NULL; then the next three too */
 	unsigned mode, uid, gid;
+	char *modified;   /* X-LXD-modified, or NULL */
+	struct reply_stream stream; /* body from chunks when .on_end is set */
 	const struct websocket_handler *websocket; /* 101 */
 	void *websocket_data;
 	char accept[29]; /* Sec-WebSocket-Accept */

@@ -30,6 +30,7 @@ static const struct route *const tables[] = {
 	host_routes,
 	network_routes, forward_routes,
 	host_module_routes,
+	file_routes,
 };
 
 /* One path segment: from *p (just behind a '/') to the next '/' or the end. */

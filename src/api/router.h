@@ -19,6 +19,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "berthd.h"
@@ -53,7 +54,7 @@ extern const struct route certificate_routes[];
 extern const struct route server_routes[], operation_routes[], event_routes[], image_routes[],
 	profile_routes[], instance_routes[], volume_routes[], snapshot_routes[], hook_routes[], password_routes[],
 	terminal_routes[], backup_routes[], backup_restore_routes[], host_routes[], host_module_routes[],
-	network_routes[], forward_routes[];
+	network_routes[], forward_routes[], file_routes[];
 
 struct berthd *request_berthd(const struct request *r);
 /* "{name}" of the pattern; never NULL for those it has */
@@ -94,6 +95,27 @@ void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 void reply_file(struct request *r, int fd_taken, const char *name);
 /* Before reply_file(): X-LXD-type (a constant), -mode, -uid and -gid of what the file is. */
 void reply_file_type(struct request *r, const char *type, unsigned mode, unsigned uid, unsigned gid);
+/*
+ * A body that comes in chunks (base/chunk.h) from a descriptor that does not block: as fast as the client takes it. The
+ * connection is cut when they end too early. on_end: the descriptor is not used any more, whether all was sent or not.
+ */
+struct reply_stream {
+	int fd; /* borrowed until on_end */
+	int64_t size; /* of the whole body; -1: not known */
+	const char *content_type; /* a constant */
+	const char *before, *after; /* constants that go around it, if its size is not known; or NULL */
+	void (*on_end)(void *data);
+	void *data;
+};
+void reply_stream(struct request *r, const struct reply_stream *stream, const char *filename); /* or NULL */
+/* Before it, and after reply_file_type(): X-LXD-modified. */
+void reply_file_modified(struct request *r, const char *modified);
+/*
+ * In an upload's data(): no more of the body for now. All that was given to data() is to be kept; the client leaving
+ * ends the upload meanwhile. request_go_on() may come at any time after.
+ */
+void request_pause(struct request *r);
+void request_go_on(struct request *r);
 /* The file is the multipart body. */
 void reply_multipart(struct request *r, int fd_taken, const char *boundary);
 

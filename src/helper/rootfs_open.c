@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/rootfs_open.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "helper/rootfs_guest.h"
+#include "helper/rootfs_mount.h"
+#include "helper/rootfs_sys.h"
+
+static int open_running(pid_t pid, int *ret_pidfd, struct error *err)
+{
+	struct guest g = GUEST_INIT;
+	int root = -1;
+
+	*ret_pidfd = sys_pidfd_open(pid); /* before guest_open(), which sees that this process is the container's still */
+	if (*ret_pidfd < 0 || guest_open(&g, pid, err) < 0) {
+		error_clear(err);
+		error_set(err, ERROR_NOT_FOUND, "the container has just ended");
+	} else if (guest_become_root(&g, err) == 0) {
+		root = g.root;
+		g.root = -1;
+	}
+	guest_close(&g);
+	return root;
+}
+
+static int take_ids(const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int userns = -1;
+
+	if (map->size == 0)
+		return 0;
+	userns = idmap_open_userns(map, err);
+	if (userns < 0)
+		return -1;
+	if (setns(userns, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 ||
+	    setresuid(0, 0, 0) < 0)
+		return error_sys(err, errno, "cannot take the ids of the instance");
+	return 0;
+}
+
+static int open_stopped(const struct rootfs_open *o, struct error *err)
+{
+	AUTO_FREE char *rootfs = fs_join(o->dir, "rootfs");
+	int root;
+
+	if (o->lower != NULL) {
+		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			return error_sys(err, errno, "cannot make a mount namespace");
+		if (rootfs_mount(o->dir, o->lower, &o->map, err) < 0)
+			return -1;
+	}
+	root = open(rootfs, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (root < 0)
+		return error_sys(err, errno, "cannot open '%s'", rootfs);
+	if (take_ids(&o->map, err) < 0) {
+		close(root);
+		return -1;
+	}
+	return root;
+}
+
+int rootfs_open(const struct rootfs_open *o, int *ret_pidfd, struct error *err)
+{
+	const pid_t parent = getppid();
+	int root;
+
+	*ret_pidfd = -1;
+	root = o->pid > 0 ? open_running(o->pid, ret_pidfd, err) : open_stopped(o, err);
+	/* the change of ids forgot it */
+	if (root >= 0 && (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)) {
+		close(root);
+		return error_set(err, ERROR_CANCELLED, "the caller is gone");
+	}
+	return root;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A look into an instance's file system, or a change there: berth-file, which is given a socket to us. It waits its turn
+ * while other operations work on a stopped instance, which it then holds itself; a running one it does not.
+ */
+#ifndef BERTH_INSTANCE_FILE_H
+#define BERTH_INSTANCE_FILE_H
+
+#include "base/argv.h"
+#include "base/error.h"
+#include "berthd.h"
+
+struct file_session;
+
+/* The program has ended, or could not be run: then err says why. Not called after file_session_close(). */
+typedef void (*file_session_cb)(const struct error *err, void *data);
+
+/* verb (cleared): berth-file's verb and what follows. NULL with err: it did not begin, cb will not be called. */
+struct file_session *file_session_open(struct berthd *b, const char *name, struct argv *verb, file_session_cb cb, void *data,
+				       struct error *err);
+/* Our end, which does not block; chunks, see base/chunk.h. It is there from the beginning and until file_session_close(). */
+int file_session_fd(const struct file_session *s);
+void file_session_forget(struct file_session *s); /* cb will not be called; file_session_close() is needed still */
+/* The program, if it has not ended, drops what it has begun; what it was told the end of it finishes. */
+void file_session_close(struct file_session *s);
+
+#endif
