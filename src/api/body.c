@@ -2,7 +2,7 @@
 /*
  * Types of the members that bodies have in common. LXD's decoder refuses a
  * wrong one; taken for its default, "force": "yes" would be a stop that is not
- * forced. Objects and lists are left to their handlers, null is as good as
+ * forced. What is in objects and lists is left to their handlers, null is as good as
  * absent, members that nobody knows do not count.
  */
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include "api/router.h"
 #include "base/json.h"
 
-enum member_type { MEMBER_STRING, MEMBER_BOOL, MEMBER_NUMBER };
+enum member_type { MEMBER_STRING, MEMBER_BOOL, MEMBER_NUMBER, MEMBER_OBJECT, MEMBER_LIST };
 
 static const struct member {
 	const char *name;
@@ -25,7 +25,8 @@ static const struct member {
     {"start", MEMBER_BOOL},	  {"stateful", MEMBER_BOOL},	   {"target", MEMBER_STRING},
     {"timeout", MEMBER_NUMBER},	  {"type", MEMBER_STRING},	   {"create", MEMBER_BOOL},
     {"instance", MEMBER_STRING},  {"owner", MEMBER_STRING},	   {"path", MEMBER_STRING},
-    {"readonly", MEMBER_BOOL},
+    {"readonly", MEMBER_BOOL},	  {"config", MEMBER_OBJECT},	   {"devices", MEMBER_OBJECT},
+    {"profiles", MEMBER_LIST},	  {"properties", MEMBER_OBJECT},
 };
 
 static bool is_whole(double v)
@@ -39,6 +40,10 @@ static const char *should_be(const struct member *m, const cJSON *v)
 		return cJSON_IsString(v) ? NULL : "a string";
 	if (m->type == MEMBER_BOOL)
 		return cJSON_IsBool(v) ? NULL : "true or false";
+	if (m->type == MEMBER_OBJECT)
+		return cJSON_IsObject(v) ? NULL : "an object";
+	if (m->type == MEMBER_LIST)
+		return cJSON_IsArray(v) ? NULL : "a list";
 	return cJSON_IsNumber(v) && is_whole(v->valuedouble) ? NULL : "a whole number";
 }
 

@@ -54,11 +54,11 @@ const char *const api_extensions[] = {
 	"server_supported_storage_drivers",
 	"network_forward",                 /* networks/NAME/forwards */
 	"certificate_self_renewal",
+	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
-	"instance_file_head",
-	"instances_rebuild",
 	"instance_snapshot_never",         /* @never */
+	"instance_file_head",
 	"instances_rebuild",
 	NULL,
 };

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/events.h"
 #include "api/lifecycle.h"
 #include "api/networks.h"
 #include "api/router.h"
@@ -72,54 +71,12 @@ static void instance_patch(struct request *r)
 
 /* ---- of networks: LXD answers when it is done, so the request waits for the operation */
 
-struct waiting {
-	struct request *request; /* NULL: the client left */
-	struct berthd *b;
-	const char *action;
-	char *url;
-	bool created;
-};
-
-static void ended(struct op *op, void *data)
-{
-	struct waiting *w = data;
-	struct request *r = w->request;
-
-	if (op_status(op) == OP_SUCCESS)
-		events_lifecycle(w->b->events, w->action, w->url, NULL);
-	if (r) {
-		request_on_gone(r, NULL);
-		if (op_status(op) != OP_SUCCESS)
-			reply_error(r, op_error(op));
-		else if (w->created)
-			reply_created(r, w->url);
-		else
-			reply_sync(r, NULL);
-	}
-	free(w->url);
-	free(w);
-}
-
-static void gone(struct request *r)
-{
-	((struct waiting *)request_data(r))->request = NULL;
-}
-
 static void reply_later(struct request *r, struct op *op, const char *action, const char *listen, const struct error *err)
 {
-	struct waiting *w;
+	AUTO_FREE char *url = mem_printf("/1.0/networks/%s/forwards/%s", request_param(r, "name"), listen);
 
-	if (!op) {
-		reply_error(r, err);
-		return;
-	}
-	w = mem_alloc(sizeof(*w));
-	*w = (struct waiting){ .request = r, .b = request_berthd(r), .action = action };
-	w->url = mem_printf("/1.0/networks/%s/forwards/%s", request_param(r, "name"), listen);
-	w->created = strcmp(action, "network-forward-created") == 0;
-	request_set_data(r, w);
-	request_on_gone(r, gone);
-	op_on_end(op, ended, w);
+	lifecycle_after(request_berthd(r), op, action, url);
+	reply_op_ended(r, op, strcmp(action, "network-forward-created") == 0 ? url : NULL, err);
 }
 
 static bool network_there(struct request *r)

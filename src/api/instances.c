@@ -237,7 +237,11 @@ static void change(struct request *r, bool patch)
 		return;
 	}
 	op = instance_update(request_berthd(r), inst->name, request_body(r), patch, &err);
-	reply_change(r, op, &err, "instance-updated", inst->name);
+	lifecycle_instance(request_berthd(r), op, "instance-updated", inst->name);
+	if (patch)
+		reply_op_ended(r, op, NULL, &err); /* as LXD: no operation */
+	else
+		reply_op(r, op, &err);
 }
 
 static void put_one(struct request *r)
@@ -355,6 +359,23 @@ static void get_console(struct request *r)
 	reply_log(r, "console.log");
 }
 
+/* ---- virtual machines: there are none, and none can be made */
+
+static void get_virtual_machines(struct request *r)
+{
+	reply_sync(r, cJSON_CreateArray());
+}
+
+static void post_virtual_machines(struct request *r)
+{
+	reply_errorf(r, ERROR_UNSUPPORTED, "virtual machines are not supported: berth manages containers only");
+}
+
+static void get_virtual_machine(struct request *r)
+{
+	reply_errorf(r, ERROR_NOT_FOUND, "Instance not found");
+}
+
 const struct route instance_routes[] = {
 	{ "GET", "/1.0/instances", get_list, NULL },
 	{ "POST", "/1.0/instances", post_list, NULL },
@@ -370,5 +391,8 @@ const struct route instance_routes[] = {
 	{ "GET", "/1.0/instances/{name}/logs", get_logs, NULL },
 	{ "GET", "/1.0/instances/{name}/logs/{log}", get_log, NULL },
 	{ "GET", "/1.0/instances/{name}/console", get_console, NULL },
+	{ "GET", "/1.0/virtual-machines", get_virtual_machines, NULL },
+	{ "POST", "/1.0/virtual-machines", post_virtual_machines, NULL },
+	{ "GET", "/1.0/virtual-machines/{name}", get_virtual_machine, NULL },
 	{ 0 },
 };

@@ -143,6 +143,50 @@ void reply_op(struct request *r, struct op *op, const struct error *err)
 		reply_error(r, err);
 }
 
+/* Who waits for an operation to reply with what came of it. */
+struct late {
+	struct request *request; /* NULL: the client left */
+	char *location; /* or NULL */
+};
+
+static void late_ended(struct op *op, void *data)
+{
+	struct late *l = data;
+	struct request *r = l->request;
+
+	if (r != NULL) {
+		request_on_gone(r, NULL);
+		if (op_status(op) != OP_SUCCESS)
+			reply_error(r, op_error(op));
+		else if (l->location != NULL)
+			reply_created(r, l->location);
+		else
+			reply_sync(r, NULL);
+	}
+	free(l->location);
+	free(l);
+}
+
+static void late_gone(struct request *r)
+{
+	((struct late *)request_data(r))->request = NULL;
+}
+
+void reply_op_ended(struct request *r, struct op *op, const char *location_or_null, const struct error *err)
+{
+	struct late *l;
+
+	if (op == NULL) {
+		reply_error(r, err);
+		return;
+	}
+	l = mem_alloc(sizeof(*l));
+	*l = (struct late){ .request = r, .location = location_or_null != NULL ? mem_strdup(location_or_null) : NULL };
+	request_set_data(r, l);
+	request_on_gone(r, late_gone);
+	op_on_end(op, late_ended, l);
+}
+
 void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 {
 	struct error err = { .code = code };

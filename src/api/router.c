@@ -255,6 +255,17 @@ static int check_project(struct request *r)
 	return -1;
 }
 
+/* There is one server: who means another must not get what is done here. */
+static int check_target(struct request *r)
+{
+	const char *target = request_query(r, "target");
+
+	if (!target || !*target)
+		return 0;
+	reply_errorf(r, ERROR_INVALID, "Target only allowed when clustered");
+	return -1;
+}
+
 /* An unloaded host is only looked at. Those below /1.0/host/ check for themselves; operations may be cancelled. */
 static int check_loaded(struct request *r)
 {
@@ -288,7 +299,7 @@ bool router_route(struct request *r)
 	ret = resolve(r, path);
 
 	free(path);
-	if (ret < 0 || check_access(r) < 0 || parse_query(r) < 0 || check_project(r) < 0 || check_loaded(r) < 0)
+	if (ret < 0 || check_access(r) < 0 || parse_query(r) < 0 || check_project(r) < 0 || check_target(r) < 0 || check_loaded(r) < 0)
 		return false;
 	if (r->route->upload && upload_begin(r, &err) < 0) {
 		reply_error(r, &err);

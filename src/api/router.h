@@ -88,6 +88,8 @@ void reply_created(struct request *r, const char *location);             /* 201 
 void reply_operation(struct request *r, struct op *op);                  /* 202 */
 void reply_error(struct request *r, const struct error *err);
 void reply_op(struct request *r, struct op *op, const struct error *err); /* 202; op NULL: err */
+/* Keeps the request until op has ended: its error, else 201 with the location, or 200 when that is NULL. op NULL: err. */
+void reply_op_ended(struct request *r, struct op *op, const char *location_or_null, const struct error *err);
 void reply_json(struct request *r, unsigned status, cJSON *body_taken); /* without LXD's envelope */
 void reply_errorf(struct request *r, enum error_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

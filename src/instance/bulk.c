@@ -49,9 +49,12 @@ static void bulk_free(struct bulk *bulk)
 	free(bulk);
 }
 
-static void note(struct bulk *bulk, const char *msg)
+/* LXD's words. */
+static void note(struct bulk *bulk, const char *name, const char *msg)
 {
-	strbuf_addf(&bulk->failed, "%s%s", bulk->failed.len > 0 ? "; " : "", msg);
+	if (bulk->failed.len == 0)
+		strbuf_addstr(&bulk->failed, "The following instances failed to update state:");
+	strbuf_addf(&bulk->failed, "\n - Instance: %s: %s", name, msg);
 }
 
 static void one_ended(struct op *op, void *data)
@@ -59,7 +62,7 @@ static void one_ended(struct op *op, void *data)
 	struct bulk *bulk = data;
 
 	if (op_error(op)->code != ERROR_NONE)
-		note(bulk, op_error(op)->msg);
+		note(bulk, json_str_or(op_args(op), "name", ""), op_error(op)->msg);
 	bulk->open--;
 	if (!bulk->over)
 		bulk_done(bulk);
@@ -82,7 +85,7 @@ static enum op_result step_all(struct op *op, struct error *err)
 			continue;
 		one = instance_power(bulk->b, *n, &bulk->options, &failed);
 		if (one == NULL) {
-			note(bulk, failed.msg);
+			note(bulk, *n, failed.msg);
 			continue;
 		}
 		bulk->open++;

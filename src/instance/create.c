@@ -371,28 +371,11 @@ static void drop_volatile(cJSON *config)
 	}
 }
 
-/* The host's, when none is asked for. Instance types are limits of other people's clouds: refused, not ignored. */
-static int take_hardware(const struct berthd *b, cJSON *desired, const cJSON *request, struct error *err)
-{
-	const char *own = b->probe->architecture, *type = json_str_or(request, "instance_type", "");
-	const char *wanted = json_str_or(request, "architecture", "");
-
-	if (type[0] != '\0')
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "instance types are not supported: set limits.cpu and limits.memory instead of '%s'", type);
-	if (wanted[0] == '\0')
-		wanted = own;
-	if (strcmp(wanted, own) != 0 && (strcmp(wanted, "i686") != 0 || strcmp(own, "x86_64") != 0))
-		return error_set(err, ERROR_INVALID, "Requested architecture isn't supported by this host: %s", wanted);
-	json_set_str(desired, "architecture", wanted);
-	return 0;
-}
-
 static cJSON *desired_new(const struct berthd *b, const cJSON *request, struct error *err)
 {
 	cJSON *v = cJSON_CreateObject();
 
-	if (take_hardware(b, v, request, err) < 0 || take_object(v, request, "config", err) < 0 ||
+	if (take_object(v, request, "config", err) < 0 || create_take_hardware(b, v, request, err) < 0 ||
 	    take_object(v, request, "devices", err) < 0 || take_profiles(v, request, err) < 0) {
 		cJSON_Delete(v);
 		return NULL;

@@ -29,6 +29,13 @@ struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args_
 int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct error *err);
 void create_image_properties(struct berthd *b, cJSON *config, const char *fingerprint); /* image.*, where not set */
 
+/* hardware.c */
+/*
+ * desired's architecture as the request says (or the host's), and its "instance_type": "c2-m4", cores and GiB of memory,
+ * becomes limits.cpu and limits.memory where the config has none. desired has its config already.
+ */
+int create_take_hardware(const struct berthd *b, cJSON *desired, const cJSON *request, struct error *err);
+
 /* storage.c */
 struct storage_spec {
 	const char *driver; /* "overlay" or "dir" */

@@ -286,7 +286,7 @@ own_view() { # NAME
 	leaves_nothing 1 "" init bb "$(name k)" -c limits.cpu=1-0
 	leaves_nothing 1 "" init bb "$(name k)" -c limits.cpu=0-9999
 	leaves_nothing 1 "" init bb "$(name k)" -c security.privileged=perhaps
-	leaves_nothing 1 "" init bb "$(name k)" -c user.x=$'a\nlxc.hook.start = /bin/evil'
+	leaves_nothing 1 "" init bb "$(name k)" -c environment.X=$'a\nlxc.hook.start = /bin/evil'
 	leaves_nothing 1 "" init bb "$(name k)" -c raw.lxc='lxc.rootfs.path = /'
 	leaves_nothing 1 "nosuch" init bb "$(name k)" -p nosuch
 }

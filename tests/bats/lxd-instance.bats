@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# LXD's own client: the life of an instance.
+# LXD's own client: the life of an instance, what lists and info show, and the words of refusals (as LXD 5.0.2 has them).
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -20,6 +20,120 @@ load lxd
 	assert "$output" = ""
 	stock image list -f csv -c l
 	assert "$output" = bb
+}
+
+@test "init: generated names, no image, types, profiles; launch of an ephemeral one" {
+	local c
+	stock init bb
+	c=$(sed -n 's/^Instance name is: //p' <<<"$output")
+	assert "$c" =~ ^[a-z]+-[a-z]+$
+	stock delete "$c"
+	c=$(name init)
+	stock init --empty "$c"
+	stock config show "$c"
+	contains "$output" "volatile.uuid"
+	stock delete "$c"
+	stock init bb "$c" -t c2-m1.5 -c user.a=b
+	stock config get "$c" limits.cpu
+	assert "$output" = 2
+	stock config get "$c" limits.memory
+	assert "$output" = 1536MB
+	stock_refused "Provided instance type doesn't exist: aws:t2.micro" init bb "$c-x" -t aws:t2.micro
+	stock_refused "Target only allowed when clustered" init bb "$c-x" --target n2
+	stock_refused 'already exists' init bb "$c"
+	stock delete "$c"
+	stock launch bb "$c" --ephemeral
+	stock stop -f "$c"
+	stock list "$c" -f csv -c n
+	assert "$output" = ""
+}
+
+@test "list: columns, formats, filters" {
+	local a b mac
+	a=$(name lista) b=$(name listb)
+	stock init bb "$a" -c user.kind=x
+	stock launch bb "$b" -c limits.memory=64MiB
+	stock list "^$a\$" -f csv -c nstaeplbS,user.kind:KIND
+	assert "$output" = "$a,STOPPED,CONTAINER,x86_64,default,,,default,0,x"
+	stock list status=running -f csv -c nM
+	assert "$output" =~ ^"$b",[0-9.]+%$
+	stock list user.kind=x -f csv -c n
+	assert "$output" = "$a"
+	stock list type=container architecture=x86_64 --fast -f csv
+	contains "$output" "$b,RUNNING,x86_64"
+	stock list --all-projects -f csv -c en
+	contains "$output" "default,$a"
+	mac=$(stock list "$b" -f json && jq -r '.[0].config["volatile.eth0.hwaddr"]' <<<"$output")
+	assert "$mac" =~ ^00:16:3e
+	stock list -f yaml
+	contains "$output" "name: $b"
+	stock list -f compact -c n
+	contains "$output" "$a"
+	stock_refused "Can't specify column L when not clustered" list -c L
+	stock_refused "Unknown column shorthand char" list -c Z
+	stock info "$b"
+	contains "$output" "Status: RUNNING"
+	contains "$output" "Memory usage:"
+	stock info "$b" --show-log
+	contains "$output" "Log:"
+	stock query /1.0/virtual-machines
+	assert "$output" = "[]"
+}
+
+@test "power: one, several, all, and what is refused" {
+	local a b
+	a=$(name lista) b=$(name listb)
+	stock stop --all -f
+	stock_refused "The instance is already stopped" stop "$a"
+	stock start "$a" "$b"
+	stock_refused "The instance is already running" start "$a"
+	stock pause "$a"
+	stock_refused "The container is already frozen" pause "$a"
+	stock start "$a"
+	stock restart -f "$a"
+	stock_refused "Renaming of running container not allowed" rename "$a" "$a-x"
+	wait_init "$a"
+	wait_init "$b"
+	stock stop "$a" --timeout 60
+	stock restart "$b" --timeout 60
+	stock pause --all
+	stock start "$a" "$b"
+	is_state "$a" RUNNING
+	is_state "$b" RUNNING
+	stock stop --all -f
+	is_state "$b" STOPPED
+	stock_refused "Instance not found" start "$a" nosuch
+	is_state "$a" RUNNING
+	stock_refused "stateful stop and start are not supported" stop "$a" --stateful
+	stock delete -f "$a" "$b"
+}
+
+@test "words of refusals" {
+	local c
+	c=$(name words)
+	stock init bb "$c"
+	stock_refused "Instance not found" info nosuch
+	stock_refused 'Failed checking instance exists "local:nosuch": Instance not found' delete nosuch
+	stock_refused "Invalid instance name: Name can only contain alphanumeric and hyphen characters" init bb bad_name
+	stock_refused "Image not found" init nosuch
+	stock_refused "Requested profile \"nosuch\" doesn't exist" init bb x -p nosuch
+	stock_refused "Failed creating instance record: Unknown configuration key: nosuch.key" init bb x -c nosuch.key=1
+	stock_refused "Name \"$c\" already in use" rename "$c" "$c"
+	stock_refused "Instance not found" copy nosuch x
+	stock_refused "Instance not found" query -X PUT -d '{"action":"stop"}' /1.0/instances/nosuch/state
+	stock_refused "Unknown action: 'foo'" query -X PUT -d '{"action":"foo"}' "/1.0/instances/$c/state"
+	stock_refused "not found" query /1.0/nosuch
+	stock_refused "not implemented" query -X DELETE /1.0
+	stock_refused "Operation not found" operation show nosuch
+	stock_refused "Operation not found" operation delete nosuch
+	stock config set "$c" security.protection.delete=true
+	stock_refused "Container is protected" delete "$c"
+	stock config unset "$c" security.protection.delete
+	stock query -X PATCH -d '{"description":"by hand"}' "/1.0/instances/$c"
+	assert "$output" = ""
+	stock list "$c" -f csv -c d
+	assert "$output" = "by hand"
+	stock delete "$c"
 }
 
 @test "nothing is left behind" {
