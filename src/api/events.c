@@ -193,7 +193,11 @@ static void closed_subscriber_cb(struct websocket *ws, void *data)
 	free(s);
 }
 
-static const struct websocket_handler subscriber_handler = { opened_cb, message_cb, closed_subscriber_cb };
+static const struct websocket_handler subscriber_handler = {
+	.on_open = opened_cb,
+	.on_message = message_cb,
+	.on_close = closed_subscriber_cb,
+};
 
 /* type=operation,lifecycle; absent: all. */
 static int parse_types(const char *list, int *ret, struct error *err)

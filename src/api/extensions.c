@@ -19,6 +19,7 @@ const char *const api_extensions[] = {
 	"container_cpu_time",              /* state.cpu.usage */
 	"profile_usedby",
 	"certificate_update",
+	"container_exec_signal_handling",
 	"container_image_properties",      /* image.* */
 	"id_map",                          /* security.idmap.isolated, .size */
 	"file_delete",
@@ -43,6 +44,7 @@ const char *const api_extensions[] = {
 	"kernel_features",
 	"event_location",
 	"resources_v2",
+	"container_exec_user_group_cwd",
 	"instances",
 	"image_types",
 	"images_expiry",
@@ -57,8 +59,8 @@ const char *const api_extensions[] = {
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
+	"instances_rebuild",
 	"instance_snapshot_never",         /* @never */
 	"instance_file_head",
-	"instances_rebuild",
 	NULL,
 };

@@ -22,6 +22,7 @@
 #include "api/peer.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proc/spawn.h"
 
 static void timeout_cb(uv_timer_t *t)
 {
@@ -130,6 +131,14 @@ static size_t unescape_cb(void *cls, struct MHD_Connection *mhd, char *s)
 	return strlen(s);
 }
 
+/* Each takes a descriptor, and half of them are for what those connections ask for. */
+static unsigned connections_max(void)
+{
+	unsigned n = spawn_raise_nofile() / 2;
+
+	return n < HTTP_CONNECTIONS_MAX ? n : HTTP_CONNECTIONS_MAX;
+}
+
 static struct MHD_Daemon *start_daemon(struct http *h, int fd)
 {
 	const unsigned flags =
@@ -141,7 +150,7 @@ static struct MHD_Daemon *start_daemon(struct http *h, int fd)
 				MHD_OPTION_LISTEN_SOCKET, fd,
 				MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
 				MHD_OPTION_STRICT_FOR_CLIENT, 1,
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+				MHD_OPTION_CONNECTION_LIMIT, connections_max(),
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY,
 				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_STALLED_S,
 				MHD_OPTION_UNESCAPE_CALLBACK, unescape_cb, NULL,

@@ -7,6 +7,9 @@
 #ifndef BERTH_API_HTTP_H
 #define BERTH_API_HTTP_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/error.h"
 #include "berthd.h"
 
@@ -35,6 +38,9 @@ struct websocket_handler {
 	/* whole messages, <= 1 MiB */
 	void (*on_message)(struct websocket *ws, int opcode, const void *msg, size_t len, void *data);
 	void (*on_close)(struct websocket *ws, void *data); /* ws is gone afterwards */
+	/* Instead of on_message: messages of any size in pieces of at most 4 KiB; end comes with each one's last, which may be empty. */
+	void (*on_piece)(struct websocket *ws, bool text, bool end, const void *piece, size_t len, void *data);
+	void (*on_written)(struct websocket *ws, void *data); /* from the loop: all that was queued is out. May be NULL */
 };
 struct request;
 /* Replies 101 (or 400 when it is no websocket request). */
@@ -42,6 +48,9 @@ void reply_websocket(struct request *r, const struct websocket_handler *handler,
 int websocket_send_text(struct websocket *ws, const char *text, size_t len); /* queued; -1 when closing */
 int websocket_send_binary(struct websocket *ws, const void *data, size_t len);
 int websocket_ping(struct websocket *ws);
+bool websocket_pending(const struct websocket *ws); /* something is not written yet: on_written will come, or on_close */
+/* Takes nothing from the peer until it is false again; a peer that hangs up meanwhile is noticed then. */
+void websocket_pause(struct websocket *ws, bool paused);
 size_t websocket_queued(const struct websocket *ws); /* bytes of messages not yet begun to be written */
 void websocket_close(struct websocket *ws, unsigned code); /* on_close follows from the loop */
 

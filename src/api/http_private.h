@@ -17,7 +17,7 @@
 #define HTTP_SWEEP_MS 2000
 #define HTTP_STALLED_S 120       /* without taking a byte of the reply */
 
-#define HTTP_CONNECTIONS_MAX 1000
+#define HTTP_CONNECTIONS_MAX 16384 /* an exec has five; fewer when there are fewer descriptors: http.c */
 #define HTTP_CONNECTION_MEMORY (32 * 1024) /* headers and buffers of one connection */
 
 /* A connection of libmicrohttpd: what bounds the time it may take. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/router.h"
+#include "api/sockets.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -155,10 +156,27 @@ static void operation_wait(struct request *r)
 	}
 }
 
+/* ---- GET /1.0/operations/ID/websocket?secret=S */
+
+static void operation_websocket(struct request *r)
+{
+	struct op *op = find(r);
+
+	if (!op)
+		return;
+	if (strcmp(op_class(op), "websocket") != 0)
+		reply_errorf(r, ERROR_INVALID, "Only websocket operations can be connected");
+	else if (op_final(op))
+		reply_errorf(r, ERROR_INVALID, "Only running operations can be connected");
+	else
+		sockets_connect(*(struct sockets **)op_data(op), r);
+}
+
 const struct route operation_routes[] = {
 	{ "GET", "/1.0/operations", operations_get, NULL },
 	{ "GET", "/1.0/operations/{id}", operation_get, NULL },
 	{ "DELETE", "/1.0/operations/{id}", operation_delete, NULL },
 	{ "GET", "/1.0/operations/{id}/wait", operation_wait, NULL },
+	{ "GET", "/1.0/operations/{id}/websocket", operation_websocket, NULL },
 	{ NULL, NULL, NULL, NULL },
 };

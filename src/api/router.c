@@ -28,7 +28,7 @@ static const struct route *const tables[] = {
 	terminal_routes,
 	backup_restore_routes,
 	host_routes,
-	network_routes, forward_routes,
+	network_routes, forward_routes, exec_routes,
 	host_module_routes,
 	file_routes,
 };

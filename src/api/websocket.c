@@ -36,6 +36,9 @@ struct websocket {
 	size_t read_now;     /* bytes in this turn of the loop */
 	bool closing;        /* we sent or will send a close frame */
 	bool broken;         /* the stream ended */
+	bool paused;         /* nothing is read */
+	bool owes_written;   /* something was queued since on_written() */
+	bool in_text, in_control; /* on_piece: what comes in */
 	int handles;
 	uv_poll_t poll;
 	uv_timer_t timer;
@@ -181,9 +184,9 @@ static ssize_t recv_cb(wslay_event_context_ptr ctx, uint8_t *buf, size_t len, in
 	struct websocket *ws = data;
 	ssize_t n;
 
-	if (has_early(ws))
+	if (has_early(ws) && !ws->paused)
 		return read_early(ws, buf, len);
-	if (ws->read_now >= READ_PER_TURN) {
+	if (ws->paused || ws->read_now >= READ_PER_TURN) {
 		wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
 		return -1;
 	}
@@ -227,8 +230,30 @@ static void message_cb(wslay_event_context_ptr ctx, const struct wslay_event_on_
 {
 	struct websocket *ws = data;
 
-	if (!wslay_is_ctrl_frame(arg->opcode) && !ws->closing)
+	if (wslay_is_ctrl_frame(arg->opcode) || ws->closing)
+		return;
+	if (ws->handler->on_piece)
+		ws->handler->on_piece(ws, arg->opcode == WSLAY_TEXT_FRAME, true, NULL, 0, ws->data);
+	else
 		ws->handler->on_message(ws, arg->opcode, arg->msg, arg->msg_length, ws->data);
+}
+
+/* Of handlers with on_piece. A continuation is of the opcode that its message began with. */
+static void frame_cb(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *arg, void *data)
+{
+	struct websocket *ws = data;
+
+	ws->in_control = wslay_is_ctrl_frame(arg->opcode);
+	if (arg->opcode == WSLAY_TEXT_FRAME || arg->opcode == WSLAY_BINARY_FRAME)
+		ws->in_text = arg->opcode == WSLAY_TEXT_FRAME;
+}
+
+static void chunk_cb(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_chunk_arg *arg, void *data)
+{
+	struct websocket *ws = data;
+
+	if (!ws->in_control && !ws->closing && arg->data_length > 0)
+		ws->handler->on_piece(ws, ws->in_text, false, arg->data, arg->data_length, ws->data);
 }
 
 /* ---- the loop */
@@ -243,13 +268,29 @@ static void poll_cb(uv_poll_t *p, int status, int events);
 
 static void update_poll(struct websocket *ws)
 {
-	int events = UV_DISCONNECT;
+	int events = 0; /* a hang-up would be told again and again while we do not read */
 
-	if (wslay_event_want_read(ws->wslay))
+	if (!ws->paused)
+		events |= UV_DISCONNECT;
+	if (wslay_event_want_read(ws->wslay) && !ws->paused)
 		events |= UV_READABLE;
-	if (wslay_event_want_write(ws->wslay) || has_early(ws))
+	if (wslay_event_want_write(ws->wslay) || (has_early(ws) && !ws->paused))
 		events |= UV_WRITABLE;
-	uv_poll_start(&ws->poll, events, poll_cb);
+	if (events)
+		uv_poll_start(&ws->poll, events, poll_cb);
+	else
+		uv_poll_stop(&ws->poll);
+}
+
+/* What on_written() queues is for the next turn. */
+static void told_written(struct websocket *ws)
+{
+	if (ws->owes_written && !wslay_event_want_write(ws->wslay)) {
+		ws->owes_written = false;
+		if (ws->handler->on_written)
+			ws->handler->on_written(ws, ws->data);
+	}
+	update_poll(ws);
 }
 
 static void poll_cb(uv_poll_t *p, int status, int events)
@@ -269,7 +310,7 @@ static void poll_cb(uv_poll_t *p, int status, int events)
 	    (!wslay_event_want_read(ws->wslay) && !wslay_event_want_write(ws->wslay)))
 		websocket_abort(ws);
 	else
-		update_poll(ws);
+		told_written(ws);
 }
 
 static void init_wslay(struct websocket *ws)
@@ -279,10 +320,22 @@ static void init_wslay(struct websocket *ws)
 		.send_callback = send_cb,
 		.on_msg_recv_callback = message_cb,
 	};
+	static const struct wslay_event_callbacks piecewise = {
+		.recv_callback = recv_cb,
+		.send_callback = send_cb,
+		.on_frame_recv_start_callback = frame_cb,
+		.on_frame_recv_chunk_callback = chunk_cb,
+		.on_msg_recv_callback = message_cb,
+	};
 
-	if (wslay_event_context_server_init(&ws->wslay, &callbacks, ws) != 0)
+	if (wslay_event_context_server_init(&ws->wslay, ws->handler->on_piece ? &piecewise : &callbacks, ws) != 0)
 		abort(); /* out of memory */
-	wslay_event_config_set_max_recv_msg_length(ws->wslay, MESSAGE_MAX);
+	if (ws->handler->on_piece) {
+		wslay_event_config_set_no_buffering(ws->wslay, 1);
+		wslay_event_config_set_max_recv_msg_length(ws->wslay, INT64_MAX);
+	} else {
+		wslay_event_config_set_max_recv_msg_length(ws->wslay, MESSAGE_MAX);
+	}
 }
 
 void websocket_upgrade_cb(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra,
@@ -315,6 +368,7 @@ static int queue(struct websocket *ws, uint8_t opcode, const void *msg, size_t l
 
 	if (ws->closing || ws->broken || wslay_event_queue_msg(ws->wslay, &m) != 0)
 		return -1;
+	ws->owes_written = true;
 	update_poll(ws);
 	return 0;
 }
@@ -336,6 +390,19 @@ int websocket_ping(struct websocket *ws)
 	return queue(ws, WSLAY_PING, text, sizeof(text) - 1);
 }
 
+bool websocket_pending(const struct websocket *ws)
+{
+	return ws->owes_written;
+}
+
+void websocket_pause(struct websocket *ws, bool paused)
+{
+	if (ws->paused == paused || ws->closing)
+		return;
+	ws->paused = paused;
+	update_poll(ws);
+}
+
 size_t websocket_queued(const struct websocket *ws)
 {
 	return wslay_event_get_queued_msg_length(ws->wslay);
@@ -347,6 +414,7 @@ void websocket_close(struct websocket *ws, unsigned code)
 		return;
 	wslay_event_queue_close(ws->wslay, (uint16_t)code, NULL, 0);
 	ws->closing = true;
+	ws->paused = false; /* what comes is thrown away */
 	uv_timer_start(&ws->timer, timer_cb, CLOSE_MS, 0);
 	update_poll(ws);
 }

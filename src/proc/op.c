@@ -332,15 +332,30 @@ static void cancel_now(struct op *op)
 	op_changed(op);
 	if (op->child != NULL)
 		proc_terminate(op->child);
+	else if (op->waiting && op->kind->cancel != NULL)
+		op->kind->cancel(op);
 	if (op->followed != NULL)
 		(void)op_cancel(op->followed, &err); /* or it is waited for */
+}
+
+/* It lasts as long as its client likes. */
+static bool is_websocket(const struct op *op)
+{
+	return strcmp(op_class(op), "websocket") == 0;
+}
+
+bool op_may_cancel(const struct op *op)
+{
+	if (op->phase == OP_PHASE_WAITING)
+		return !is_websocket(op); /* its client ends it, by leaving */
+	return op->phase == OP_PHASE_FORWARD && !op->told && op->kind->may_cancel && !op->committed;
 }
 
 int op_cancel(struct op *op, struct error *err)
 {
 	if (op_final(op) || op->phase == OP_PHASE_UNDO)
 		return error_set(err, ERROR_INVALID, "Only running operations can be cancelled");
-	if (op->phase != OP_PHASE_WAITING && (!op->kind->may_cancel || op->committed))
+	if (!op_may_cancel(op))
 		return error_set(err, ERROR_INVALID, "This operation can't be cancelled");
 	cancel_now(op);
 	return 0;
@@ -367,7 +382,7 @@ void op_queue_drain(struct op_queue *q, unsigned grace_ms, void (*cb)(void *data
 	q->drain_data = data;
 	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
 		next = TAILQ_NEXT(op, link);
-		if (op->phase == OP_PHASE_WAITING && !op->recovering)
+		if ((op->phase == OP_PHASE_WAITING && !op->recovering) || (op->phase != OP_PHASE_FINAL && is_websocket(op)))
 			cancel_now(op);
 	}
 	uv_timer_start(&q->drain_timer, drain_timer_cb, grace_ms, 0);
@@ -453,6 +468,11 @@ const char *op_id(const struct op *op)
 bool op_is(const struct op *op, const struct op_kind *kind)
 {
 	return op->kind == kind;
+}
+
+const char *op_class(const struct op *op)
+{
+	return op->kind->class_name != NULL ? op->kind->class_name : "task";
 }
 
 bool op_has_step(const struct op *op, const char *name)

@@ -43,6 +43,7 @@ enum {
 	OP_REPORTS = 4,    /* after the commit: its failure is the operation's, but the next start has nothing to finish: unless we drain */
 	OP_LAZY = 8,       /* its record may be lost with the power (not with us): an earlier one, or none, does as well */
 	OP_TOLD = 16,      /* past the commit: that all is well is told before this step, which holds the locks still */
+	OP_ENDLESS = 32,   /* lasts as long as somebody wants it: no timeout */
 };
 
 struct op_step {
@@ -64,8 +65,15 @@ struct op_kind {
 	bool frees;     /* makes room: may use the reserve of the journal when the disk is full */
 	bool undo_later; /* a failed undo is tried again at the next start: it must see what became another's */
 	bool may_cancel;
-	bool coordinator; /* only waits for operations it started: takes no slot */
+	bool coordinator; /* only waits (for operations it started, for clients): takes no slot */
 	bool always;      /* may start while op_queue_refuse() holds */
+	/*
+	 * LXD's class: "websocket", "token"; NULL: "task". op_data() of a "websocket" begins with its struct sockets
+	 * (api/sockets.h); berthd does not wait for one when it ends.
+	 */
+	const char *class_name;
+	/* Cancelled while a step waits that has no child: that step is to end soon, by op_resume(). May be NULL. */
+	void (*cancel)(struct op *op);
 	bool patient;     /* mostly waits for a container: has slots of its own, or a few that hang block all others */
 };
 
@@ -146,6 +154,7 @@ void op_metadata_set(struct op *op, const char *key, cJSON *value_taken);
 /* For the API. */
 const char *op_id(const struct op *op);
 bool op_is(const struct op *op, const struct op_kind *kind);
+const char *op_class(const struct op *op);
 bool op_has_step(const struct op *op, const char *name);
 bool op_final(const struct op *op);
 bool op_undoing(const struct op *op);

@@ -47,10 +47,9 @@ cJSON *op_json(struct op *op)
 	enum op_status status = op_status(op);
 	char text[TIME_TEXT_SIZE];
 	bool on = op->phase == OP_PHASE_FORWARD && !op->told;
-	bool cancellable = op->phase == OP_PHASE_WAITING || (on && op->kind->may_cancel && !op->committed);
 
 	json_set_str(v, "id", op->id);
-	json_set_str(v, "class", "task");
+	json_set_str(v, "class", op_class(op));
 	json_set_str(v, "description", op->description);
 	time_rfc3339(op->created, text);
 	json_set_str(v, "created_at", text);
@@ -60,7 +59,7 @@ cJSON *op_json(struct op *op)
 	json_set_int(v, "status_code", status);
 	json_set(v, "resources", op->resources != NULL ? cJSON_Duplicate(op->resources, true) : cJSON_CreateNull());
 	json_set(v, "metadata", op->metadata != NULL ? cJSON_Duplicate(op->metadata, true) : cJSON_CreateNull());
-	json_set_bool(v, "may_cancel", cancellable);
+	json_set_bool(v, "may_cancel", op_may_cancel(op));
 	json_set_str(v, "err", op->err.msg);
 	json_set_str(v, "location", "none");
 	if (on || op->phase == OP_PHASE_UNDO) {

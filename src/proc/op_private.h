@@ -99,6 +99,7 @@ void op_insert(struct op *op);
 void op_changed(struct op *op);
 void op_tell(struct op *op); /* the end, to those who wait for it */
 void op_finish(struct op *op);  /* final: frees locks and slot, tells the waiting */
+bool op_may_cancel(const struct op *op);
 void op_advance(struct op *op); /* op_run.c: runs until a step waits or the end is reached */
 
 /* op_journal.c */

@@ -54,7 +54,8 @@ static bool call(struct op *op, op_fn fn, enum op_result *ret)
 		return true;
 	}
 	op->waiting = true;
-	uv_timer_start(&op->timer, step_timeout_cb, timeout_s * 1000, 0);
+	if (!(step->flags & OP_ENDLESS))
+		uv_timer_start(&op->timer, step_timeout_cb, timeout_s * 1000, 0);
 	return false;
 }
 

@@ -268,7 +268,7 @@ static int plumbing_open(struct plumbing *pl, struct proc *p, const struct proc_
 
 	pl->mine[0] = !spec->use_stdin_fd;
 	pl->mine[1] = !spec->use_stdout_fd;
-	pl->mine[2] = true;
+	pl->mine[2] = !spec->use_stderr_fd;
 	if (spec->use_stdin_fd)
 		pl->fd[0] = spec->stdin_fd;
 	else if (spec->input)
@@ -281,7 +281,9 @@ static int plumbing_open(struct plumbing *pl, struct proc *p, const struct proc_
 		pl->fd[1] = spec->stdout_fd;
 	else
 		rc = stream_open(&p->out, spec->tty_stdout, &pl->fd[1]);
-	if (rc == 0)
+	if (spec->use_stderr_fd)
+		pl->fd[2] = spec->stderr_fd;
+	else if (rc == 0)
 		rc = stream_open(&p->errs, false, &pl->fd[2]);
 	if (spec->use_extra_fd)
 		pl->fd[3] = spec->extra_fd;
@@ -305,6 +307,7 @@ static int proc_spawn(struct proc *p, const struct proc_spec *spec, const struct
 		.env = spec->env ? spec->env : plain_env,
 		.cwd = spec->cwd ? spec->cwd : "/",
 		.fd_count = spec->use_extra_fd ? 4 : 3,
+		.controlling_tty = spec->controlling_tty,
 		.use_ids = spec->use_ids,
 		.uid = spec->uid,
 		.gid = spec->gid,
@@ -370,7 +373,8 @@ struct proc *proc_start(uv_loop_t *loop, const struct proc_spec *spec, struct er
 	p->on_exit = spec->on_exit;
 	if (p->out.reading)
 		uv_read_start((uv_stream_t *)&p->out.pipe, alloc_cb, read_cb);
-	uv_read_start((uv_stream_t *)&p->errs.pipe, alloc_cb, read_cb);
+	if (p->errs.reading)
+		uv_read_start((uv_stream_t *)&p->errs.pipe, alloc_cb, read_cb);
 	if (spec->timeout_ms)
 		timer_set(p, timeout_cb, spec->timeout_ms);
 	return p;

@@ -42,8 +42,9 @@ struct proc_spec {
 	const char *cwd;            /* NULL: / */
 	const void *input;          /* fed to stdin, copied; NULL: /dev/null */
 	size_t input_len;
-	bool use_stdin_fd, use_stdout_fd; /* then stdin_fd/stdout_fd are inherited (borrowed) */
-	int stdin_fd, stdout_fd;
+	bool use_stdin_fd, use_stdout_fd, use_stderr_fd; /* then these are inherited (borrowed) */
+	int stdin_fd, stdout_fd, stderr_fd;
+	bool controlling_tty;       /* its stdin is a terminal that becomes its session's */
 	int extra_fd;               /* inherited as fd 3 when use_extra_fd */
 	bool use_extra_fd;
 	bool use_ids;               /* then uid/gid are set before exec, groups dropped */

@@ -8,14 +8,34 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 
+#define NOFILE_MAX 65536
 #define SPAWN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static struct rlimit nofile; /* of our starter; rlim_max 0: not changed */
+
+unsigned spawn_raise_nofile(void)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0)
+		return 1024;
+	if (nofile.rlim_max == 0)
+		nofile = now;
+	now.rlim_cur = now.rlim_max < NOFILE_MAX ? now.rlim_max : NOFILE_MAX;
+	if (now.rlim_cur > nofile.rlim_cur && setrlimit(RLIMIT_NOFILE, &now) == 0)
+		return (unsigned)now.rlim_cur;
+	nofile.rlim_max = 0;
+	return nofile.rlim_cur < NOFILE_MAX ? (unsigned)nofile.rlim_cur : NOFILE_MAX;
+}
 
 /* Where execvp would find it, by the child's PATH; NULL with errno. */
 static char *find_program(const struct spawn *s)
@@ -81,6 +101,17 @@ static int place_fds(const struct spawn *s)
 	return 0;
 }
 
+static int take_tty(const struct spawn *s)
+{
+	return s->controlling_tty ? ioctl(0, TIOCSCTTY, 0) : 0;
+}
+
+/* Of this process alone: limits are not shared as the memory is. */
+static int restore_nofile(void)
+{
+	return nofile.rlim_max > 0 ? (int)syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &nofile, NULL) : 0;
+}
+
 /* After vfork: system calls only, and no memory of the parent's is written but this stack. */
 __attribute__((noinline)) static void run_child(const struct spawn *s, const char *program, int report,
 						pid_t parent)
@@ -91,7 +122,7 @@ __attribute__((noinline)) static void run_child(const struct spawn *s, const cha
 	for (int signum = 1; signum < NSIG; signum++)
 		default_action(signum);
 	if (setsid() >= 0 && (!s->use_ids || become(s->uid, s->gid) == 0) && chdir(s->cwd) == 0 &&
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && place_fds(s) == 0) {
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && place_fds(s) == 0 && take_tty(s) == 0 && restore_nofile() == 0) {
 		if (getppid() != parent)
 			_exit(127); /* it died before prctl could tell us */
 		sigemptyset(&none);

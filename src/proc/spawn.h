@@ -20,10 +20,17 @@ struct spawn {
 	const char *cwd;
 	int fd[SPAWN_FDS_MAX]; /* become 0, 1, … in the child */
 	int fd_count;
+	bool controlling_tty; /* descriptor 0 becomes the terminal of its session */
 	bool use_ids; /* groups are dropped then */
 	uid_t uid;
 	gid_t gid;
 };
+
+/*
+ * From now on this process may have as many descriptors open as the host's administrator allows; its children keep the
+ * limit that it was started with.  Returns how many that are.
+ */
+unsigned spawn_raise_nofile(void);
 
 /* 0, or -errno when it could not be run: then there is no child. The caller reaps. */
 int spawn_child(const struct spawn *s, pid_t *ret_pid);
