@@ -74,7 +74,7 @@ link = @echo "  LD  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1)
 
 $(BUILD)/berthd: $(BUILD)/src/berthd.o $(LIBS_DAEMON)
-	$(call link,-luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lm $(call archive,http_parser))
+	$(call link,-luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lm $(call archive,http_parser) $(call archive,yaml))
 # lib$(1).a where the distribution has one: loading a library takes a tenth of a millisecond of each `berth exec`
 archive = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
 $(BUILD)/berth: $(BUILD)/src/berth.o $(LIBS_CLI)

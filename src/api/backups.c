@@ -8,9 +8,13 @@
 #include "api/lifecycle.h"
 #include "api/router.h"
 #include "backup/backup.h"
+#include "backup/export.h"
+#include "backup/format.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
+#include "instance/instance.h"
 
 /* LXD's InstanceBackup, and what we know beyond. */
 static cJSON *lxd_backup(const cJSON *backup)
@@ -25,6 +29,39 @@ static cJSON *lxd_backup(const cJSON *backup)
 	return v;
 }
 
+/* The same of an export (backup/export.h). */
+static cJSON *lxd_export(const cJSON *v)
+{
+	cJSON *out = cJSON_CreateObject();
+	bool only = json_bool(v, "instance_only", false);
+
+	json_set_str(out, "name", json_str_or(v, "name", ""));
+	json_set_str(out, "created_at", json_str_or(v, "created_at", TIME_UNSET));
+	json_set_str(out, "expires_at", json_str_or(v, "expires_at", TIME_UNSET));
+	json_set_bool(out, "instance_only", only);
+	json_set_bool(out, "container_only", only);
+	json_set_bool(out, "optimized_storage", false);
+	return out;
+}
+
+static void add_exports(struct request *r, cJSON *out, const struct instance *inst, const char *prefix)
+{
+	AUTO_JSON cJSON *list = export_list(request_berthd(r), inst);
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, list) {
+		AUTO_STRBUF struct strbuf url = STRBUF_INIT;
+
+		if (request_recursion(r) > 0) {
+			cJSON_AddItemToArray(out, lxd_export(v));
+			continue;
+		}
+		strbuf_addf(&url, "%s/", prefix);
+		strbuf_adduri(&url, json_str_or(v, "name", ""));
+		cJSON_AddItemToArray(out, cJSON_CreateString(url.buf));
+	}
+}
+
 static void reply_list(struct request *r, const char *instance, const char *prefix)
 {
 	struct error err = ERROR_INIT;
@@ -37,6 +74,8 @@ static void reply_list(struct request *r, const char *instance, const char *pref
 		return;
 	}
 	out = cJSON_CreateArray();
+	if (instance != NULL)
+		add_exports(r, out, registry_get(request_berthd(r)->registry, instance), prefix);
 	cJSON_ArrayForEach(v, list) {
 		AUTO_FREE char *url = mem_printf("%s/%s", prefix, json_str_or(v, "file", ""));
 
@@ -70,13 +109,36 @@ void backups_by_the_clock(struct berthd *b)
 	backup_due_start(b, announce, b);
 }
 
+static void announce_export(struct request *r, struct op *op, const char *action, const char *name)
+{
+	AUTO_STRBUF struct strbuf source = STRBUF_INIT;
+
+	strbuf_addf(&source, "/1.0/instances/%s/backups/", request_param(r, "name"));
+	strbuf_adduri(&source, name);
+	lifecycle_after(request_berthd(r), op, action, source.buf);
+}
+
+static void post_export(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct op *op = export_create(request_berthd(r), request_param(r, "name"), request_body(r), &err);
+
+	announce_export(r, op, "instance-backup-created", op != NULL ? json_str_or(op_args(op), "export", "") : "");
+	reply_op(r, op, &err);
+}
+
 static void instance_backups_post(struct request *r)
 {
 	struct berthd *b = request_berthd(r);
 	const char *name = request_param(r, "name");
 	struct error err = ERROR_INIT;
-	struct op *op = backup_create(b, name, request_body(r), &err);
+	struct op *op;
 
+	if (export_asked(request_body(r))) {
+		post_export(r);
+		return;
+	}
+	op = backup_create(b, name, request_body(r), &err);
 	announce(op, name, b);
 	reply_op(r, op, &err);
 }
@@ -96,9 +158,35 @@ static void reply_one(struct request *r, const char *instance, const char *file)
 		reply_sync(r, lxd_backup(v));
 }
 
+/* Files of our own backups end with .7z; what is LXD's may have any name, so that one counts first. */
+static bool is_export(struct request *r, const struct instance *inst)
+{
+	struct error none = ERROR_INIT;
+	AUTO_JSON cJSON *v = export_get(request_berthd(r), inst, request_param(r, "backup"), &none);
+
+	return v != NULL || backup_file_check(request_param(r, "backup"), &none) < 0;
+}
+
+static void reply_export(struct request *r, const struct instance *inst)
+{
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *v = export_get(request_berthd(r), inst, request_param(r, "backup"), &err);
+
+	if (v == NULL)
+		reply_error(r, &err);
+	else
+		reply_sync(r, lxd_export(v));
+}
+
 static void instance_backup_get(struct request *r)
 {
-	if (request_instance(r) != NULL)
+	const struct instance *inst = request_instance(r);
+
+	if (inst == NULL)
+		return;
+	if (is_export(r, inst))
+		reply_export(r, inst);
+	else
 		reply_one(r, request_param(r, "name"), request_param(r, "backup"));
 }
 
@@ -119,9 +207,53 @@ static void delete_one(struct request *r, const char *instance, const char *file
 	reply_op(r, op, &err);
 }
 
+static void delete_export(struct request *r, const struct instance *inst)
+{
+	struct error err = ERROR_INIT;
+	struct op *op = export_delete(request_berthd(r), inst, request_param(r, "backup"), &err);
+
+	announce_export(r, op, "instance-backup-deleted", request_param(r, "backup"));
+	reply_op(r, op, &err);
+}
+
+static void instance_backup_post(struct request *r)
+{
+	const struct instance *inst = request_instance(r);
+	const char *to = json_str_or(request_body(r), "name", "");
+	struct error err = ERROR_INIT;
+	struct op *op;
+
+	if (inst == NULL)
+		return;
+	op = export_rename(request_berthd(r), inst, request_param(r, "backup"), to, &err);
+	announce_export(r, op, "instance-backup-renamed", to);
+	reply_op(r, op, &err);
+}
+
+static void instance_backup_export(struct request *r)
+{
+	const struct instance *inst = request_instance(r);
+	struct error err = ERROR_INIT;
+	int fd;
+
+	if (inst == NULL)
+		return;
+	fd = export_open(request_berthd(r), inst, request_param(r, "backup"), &err);
+	if (fd < 0)
+		reply_error(r, &err);
+	else
+		reply_file(r, fd, "");
+}
+
 static void instance_backup_delete(struct request *r)
 {
-	if (request_instance(r) != NULL)
+	const struct instance *inst = request_instance(r);
+
+	if (inst == NULL)
+		return;
+	if (is_export(r, inst))
+		delete_export(r, inst);
+	else
 		delete_one(r, request_param(r, "name"), request_param(r, "backup"));
 }
 
@@ -163,7 +295,9 @@ const struct route backup_routes[] = {
 	{ "POST", "/1.0/instances/{name}/backups", instance_backups_post, NULL },
 	{ "POST", "/1.0/instances/{name}/backups/prune", instance_prune_post, NULL },
 	{ "GET", "/1.0/instances/{name}/backups/{backup}", instance_backup_get, NULL },
+	{ "POST", "/1.0/instances/{name}/backups/{backup}", instance_backup_post, NULL },
 	{ "DELETE", "/1.0/instances/{name}/backups/{backup}", instance_backup_delete, NULL },
+	{ "GET", "/1.0/instances/{name}/backups/{backup}/export", instance_backup_export, NULL },
 	{ "GET", "/1.0/backups", backups_get, NULL },
 	{ "GET", "/1.0/backups/{backup}", backup_get_one, NULL },
 	{ "DELETE", "/1.0/backups/{backup}", backup_delete_one, NULL },

@@ -35,8 +35,10 @@ const char *const api_extensions[] = {
 	"network_leases",
 	"operation_description",
 	"event_lifecycle",
+	"container_backup",                /* instances/NAME/backups: LXD's archives, see backup/export.h */
 	"network_state",
 	"container_full",                  /* GET instances?recursion=2 */
+	"backup_compression",
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",
 	"snapshot_expiry",
@@ -47,6 +49,7 @@ const char *const api_extensions[] = {
 	"container_exec_user_group_cwd",
 	"instances",
 	"image_types",
+	"backup_compression_algorithm",
 	"images_expiry",
 	"image_profiles",                  /* of instances made without profiles */
 	"api_filtering",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backup/backup.h"
+#include "backup/export.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -82,6 +83,7 @@ static void minute_cb(time_t minute, void *data)
 	const char **names;
 	struct tm tm;
 
+	export_sweep(d->b);
 	if (localtime_r(&minute, &tm) == NULL)
 		return;
 	names = registry_names(d->b->registry);

@@ -33,6 +33,7 @@ struct pipeline {
 	bool early;    /* 7-Zip ended well while berth-pack ran: true only when that cannot pass on the rest */
 	uint64_t passed, expected, started_ms, moved_ms;
 	const char *what, *where, *stage, *text; /* for messages, and the progress */
+	op_fn next;    /* what feeds the step's next source, or NULL */
 	cJSON *warnings;
 	struct error err;   /* the first */
 	struct error later; /* of a part whose reader left: the error unless that one has a better one */
@@ -70,6 +71,19 @@ static void fail(struct pipeline *s, const struct error *why)
 	kill_all(s);
 }
 
+/* Another source for the same step? */
+static bool goes_on(struct pipeline *s)
+{
+	enum op_result result;
+
+	if (s->next == NULL || s->finishing || s->killing)
+		return false;
+	result = s->next(s->op, &s->err);
+	if (result == OP_FAIL)
+		kill_all(s);
+	return result == OP_WAIT || (result == OP_FAIL && any_runs(s));
+}
+
 /* The step ends when it has what it wants; after a failure, when all parts have. */
 static void wake(struct pipeline *s)
 {
@@ -79,6 +93,9 @@ static void wake(struct pipeline *s)
 		s->err = s->later;
 	if (!s->waiting || (failed || s->killing || s->finishing ? any_runs(s) : s->parts[SOURCE].proc != NULL))
 		return;
+	if (!failed && goes_on(s))
+		return;
+	failed = s->err.code != ERROR_NONE || s->later.code != ERROR_NONE;
 	s->waiting = false;
 	uv_timer_stop(&s->timer);
 	op_resume(s->op, failed && !s->killing ? OP_FAIL : OP_DONE, &s->err);
@@ -163,8 +180,13 @@ static void progress(struct pipeline *s)
 	AUTO_FREE char *text = NULL;
 
 	percent = percent > 99 ? 99 : percent;
-	text = mem_printf("%s%d%% (%llu.%02lluMB/s)", s->text, percent, (unsigned long long)speed / 1000000,
-			  (unsigned long long)speed / 10000 % 100);
+	if (s->expected == 0)
+		text = mem_printf("%s%llu.%02lluMB (%llu.%02lluMB/s)", s->text, (unsigned long long)s->passed / 1000000,
+				  (unsigned long long)s->passed / 10000 % 100, (unsigned long long)speed / 1000000,
+				  (unsigned long long)speed / 10000 % 100);
+	else
+		text = mem_printf("%s%d%% (%llu.%02lluMB/s)", s->text, percent, (unsigned long long)speed / 1000000,
+				  (unsigned long long)speed / 10000 % 100);
 	op_progress(s->op, s->stage, percent, text);
 }
 
@@ -343,6 +365,11 @@ enum op_result pipeline_finish(struct pipeline *s, struct error *err)
 		return wait_here(s);
 	*err = s->err;
 	return s->err.code != ERROR_NONE ? OP_FAIL : OP_DONE;
+}
+
+void pipeline_next(struct pipeline *s, op_fn fn)
+{
+	s->next = fn;
 }
 
 uint64_t pipeline_total(const struct pipeline *s)

@@ -45,6 +45,8 @@ struct pipeline *pipeline_open(struct op *op, const struct pipeline_options *o, 
  * exit status 1 is taken for tar's "some files differ", and what it said goes there.
  */
 enum op_result pipeline_feed(struct pipeline *s, const struct argv *argv, cJSON *warnings, struct error *err);
+/* From now on a source that ended well is followed by another: fn, called from the loop, feeds it and WAITs; DONE ends the step. */
+void pipeline_next(struct pipeline *s, op_fn fn);
 /* No more sources: ends the step when the archive is complete. */
 enum op_result pipeline_finish(struct pipeline *s, struct error *err);
 uint64_t pipeline_total(const struct pipeline *s); /* bytes of the joined stream */

@@ -4,6 +4,7 @@
 
 #include "backup/checking.h"
 #include "backup/checksum.h"
+#include "backup/export.h"
 #include "backup/format.h"
 #include "backup/making.h"
 #include "base/json.h"
@@ -91,4 +92,5 @@ void backup_register(struct op_queue *q)
 	backup_return_register(q);
 	backup_delete_register(q);
 	backup_verify_register(q);
+	export_register(q);
 }

@@ -14,6 +14,7 @@
 
 #include "base/argv.h"
 #include "base/error.h"
+#include "base/yaml_print.h"
 #include "cli/client.h"
 
 struct cli {
@@ -90,8 +91,7 @@ char *text_upper(const char *s); /* for a cell: "Running" to "RUNNING"; caller f
  * elsewhere. */
 void text_print(FILE *out, const char *s);
 
-/* YAML by libyaml, both ways; strings that look like other types are quoted. */
-int yaml_print(const cJSON *v, FILE *out, struct error *err);
+/* YAML by libyaml; writing is base/yaml_print.h. */
 /*
  * One document, no aliases. Scalars below the top level's "config" and "properties", and those of each of its
  * "devices", stay strings as they were written ("limits.cpu: 2" is "2"). An empty document is a JSON null.

@@ -22,6 +22,7 @@
 #include "instance/address.h"
 #include "instance/archive.h"
 #include "instance/copy.h"
+#include "instance/metadata.h"
 #include "instance/names.h"
 #include "instance/work.h"
 #include "model/profile.h"
@@ -220,6 +221,15 @@ static int check_again(struct work *w, cJSON *desired, struct error *err)
 	return 0;
 }
 
+static int take_metadata(struct work *w, struct error *err)
+{
+	const struct instance *source = copy_is(w) ? registry_get(w->b->registry, json_str_or(w->args, "copy_of", "")) : NULL;
+
+	if (source != NULL)
+		return metadata_of_instance(w->b, source, w->dir, err);
+	return fingerprint_of(w)[0] != '\0' ? metadata_of_image(w->b, fingerprint_of(w), w->dir, err) : 0;
+}
+
 static enum op_result step_commit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -229,7 +239,7 @@ static enum op_result step_commit(struct op *op, struct error *err)
 
 	time_now(now);
 	json_set_str(desired, "created_at", now);
-	if (check_again(w, desired, err) < 0 || work_render(w->b, w->name, w->dir, desired, err) < 0 ||
+	if (check_again(w, desired, err) < 0 || take_metadata(w, err) < 0 || work_render(w->b, w->name, w->dir, desired, err) < 0 ||
 	    json_write_file(path, desired, JSON_DURABLE, err) < 0)
 		return OP_FAIL;
 	if (registry_load(w->b->registry, w->name) == NULL) {
