@@ -39,6 +39,7 @@
 #include "lxc/probe.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "network/network.h"
 #include "panel/vm.h"
 #include "proc/op.h"
 #include "terminal/terminal.h"
@@ -190,6 +191,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	vm_register(b->ops);
 	restore_register(b->ops);
 	forward_register(b->ops);
+	network_register(b->ops);
 	b->events = events_new(b);
 	b->server = server_config_open(server, err);
 	if (b->server == NULL)
@@ -208,6 +210,8 @@ static int open_rooms(struct daemon *d, struct error *err)
 	if (b->registry == NULL)
 		return -1;
 	host_open(b, &d->source);
+	if (networks_open(b, err) < 0)
+		return -1;
 	extract_clean(b);
 	if (forward_open(b, instance_place, err) < 0)
 		return -1;
@@ -351,6 +355,7 @@ static void close_rooms(struct daemon *d)
 	remote_free(b->remote);
 	b->remote = NULL;
 	http_free(b->http);
+	networks_close(b);
 	host_close(b);
 	terminals_free(b->terminals);
 	forward_close(b);

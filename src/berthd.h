@@ -23,6 +23,7 @@ struct backup_due;
 struct trust;
 struct remote;
 struct forwards;
+struct networks;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -39,6 +40,7 @@ struct berthd {
 	struct remote *remote;        /* the HTTPS listener: api/remote.h */
 	struct terminals *terminals;
 	struct forwards *forwards;    /* host/forward.h */
+	struct networks *networks;    /* network/network.h */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;
 	struct nft_watch *nft; /* since the first nft_watch_add() */
