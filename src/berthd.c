@@ -41,6 +41,8 @@
 #include "model/settings.h"
 #include "network/network.h"
 #include "panel/vm.h"
+#include "pool/custom.h"
+#include "pool/pool.h"
 #include "proc/op.h"
 #include "terminal/terminal.h"
 
@@ -192,6 +194,8 @@ static int open_rooms(struct daemon *d, struct error *err)
 	restore_register(b->ops);
 	forward_register(b->ops);
 	network_register(b->ops);
+	pool_register(b->ops);
+	custom_register(b->ops);
 	b->events = events_new(b);
 	b->server = server_config_open(server, err);
 	if (b->server == NULL)
@@ -205,6 +209,8 @@ static int open_rooms(struct daemon *d, struct error *err)
 		return -1;
 	b->images = image_store_open(b, image_in_use, b, err);
 	if (b->images == NULL)
+		return -1;
+	if (pools_open(b, err) == NULL) /* before the instances that lie in them are looked for */
 		return -1;
 	b->registry = registry_open(b, err);
 	if (b->registry == NULL)
@@ -363,6 +369,7 @@ static void close_rooms(struct daemon *d)
 	b->registry = NULL; /* for timers that come while the loop runs out */
 	image_store_free(b->images);
 	profile_store_free(b->profiles);
+	pools_free(b->pools);
 	log_set_sink(NULL, NULL);
 	op_queue_free(b->ops);
 	events_free(b->events);

@@ -24,6 +24,7 @@ struct trust;
 struct remote;
 struct forwards;
 struct networks;
+struct pools;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -31,6 +32,7 @@ struct berthd {
 	struct probe *probe;
 	struct op_queue *ops;
 	struct profile_store *profiles;
+	struct pools *pools;
 	struct image_store *images;
 	struct registry *registry;
 	struct events *events;

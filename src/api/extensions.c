@@ -25,19 +25,24 @@ const char *const api_extensions[] = {
 	"id_map",                          /* security.idmap.isolated, .size */
 	"network_firewall_filtering",
 	"network_routes",
+	"storage",                         /* storage-pools */
 	"file_delete",
 	"file_append",                     /* X-LXD-write: append */
 	"network_dhcp_expiry",
 	"image_create_aliases",
 	"container_stateless_copy",
 	"container_only_migration",        /* source.instance_only of a copy */
+	"storage_btrfs_mount_options",
 	"entity_description",
 	"id_map_base",
 	"file_symlinks",                   /* X-LXD-type: symlink */
+	"storage_volatile_initial_source",
 	"resources",
+	"storage_api_volume_rename",
 	"network_dhcp_gateway",
 	"file_get_symlink",
 	"network_leases",
+	"storage_api_local_volume_handling", /* copies and moves between pools */
 	"operation_description",
 	"event_lifecycle",
 	"container_backup",                /* instances/NAME/backups: LXD's archives, see backup/export.h */
@@ -46,6 +51,8 @@ const char *const api_extensions[] = {
 	"network_nat_order",
 	"container_full",                  /* GET instances?recursion=2 */
 	"backup_compression",
+	"storage_api_volume_snapshots",
+	"storage_unmapped",                /* security.unmapped */
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",
 	"snapshot_expiry",
@@ -56,10 +63,11 @@ const char *const api_extensions[] = {
 	"network_nat_address",
 	"resources_v2",
 	"container_exec_user_group_cwd",
+	"storage_shifted",                 /* every mount is mapped */
 	"instances",
 	"image_types",
-	"backup_compression_algorithm",
 	"images_expiry",
+	"backup_compression_algorithm",
 	"image_profiles",                  /* of instances made without profiles */
 	"api_filtering",
 	"instance_nic_network",
@@ -68,6 +76,7 @@ const char *const api_extensions[] = {
 	"network_type_macvlan",
 	"network_type_physical",
 	"instance_bulk_state_change",      /* PUT instances */
+	"storage_volume_state",
 	"warnings",
 	"server_supported_storage_drivers",
 	"network_forward",                 /* networks/NAME/forwards */
@@ -75,8 +84,9 @@ const char *const api_extensions[] = {
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
-	"instances_rebuild",
+	"storage_volume_api_filtering",
 	"instance_snapshot_never",         /* @never */
 	"instance_file_head",
+	"instances_rebuild",
 	NULL,
 };
