@@ -13,6 +13,7 @@ struct image_store;
 struct profile_store;
 struct events;
 struct http;
+struct file_session;
 struct server_config;
 struct autostart;
 struct host;
@@ -23,8 +24,6 @@ struct backup_due;
 struct trust;
 struct remote;
 struct forwards;
-struct networks;
-struct pools;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -32,17 +31,16 @@ struct berthd {
 	struct probe *probe;
 	struct op_queue *ops;
 	struct profile_store *profiles;
-	struct pools *pools;
 	struct image_store *images;
 	struct registry *registry;
 	struct events *events;
 	struct http *http;
+	struct file_session *long_sessions; /* instance/file.c: those that make way */
 	struct server_config *server; /* PUT/PATCH /1.0 */
 	struct trust *trust;          /* certificates of clients: api/trust.h */
 	struct remote *remote;        /* the HTTPS listener: api/remote.h */
 	struct terminals *terminals;
 	struct forwards *forwards;    /* host/forward.h */
-	struct networks *networks;    /* network/network.h */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;
 	struct nft_watch *nft; /* since the first nft_watch_add() */
