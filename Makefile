@@ -19,7 +19,7 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings \
 	-Wundef -Wformat=2 -Wvla -Wno-unused-parameter
-PKGS := libuv libcjson libmicrohttpd gnutls nettle inih yaml-0.1 libzstd liblzma zlib
+PKGS := libuv libcjson libmicrohttpd gnutls nettle inih yaml-0.1 libzstd liblzma zlib libcurl
 ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -fno-common -fstack-protector-strong -Isrc \
 	-D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' -DBERTH_LIBEXECDIR='"$(LIBEXECDIR)"' \
 	-DBERTH_DATADIR='"$(DATADIR)"' -DBERTH_SYSCONFDIR='"$(SYSCONFDIR)"' \
@@ -32,7 +32,7 @@ ROOMS := base proc lxc model host hook instance backup panel image terminal api 
 SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/berth.c
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
 PROGRAMS := berthd berth berth-rootfs berth-unpack berth-restore berth-terminal berth-passwd
-PROGRAMS += berth-pack berth-file
+PROGRAMS += berth-pack berth-file berth-fetch
 
 # room archives: a program links the objects it needs and no others
 lib = $(BUILD)/lib$(1).a
@@ -91,6 +91,9 @@ $(BUILD)/berth-pack: $(BUILD)/src/helper/berth-pack.o $(call lib,helper) $(call 
 $(BUILD)/berth-file: $(BUILD)/src/helper/berth-file.o $(call lib,helper) $(call lib,base)
 	$(call link,-lcjson -lnettle)
 
+$(BUILD)/berth-fetch: $(BUILD)/src/helper/berth-fetch.o $(call lib,helper) $(call lib,base)
+	$(call link,-lcurl -lgnutls -lcjson -lnettle)
+
 $(BUILD)/berth-restore: $(BUILD)/src/helper/berth-restore.o $(call lib,helper) $(call lib,image) $(call lib,base)
 	$(call link,-ltar -lz -lzstd -llzma -lbz2 -lyaml -lcjson -lnettle)
 
@@ -98,7 +101,7 @@ $(BUILD)/berth-passwd: $(BUILD)/src/helper/berth-passwd.o $(call lib,helper) $(c
 	$(call link,-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed -lcjson -lnettle) # the sanitizer's own crypt_r would have it left out
 
 # ---- unit tests: tests/unit/test_X.c, cmocka, one program each
-TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma -lbz2 -lm \
+TEST_LIBS := -luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lhttp_parser -lyaml -ltar -lz -lzstd -llzma -lbz2 -lcurl -lm \
 	-Wl$(,)--no-as-needed -lcrypt -Wl$(,)--as-needed # as for berth-passwd
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach r,$(ROOMS),$(call lib,$(r)))
@@ -155,7 +158,7 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 		$(UNITDIR) $(COMPLETIONDIR) $(SYSCONFDIR)/berth/hooks.d $(SYSCONFDIR)/logrotate.d)
 	install -m 755 $(BUILD)/berth $(DESTDIR)$(BINDIR)/
 	install -m 755 $(BUILD)/berthd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-passwd $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(BUILD)/berth-pack $(BUILD)/berth-file $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-passwd $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(BUILD)/berth-pack $(BUILD)/berth-file $(BUILD)/berth-fetch $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(wildcard templates/*) $(DESTDIR)$(DATADIR)/templates/
 	install -d $(DESTDIR)$(DATADIR)/hooks
 	install -m 755 $(wildcard hooks/examples/*) $(DESTDIR)$(DATADIR)/hooks/

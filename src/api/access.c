@@ -15,6 +15,12 @@ static const struct {
 	{ "GET", "/" },
 	{ "GET", "/1.0" },
 	{ "POST", "/1.0/certificates" }, /* with a password or a token */
+	/* what is public, or whose secret they have: image_visible() */
+	{ "GET", "/1.0/images" },
+	{ "GET", "/1.0/images/{fingerprint}" },
+	{ "GET", "/1.0/images/{fingerprint}/export" },
+	{ "GET", "/1.0/images/aliases" },
+	{ "GET", "/1.0/images/aliases/{name*}" },
 };
 
 bool access_origin_ok(const struct request *r)

@@ -28,6 +28,7 @@ const char *const api_extensions[] = {
 	"container_stateless_copy",
 	"container_only_migration",        /* source.instance_only of a copy */
 	"entity_description",
+	"image_force_refresh",             /* POST images/FINGERPRINT/refresh */
 	"id_map_base",
 	"file_symlinks",                   /* X-LXD-type: symlink */
 	"resources",
@@ -58,12 +59,13 @@ const char *const api_extensions[] = {
 	"warnings",
 	"server_supported_storage_drivers",
 	"network_forward",                 /* networks/NAME/forwards */
+	"image_source_project",            /* source.project */
 	"certificate_self_renewal",
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
-	"instance_file_head",
 	"instances_rebuild",
 	"instance_snapshot_never",         /* @never */
+	"instance_file_head",
 	NULL,
 };

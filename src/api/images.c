@@ -8,6 +8,7 @@
 #include "api/events.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "image/download.h"
 #include "image/store.h"
 
 const char *image_of_request(struct request *r)
@@ -16,6 +17,11 @@ const char *image_of_request(struct request *r)
 	const char *fingerprint =
 	    image_find(request_berthd(r)->images, request_param(r, "fingerprint"), &err);
 
+	/* others are not to learn even that it is there */
+	if (fingerprint && !image_visible(r, fingerprint)) {
+		fingerprint = NULL;
+		error_set(&err, ERROR_NOT_FOUND, "Image not found");
+	}
 	if (!fingerprint)
 		reply_error(r, &err);
 	return fingerprint;
@@ -57,7 +63,7 @@ static void images_get(struct request *r)
 	list = cJSON_CreateArray();
 	all = image_fingerprints(s);
 	for (i = 0; all[i]; i++) {
-		member = list_member(s, all[i], request_recursion(r) > 0, filter);
+		member = image_visible(r, all[i]) ? list_member(s, all[i], request_recursion(r) > 0, filter) : NULL;
 		if (member)
 			cJSON_AddItemToArray(list, member);
 	}
@@ -132,6 +138,7 @@ static void image_put_one(struct request *r)
 		return;
 	}
 	all = cJSON_Duplicate(request_body(r), true);
+	json_set(all, "cached", NULL); /* ours to say */
 	if (!json_obj(all, "properties") && !cJSON_GetObjectItemCaseSensitive(all, "properties"))
 		json_set(all, "properties", cJSON_CreateObject());
 	if (!cJSON_GetObjectItemCaseSensitive(all, "public"))
@@ -151,6 +158,7 @@ static void image_patch_one(struct request *r)
 	if (!fingerprint)
 		return;
 	all = request_body(r) ? cJSON_Duplicate(request_body(r), true) : cJSON_CreateObject();
+	json_set(all, "cached", NULL);
 	if (json_obj(all, "properties")) {
 		merged = cJSON_Duplicate(
 		    json_obj(image_get(request_berthd(r)->images, fingerprint), "properties"), true);
@@ -200,13 +208,16 @@ static void image_delete_one(struct request *r)
 	reply_operation(r, op);
 }
 
-/* Only images that came from a server can come again from it. */
-static void image_refresh(struct request *r)
+static void image_refresh_one(struct request *r)
 {
-	if (image_of_request(r))
-		reply_errorf(r, ERROR_UNSUPPORTED,
-			     "Image source not found: this image was uploaded, it has no server to be "
-			     "refreshed from");
+	const char *fingerprint = image_of_request(r);
+	AUTO_JSON cJSON *proxies = cJSON_CreateObject();
+	struct error err = ERROR_INIT;
+
+	if (!fingerprint)
+		return;
+	image_add_proxies(request_berthd(r), proxies);
+	reply_op(r, image_refresh(request_berthd(r), fingerprint, proxies, &err), &err);
 }
 
 const struct route image_routes[] = {
@@ -224,6 +235,7 @@ const struct route image_routes[] = {
 	{ "PATCH", "/1.0/images/{fingerprint}", image_patch_one, NULL },
 	{ "DELETE", "/1.0/images/{fingerprint}", image_delete_one, NULL },
 	{ "GET", "/1.0/images/{fingerprint}/export", image_export_get, NULL },
-	{ "POST", "/1.0/images/{fingerprint}/refresh", image_refresh, NULL },
+	{ "POST", "/1.0/images/{fingerprint}/secret", image_secret_post, NULL },
+	{ "POST", "/1.0/images/{fingerprint}/refresh", image_refresh_one, NULL },
 	{ 0 },
 };

@@ -7,7 +7,18 @@
 
 /* images_upload.c */
 extern const struct route_upload image_upload_body;
+/* 202, and the events at its end: op's args have the "fingerprint" then. op NULL: err. */
+void reply_image(struct request *r, struct op *op, const struct error *err);
+
+/* images_source.c */
 void images_post(struct request *r); /* a JSON body: sources other than an upload */
+void image_add_proxies(const struct berthd *b, cJSON *source); /* how the server gets to others (image/download.h) */
+/* Of an instance's source on another server: the same, and what images.auto_update_cached says. source may be NULL. */
+void image_add_ways(const struct berthd *b, cJSON *source);
+
+/* images_secret.c */
+void image_secret_post(struct request *r);
+bool image_visible(const struct request *r, const char *fingerprint); /* to the client that asks */
 
 /* images_export.c */
 void image_export_get(struct request *r);

@@ -49,6 +49,8 @@ static const cJSON *alias_of_request(struct request *r)
 {
 	const cJSON *alias = json_obj(image_aliases(request_berthd(r)->images), request_param(r, "name"));
 
+	if (alias && !image_visible(r, json_str_or(alias, "target", "")))
+		alias = NULL;
 	if (!alias)
 		reply_errorf(r, ERROR_NOT_FOUND, "Image alias not found");
 	return alias;
@@ -62,6 +64,8 @@ void aliases_get(struct request *r)
 	cJSON_ArrayForEach(alias, image_aliases(request_berthd(r)->images)) {
 		AUTO_FREE char *url = alias_url(alias->string);
 
+		if (!image_visible(r, json_str_or(alias, "target", "")))
+			continue;
 		cJSON_AddItemToArray(list,
 				     request_recursion(r) > 0 ? alias_view(alias) : cJSON_CreateString(url));
 	}

@@ -6,10 +6,8 @@
 
 #include "api/events.h"
 #include "api/images.h"
-#include "api/multipart.h"
+#include "base/multipart.h"
 #include "api/request.h"
-#include "api/server_config.h"
-#include "backup/publish.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -192,14 +190,16 @@ static void made_cb(struct op *op, void *data)
 	free(data);
 	if (op_status(op) != OP_SUCCESS)
 		return;
-	context = cJSON_CreateObject();
-	json_set_str(context, "type", "container");
-	events_lifecycle(b->events, "image-created", source, context);
+	if (!json_bool(op_args(op), "existed", false)) {
+		context = cJSON_CreateObject();
+		json_set_str(context, "type", "container");
+		events_lifecycle(b->events, "image-created", source, context);
+	}
 	cJSON_ArrayForEach(alias, json_arr(json_obj(op_args(op), "options"), "aliases"))
 		alias_event(b, "image-alias-created", json_str_or(alias, "name", ""), "target", fingerprint);
 }
 
-static void reply_image(struct request *r, struct op *op, const struct error *err)
+void reply_image(struct request *r, struct op *op, const struct error *err)
 {
 	struct made *m;
 
@@ -231,52 +231,3 @@ const struct route_upload image_upload_body = {
 	.end = image_end,
 	.abort = upload_drop,
 };
-
-/* ---- other sources */
-
-static void post_instance(struct request *r)
-{
-	struct berthd *b = request_berthd(r);
-	AUTO_JSON cJSON *all = cJSON_Duplicate(request_body(r), true);
-	const char *usual = server_config_get(b->server, "images.compression_algorithm");
-	struct error err = ERROR_INIT;
-
-	if (usual && !*json_str_or(all, "compression_algorithm", ""))
-		json_set_str(all, "compression_algorithm", usual);
-	reply_image(r, publish(b, all, &err), &err);
-}
-
-static const struct {
-	const char *type;
-	void (*post)(struct request *r);
-} sources[] = {
-	{ "instance", post_instance },
-	{ "container", post_instance },
-	{ "virtual-machine", post_instance },
-	{ "snapshot", post_instance },
-};
-
-void images_post(struct request *r)
-{
-	const cJSON *source = json_obj(request_body(r), "source");
-	const char *type = json_str_or(source, "type", "");
-	size_t i;
-
-	if (!source) {
-		reply_errorf(r, ERROR_INVALID,
-			     "Missing image source: send the archive as the body, or a source");
-		return;
-	}
-	for (i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-		if (strcmp(type, sources[i].type) == 0) {
-			sources[i].post(r);
-			return;
-		}
-	}
-	if (strcmp(type, "image") == 0 || strcmp(type, "url") == 0)
-		reply_errorf(r, ERROR_UNSUPPORTED,
-			     "an image cannot be made from a source of type '%s' by this version: upload the archive",
-			     type);
-	else
-		reply_errorf(r, ERROR_INVALID, "Invalid image source type '%.64s'", type);
-}

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/disk_usage.h"
+#include "api/images.h"
 #include "api/lifecycle.h"
 #include "api/router.h"
 #include "base/fs.h"
@@ -99,9 +100,12 @@ static void get_list(struct request *r)
 
 static void post_list(struct request *r)
 {
+	AUTO_JSON cJSON *body = cJSON_Duplicate(request_body(r), true);
 	struct error err = ERROR_INIT;
-	struct op *op = instance_create(request_berthd(r), request_body(r), &err);
+	struct op *op;
 
+	image_add_ways(request_berthd(r), json_obj(body, "source"));
+	op = instance_create(request_berthd(r), body, &err);
 	/* berthd finds a name when the request has none */
 	reply_change(r, op, &err, "instance-created", op != NULL ? json_str_or(op_args(op), "name", "") : "");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bodies that are not JSON, fed to their row's route_upload as they arrive. */
-#include "api/multipart.h"
+#include "base/multipart.h"
 #include "api/request.h"
 
 static int part_cb(void *data, const char *name, const char *filename, struct error *err)

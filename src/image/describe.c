@@ -112,7 +112,7 @@ cJSON *describe_image(const struct describe *d)
 	set_time(image, "expires_at", json_int(metadata, "expiry_date", 0), IMAGE_NEVER);
 	json_set(image, "profiles", make_profiles(options));
 	json_set_str(image, "architecture", arch);
-	json_set_bool(image, "cached", false);
+	json_set_bool(image, "cached", json_bool(options, "cached", false));
 	json_set_str(image, "filename", json_str_or(options, "filename", ""));
 	json_set_str(image, "fingerprint", json_str(d->args, "fingerprint"));
 	json_set_int(image, "size", json_int(d->args, "size", 0));
@@ -120,6 +120,8 @@ cJSON *describe_image(const struct describe *d)
 	set_time(image, "created_at", json_int(metadata, "creation_date", 0), now);
 	json_set_str(image, "last_used_at", TIME_UNSET);
 	json_set_str(image, "uploaded_at", now);
+	if (json_obj(options, "update_source"))
+		json_set(image, "update_source", cJSON_Duplicate(json_obj(options, "update_source"), true));
 	json_set(image, "berth", make_private(d, metadata));
 	return image;
 }

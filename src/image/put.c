@@ -114,7 +114,7 @@ static const struct {
 	int (*take)(cJSON *image, const cJSON *given, struct error *err);
 } changeable[] = {
 	{ "properties", take_properties }, { "public", take_bool },	{ "auto_update", take_bool },
-	{ "profiles", take_profiles },	   { "expires_at", take_expiry },
+	{ "profiles", take_profiles },	   { "expires_at", take_expiry },	{ "cached", take_bool },
 };
 
 int image_put(struct image_store *s, const char *fingerprint, const cJSON *changes, struct error *err)

@@ -357,6 +357,8 @@ cJSON *image_json(const struct image_store *s, const char *fingerprint)
 		m = cJSON_GetObjectItemCaseSensitive(image, members[i]);
 		json_set(v, members[i], m ? cJSON_Duplicate(m, true) : cJSON_CreateArray());
 	}
+	if ((m = json_obj(image, "update_source")) != NULL)
+		json_set(v, "update_source", cJSON_Duplicate(m, true));
 	list = json_arr(v, "aliases");
 	cJSON_ArrayForEach(m, s->aliases) {
 		cJSON *a;

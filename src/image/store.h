@@ -45,7 +45,7 @@ cJSON *image_json(const struct image_store *s, const char *fingerprint); /* with
 int image_properties_check(const cJSON *properties, struct error *err);
 
 void image_touch(struct image_store *s, const char *fingerprint); /* last_used_at is now */
-/* Of public, properties, auto_update, profiles, expires_at what is given. */
+/* Of public, properties, auto_update, profiles, expires_at, cached what is given. */
 int image_put(struct image_store *s, const char *fingerprint, const cJSON *changes, struct error *err);
 
 const cJSON *image_aliases(const struct image_store *s); /* {"name": {"target","description","type"}} */
@@ -61,14 +61,14 @@ struct image_upload;
 struct image_upload *image_upload_new(struct image_store *s, struct error *err);
 int image_upload_part(struct image_upload *u, const char *part); /* "unified", "metadata", "rootfs" follows */
 int image_upload_write(struct image_upload *u, const void *data, size_t len, struct error *err);
-/* The folder, for who has the files written by a child: image, or image.metadata and image.rootfs, and nothing else. */
+/* The folder, for who has the files written by a child: image, or image.metadata and image.rootfs; empty ones do not count. */
 const char *image_upload_dir(const struct image_upload *u);
 /* That child is done: which files there are, their sizes and hash. Reads all of it; for threads. */
 int image_upload_seal(struct image_upload *u, struct error *err);
 void image_upload_abort(struct image_upload *u); /* removes what was written; NULL is fine */
 /* Starts the import operation (unpack, verify, describe, commit); takes the upload in any case.
  * options: {"filename","public","properties","fingerprint" (expected),"aliases":[{name,description}],
- * "profiles":[names], "exact": no other properties than the archive's own}. */
+ * "profiles":[names], "exact": no other properties than the archive's own, "auto_update", "cached", "update_source": {}}. */
 struct op *image_import(struct image_upload *u, const cJSON *options, struct error *err);
 struct op *image_delete(struct image_store *s, const char *fingerprint, struct error *err);
 /* Registers the op kinds "image-import", "image-delete" for recovery. */

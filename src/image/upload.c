@@ -121,6 +121,7 @@ static int hash_file(struct image_upload *u, int fd, struct error *err)
 
 int image_upload_seal(struct image_upload *u, struct error *err)
 {
+	uint64_t before;
 	size_t i;
 
 	for (i = 0; i < 3; i++) {
@@ -131,9 +132,13 @@ int image_upload_seal(struct image_upload *u, struct error *err)
 			continue;
 		if (fd < 0 || fsync(fd))
 			return error_sys(err, errno, "cannot read '%s'", path);
+		before = u->total;
 		if (hash_file(u, fd, err))
 			return -1;
-		u->parts |= 1u << i;
+		if (u->total > before)
+			u->parts |= 1u << i;
+		else if (unlink(path))
+			return error_sys(err, errno, "cannot remove '%s'", path);
 	}
 	if (u->total > (uint64_t)u->store->b->settings->image_max_bytes)
 		return error_set(err, ERROR_TOO_LARGE, "the image is larger than image_max_bytes (%lld)",

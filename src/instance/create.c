@@ -22,6 +22,7 @@
 #include "instance/address.h"
 #include "instance/archive.h"
 #include "instance/copy.h"
+#include "instance/create_remote.h"
 #include "instance/metadata.h"
 #include "instance/names.h"
 #include "instance/work.h"
@@ -407,7 +408,7 @@ int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct
 	if (ref == NULL || ref[0] == '\0')
 		return error_set(err, ERROR_INVALID, "Must specify one of alias or fingerprint for the image source");
 	if (json_str_or(source, "server", "")[0] != '\0')
-		return error_set(err, ERROR_UNSUPPORTED, "images from other servers cannot be used directly: import '%s' first", ref);
+		return error_set(err, ERROR_UNSUPPORTED, "images from other servers cannot be used for this: copy '%s' first", ref);
 	fingerprint = image_resolve(b->images, ref, err);
 	if (fingerprint == NULL && strchr(ref, ':') != NULL)
 		return error_set(err, ERROR_NOT_FOUND, "Image not found (images come from the own store only: import '%s' first)",
@@ -496,7 +497,14 @@ static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive,
 		goto fail;
 	json_set(args, "desired", desired);
 	add_volatile(json_obj(desired, "config"), json_obj(archive, "volatile"));
-	if (take_name(b, request, args, err) < 0 || (archive == NULL && take_source(b, request, args, err) < 0))
+	if (take_name(b, request, args, err) < 0)
+		goto fail;
+	if (archive == NULL && create_remote_asked(request)) {
+		op = create_remote(b, request, json_str(args, "name"), err);
+		cJSON_Delete(args);
+		return op;
+	}
+	if (archive == NULL && take_source(b, request, args, err) < 0)
 		goto fail;
 	image_profiles(b, request, args, desired);
 	op = work_start(b, &launch_kind, args, err);

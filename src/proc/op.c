@@ -338,16 +338,16 @@ static void cancel_now(struct op *op)
 		(void)op_cancel(op->followed, &err); /* or it is waited for */
 }
 
-/* It lasts as long as its client likes. */
-static bool is_websocket(const struct op *op)
+/* A websocket, or a token: it lasts as long as its client likes. */
+static bool is_open_ended(const struct op *op)
 {
-	return strcmp(op_class(op), "websocket") == 0;
+	return strcmp(op_class(op), "task") != 0;
 }
 
 bool op_may_cancel(const struct op *op)
 {
 	if (op->phase == OP_PHASE_WAITING)
-		return !is_websocket(op); /* its client ends it, by leaving */
+		return !is_open_ended(op); /* its client ends it, by leaving */
 	return op->phase == OP_PHASE_FORWARD && !op->told && op->kind->may_cancel && !op->committed;
 }
 
@@ -382,7 +382,7 @@ void op_queue_drain(struct op_queue *q, unsigned grace_ms, void (*cb)(void *data
 	q->drain_data = data;
 	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
 		next = TAILQ_NEXT(op, link);
-		if ((op->phase == OP_PHASE_WAITING && !op->recovering) || (op->phase != OP_PHASE_FINAL && is_websocket(op)))
+		if ((op->phase == OP_PHASE_WAITING && !op->recovering) || (op->phase != OP_PHASE_FINAL && is_open_ended(op)))
 			cancel_now(op);
 	}
 	uv_timer_start(&q->drain_timer, drain_timer_cb, grace_ms, 0);

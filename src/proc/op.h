@@ -69,7 +69,7 @@ struct op_kind {
 	bool always;      /* may start while op_queue_refuse() holds */
 	/*
 	 * LXD's class: "websocket", "token"; NULL: "task". op_data() of a "websocket" begins with its struct sockets
-	 * (api/sockets.h); berthd does not wait for one when it ends.
+	 * (api/sockets.h); berthd waits for neither when it ends.
 	 */
 	const char *class_name;
 	/* Cancelled while a step waits that has no child: that step is to end soon, by op_resume(). May be NULL. */

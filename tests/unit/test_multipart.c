@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/multipart.h"
+#include "base/multipart.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 

@@ -4,8 +4,8 @@
  * part when it starts, then its bytes. Nothing is buffered but a part's
  * headers (at most 4 KiB).
  */
-#ifndef BERTH_API_MULTIPART_H
-#define BERTH_API_MULTIPART_H
+#ifndef BERTH_BASE_MULTIPART_H
+#define BERTH_BASE_MULTIPART_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/multipart.h"
+#include "base/multipart.h"
 
 #include <stdlib.h>
 #include <string.h>
