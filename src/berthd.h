@@ -13,6 +13,7 @@ struct image_store;
 struct profile_store;
 struct events;
 struct http;
+struct file_session;
 struct server_config;
 struct autostart;
 struct host;
@@ -34,6 +35,7 @@ struct berthd {
 	struct registry *registry;
 	struct events *events;
 	struct http *http;
+	struct file_session *long_sessions; /* instance/file.c: those that make way */
 	struct server_config *server; /* PUT/PATCH /1.0 */
 	struct trust *trust;          /* certificates of clients: api/trust.h */
 	struct remote *remote;        /* the HTTPS listener: api/remote.h */

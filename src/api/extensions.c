@@ -64,8 +64,8 @@ const char *const api_extensions[] = {
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
+	"instance_file_head",
 	"instances_rebuild",
 	"instance_snapshot_never",         /* @never */
-	"instance_file_head",
 	NULL,
 };

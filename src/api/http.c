@@ -233,6 +233,8 @@ void http_free(struct http *h)
 	unlink(h->socket_path);
 	while (!LIST_EMPTY(&h->waiting))
 		exchange_gone(LIST_FIRST(&h->waiting));
+	while (!LIST_EMPTY(&h->raws))
+		raw_shut_down(LIST_FIRST(&h->raws));
 	while (!LIST_EMPTY(&h->websockets))
 		websocket_shut_down(LIST_FIRST(&h->websockets));
 	uv_close((uv_handle_t *)&h->mhd_poll, closed_cb);

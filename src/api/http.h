@@ -54,4 +54,20 @@ void websocket_pause(struct websocket *ws, bool paused);
 size_t websocket_queued(const struct websocket *ws); /* bytes of messages not yet begun to be written */
 void websocket_close(struct websocket *ws, unsigned code); /* on_close follows from the loop */
 
+/*
+ * After another upgrade (101) the connection is the handler's, who hands its descriptor to a process. on_close comes
+ * exactly once for every reply_raw(): with c NULL when the switch did not happen, then on_open never came; when the
+ * server ends; some time after the client hung up.
+ */
+struct raw_connection;
+struct raw_handler {
+	/* extra: what came already; copied before it returns */
+	void (*on_open)(struct raw_connection *c, int fd, const void *extra, size_t len, void *data);
+	void (*on_close)(struct raw_connection *c, void *data); /* c is gone afterwards */
+};
+/* Replies 101; 400 when the client did not ask for this protocol (a constant). */
+void reply_raw(struct request *r, const char *protocol, const struct raw_handler *handler, void *data);
+void raw_end_soon(struct raw_connection *c); /* on_close follows from the loop */
+void raw_close(struct raw_connection *c); /* not from on_open; on_close does not follow */
+
 #endif

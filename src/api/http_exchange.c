@@ -155,6 +155,8 @@ void exchange_completed_cb(void *cls, struct MHD_Connection *mhd, void **con_cls
 	*con_cls = NULL;
 	if (x->websocket)
 		websocket_drop(x->websocket);
+	if (x->raw)
+		raw_drop(x->raw);
 	if (x->stream)
 		http_stream_stop(x->stream);
 	set_deadline(x, HTTP_KEEPALIVE_MS);
@@ -249,11 +251,23 @@ static struct MHD_Response *make_upgrade(struct exchange *x, struct reply *reply
 	return m;
 }
 
+static struct MHD_Response *make_raw(struct exchange *x, struct reply *reply)
+{
+	struct MHD_Response *m;
+
+	x->raw = raw_new(x->http, reply->raw, reply->raw_data);
+	reply->raw = NULL;
+	m = MHD_create_response_for_upgrade(raw_upgrade_cb, x->raw);
+	if (m)
+		MHD_add_response_header(m, "Upgrade", reply->protocol);
+	return m;
+}
+
 static enum MHD_Result queue_reply(struct exchange *x)
 {
 	struct reply *reply = &x->request->reply;
-	bool file = reply->fd >= 0, upgrade = reply->websocket != NULL;
-	struct MHD_Response *m = upgrade ? make_upgrade(x, reply) : make_body(x, reply);
+	bool file = reply->fd >= 0, upgrade = reply->websocket != NULL || reply->raw != NULL;
+	struct MHD_Response *m = reply->websocket ? make_upgrade(x, reply) : reply->raw ? make_raw(x, reply) : make_body(x, reply);
 	enum MHD_Result ret;
 
 	if (!m)

@@ -50,6 +50,7 @@ struct exchange {
 	enum exchange_phase phase;
 	bool in_handler;
 	bool pause;          /* once this piece of the body is taken */
+	struct raw_connection *raw; /* to be handed over when the 101 is out */
 	struct http_stream *stream; /* the reply's body */
 	char *target;
 	struct request *request;
@@ -61,6 +62,7 @@ struct exchange {
 LIST_HEAD(connection_list, connection);
 LIST_HEAD(exchange_list, exchange);
 LIST_HEAD(websocket_list, websocket);
+LIST_HEAD(raw_list, raw_connection);
 
 struct http {
 	struct berthd *berthd;
@@ -79,6 +81,7 @@ struct http {
 	struct connection_list connections;
 	struct exchange_list waiting;
 	struct websocket_list websockets;
+	struct raw_list raws;
 };
 
 /* http_listen.c: a listening socket, 0660, group berth; -1 with err. */
@@ -101,6 +104,13 @@ void exchange_resume(struct exchange *x, enum exchange_phase phase);
 /* http_stream.c: a response whose body are chunks; NULL: out of memory. Takes the reply's stream. */
 struct MHD_Response *http_stream_response(struct exchange *x, struct reply *reply);
 void http_stream_stop(struct http_stream *s); /* the exchange goes, or its client has left */
+
+/* http_raw.c */
+struct raw_connection *raw_new(struct http *h, const struct raw_handler *handler, void *data);
+void raw_drop(struct raw_connection *c); /* the client left before the switch */
+void raw_upgrade_cb(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra, size_t extra_len,
+		    MHD_socket fd, struct MHD_UpgradeResponseHandle *urh);
+void raw_shut_down(struct raw_connection *c); /* on_close included */
 
 /* websocket.c */
 struct websocket *websocket_new(struct http *h, const struct websocket_handler *handler, void *data);

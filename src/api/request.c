@@ -44,6 +44,8 @@ static void reply_clear(struct reply *reply)
 		reply->stream.on_end(reply->stream.data);
 	if (reply->fd >= 0)
 		close(reply->fd);
+	if (reply->raw)
+		reply->raw->on_close(NULL, reply->raw_data);
 	if (reply->websocket) /* there is nobody to switch for */
 		reply->websocket->on_close(NULL, reply->websocket_data);
 }

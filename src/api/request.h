@@ -48,6 +48,9 @@ struct reply {
 	struct reply_stream stream; /* body from chunks when .on_end is set */
 	const struct websocket_handler *websocket; /* 101 */
 	void *websocket_data;
+	const struct raw_handler *raw; /* 101 to another protocol */
+	void *raw_data;
+	const char *protocol;
 	char accept[29]; /* Sec-WebSocket-Accept */
 };
 

@@ -30,7 +30,7 @@ static const struct route *const tables[] = {
 	host_routes,
 	network_routes, forward_routes, exec_routes,
 	host_module_routes,
-	file_routes,
+	file_routes, sftp_routes,
 };
 
 /* One path segment: from *p (just behind a '/') to the next '/' or the end. */

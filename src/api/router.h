@@ -53,7 +53,7 @@ struct route {
 extern const struct route certificate_routes[];
 extern const struct route exec_routes[];
 extern const struct route server_routes[], operation_routes[], event_routes[], image_routes[],
-	profile_routes[], instance_routes[], volume_routes[], snapshot_routes[], hook_routes[], password_routes[],
+	profile_routes[], sftp_routes[], instance_routes[], volume_routes[], snapshot_routes[], hook_routes[], password_routes[],
 	terminal_routes[], backup_routes[], backup_restore_routes[], host_routes[], host_module_routes[],
 	network_routes[], forward_routes[], file_routes[];
 

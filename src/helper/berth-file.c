@@ -6,6 +6,7 @@
  * The answer begins with {"status": 200, …} or {"status": 404, "error": "Not Found"}.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "helper/file_put.h"
 #include "helper/no_leak_check.h"
 #include "helper/rootfs_open.h"
+#include "helper/sftp.h"
 
 enum { EXIT_USAGE = 2, LINK_FD = 0 };
 
@@ -40,6 +42,7 @@ static const char usage_text[] =
 	"  get PATH     what is there\n"
 	"  put [--type=file|symlink|directory] [--uid=N] [--gid=N] [--mode=OCTAL] [--append] PATH\n"
 	"  delete PATH  a file or an empty folder\n"
+	"  sftp /       an SFTP server, on a connection that comes through the socket\n"
 	"\n"
 	"in the running container whose init is PID, or in the stopped one that lies in INSTANCE_DIR (--lower: on the\n"
 	"overlay driver). Standard input is a socket to berthd.\n";
@@ -129,6 +132,24 @@ static int put(const struct args *a, const struct file_link *l, struct error *er
 	return file_put(&a->put, l, err);
 }
 
+static int serve(int root, struct file_link *l, struct error *err)
+{
+	AUTO_STRBUF struct strbuf early = STRBUF_INIT;
+	AUTO_CLOSE int fd = -1;
+	struct file_link client = { .pidfd = l->pidfd, .watch = l->fd };
+	cJSON *head = cJSON_CreateObject();
+	int rc;
+
+	json_set_int(head, "status", 200);
+	if (file_link_json(l, head, err) < 0 || file_link_receive(l, &fd, &early, err) < 0)
+		return -1;
+	client.fd = fd;
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return error_sys(err, errno, "cannot set up the connection");
+	rc = sftp_serve(root, &client, &early, err);
+	return rc < 0 && err->code == ERROR_CANCELLED ? 0 : rc;
+}
+
 static int act(struct args *a, struct file_link *l, struct error *err)
 {
 	if (strcmp(a->verb, "get") == 0)
@@ -137,6 +158,8 @@ static int act(struct args *a, struct file_link *l, struct error *err)
 		return put(a, l, err);
 	if (strcmp(a->verb, "delete") == 0)
 		return file_delete(a->put.root, a->path, err);
+	if (strcmp(a->verb, "sftp") == 0)
+		return serve(a->put.root, l, err);
 	return error_set(err, ERROR_INVALID, "unknown verb '%s', see 'berth-file --help'", a->verb);
 }
 
@@ -153,7 +176,7 @@ static int answer(struct file_link *l, int rc, const struct error *err)
 
 static int run(struct args *a, struct error *err)
 {
-	struct file_link l = { .fd = LINK_FD, .pidfd = -1 };
+	struct file_link l = { .fd = LINK_FD, .pidfd = -1, .watch = -1 };
 	int rc;
 
 	file_link_signals();

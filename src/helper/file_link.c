@@ -6,13 +6,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/chunk.h"
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
 
 #define LAST_S 5
 
@@ -36,18 +36,21 @@ void file_link_signals(void)
 
 int file_link_wait(const struct file_link *l, int fd, short events, struct error *err)
 {
-	struct pollfd p[2] = { { .fd = fd, .events = events }, { .fd = l->pidfd, .events = POLLIN } };
+	struct pollfd p[3] = { { .fd = fd, .events = events }, { .fd = l->pidfd, .events = POLLIN },
+			       { .fd = l->watch, .events = POLLIN } };
 
 	for (;;) {
 		int n;
 
 		if (told_to_end)
 			return error_set(err, ERROR_CANCELLED, "told to end");
-		n = poll(p, 2, -1);
+		n = poll(p, 3, -1);
 		if (n < 0 && errno != EINTR)
 			return error_sys(err, errno, "cannot wait for berthd");
 		if (n > 0 && p[1].revents != 0)
 			return error_set(err, ERROR_CANCELLED, "the container has just ended");
+		if (n > 0 && p[2].revents != 0)
+			return error_set(err, ERROR_CANCELLED, "berthd ended it");
 		if (n > 0 && (p[0].revents & events) != 0)
 			return 0;
 		if (n > 0 && p[0].revents != 0)
@@ -121,6 +124,37 @@ ssize_t file_link_read(const struct file_link *l, void *buf, struct error *err)
 	if (read_all(l, buf, len, err) < 0)
 		return -1;
 	return (ssize_t)len;
+}
+
+static int take_fd(struct msghdr *msg)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+int file_link_receive(const struct file_link *l, int *ret_fd, struct strbuf *early, struct error *err)
+{
+	AUTO_FREE char *buf = mem_alloc(CHUNK_MAX);
+	char space[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec none = { .iov_base = buf, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &none, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	ssize_t n;
+
+	if (file_link_wait(l, l->fd, POLLIN, err) < 0)
+		return -1;
+	n = recvmsg(l->fd, &msg, MSG_CMSG_CLOEXEC);
+	*ret_fd = n == 1 ? take_fd(&msg) : -1;
+	if (*ret_fd < 0)
+		return error_set(err, ERROR_CANCELLED, "berthd has gone");
+	n = file_link_read(l, buf, err);
+	if (n < 0)
+		return -1;
+	strbuf_add(early, buf, (size_t)n);
+	return 0;
 }
 
 char *file_link_text(const char *s)

@@ -13,10 +13,12 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/strbuf.h"
 
 struct file_link {
 	int fd;
 	int pidfd; /* of the container's init, or -1 */
+	int watch; /* -1, or what ends us as soon as anything happens to it: berthd's socket while fd is another's */
 	bool told; /* file_link_json() was called: the answer has begun */
 };
 
@@ -29,6 +31,8 @@ int file_link_write(const struct file_link *l, const void *data, size_t len, str
 int file_link_json(struct file_link *l, cJSON *taken, struct error *err);
 /* The next chunk, into buf of CHUNK_MAX; 0: the end. -1 also when berthd closed before it. */
 ssize_t file_link_read(const struct file_link *l, void *buf, struct error *err);
+/* A descriptor that berthd hands over, and a chunk of what came on it already. */
+int file_link_receive(const struct file_link *l, int *ret_fd, struct strbuf *early, struct error *err);
 
 /* Text of the container's as JSON takes it: what is no UTF-8 becomes U+FFFD. Caller frees. */
 char *file_link_text(const char *s);

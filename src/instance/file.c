@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/chunk.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/store.h"
@@ -24,12 +25,27 @@ struct file_session {
 	struct proc *proc; /* of a running instance, not over yet */
 	bool op;           /* of a stopped one, likewise */
 	file_session_cb cb; /* or NULL */
-	bool closed;
+	bool closed, ended;
+	bool is_long;      /* in berthd.long_sessions */
+	struct file_session *next;
 	void *data;
 };
 
+static void leave_list(struct file_session *s)
+{
+	struct file_session **p = &s->b->long_sessions;
+
+	if (!s->is_long)
+		return;
+	while (*p != s)
+		p = &(*p)->next;
+	*p = s->next;
+	s->is_long = false;
+}
+
 static void session_free(struct file_session *s)
 {
+	leave_list(s);
 	if (s->fd >= 0)
 		close(s->fd);
 	if (s->child_fd >= 0)
@@ -46,6 +62,8 @@ static void session_end(struct file_session *s, const struct error *err)
 
 	s->proc = NULL;
 	s->op = false;
+	s->ended = true;
+	leave_list(s);
 	if (s->child_fd >= 0) {
 		close(s->child_fd);
 		s->child_fd = -1;
@@ -54,6 +72,15 @@ static void session_end(struct file_session *s, const struct error *err)
 		session_free(s);
 	else if (cb != NULL)
 		cb(err, s->data);
+}
+
+static struct file_session *find_long(const struct berthd *b, const char *name)
+{
+	struct file_session *s = b->long_sessions;
+
+	while (s != NULL && strcmp(s->name, name) != 0)
+		s = s->next;
+	return s;
 }
 
 static void drop_child_fd(struct file_session *s)
@@ -196,10 +223,20 @@ static int start_in_turn(struct file_session *s, struct error *err)
 	cJSON *args = cJSON_CreateObject();
 	struct op *op;
 
+	if (find_long(s->b, s->name) != NULL) {
+		cJSON_Delete(args);
+		return error_set(err, ERROR_CONFLICT, "the files of '%s' are mounted over SFTP, and it is stopped: end that, or start it",
+				 s->name);
+	}
 	json_set_str(args, "name", s->name);
 	op = work_start(s->b, &file_kind, args, err);
 	if (op == NULL)
 		return -1;
+	if (strcmp(s->verb.v[0], "sftp") == 0) {
+		s->is_long = true;
+		s->next = s->b->long_sessions;
+		s->b->long_sessions = s;
+	}
 	s->op = true;
 	op_attach(op, s, op_gone_cb);
 	(void)op_on_end(op, op_ended_cb, s);
@@ -254,6 +291,39 @@ int file_session_fd(const struct file_session *s)
 void file_session_forget(struct file_session *s)
 {
 	s->cb = NULL;
+}
+
+bool file_session_watch(struct file_session *s, file_session_cb cb, void *data)
+{
+	s->cb = cb;
+	s->data = data;
+	return !s->ended;
+}
+
+int file_session_hand_over(struct file_session *s, int fd, const void *early, size_t len)
+{
+	char space[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec mark = { .iov_base = (char[]){ 0 }, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &mark, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	unsigned char head[CHUNK_HEAD];
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	chunk_head(head, (uint32_t)len);
+	if (sendmsg(s->fd, &msg, MSG_NOSIGNAL) != 1 || send(s->fd, head, sizeof(head), MSG_NOSIGNAL) != (ssize_t)sizeof(head))
+		return -1;
+	return len == 0 || send(s->fd, early, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
+}
+
+void file_session_make_way(struct berthd *b, const char *name)
+{
+	struct file_session *s = find_long(b, name);
+
+	if (s != NULL && s->fd >= 0)
+		shutdown(s->fd, SHUT_RDWR); /* the program sees that, and ends */
 }
 
 void file_session_close(struct file_session *s)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "instance/file.h"
 #include "instance/work.h"
 
 #include <stdlib.h>
@@ -66,6 +67,7 @@ struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args,
 	const char *locks[] = { lock, lock2, NULL };
 	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
 
+	file_session_make_way(b, name);
 	add_resource(options.resources, "containers", name);
 	add_resource(options.resources, "instances", name);
 	return op_start(b->ops, kind, args, &options, err);

@@ -163,6 +163,70 @@ line" "$c/tmp/"
 	assert "$http" = 400
 }
 
+# mount_listen INSTANCE: `lxc file mount` as an SSH server on a port of its own; $port, $password, $mounter.
+mount_listen() {
+	: >"$D/mount.log"
+	LXD_SOCKET="$BERTH_SOCKET" LXD_CONF="$BERTH_TEST_ROOT/lxc-conf" \
+		setsid lxc file mount "$1" --listen 127.0.0.1:0 >"$D/mount.log" 2>&1 </dev/null 3>&- 4>&- &
+	mounter=$!
+	wait_for 10 grep -q 'password' "$D/mount.log" || die "FAIL: lxc file mount does not listen: $(cat "$D/mount.log")"
+	cat "$D/mount.log" >&2
+	port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$D/mount.log" | head -n 1)
+	user=$(sed -n 's/.*username "\([^"]*\)".*/\1/p' "$D/mount.log")
+	password=$(sed -n 's/.*password "\([^"]*\)".*/\1/p' "$D/mount.log")
+}
+
+# sftp_batch: commands from stdin
+sftp_batch() {
+	cat >"$D/batch"
+	printf '#!/bin/sh\necho "%s"\n' "$password" >"$D/askpass"
+	chmod 700 "$D/askpass"
+	SSH_ASKPASS="$D/askpass" SSH_ASKPASS_REQUIRE=force timeout -k 5 60 sftp -q -P "$port" -o StrictHostKeyChecking=no \
+		-o UserKnownHostsFile=/dev/null -o BatchMode=no -o NumberOfPasswordPrompts=1 -b "$D/batch" "$user@127.0.0.1" 2>&1
+}
+
+@test "SFTP: lxc file mount, running and stopped" {
+	local c
+	head -c 3000000 /dev/urandom >"$D/big"
+	for c in "$RUN" "$REST"; do
+		mount_listen "$c"
+		run sftp_batch <<-END
+			cd /root
+			mkdir s
+			put $D/big s/big
+			put $D/big s/second
+			chmod 600 s/second
+			rename s/second s/third
+			ln -s big s/link
+			get s/link $D/back
+			ls -l s
+			rm s/third
+			pwd
+		END
+		echo "$output" >&2
+		assert "$status" = 0
+		cmp "$D/big" "$D/back"
+		contains "$output" third
+		contains "$output" "Remote working directory: /root"
+		# what leads out of it ends at its root
+		run sftp_batch <<<"get ../../../../../..$D/big $D/x"
+		assert "$status" != 0
+		kill "$mounter"
+		wait "$mounter" || true
+		wait_for 10 nothing helpers_left
+	done
+	files GET "$RUN" /root/s/link
+	assert "$(header type) $body" = "symlink big"
+	api GET "/1.0/instances/$RUN/sftp"
+	assert "$http $(field .error)" = "400 Missing or invalid upgrade header"
+}
+
+# Programs that work on files of our instances.
+helpers_left() {
+	ps -eo pid=,args= | grep "[b]erth-file.*$BERTH_TEST_ROOT"
+	ps -o pid=,args= --ppid "$(daemon_pid)" | grep "[b]erth-file"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
