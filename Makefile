@@ -28,7 +28,7 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -fno-common -f
 , := ,
 ALL_LDFLAGS = $(LDFLAGS) -Wl,--as-needed $(if $(SANITIZE),-fsanitize=address$(,)undefined,-Wl$(,)-z$(,)relro$(,)-z$(,)now)
 
-ROOMS := base proc lxc model host hook instance backup panel image terminal api cli helper
+ROOMS := base proc lxc model pool host network hook instance backup panel image terminal api cli helper
 SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/berth.c
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
 PROGRAMS := berthd berth berth-rootfs berth-unpack berth-restore berth-terminal berth-passwd
@@ -36,7 +36,7 @@ PROGRAMS += berth-pack berth-file berth-fetch
 
 # room archives: a program links the objects it needs and no others
 lib = $(BUILD)/lib$(1).a
-LIBS_DAEMON := $(foreach r,api terminal panel hook backup instance image host model lxc proc base,$(call lib,$(r)))
+LIBS_DAEMON := $(foreach r,api terminal panel network hook backup instance pool image host model lxc proc base,$(call lib,$(r)))
 LIBS_CLI := $(foreach r,cli base,$(call lib,$(r)))
 
 # hooks/berth-*: scripts that rendered configs run, beside the programs in libexec

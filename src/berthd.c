@@ -39,7 +39,10 @@
 #include "lxc/probe.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "network/network.h"
 #include "panel/vm.h"
+#include "pool/custom.h"
+#include "pool/pool.h"
 #include "proc/op.h"
 #include "terminal/terminal.h"
 
@@ -190,6 +193,9 @@ static int open_rooms(struct daemon *d, struct error *err)
 	vm_register(b->ops);
 	restore_register(b->ops);
 	forward_register(b->ops);
+	network_register(b->ops);
+	pool_register(b->ops);
+	custom_register(b->ops);
 	b->events = events_new(b);
 	b->server = server_config_open(server, err);
 	if (b->server == NULL)
@@ -204,10 +210,14 @@ static int open_rooms(struct daemon *d, struct error *err)
 	b->images = image_store_open(b, image_in_use, b, err);
 	if (b->images == NULL)
 		return -1;
+	if (pools_open(b, err) == NULL) /* before the instances that lie in them are looked for */
+		return -1;
 	b->registry = registry_open(b, err);
 	if (b->registry == NULL)
 		return -1;
 	host_open(b, &d->source);
+	if (networks_open(b, err) < 0)
+		return -1;
 	extract_clean(b);
 	if (forward_open(b, instance_place, err) < 0)
 		return -1;
@@ -351,6 +361,7 @@ static void close_rooms(struct daemon *d)
 	remote_free(b->remote);
 	b->remote = NULL;
 	http_free(b->http);
+	networks_close(b);
 	host_close(b);
 	terminals_free(b->terminals);
 	forward_close(b);
@@ -358,6 +369,7 @@ static void close_rooms(struct daemon *d)
 	b->registry = NULL; /* for timers that come while the loop runs out */
 	image_store_free(b->images);
 	profile_store_free(b->profiles);
+	pools_free(b->pools);
 	log_set_sink(NULL, NULL);
 	op_queue_free(b->ops);
 	events_free(b->events);

@@ -24,6 +24,8 @@ struct backup_due;
 struct trust;
 struct remote;
 struct forwards;
+struct networks;
+struct pools;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -31,6 +33,7 @@ struct berthd {
 	struct probe *probe;
 	struct op_queue *ops;
 	struct profile_store *profiles;
+	struct pools *pools;
 	struct image_store *images;
 	struct registry *registry;
 	struct events *events;
@@ -41,6 +44,7 @@ struct berthd {
 	struct remote *remote;        /* the HTTPS listener: api/remote.h */
 	struct terminals *terminals;
 	struct forwards *forwards;    /* host/forward.h */
+	struct networks *networks;    /* network/network.h */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;
 	struct nft_watch *nft; /* since the first nft_watch_add() */

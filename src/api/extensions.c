@@ -17,45 +17,67 @@ const char *const api_extensions[] = {
 	"image_compression_algorithm",     /* publishing, and images.compression_algorithm */
 	"directory_manipulation",          /* X-LXD-type: directory */
 	"container_cpu_time",              /* state.cpu.usage */
+	"network",
 	"profile_usedby",
 	"certificate_update",
 	"container_exec_signal_handling",
 	"container_image_properties",      /* image.* */
 	"id_map",                          /* security.idmap.isolated, .size */
+	"network_firewall_filtering",
+	"network_routes",
+	"storage",                         /* storage-pools */
 	"file_delete",
 	"file_append",                     /* X-LXD-write: append */
+	"network_dhcp_expiry",
 	"image_create_aliases",
 	"container_stateless_copy",
 	"container_only_migration",        /* source.instance_only of a copy */
+	"storage_btrfs_mount_options",
 	"entity_description",
 	"image_force_refresh",             /* POST images/FINGERPRINT/refresh */
 	"id_map_base",
 	"file_symlinks",                   /* X-LXD-type: symlink */
+	"storage_volatile_initial_source",
 	"resources",
+	"storage_api_volume_rename",
+	"network_dhcp_gateway",
 	"file_get_symlink",
 	"network_leases",
+	"storage_api_local_volume_handling", /* copies and moves between pools */
 	"operation_description",
 	"event_lifecycle",
 	"container_backup",                /* instances/NAME/backups: LXD's archives, see backup/export.h */
 	"network_state",
+	"network_hwaddr",
+	"network_nat_order",
 	"container_full",                  /* GET instances?recursion=2 */
 	"backup_compression",
+	"storage_api_volume_snapshots",
+	"storage_unmapped",                /* security.unmapped */
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",
 	"snapshot_expiry",
 	"snapshot_expiry_creation",
+	"network_leases_location",
 	"kernel_features",
 	"event_location",
+	"network_nat_address",
 	"resources_v2",
 	"container_exec_user_group_cwd",
+	"storage_shifted",                 /* every mount is mapped */
 	"instances",
 	"image_types",
-	"backup_compression_algorithm",
 	"images_expiry",
+	"backup_compression_algorithm",
 	"image_profiles",                  /* of instances made without profiles */
 	"api_filtering",
+	"instance_nic_network",
 	"api_os",
+	"network_dns_search",
+	"network_type_macvlan",
+	"network_type_physical",
 	"instance_bulk_state_change",      /* PUT instances */
+	"storage_volume_state",
 	"warnings",
 	"server_supported_storage_drivers",
 	"network_forward",                 /* networks/NAME/forwards */
@@ -64,8 +86,9 @@ const char *const api_extensions[] = {
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
+	"storage_volume_api_filtering",
+	"instance_snapshot_never",         /* @never */
 	"instance_file_head",
 	"instances_rebuild",
-	"instance_snapshot_never",         /* @never */
 	NULL,
 };

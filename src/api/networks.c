@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /1.0/networks: the host's interfaces as LXD lists them. Managed are the two bridges of berth.conf, which host-init
- * makes: they can be looked at here, not changed.
+ * /1.0/networks: berth's own networks (network/network.h) and the host's interfaces, as LXD lists them. Managed are also
+ * the two bridges of berth.conf, which host-init makes: they can be looked at here, not changed.
  */
 #include "api/networks.h"
 
@@ -16,7 +16,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strmap.h"
-#include "host/leases.h"
 #include "instance/instance.h"
 #include "instance/registry.h"
 #include "lxc/netns.h"
@@ -24,17 +23,25 @@
 #include "model/nic.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "network/network.h"
 
 #define SYS "/sys/class/net"
-#define NOT_OURS_TO_CHANGE \
-	"berth does not make or change networks: `berth host init` sets up the bridges of berth.conf (network_pub, network_nat)"
-
 bool network_managed(const struct berthd *b, const char *name)
 {
-	return strcmp(name, b->settings->network_pub) == 0 || strcmp(name, b->settings->network_nat) == 0;
+	return network_get(b, name) || strcmp(name, b->settings->network_pub) == 0 ||
+	       strcmp(name, b->settings->network_nat) == 0;
 }
 
-static bool sys_has(const char *name, const char *file)
+void network_etag(const cJSON *object, char etag[65])
+{
+	AUTO_JSON cJSON *v = cJSON_CreateObject();
+
+	json_set(v, "config", cJSON_Duplicate(json_obj(object, "config"), true));
+	json_set_str(v, "description", json_str_or(object, "description", ""));
+	etag_of(v, etag);
+}
+
+bool network_sys_has(const char *name, const char *file)
 {
 	AUTO_FREE char *path = mem_printf(SYS "/%s/%s", name, file);
 
@@ -43,18 +50,18 @@ static bool sys_has(const char *name, const char *file)
 
 static bool network_exists(const char *name)
 {
-	return type_is_ifname(name) && sys_has(name, "ifindex");
+	return type_is_ifname(name) && network_sys_has(name, "ifindex");
 }
 
 static const char *type_of(const char *name)
 {
 	if (strcmp(name, "lo") == 0)
 		return "loopback";
-	if (sys_has(name, "bridge"))
+	if (network_sys_has(name, "bridge"))
 		return "bridge";
-	if (sys_has(name, "bonding"))
+	if (network_sys_has(name, "bonding"))
 		return "bond";
-	return sys_has(name, "device") ? "physical" : "unknown";
+	return network_sys_has(name, "device") ? "physical" : "unknown";
 }
 
 /* ---- who uses it */
@@ -62,7 +69,9 @@ static const char *type_of(const char *name)
 /* NULL: no nic, or one without a parent. */
 static const char *parent_of(const cJSON *dev)
 {
-	return strcmp(json_str_or(dev, "type", ""), "nic") == 0 ? nic_parent(dev) : NULL;
+	if (strcmp(json_str_or(dev, "type", ""), "nic") != 0)
+		return NULL;
+	return json_str(dev, "network") ? json_str(dev, "network") : json_str(dev, "parent");
 }
 
 /* Does a device before this one have the parent, too? */
@@ -132,33 +141,43 @@ static void set_address(cJSON *config, const cJSON *link, const char *family, co
 	}
 }
 
-/* links: netns_state() of the host, for the addresses of managed ones; users: users_by_parent(). */
+/* Of what host-init made. links: netns_state() of the host. */
+static cJSON *found_config(const struct berthd *b, const char *name, const cJSON *links)
+{
+	cJSON *config = cJSON_CreateObject();
+
+	if (!network_managed(b, name))
+		return config;
+	set_address(config, json_obj(links, name), "inet", "ipv4.address");
+	set_address(config, json_obj(links, name), "inet6", "ipv6.address");
+	if (strcmp(name, b->settings->network_nat) == 0)
+		json_set_str(config, "ipv4.nat", "true");
+	json_sort(config);
+	return config;
+}
+
+/* links: for the addresses of host-init's; users: users_by_parent(). */
 static cJSON *view(const struct berthd *b, const char *name, const cJSON *links, const cJSON *users)
 {
+	const cJSON *object = network_get(b, name), *urls = json_arr(users, name);
 	bool managed = network_managed(b, name);
-	const cJSON *urls = json_arr(users, name);
-	cJSON *v = cJSON_CreateObject(), *config = cJSON_AddObjectToObject(v, "config");
+	cJSON *v = cJSON_CreateObject();
 
-	if (managed) {
-		set_address(config, json_obj(links, name), "inet", "ipv4.address");
-		set_address(config, json_obj(links, name), "inet6", "ipv6.address");
-		if (strcmp(name, b->settings->network_nat) == 0)
-			json_set_str(config, "ipv4.nat", "true");
-		json_sort(config);
-	}
-	json_set_str(v, "description", "");
+	json_set(v, "config", object ? cJSON_Duplicate(json_obj(object, "config"), true) : found_config(b, name, links));
+	json_set_str(v, "description", json_str_or(object, "description", ""));
 	json_set_str(v, "name", name);
-	json_set_str(v, "type", type_of(name));
+	json_set_str(v, "type", object ? json_str_or(object, "type", "") : type_of(name));
 	json_set(v, "used_by", urls ? cJSON_Duplicate(urls, true) : cJSON_CreateArray());
 	json_set_bool(v, "managed", managed);
-	json_set_str(v, "status", managed ? "Created" : "");
+	json_set_str(v, "status", !managed ? "" : object && !network_works(b, name) ? "Unavailable" : "Created");
 	json_set(v, "locations", managed ? cJSON_CreateStringArray((const char *const[]){ "none" }, 1) : cJSON_CreateNull());
 	return v;
 }
 
 /* LXD leaves out the host's ends of containers' veths too. */
-static const char **interfaces(struct strmap *names)
+static const char **interfaces(const struct berthd *b, struct strmap *names)
 {
+	AUTO_FREE const char **own = network_names(b);
 	DIR *dir = opendir(SYS);
 	const struct dirent *d;
 
@@ -167,6 +186,8 @@ static const char **interfaces(struct strmap *names)
 			strmap_put(names, d->d_name, names);
 	if (dir)
 		closedir(dir);
+	for (const char **name = own; *name; name++)
+		strmap_put(names, *name, names);
 	return strmap_keys(names);
 }
 
@@ -174,7 +195,7 @@ static void networks_get(struct request *r)
 {
 	const struct berthd *b = request_berthd(r);
 	struct strmap *map = strmap_new(NULL);
-	AUTO_FREE const char **names = interfaces(map);
+	AUTO_FREE const char **names = interfaces(b, map);
 	bool whole = request_recursion(r) > 0;
 	AUTO_JSON cJSON *links = whole ? netns_state(getpid()) : NULL;
 	AUTO_JSON cJSON *users = whole ? users_by_parent(b) : NULL;
@@ -189,7 +210,7 @@ static void networks_get(struct request *r)
 	reply_sync(r, list);
 }
 
-static void network_get(struct request *r)
+static void get_one(struct request *r)
 {
 	const struct berthd *b = request_berthd(r);
 	const char *name = request_param(r, "name");
@@ -198,170 +219,26 @@ static void network_get(struct request *r)
 	char etag[65];
 	cJSON *v;
 
-	if (!network_exists(name)) {
+	if (!network_get(b, name) && !network_exists(name)) {
 		reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
 		return;
 	}
 	links = netns_state(getpid());
 	users = users_by_parent(b);
 	v = view(b, name, links, users);
-	etag_of(json_obj(v, "config"), etag);
+	network_etag(v, etag);
 	reply_sync_etag(r, v, etag);
-}
-
-static void refuse_new(struct request *r)
-{
-	reply_errorf(r, ERROR_UNSUPPORTED, "not supported: " NOT_OURS_TO_CHANGE);
-}
-
-static void refuse_change(struct request *r)
-{
-	if (network_exists(request_param(r, "name")))
-		refuse_new(r);
-	else
-		reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
-}
-
-/* ---- state */
-
-static int is_port(const struct dirent *d)
-{
-	return d->d_name[0] != '.';
-}
-
-static cJSON *bridge_state(const char *name)
-{
-	cJSON *v = cJSON_CreateObject(), *upper = cJSON_CreateArray();
-	AUTO_FREE char *path = mem_printf(SYS "/%s/brif", name);
-	struct dirent **ports = NULL;
-	int n = scandir(path, &ports, is_port, alphasort);
-	char id[64];
-
-	sysfs_text(id, sizeof(id), SYS "/%s/bridge/bridge_id", name);
-	json_set_str(v, "id", id);
-	json_set_bool(v, "stp", sysfs_int(0, SYS "/%s/bridge/stp_state", name) != 0);
-	json_set_int(v, "forward_delay", sysfs_int(0, SYS "/%s/bridge/forward_delay", name));
-	json_set_int(v, "vlan_default", sysfs_int(0, SYS "/%s/bridge/default_pvid", name));
-	json_set_bool(v, "vlan_filtering", sysfs_int(0, SYS "/%s/bridge/vlan_filtering", name) != 0);
-	for (int i = 0; i < n; i++) {
-		cJSON_AddItemToArray(upper, cJSON_CreateString(ports[i]->d_name));
-		free(ports[i]);
-	}
-	free(ports);
-	json_set(v, "upper_devices", upper);
-	return v;
-}
-
-static void state_get(struct request *r)
-{
-	static const char *const counters[] = { "bytes_received", "bytes_sent", "packets_received", "packets_sent" };
-	const char *name = request_param(r, "name");
-	AUTO_JSON cJSON *links = netns_state(getpid());
-	const cJSON *link = json_obj(links, name);
-	cJSON *v, *c;
-
-	if (!link) {
-		reply_errorf(r, ERROR_NOT_FOUND, "Network interface \"%s\" not found", name);
-		return;
-	}
-	v = cJSON_CreateObject();
-	json_set(v, "addresses", cJSON_Duplicate(json_arr(link, "addresses"), true));
-	c = cJSON_AddObjectToObject(v, "counters");
-	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-		json_set_int(c, counters[i], json_int(json_obj(link, "counters"), counters[i], 0));
-	json_set_str(v, "hwaddr", json_str_or(link, "hwaddr", ""));
-	json_set_int(v, "mtu", json_int(link, "mtu", 0));
-	json_set_str(v, "state", json_str_or(link, "state", ""));
-	json_set_str(v, "type", json_str_or(link, "type", ""));
-	json_set(v, "bond", cJSON_CreateNull());
-	json_set(v, "bridge", sys_has(name, "bridge") ? bridge_state(name) : cJSON_CreateNull());
-	json_set(v, "vlan", cJSON_CreateNull());
-	json_set(v, "ovn", cJSON_CreateNull());
-	reply_sync(r, v);
-}
-
-/* ---- leases */
-
-static void add_lease(cJSON *list, const char *host, const char *hwaddr, const char *address, const char *type)
-{
-	cJSON *v = cJSON_CreateObject();
-
-	json_set_str(v, "hostname", host);
-	json_set_str(v, "hwaddr", hwaddr);
-	json_set_strf(v, "address", "%.*s", (int)strcspn(address, "/"), address);
-	json_set_str(v, "type", type);
-	json_set_str(v, "location", strcmp(type, "gateway") == 0 ? "" : "none");
-	cJSON_AddItemToArray(list, v);
-}
-
-static void add_gateways(cJSON *list, const char *network)
-{
-	AUTO_JSON cJSON *links = netns_state(getpid());
-	AUTO_FREE char *host = mem_printf("%s.gw", network);
-	const cJSON *a;
-
-	cJSON_ArrayForEach(a, json_arr(json_obj(links, network), "addresses"))
-		if (strcmp(json_str_or(a, "scope", ""), "global") == 0)
-			add_lease(list, host, "", json_str_or(a, "address", ""), "gateway");
-}
-
-static void add_static(const struct berthd *b, cJSON *list, const char *instance, const char *network)
-{
-	AUTO_FREE char *dir = instance_dir(b, instance);
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-	const cJSON *dev;
-
-	instance_expand(b, registry_get(b->registry, instance)->desired, &config, &devices);
-	cJSON_ArrayForEach(dev, devices) {
-		const char *parent = parent_of(dev);
-		const struct nic_source source = { config, devices, dir };
-		struct nic nic;
-
-		if (!parent || strcmp(parent, network) != 0)
-			continue;
-		nic_resolve(&source, dev->string, dev, &nic);
-		if (nic.ip4.text[0])
-			add_lease(list, instance, nic.hwaddr ? nic.hwaddr : "", nic.ip4.text, "static");
-		if (nic.ip6.text[0])
-			add_lease(list, instance, nic.hwaddr ? nic.hwaddr : "", nic.ip6.text, "static");
-	}
-}
-
-static void add_dynamic(const struct lease *lease, void *data)
-{
-	add_lease(data, lease->hostname, lease->hwaddr, lease->address, "dynamic");
-}
-
-static void leases_get(struct request *r)
-{
-	const char *network = request_param(r, "name");
-	const struct berthd *b = request_berthd(r);
-	AUTO_FREE const char **names = NULL;
-	cJSON *list;
-
-	if (!network_managed(b, network)) {
-		reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
-		return;
-	}
-	list = cJSON_CreateArray();
-	add_gateways(list, network);
-	names = registry_names(b->registry);
-	for (const char **n = names; *n; n++)
-		add_static(b, list, *n, network);
-	leases_read(b, network, add_dynamic, list);
-	reply_sync(r, list);
 }
 
 const struct route network_routes[] = {
 	{ "GET", "/1.0/networks", networks_get, NULL },
-	{ "POST", "/1.0/networks", refuse_new, NULL },
-	{ "GET", "/1.0/networks/{name}", network_get, NULL },
-	{ "PUT", "/1.0/networks/{name}", refuse_change, NULL },
-	{ "PATCH", "/1.0/networks/{name}", refuse_change, NULL },
-	{ "POST", "/1.0/networks/{name}", refuse_change, NULL },
-	{ "DELETE", "/1.0/networks/{name}", refuse_change, NULL },
-	{ "GET", "/1.0/networks/{name}/state", state_get, NULL },
-	{ "GET", "/1.0/networks/{name}/leases", leases_get, NULL },
+	{ "POST", "/1.0/networks", networks_post, NULL },
+	{ "GET", "/1.0/networks/{name}", get_one, NULL },
+	{ "PUT", "/1.0/networks/{name}", networks_put_one, NULL },
+	{ "PATCH", "/1.0/networks/{name}", networks_patch_one, NULL },
+	{ "POST", "/1.0/networks/{name}", networks_post_one, NULL },
+	{ "DELETE", "/1.0/networks/{name}", networks_delete_one, NULL },
+	{ "GET", "/1.0/networks/{name}/state", network_state_get, NULL },
+	{ "GET", "/1.0/networks/{name}/leases", network_leases_get, NULL },
 	{ .method = NULL },
 };

@@ -29,6 +29,7 @@ static const struct route *const tables[] = {
 	backup_restore_routes,
 	host_routes,
 	network_routes, forward_routes, exec_routes,
+	storage_routes, storage_volume_routes, storage_snapshot_routes,
 	host_module_routes,
 	file_routes, sftp_routes,
 };
@@ -260,7 +261,8 @@ static int check_target(struct request *r)
 {
 	const char *target = request_query(r, "target");
 
-	if (!target || !*target)
+	/* "none" is what every object says of its location: clients that copy volumes send it back */
+	if (!target || !*target || strcmp(target, "none") == 0)
 		return 0;
 	reply_errorf(r, ERROR_INVALID, "Target only allowed when clustered");
 	return -1;

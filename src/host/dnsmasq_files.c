@@ -79,9 +79,9 @@ void dnsmasq_files_add(struct dnsmasq_files *f, const char *name, const struct n
 	bare_address(AF_INET6, nic->ip6.text, ip6);
 	take(f, ip4);
 	take(f, ip6);
-	if (ip4[0] != '\0')
+	if (ip4[0] != '\0' && !f->unnamed)
 		strbuf_addf(&f->hosts, "%s %s\n", ip4, name);
-	if (ip6[0] != '\0')
+	if (ip6[0] != '\0' && !f->unnamed)
 		strbuf_addf(&f->hosts, "%s %s\n", ip6, name);
 	if (!bare_mac(nic->hwaddr, mac))
 		return;
@@ -91,5 +91,7 @@ void dnsmasq_files_add(struct dnsmasq_files *f, const char *name, const struct n
 	strbuf_addf(&f->dhcp, "%s%s%s", mac, ip4[0] != '\0' ? "," : "", ip4);
 	if (ip6[0] != '\0' && f->six)
 		strbuf_addf(&f->dhcp, ",[%s]", ip6);
-	strbuf_addf(&f->dhcp, ",%s\n", name);
+	if (!f->unnamed)
+		strbuf_addf(&f->dhcp, ",%s", name);
+	strbuf_addch(&f->dhcp, '\n');
 }

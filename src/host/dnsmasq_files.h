@@ -16,6 +16,7 @@ struct dnsmasq_files {
 	struct strbuf hosts, dhcp;
 	struct strmap *taken; /* addresses and MACs */
 	bool six;             /* IPv6 is leased too */
+	bool unnamed;         /* reservations only, without names; false after init */
 };
 
 /* The bridge's addresses; gateway6 is "" when it has none. */

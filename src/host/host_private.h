@@ -55,9 +55,6 @@ void dns_names_free(struct dns_names *n);
 void dns_names_update(struct dns_names *n); /* now */
 int dnsmasq_pid(const struct berthd *b); /* of ours, as its cmdline says; 0: it does not run */
 
-/* reattach.c: what runs and is on none of the bridges that host-init made, as it should be, is put there again. */
-void instances_reattach(const struct berthd *b, const struct host_network *net);
-
 void host_server_facts(const struct berthd *b, cJSON *v);
 
 #endif

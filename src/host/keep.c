@@ -17,6 +17,7 @@
 #include "host/host_private.h"
 #include "host/link_watch.h"
 #include "host/nft_watch.h"
+#include "host/reattach.h"
 #include "instance/registry.h"
 #include "instance/watch.h"
 #include "model/settings.h"
@@ -174,8 +175,11 @@ static void reattach(void *data)
 	const struct berthd *b = data;
 	struct host_network net;
 
-	if (b->host != NULL && host_network(b, &net))
-		instances_reattach(b, &net);
+	if (b->host == NULL || !host_network(b, &net))
+		return;
+	for (size_t i = 0; i < sizeof(net.made) / sizeof(net.made[0]); i++)
+		if (net.made[i][0] != '\0')
+			instances_reattach(b, net.made[i]);
 }
 
 static void watch_links(struct keeper *k)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "host/network.h"
 #include "model/key_types.h"
+#include "model/settings.h"
 #include "proc/proc.h"
 
 #define LEASES_MAX (4u << 20)
@@ -48,14 +49,23 @@ void leases_parse(const char *text, size_t len, void (*cb)(const struct lease *l
 			cb(&lease, data);
 }
 
-/* Where host-init, or LXC's lxc-net, puts them. */
+/* Where our networks, host-init, or LXC's lxc-net, put them. */
+static char *lease_file(const struct berthd *b, const char *bridge)
+{
+	AUTO_FREE char *own = mem_printf("%s/networks/%s.leases", b->settings->state_path, bridge);
+	struct host_network net;
+
+	if (fs_exists(own))
+		return mem_strdup(own);
+	if (host_network(b, &net) && strcmp(net.bridge, bridge) == 0)
+		return fs_join(net.files, "dnsmasq.leases");
+	return mem_printf("/var/lib/misc/dnsmasq.%s.leases", bridge);
+}
+
 void leases_read(const struct berthd *b, const char *bridge, void (*cb)(const struct lease *lease, void *data),
 		 void *data)
 {
-	struct host_network net;
-	bool ours = host_network(b, &net) && strcmp(net.bridge, bridge) == 0;
-	AUTO_FREE char *path = ours ? fs_join(net.files, "dnsmasq.leases")
-				    : mem_printf("/var/lib/misc/dnsmasq.%s.leases", bridge);
+	AUTO_FREE char *path = lease_file(b, bridge);
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 

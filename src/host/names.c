@@ -118,6 +118,6 @@ static void closed_cb(uv_handle_t *handle)
 
 void dns_names_free(struct dns_names *n)
 {
-	registry_on_change(n->h->b->registry, NULL, NULL);
+	registry_on_change(n->h->b->registry, NULL, n);
 	uv_close((uv_handle_t *)&n->timer, closed_cb);
 }

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "host/host_private.h"
+#include "host/reattach.h"
 #include "instance/instance.h"
 #include "instance/registry.h"
 #include "model/device.h"
@@ -39,7 +39,7 @@ static void attach(const char *instance, const char *bridge, const char *interfa
 		log_info("'%s' is on the bridge '%s' again, by '%s'", instance, bridge, interface);
 }
 
-static void attach_all(const struct berthd *b, const struct instance *inst, const struct host_network *net)
+static void attach_all(const struct berthd *b, const struct instance *inst, const char *bridge)
 {
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
@@ -52,14 +52,14 @@ static void attach_all(const struct berthd *b, const struct instance *inst, cons
 		const char *parent = nic_parent(dev);
 		struct nic nic;
 
-		if (!nic_is_bridged(dev) || parent == NULL || !host_network_made(net, parent))
+		if (!nic_is_bridged(dev) || parent == NULL || strcmp(parent, bridge) != 0)
 			continue;
 		nic_resolve(&source, dev->string, dev, &nic);
 		attach(inst->name, parent, nic.host);
 	}
 }
 
-void instances_reattach(const struct berthd *b, const struct host_network *net)
+void instances_reattach(const struct berthd *b, const char *bridge)
 {
 	const char **names = registry_names(b->registry);
 
@@ -71,7 +71,7 @@ void instances_reattach(const struct berthd *b, const struct host_network *net)
 		if (inst->adopted)
 			log_warning("'%s' was made by others: if it was on a bridge that was deleted, restart it", *n);
 		else
-			attach_all(b, inst, net);
+			attach_all(b, inst, bridge);
 	}
 	free(names);
 }

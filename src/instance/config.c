@@ -16,6 +16,7 @@
 #include "model/profile.h"
 #include "model/seccomp.h"
 #include "model/settings.h"
+#include "pool/custom.h"
 
 static int check_profiles(const struct berthd *b, const cJSON *desired, struct error *err)
 {
@@ -67,7 +68,10 @@ int work_check(struct berthd *b, const cJSON *desired, struct error *err)
 	if (check_profiles(b, desired, err) < 0 || config_validate(json_obj(desired, "config"), b->probe, err) < 0 ||
 	    devices_validate(json_obj(desired, "devices"), err) < 0)
 		return -1;
-	instance_expand(b, desired, &config, &devices);
+	instance_expand_shown(b, desired, &config, &devices);
+	if (custom_check_devices(b, NULL, devices, err) < 0)
+		return -1;
+	custom_resolve(b, devices);
 	return work_check_devices(devices, err);
 }
 

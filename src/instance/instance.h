@@ -23,6 +23,10 @@ cJSON *instance_state(struct berthd *b, struct instance *inst);
 const char *instance_etag(struct instance *inst);
 /* Profiles and the instance's own merged; both results are new. */
 void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices);
+/* The same as clients see it: a disk that is a pool's volume names that, where instance_expand() has its path. */
+void instance_expand_shown(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices);
+/* The storage pool it lies in. Borrowed. */
+const char *instance_pool(const struct berthd *b, const struct instance *inst);
 /* One key of that config, without making all of it; NULL: not set. Borrowed. */
 const char *instance_value(const struct berthd *b, const cJSON *desired, const char *key);
 /* Fingerprint of the image whose tree it (or a snapshot) lies on: with the driver overlay. NULL: none. Borrowed. */

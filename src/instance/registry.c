@@ -39,8 +39,10 @@ struct registry {
 		void *data;
 	} on_state[4];
 	size_t n_on_state;
-	void (*on_change)(void *data);
-	void *on_change_data;
+	struct {
+		void (*cb)(void *data); /* NULL: free */
+		void *data;
+	} on_change[4];
 	struct asker *asker;
 	uint64_t clock; /* counts what was told of states */
 };
@@ -94,14 +96,22 @@ static struct timespec changed_at(const char *dir, const char *file)
 
 static void changed(const struct registry *r)
 {
-	if (r->on_change != NULL)
-		r->on_change(r->on_change_data);
+	for (size_t i = 0; i < sizeof(r->on_change) / sizeof(r->on_change[0]); i++)
+		if (r->on_change[i].cb != NULL)
+			r->on_change[i].cb(r->on_change[i].data);
 }
 
 void registry_on_change(struct registry *r, void (*cb)(void *data), void *data)
 {
-	r->on_change = cb;
-	r->on_change_data = data;
+	for (size_t i = 0; i < sizeof(r->on_change) / sizeof(r->on_change[0]); i++) {
+		if (cb != NULL ? r->on_change[i].cb != NULL : r->on_change[i].data != data)
+			continue;
+		r->on_change[i].cb = cb;
+		r->on_change[i].data = cb != NULL ? data : NULL;
+		return;
+	}
+	if (cb != NULL)
+		abort();
 }
 
 static void read_desired(struct registry *r, struct instance *inst)

@@ -71,7 +71,7 @@ struct registry_scan {
 int registry_scan(struct registry *r, const char *prefix, struct registry_scan *ret, struct error *err);
 /* May an instance be called so here? The setting filter_name says which ones are managed. */
 int registry_check_name(const struct registry *r, const char *name, struct error *err);
-/* Called after each change of what instances there are and of what they should be. */
+/* Called after each change of what instances there are and of what they should be; up to four. cb NULL: no more of data's. */
 void registry_on_change(struct registry *r, void (*cb)(void *data), void *data);
 
 struct instance *registry_get(const struct registry *r, const char *name); /* or NULL */

@@ -205,7 +205,7 @@ cJSON *snapshot_view(const struct berthd *b, const cJSON *snapshot)
 		if (item != NULL)
 			json_set(v, copied[i], cJSON_Duplicate(item, true));
 	}
-	instance_expand(b, snapshot, &config, &devices);
+	instance_expand_shown(b, snapshot, &config, &devices);
 	json_set(v, "expanded_config", config);
 	json_set(v, "expanded_devices", devices);
 	json_set_str(v, "expires_at", json_str_or(snapshot, "expires_at", TIME_UNSET));

@@ -12,6 +12,8 @@
 #include "lxc/figures.h"
 #include "model/key.h"
 #include "model/profile.h"
+#include "pool/custom.h"
+#include "pool/pool.h"
 
 const char *instance_status(const struct instance *inst, int *ret_code)
 {
@@ -41,7 +43,7 @@ static void set_status(cJSON *v, const struct instance *inst)
 	json_set_int(v, "status_code", code);
 }
 
-void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices)
+void instance_expand_shown(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices)
 {
 	const cJSON *names = json_arr(desired, "profiles");
 	size_t n = 0, max = (size_t)cJSON_GetArraySize(names);
@@ -53,6 +55,17 @@ void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_c
 			profiles[n++] = profile_get(b->profiles, item->valuestring);
 	config_expand(profiles, n, desired, ret_config, ret_devices);
 	free(profiles);
+}
+
+void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices)
+{
+	instance_expand_shown(b, desired, ret_config, ret_devices);
+	custom_resolve(b, *ret_devices);
+}
+
+const char *instance_pool(const struct berthd *b, const struct instance *inst)
+{
+	return json_str_or(inst->desired, "pool", POOL_DEFAULT);
 }
 
 static void copy_member(cJSON *to, const cJSON *from, const char *key)
@@ -74,7 +87,7 @@ const char *instance_text(struct berthd *b, struct instance *inst)
 	v = cJSON_CreateObject();
 	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
 		copy_member(v, inst->desired, copied[i]);
-	instance_expand(b, inst->desired, &config, &devices);
+	instance_expand_shown(b, inst->desired, &config, &devices);
 	json_set(v, "expanded_config", config);
 	json_set(v, "expanded_devices", devices);
 	json_set_bool(v, "stateful", false);

@@ -173,7 +173,7 @@ static bool touches(const struct berthd *b, const char *source, const char *fold
 }
 
 /* Of all instances, the disks whose source has to do with folder. */
-static cJSON *users_of(struct berthd *b, const char *folder)
+cJSON *volume_users_of(struct berthd *b, const char *folder)
 {
 	AUTO_FREE const char **names = registry_names(b->registry);
 	cJSON *users = cJSON_CreateArray();
@@ -201,7 +201,7 @@ static cJSON *users_of(struct berthd *b, const char *folder)
 cJSON *volume_users(struct berthd *b, const char *owner, const char *name)
 {
 	AUTO_FREE char *path = volume_path(b, owner, name);
-	cJSON *users = users_of(b, path), *user;
+	cJSON *users = volume_users_of(b, path), *user;
 
 	cJSON_ArrayForEach(user, users)
 		json_set(user, "source", NULL);
@@ -302,7 +302,7 @@ cJSON *volume_list(struct berthd *b, const char *owner, struct error *err)
 {
 	struct listing l = { .b = b, .list = cJSON_CreateArray(), .err = err };
 
-	l.users = users_of(b, b->settings->extern_path);
+	l.users = volume_users_of(b, b->settings->extern_path);
 	if (owner == NULL)
 		(void)each_folder(b->settings->extern_path, list_owner, &l, err);
 	else if (name_ok(owner))
@@ -324,7 +324,7 @@ cJSON *volume_get(struct berthd *b, const char *owner, const char *name, struct 
 		error_set(err, ERROR_NOT_FOUND, "Volume not found: '%.64s/%.64s'", owner, name);
 	if (found <= 0)
 		return NULL;
-	users = users_of(b, path);
+	users = volume_users_of(b, path);
 	v = describe(b, owner, name, users);
 	cJSON_Delete(users);
 	return v;
@@ -352,7 +352,7 @@ int volume_rename_check(struct berthd *b, const char *from, const char *to, stru
 	if (rmdir(target) < 0 && errno != ENOENT)
 		return error_set(err, ERROR_CONFLICT, "there are volumes of an earlier instance '%s' in '%s': delete them first",
 				 to, target);
-	users = users_of(b, path);
+	users = volume_users_of(b, path);
 	cJSON_ArrayForEach(user, users) {
 		const char *name = json_str(user, "instance"), *device = json_str(user, "device");
 

@@ -132,8 +132,9 @@ static int sweep_fn(void *data, struct error *err)
 	AUTO_FREE char *trash = trash_of(w);
 	AUTO_FREE char *bin = fs_join(w->b->settings->extern_path, ".trash");
 	AUTO_FREE char *parent = fs_join(w->b->settings->extern_path, w->name);
+	AUTO_FREE char *notes = mem_printf("%s/.%s", parent, arg(w, "volume")); /* pool/custom.h */
 
-	if (fs_remove_tree(trash, err) < 0)
+	if (fs_remove_tree(trash, err) < 0 || fs_remove_tree(notes, err) < 0)
 		return -1;
 	(void)rmdir(bin);
 	(void)rmdir(parent);

@@ -13,6 +13,8 @@ bool volume_of_source(const struct berthd *b, const char *source, char **ret_own
 /* Is it there? A link or a file in its place is an error, not a volume. 1, 0 or -1. */
 int volume_exists(const struct berthd *b, const char *owner, const char *name, struct error *err);
 /* Every disk device whose source is in the volume, is it, or holds it: [{"instance","device","path","readonly"}]. */
+/* The same of any folder, each with its "source". */
+cJSON *volume_users_of(struct berthd *b, const char *folder);
 cJSON *volume_users(struct berthd *b, const char *owner, const char *name);
 
 /* Makes the folder; w is of the owner. What it made before it failed is left to volume_unmake(). */

@@ -11,9 +11,6 @@
 #include "model/device.h"
 #include "model/key_types.h"
 
-/* There is one place for instances; a storage driver's name stands for it, with that driver. */
-static const char *const pools[] = { "default", "overlay", "dir", NULL };
-
 static int valid_path(const char *device, const char *key, const char *value, struct error *err)
 {
 	return type_is_path(value) ? 0
@@ -28,13 +25,18 @@ static int valid_size(const char *device, const char *key, const char *value, st
 	return type_is_size(value) ? 0 : device_refuse(key, value, "must be a size such as 10GiB", err);
 }
 
+/* Whether there is such a pool is found out where they are known (pool/custom.h, storage_choose()). */
 static int valid_pool(const char *device, const char *key, const char *value, struct error *err)
 {
-	for (const char *const *pool = pools; *pool; pool++) {
-		if (strcmp(*pool, value) == 0)
-			return 0;
-	}
-	return device_refuse(key, value, "is not found: there are \"default\", \"overlay\" and \"dir\"", err);
+	return type_is_name(value) ? 0 : device_refuse(key, value, "is no name of a storage pool", err);
+}
+
+/* A path of the host; or, with a pool, the name of a volume. */
+static int valid_source(const char *device, const char *key, const char *value, struct error *err)
+{
+	return type_is_path(value) || type_is_name(value) ? 0 :
+	       device_refuse(key, value, "must be an absolute path without '.' or '..' parts and without control characters, "
+			     "or with a pool the name of a volume", err);
 }
 
 static int valid_propagation(const char *device, const char *key, const char *value, struct error *err)
@@ -54,10 +56,11 @@ static int valid_propagation(const char *device, const char *key, const char *va
 const struct device_property disk_properties[] = {
 	{ "path", "path", true, valid_path, KEY_LIVE_APPLY,
 	  "Where it appears inside; / is the root file system." },
-	{ "source", "path", false, valid_path, KEY_LIVE_APPLY, "The file or folder of the host." },
+	{ "source", "path", false, valid_source, KEY_LIVE_APPLY,
+	  "The file or folder of the host; with pool, the volume's name." },
 	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING,
-	  "The storage pool of the root file system: default, or the storage driver it is to be made "
-	  "with, overlay or dir." },
+	  "The storage pool of the root file system (overlay and dir: the default one with that storage "
+	  "driver), or of the volume in source." },
 	{ "size", "size", false, valid_size, KEY_LIVE_RESTART,
 	  "The root file system's size; refused by storage drivers that cannot enforce it (overlay, dir)." },
 	{ "readonly", "bool", false, device_valid_bool, KEY_LIVE_APPLY, "Mount it read-only." },
@@ -94,9 +97,12 @@ int disk_validate(const char *device, const cJSON *props, struct error *err)
 	if (!is_root(props)) {
 		if (!device_prop(props, "source"))
 			return error_set(err, ERROR_INVALID, "Missing required device option \"source\"");
-		if (device_prop(props, "pool"))
+		if (device_prop(props, "pool") && device_prop(props, "source")[0] == '/')
 			return error_set(err, ERROR_INVALID,
 					 "Storage volumes cannot be specified as absolute paths");
+		if (!device_prop(props, "pool") && device_prop(props, "source")[0] != '/')
+			return error_set(err, ERROR_INVALID, "Invalid source \"%s\" for a disk: must be an absolute path, or with "
+					 "a pool the name of a volume", device_prop(props, "source"));
 		if (device_prop(props, "size"))
 			return error_set(err, ERROR_INVALID, "Only the root disk may have a size quota");
 		return 0;

@@ -113,6 +113,14 @@ bool type_is_ifname(const char *s)
 	       strcmp(s, "..") != 0;
 }
 
+bool type_is_name(const char *s)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = strlen(s);
+
+	return len >= 1 && len <= 63 && strspn(s, plain) == len && !strchr("._-", s[0]);
+}
+
 bool type_is_mac(const char *s)
 {
 	for (size_t i = 0; i < 17; i++) {

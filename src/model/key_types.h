@@ -21,6 +21,7 @@ bool type_is_line(const char *s); /* no control characters: it may become (part 
 bool type_is_word(const char *s); /* the same without blanks: names of keys */
 bool type_is_text(const char *s); /* newlines and tabs allowed, no other control characters */
 bool type_is_ifname(const char *s); /* 1-15 of [A-Za-z0-9._-], not "." or ".." */
+bool type_is_name(const char *s); /* of a storage pool or volume: 1-63 of [A-Za-z0-9._-], a letter or digit first */
 bool type_is_mac(const char *s);    /* "00:16:3e:aa:bb:cc", unicast */
 bool type_is_address(int family, const char *s);
 bool type_is_cidr(int family, const char *s); /* address, or address/prefix */

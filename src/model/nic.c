@@ -11,15 +11,19 @@
 #include "base/units.h"
 #include "model/device.h"
 #include "model/key_types.h"
+#include "model/nic_network.h"
 
 static const char *const kind_names[NIC_KINDS] = { "bridged", "p2p", "macvlan", "physical" };
 
 enum nic_kind nic_kind(const cJSON *props)
 {
 	const char *name = device_prop(props, "nictype");
+	const struct nic_network *network = nic_network_get(device_prop(props, "network"));
 	int kind = 0;
 
-	if (!name) /* network=X means the bridge X, as with a managed network of LXD's */
+	if (!name && network && strcmp(network->nictype, "bridge") != 0)
+		name = network->nictype;
+	if (!name) /* network=X, which berth does not keep, means the bridge X */
 		return device_prop(props, "network") ? NIC_BRIDGED : NIC_KINDS;
 	while (kind < NIC_KINDS && strcmp(kind_names[kind], name) != 0)
 		kind++;
@@ -30,7 +34,9 @@ const char *nic_parent(const cJSON *props)
 {
 	const char *parent = device_prop(props, "parent");
 
-	return parent ? parent : device_prop(props, "network");
+	const struct nic_network *network = nic_network_get(device_prop(props, "network"));
+
+	return parent ? parent : network ? network->parent : device_prop(props, "network");
 }
 
 static bool is_nic(const cJSON *device)
@@ -202,12 +208,15 @@ static uint64_t rate(const cJSON *props, const char *key)
 
 void nic_resolve(const struct nic_source *src, const char *device, const cJSON *props, struct nic *ret)
 {
+	const struct nic_network *network = nic_network_get(device_prop(props, "network"));
 	const char *hwaddr = device_prop(props, "hwaddr");
 
 	ret->kind = nic_kind(props);
 	ret->parent = ret->kind == NIC_P2P ? NULL : nic_parent(props);
 	ret->hwaddr = hwaddr ? hwaddr : volatile_value(src->config, device, "hwaddr");
 	ret->mtu = device_prop(props, "mtu");
+	if (!ret->mtu && network)
+		ret->mtu = network->mtu;
 	guest_name(src, device, props, ret->guest);
 	host_name(src, device, props, ret->host);
 	resolve_address(props, AF_INET, ret->kind == NIC_BRIDGED ? ret->parent : NULL, &ret->ip4);

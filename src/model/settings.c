@@ -30,6 +30,8 @@ const struct settings_key settings_keys[] = {
 	  .doc = "Backups of instances." },
 	{ "extern_path", "path", "/var/lib/lxc/volumes", "volumes", AT(extern_path),
 	  .doc = "Volumes: data that outlives the instance it is attached to." },
+	{ "pools_path", "path", "/var/lib/lxc/storage-pools", "pools", AT(pools_path),
+	  .doc = "Storage pools that are given no source: a folder or a loop file each." },
 	{ "run_path", "path", "/run/berth", "run", AT(run_path),
 	  .doc = "Socket and locks; gone after a reboot." },
 	{ "state_path", "path", "/var/lib/berth", "state", AT(state_path),

@@ -18,6 +18,7 @@ struct settings {
 	char *images_path;
 	char *backup_path;
 	char *extern_path;
+	char *pools_path;
 	char *run_path;   /* socket, locks */
 	char *state_path; /* journal, profiles, server config */
 	char *hooks_path;

@@ -148,7 +148,7 @@ teardown() {
 	assert "$(field '.metadata.bridge.id')" =~ ^8000
 	refused 1 "Network not found" network show nosuch
 	refused 1 'Network interface "nosuch" not found' network info nosuch
-	api POST /1.0/networks '{"name":"br9"}'
+	api POST "/1.0/networks/$BERTH_TEST_BRIDGE" '{"name":"br9"}'
 	assert "$http" = 501
 	contains "$body" "berth host init"
 	api DELETE "/1.0/networks/$BERTH_TEST_BRIDGE"

@@ -130,7 +130,7 @@ static void bad_devices(void **state)
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"size\":\"1GiB\"}}",
 		  "cannot be enforced by the overlay and dir" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"size\":\"much\"}}", "must be a size" },
-		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"nosuch\"}}", "there are" },
+		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"no/such\"}}", "no name of a storage pool" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"source\":\"/srv\"}}",
 		  "may not have a \"source\"" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"readonly\":\"true\"}}",

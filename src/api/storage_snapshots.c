@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* /1.0/storage-pools/POOL/volumes/custom/NAME/snapshots */
+#include <string.h>
+
+#include "api/events.h"
+#include "api/lifecycle.h"
+#include "api/storage_volumes.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "pool/custom.h"
+
+struct at {
+	struct berthd *b;
+	const char *pool, *name;
+};
+
+/* false: replied */
+static bool where(struct request *r, struct at *ret)
+{
+	ret->b = request_berthd(r);
+	ret->pool = request_param(r, "name");
+	ret->name = request_param(r, "volume");
+	return storage_volume_is_custom(r);
+}
+
+static void get_list(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	cJSON *snapshots, *urls;
+	const cJSON *item;
+	struct at at;
+
+	if (!where(r, &at))
+		return;
+	snapshots = custom_snapshot_list(at.b, at.pool, at.name, &err);
+	if (snapshots == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	if (request_recursion(r) > 0) {
+		reply_sync(r, snapshots);
+		return;
+	}
+	urls = cJSON_CreateArray();
+	cJSON_ArrayForEach(item, snapshots) {
+		AUTO_FREE char *url = storage_volume_url(at.pool, at.name, json_str_or(item, "name", ""));
+
+		cJSON_AddItemToArray(urls, cJSON_CreateString(url));
+	}
+	cJSON_Delete(snapshots);
+	reply_sync(r, urls);
+}
+
+static void post_list(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct at at;
+	struct op *op;
+
+	if (!where(r, &at))
+		return;
+	op = custom_snapshot_create(at.b, at.pool, at.name, request_body(r), &err);
+	if (op != NULL) {
+		AUTO_FREE char *url = storage_volume_url(at.pool, at.name, json_str(op_args(op), "snapshot"));
+
+		lifecycle_after(at.b, op, "storage-volume-snapshot-created", url);
+	}
+	reply_op(r, op, &err);
+}
+
+static void get_one(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct at at;
+	char tag[65];
+	cJSON *v;
+
+	if (!where(r, &at))
+		return;
+	v = custom_snapshot_get(at.b, at.pool, at.name, request_param(r, "snapshot"), &err);
+	if (v == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	storage_volume_etag(v, tag);
+	reply_sync_etag(r, v, tag);
+}
+
+static void change(struct request *r, bool patch)
+{
+	const char *snapshot = request_param(r, "snapshot");
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *v = NULL;
+	AUTO_FREE char *url = NULL;
+	struct at at;
+	char tag[65];
+
+	if (!where(r, &at))
+		return;
+	v = custom_snapshot_get(at.b, at.pool, at.name, snapshot, &err);
+	if (v == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	storage_volume_etag(v, tag);
+	if (!request_etag_ok(r, tag))
+		return;
+	if (custom_snapshot_update(at.b, at.pool, at.name, snapshot, request_body(r), patch, &err) < 0) {
+		reply_error(r, &err);
+		return;
+	}
+	url = storage_volume_url(at.pool, at.name, snapshot);
+	events_lifecycle(at.b->events, "storage-volume-snapshot-updated", url, NULL);
+	reply_sync(r, NULL);
+}
+
+static void put_one(struct request *r)
+{
+	change(r, false);
+}
+
+static void patch_one(struct request *r)
+{
+	change(r, true);
+}
+
+static void post_one(struct request *r)
+{
+	const char *to = json_str_or(request_body(r), "name", "");
+	struct error err = ERROR_INIT;
+	AUTO_FREE char *url = NULL;
+	struct at at;
+	struct op *op;
+
+	if (!where(r, &at))
+		return;
+	url = storage_volume_url(at.pool, at.name, to);
+	op = custom_snapshot_rename(at.b, at.pool, at.name, request_param(r, "snapshot"), to, &err);
+	lifecycle_after(at.b, op, "storage-volume-snapshot-renamed", url);
+	reply_op(r, op, &err);
+}
+
+static void delete_one(struct request *r)
+{
+	const char *snapshot = request_param(r, "snapshot");
+	struct error err = ERROR_INIT;
+	AUTO_FREE char *url = NULL;
+	struct at at;
+	struct op *op;
+
+	if (!where(r, &at))
+		return;
+	url = storage_volume_url(at.pool, at.name, snapshot);
+	op = custom_snapshot_delete(at.b, at.pool, at.name, snapshot, &err);
+	lifecycle_after(at.b, op, "storage-volume-snapshot-deleted", url);
+	reply_op(r, op, &err);
+}
+
+const struct route storage_snapshot_routes[] = {
+	{ "GET", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots", get_list, NULL },
+	{ "POST", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots", post_list, NULL },
+	{ "GET", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots/{snapshot}", get_one, NULL },
+	{ "PUT", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots/{snapshot}", put_one, NULL },
+	{ "PATCH", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots/{snapshot}", patch_one, NULL },
+	{ "POST", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots/{snapshot}", post_one, NULL },
+	{ "DELETE", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots/{snapshot}", delete_one, NULL },
+	{ .method = NULL },
+};

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /1.0/storage-pools/POOL/volumes: custom volumes (pool/custom.h), and the root file systems of instances, which are
+ * volumes of type container here and can only be looked at.
+ */
+#include "api/storage_volumes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/events.h"
+#include "api/lifecycle.h"
+#include "base/fs.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "instance/instance.h"
+#include "instance/snapshot.h"
+#include "model/settings.h"
+#include "pool/custom.h"
+#include "pool/pool.h"
+
+#define COUNT_MS 10000
+
+char *storage_volume_url(const char *pool, const char *name, const char *snapshot)
+{
+	return mem_printf("/1.0/storage-pools/%s/volumes/custom/%s%s%s", pool, name, snapshot != NULL ? "/snapshots/" : "",
+			  snapshot != NULL ? snapshot : "");
+}
+
+void storage_volume_etag(const cJSON *object, char out[65])
+{
+	static const char *const counted[] = { "name", "type", "config", "description", "expires_at" };
+	AUTO_JSON cJSON *v = cJSON_CreateObject();
+
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
+		json_set(v, counted[i], cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(object, counted[i]), true));
+	etag_of(v, out);
+}
+
+bool storage_volume_is_custom(struct request *r)
+{
+	const char *type = request_param(r, "type");
+
+	if (strcmp(type, "custom") == 0)
+		return true;
+	if (strcmp(type, "container") == 0 || strcmp(type, "virtual-machine") == 0 || strcmp(type, "image") == 0)
+		reply_errorf(r, ERROR_INVALID, "Invalid storage volume type \"%s\": only custom volumes can be changed here", type);
+	else
+		reply_errorf(r, ERROR_INVALID, "Invalid storage volume type \"%.64s\"", type);
+	return false;
+}
+
+/* ---- instances as volumes */
+
+static cJSON *container_volume(const struct instance *inst, const char *snapshot, const cJSON *of)
+{
+	AUTO_FREE char *url = mem_printf("/1.0/instances/%s%s%s", inst->name, snapshot != NULL ? "/snapshots/" : "",
+					 snapshot != NULL ? snapshot : "");
+	const char *urls[] = { url };
+	cJSON *v = cJSON_CreateObject();
+
+	cJSON_AddObjectToObject(v, "config");
+	json_set_str(v, "description", json_str_or(of, "description", ""));
+	if (snapshot != NULL)
+		json_set_strf(v, "name", "%s/%s", inst->name, snapshot);
+	else
+		json_set_str(v, "name", inst->name);
+	json_set_str(v, "type", "container");
+	json_set(v, "used_by", cJSON_CreateStringArray(urls, 1));
+	json_set_str(v, "location", "none");
+	json_set_str(v, "content_type", "filesystem");
+	json_set_str(v, "project", "default");
+	json_set_str(v, "created_at", json_str_or(of, "created_at", TIME_UNSET));
+	return v;
+}
+
+static void add_containers(struct berthd *b, const char *pool, cJSON *list)
+{
+	AUTO_FREE const char **names = registry_names(b->registry);
+
+	for (const char **n = names; *n != NULL; n++) {
+		struct instance *inst = registry_get(b->registry, *n);
+		const cJSON *snapshot;
+
+		if (strcmp(instance_pool(b, inst), pool) != 0)
+			continue;
+		cJSON_AddItemToArray(list, container_volume(inst, NULL, inst->desired));
+		if (inst->adopted)
+			continue;
+		cJSON_ArrayForEach(snapshot, snapshot_list(b, inst))
+			cJSON_AddItemToArray(list, container_volume(inst, json_str_or(snapshot, "name", ""), snapshot));
+	}
+}
+
+/* ---- lists */
+
+static void add_custom(struct berthd *b, const char *pool, cJSON *list)
+{
+	AUTO_JSON cJSON *volumes = custom_list(b, pool);
+	struct error ignored = ERROR_INIT;
+
+	while (volumes->child != NULL) {
+		cJSON *volume = cJSON_DetachItemViaPointer(volumes, volumes->child), *item;
+		const char *name = json_str(volume, "name");
+		AUTO_JSON cJSON *snapshots = custom_snapshot_list(b, pool, name, &ignored);
+
+		cJSON_AddItemToArray(list, volume);
+		cJSON_ArrayForEach(item, snapshots) {
+			cJSON *v = cJSON_Duplicate(volume, true);
+
+			json_set_strf(v, "name", "%s/%s", name, json_str(item, "name"));
+			json_set(v, "config", cJSON_Duplicate(json_obj(item, "config"), true));
+			json_set_str(v, "description", json_str_or(item, "description", ""));
+			json_set_str(v, "created_at", json_str_or(item, "created_at", TIME_UNSET));
+			cJSON_AddItemToArray(list, v);
+		}
+	}
+}
+
+static cJSON *url_item(const char *pool, const cJSON *volume)
+{
+	const char *name = json_str_or(volume, "name", ""), *slash = strchr(name, '/');
+	AUTO_FREE char *url = mem_printf("/1.0/storage-pools/%s/volumes/%s/%.*s%s%s", pool, json_str_or(volume, "type", ""),
+					 (int)strcspn(name, "/"), name, slash != NULL ? "/snapshots/" : "",
+					 slash != NULL ? slash + 1 : "");
+
+	return cJSON_CreateString(url);
+}
+
+/* type NULL: all */
+static void list_volumes(struct request *r, const char *type)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name"), *text = request_query(r, "filter");
+	struct error err = ERROR_INIT;
+	struct filter *filter = NULL;
+	AUTO_JSON cJSON *all = cJSON_CreateArray();
+	cJSON *list;
+
+	if (pool_usable(b, pool, &err) < 0 || (text != NULL && text[0] != '\0' && (filter = filter_parse(text, &err)) == NULL)) {
+		reply_error(r, &err);
+		return;
+	}
+	if (type == NULL || strcmp(type, "container") == 0)
+		add_containers(b, pool, all);
+	if (type == NULL || strcmp(type, "custom") == 0)
+		add_custom(b, pool, all);
+	list = cJSON_CreateArray();
+	while (all->child != NULL) {
+		cJSON *v = cJSON_DetachItemViaPointer(all, all->child);
+		bool fits = filter == NULL || filter_match(filter, v);
+
+		if (fits)
+			cJSON_AddItemToArray(list, request_recursion(r) > 0 ? cJSON_Duplicate(v, true) : url_item(pool, v));
+		cJSON_Delete(v);
+	}
+	filter_free(filter);
+	reply_sync(r, list);
+}
+
+static void get_all(struct request *r)
+{
+	list_volumes(r, NULL);
+}
+
+static void get_type(struct request *r)
+{
+	static const char *const types[] = { "container", "virtual-machine", "image", "custom", NULL };
+	const char *type = request_param(r, "type");
+
+	for (const char *const *t = types; *t != NULL; t++)
+		if (strcmp(*t, type) == 0) {
+			list_volumes(r, type);
+			return;
+		}
+	reply_errorf(r, ERROR_INVALID, "Invalid storage volume type \"%.64s\"", type);
+}
+
+static void create(struct request *r, const char *type)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name");
+	AUTO_JSON cJSON *body = cJSON_Duplicate(request_body(r), true);
+	AUTO_FREE char *url = storage_volume_url(pool, json_str_or(body, "name", ""), NULL);
+	bool copies = strcmp(json_str_or(json_obj(body, "source"), "type", ""), "copy") == 0;
+	struct error err = ERROR_INIT;
+	struct op *op;
+
+	if (type != NULL)
+		json_set_str(body, "type", type);
+	op = custom_create(b, pool, body, &err);
+	lifecycle_after(b, op, "storage-volume-created", url);
+	if (copies)
+		reply_op(r, op, &err);
+	else
+		reply_op_ended(r, op, NULL, &err);
+}
+
+static void post_all(struct request *r)
+{
+	create(r, NULL);
+}
+
+static void post_type(struct request *r)
+{
+	create(r, request_param(r, "type"));
+}
+
+/* ---- one */
+
+static cJSON *find(struct request *r, struct error *err)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name"), *type = request_param(r, "type"), *name = request_param(r, "volume");
+	const struct instance *inst;
+
+	if (strcmp(type, "custom") == 0)
+		return custom_get(b, pool, name, err);
+	if (pool_find(b, pool, err) == NULL)
+		return NULL;
+	inst = strcmp(type, "container") == 0 ? registry_get(b->registry, name) : NULL;
+	if (inst != NULL && strcmp(instance_pool(b, inst), pool) == 0)
+		return container_volume(inst, NULL, inst->desired);
+	error_set(err, ERROR_NOT_FOUND, "Storage pool volume not found");
+	return NULL;
+}
+
+static void get_one(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	cJSON *v = find(r, &err);
+	char tag[65];
+
+	if (v == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	storage_volume_etag(v, tag);
+	reply_sync_etag(r, v, tag);
+}
+
+static void restore(struct request *r, const char *snapshot)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name"), *name = request_param(r, "volume");
+	AUTO_FREE char *url = storage_volume_url(pool, name, NULL);
+	struct error err = ERROR_INIT;
+	struct op *op = custom_restore(b, pool, name, snapshot, &err);
+
+	lifecycle_after(b, op, "storage-volume-restored", url);
+	reply_op_ended(r, op, NULL, &err);
+}
+
+static void change(struct request *r, bool patch)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name"), *name = request_param(r, "volume");
+	const char *snapshot = json_str_or(request_body(r), "restore", "");
+	AUTO_FREE char *url = storage_volume_url(pool, name, NULL);
+	AUTO_JSON cJSON *v = NULL;
+	struct error err = ERROR_INIT;
+	char tag[65];
+
+	if (!storage_volume_is_custom(r))
+		return;
+	v = custom_get(b, pool, name, &err);
+	if (v == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	storage_volume_etag(v, tag);
+	if (!request_etag_ok(r, tag))
+		return;
+	if (snapshot[0] != '\0') {
+		restore(r, snapshot);
+		return;
+	}
+	if (custom_update(b, pool, name, request_body(r), patch, &err) < 0) {
+		reply_error(r, &err);
+		return;
+	}
+	events_lifecycle(b->events, "storage-volume-updated", url, NULL);
+	reply_sync(r, NULL);
+}
+
+static void put_one(struct request *r)
+{
+	change(r, false);
+}
+
+static void patch_one(struct request *r)
+{
+	change(r, true);
+}
+
+/* A rename is answered at once (201), a move to another pool is an operation. */
+static void post_one(struct request *r)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name"), *to_pool = json_str_or(request_body(r), "pool", "");
+	const char *to = json_str_or(request_body(r), "name", "");
+	bool moves = to_pool[0] != '\0' && strcmp(to_pool, pool) != 0;
+	AUTO_FREE char *url = storage_volume_url(moves ? to_pool : pool, to, NULL);
+	struct error err = ERROR_INIT;
+	struct op *op;
+
+	if (!storage_volume_is_custom(r))
+		return;
+	if (json_bool(request_body(r), "migration", false)) {
+		reply_errorf(r, ERROR_UNSUPPORTED, "migration to other servers is not supported");
+		return;
+	}
+	op = custom_rename(b, pool, request_param(r, "volume"), request_body(r), &err);
+	lifecycle_after(b, op, "storage-volume-renamed", url);
+	if (moves)
+		reply_op(r, op, &err);
+	else
+		reply_op_ended(r, op, url, &err);
+}
+
+static void delete_one(struct request *r)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name"), *name = request_param(r, "volume");
+	AUTO_FREE char *url = storage_volume_url(pool, name, NULL);
+	struct error err = ERROR_INIT;
+	struct op *op;
+
+	if (!storage_volume_is_custom(r))
+		return;
+	op = custom_delete(b, pool, name, &err);
+	lifecycle_after(b, op, "storage-volume-deleted", url);
+	reply_op_ended(r, op, NULL, &err);
+}
+
+/* ---- state: what it takes of the disk, counted */
+
+struct count {
+	uv_work_t work;
+	struct request *request; /* NULL when the client left */
+	char *path;
+	unsigned long long bytes;
+	bool ok;
+	struct error err;
+};
+
+static void count_cb(uv_work_t *work)
+{
+	struct count *c = work->data;
+
+	c->ok = fs_tree_usage(c->path, COUNT_MS, &c->bytes, &c->err) == 0;
+}
+
+static void counted_cb(uv_work_t *work, int status)
+{
+	struct count *c = work->data;
+
+	if (c->request != NULL && status == 0 && c->ok) {
+		cJSON *v = cJSON_CreateObject(), *usage = cJSON_AddObjectToObject(v, "usage");
+
+		json_set_int(usage, "used", (int64_t)c->bytes);
+		reply_sync(c->request, v);
+	} else if (c->request != NULL) {
+		reply_error(c->request, &c->err);
+	}
+	free(c->path);
+	free(c);
+}
+
+static void gone(struct request *r)
+{
+	((struct count *)request_data(r))->request = NULL;
+}
+
+static void get_state(struct request *r)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name"), *name = request_param(r, "volume");
+	bool custom = strcmp(request_param(r, "type"), "custom") == 0;
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *v = find(r, &err);
+	struct count *c;
+
+	if (v == NULL) {
+		reply_error(r, &err);
+		return;
+	}
+	c = mem_alloc(sizeof(*c));
+	c->work.data = c;
+	c->request = r;
+	c->path = custom ? custom_path(b, pool, name) : instance_dir(b, name);
+	request_set_data(r, c);
+	request_on_gone(r, gone);
+	uv_queue_work(b->loop, &c->work, count_cb, counted_cb);
+}
+
+const struct route storage_volume_routes[] = {
+	{ "GET", "/1.0/storage-pools/{name}/volumes", get_all, NULL },
+	{ "POST", "/1.0/storage-pools/{name}/volumes", post_all, NULL },
+	{ "GET", "/1.0/storage-pools/{name}/volumes/{type}", get_type, NULL },
+	{ "POST", "/1.0/storage-pools/{name}/volumes/{type}", post_type, NULL },
+	{ "GET", "/1.0/storage-pools/{name}/volumes/{type}/{volume}", get_one, NULL },
+	{ "PUT", "/1.0/storage-pools/{name}/volumes/{type}/{volume}", put_one, NULL },
+	{ "PATCH", "/1.0/storage-pools/{name}/volumes/{type}/{volume}", patch_one, NULL },
+	{ "POST", "/1.0/storage-pools/{name}/volumes/{type}/{volume}", post_one, NULL },
+	{ "DELETE", "/1.0/storage-pools/{name}/volumes/{type}/{volume}", delete_one, NULL },
+	{ "GET", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/state", get_state, NULL },
+	{ .method = NULL },
+};

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* One dnsmasq for each bridge with an address, and what it is told of instances. */
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "host/dnsmasq_files.h"
+#include "instance/instance.h"
+#include "model/nic.h"
+#include "model/settings.h"
+#include "network/network_plan.h"
+#include "network/network_private.h"
+
+enum { CMDLINE_MAX = 65536, NAMES_MAX = 64 << 20 };
+
+struct files {
+	char *leases, *hosts, *reservations, *raw, *pid, *run;
+};
+
+static void files_init(const struct network *net, struct files *f)
+{
+	f->run = fs_join(net->all->run, net->name);
+	f->leases = network_file(net->all, net->name, "leases");
+	f->raw = network_file(net->all, net->name, "dnsmasq");
+	f->hosts = fs_join(f->run, "hosts");
+	f->reservations = fs_join(f->run, "reservations");
+	f->pid = fs_join(f->run, "dnsmasq.pid");
+}
+
+static void files_clear(struct files *f)
+{
+	free(f->leases);
+	free(f->hosts);
+	free(f->reservations);
+	free(f->raw);
+	free(f->pid);
+	free(f->run);
+}
+#define AUTO_FILES __attribute__((cleanup(files_clear)))
+
+/* ---- names */
+
+static void add_instance(const struct berthd *b, const char *network, const struct instance *inst, struct dnsmasq_files *f)
+{
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	AUTO_FREE char *dir = instance_dir(b, inst->name);
+	const cJSON *device;
+
+	instance_expand(b, inst->desired, &config, &devices);
+	cJSON_ArrayForEach(device, devices) {
+		const struct nic_source src = { config, devices, dir };
+		struct nic nic;
+
+		if (!network_has_nic(network, device) || !nic_is_bridged(device))
+			continue;
+		nic_resolve(&src, device->string, device, &nic);
+		dnsmasq_files_add(f, inst->name, &nic);
+	}
+}
+
+/* 1 when it was another text. */
+static int write_changed(const char *path, const struct strbuf *text, struct error *err)
+{
+	AUTO_STRBUF struct strbuf old = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_read_file(path, NAMES_MAX, &old, &ignored) == 0 && old.len == text->len &&
+	    memcmp(old.buf, text->buf, text->len) == 0)
+		return 0;
+	return fs_write_quick(path, text->buf, text->len, 0644, err) < 0 ? -1 : 1;
+}
+
+/* 1: dnsmasq is to read them again. */
+static int write_names(const struct network *net, const cJSON *object, const struct files *f, struct error *err)
+{
+	const struct berthd *b = net->all->b;
+	AUTO_FREE const char **names = registry_names(b->registry);
+	struct network_side four, six;
+	struct dnsmasq_files text;
+	int hosts, dhcp = -1;
+
+	network_side(object, AF_INET, &four);
+	network_side(object, AF_INET6, &six);
+	dnsmasq_files_init(&text, four.gateway, network_flag(object, "ipv6.dhcp.stateful", false) ? six.gateway : "");
+	text.unnamed = strcmp(json_str_or(json_obj(object, "config"), "dns.mode", ""), "none") == 0;
+	for (const char **name = names; *name; name++)
+		add_instance(b, net->name, registry_get(b->registry, *name), &text);
+	hosts = write_changed(f->hosts, &text.hosts, err);
+	if (hosts >= 0)
+		dhcp = write_changed(f->reservations, &text.dhcp, err);
+	dnsmasq_files_clear(&text);
+	return dhcp < 0 ? -1 : hosts | dhcp;
+}
+
+static void write_one(struct networks *n, const char *name)
+{
+	struct network *net = strmap_get(n->live, name);
+	struct error err = ERROR_INIT;
+	AUTO_FILES struct files f = { NULL };
+	pid_t pid;
+	int rc;
+
+	if (!net || !net->dnsmasq)
+		return;
+	files_init(net, &f);
+	rc = write_names(net, network_get(n->b, name), &f, &err);
+	pid = supervise_pid(net->dnsmasq);
+	if (rc < 0)
+		log_warning("names of the network '%s': %s", name, err.msg);
+	else if (rc > 0 && pid > 0)
+		(void)kill(pid, SIGHUP);
+}
+
+void network_names_write(struct networks *n)
+{
+	AUTO_FREE const char **names = strmap_keys(n->objects);
+
+	for (const char **name = names; *name; name++)
+		write_one(n, *name);
+}
+
+/* ---- dnsmasq */
+
+/* One that a berthd left that was killed: it changed its user, so it did not die with it. */
+static void end_stale(const struct files *f)
+{
+	AUTO_FREE char *option = mem_printf("--pid-file=%s", f->pid);
+	AUTO_FREE char *cmdline = NULL;
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	AUTO_STRBUF struct strbuf args = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+	long pid;
+
+	if (fs_read_file(f->pid, 64, &text, &ignored) < 0 || (pid = strtol(text.buf, NULL, 10)) <= 1)
+		return;
+	cmdline = mem_printf("/proc/%ld/cmdline", pid);
+	if (fs_read_file(cmdline, CMDLINE_MAX, &args, &ignored) < 0)
+		return;
+	for (const char *p = args.buf; p < args.buf + args.len; p += strlen(p) + 1)
+		if (strcmp(p, option) == 0)
+			(void)kill((pid_t)pid, SIGKILL);
+	(void)unlink(f->pid);
+}
+
+static const char *user(void)
+{
+	return getpwnam("dnsmasq") ? "dnsmasq" : getpwnam("nobody") ? "nobody" : "root";
+}
+
+static void command(const struct network *net, const cJSON *object, const struct files *f, struct argv *out)
+{
+	const struct network_paths paths = { f->leases, f->hosts, f->reservations, f->raw, f->pid, user() };
+
+	if (!object || net->index == 0)
+		return;
+	network_dnsmasq(object, &paths, out);
+}
+
+static int start(struct network *net, const cJSON *object, const struct files *f, const struct argv *argv, struct error *err)
+{
+	const struct proc_spec spec = { .argv = (const char *const *)argv->v, .data = net };
+	const char *raw = network_value(object, "raw.dnsmasq");
+
+	if (fs_mkdirs(f->run, 0755, err) < 0 || write_names(net, object, f, err) < 0 ||
+	    (raw && fs_write_quick(f->raw, raw, strlen(raw), 0600, err) < 0))
+		return -1;
+	end_stale(f);
+	net->dnsmasq = supervise_start(net->all->b->loop, &spec, NULL, err);
+	return net->dnsmasq ? 0 : -1;
+}
+
+void network_serve_end(struct network *net)
+{
+	pid_t pid = net->dnsmasq ? supervise_pid(net->dnsmasq) : 0;
+
+	supervise_stop(net->dnsmasq);
+	if (pid > 0) /* it keeps nothing that is not on disk; the next one needs its ports */
+		(void)kill(pid, SIGKILL);
+	net->dnsmasq = NULL;
+	free(net->serving);
+	net->serving = NULL;
+}
+
+int network_serve(struct network *net, const cJSON *object, struct error *err)
+{
+	AUTO_FILES struct files f = { NULL };
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	AUTO_FREE char *line = NULL;
+	AUTO_FREE char *serving = NULL;
+
+	files_init(net, &f);
+	command(net, object, &f, &argv);
+	line = argv_quote(&argv);
+	serving = mem_printf("%u %s %s", net->index, line,
+			     object && network_value(object, "raw.dnsmasq") ? network_value(object, "raw.dnsmasq") : "");
+	if (net->dnsmasq && argv.n > 0 && net->serving && strcmp(net->serving, serving) == 0) {
+		write_one(net->all, net->name);
+		return 0;
+	}
+	network_serve_end(net);
+	if (argv.n == 0)
+		return 0;
+	if (start(net, object, &f, &argv, err) < 0)
+		return -1;
+	net->serving = serving;
+	serving = NULL;
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Custom volumes of pools: a folder (on btrfs a subvolume) in pool_volumes(), and .NAME/ beside it: volume.json
+ * {"description","config","created_at"} and snapshots/SNAP/{data, snapshot.json}. What is half-made has a name with two
+ * dots in front. A volume is there when its folder is.
+ *
+ * The volumes that belong to an instance (instance/volume.h) are the default pool's too, under the name OWNER_NAME
+ * ("_" is in no instance's name), with the same folder beside them: one set of functions serves both.
+ *
+ * A device names a volume by pool and source, as LXD does; custom_resolve() makes of it the path that is mounted.
+ */
+#ifndef BERTH_POOL_CUSTOM_H
+#define BERTH_POOL_CUSTOM_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "berthd.h"
+#include "proc/op.h"
+
+/* 1 to 63 letters, digits, '.', '_' and '-', beginning with a letter or digit; of volumes and of their snapshots. */
+int custom_name_check(const char *name, struct error *err);
+char *custom_path(const struct berthd *b, const char *pool, const char *name); /* caller frees */
+bool custom_exists(const struct berthd *b, const char *pool, const char *name);
+
+/* ---- LXD's objects; all new */
+/* StorageVolume, with used_by. "Storage pool not found", "Storage pool volume not found" */
+cJSON *custom_get(struct berthd *b, const char *pool, const char *name, struct error *err);
+cJSON *custom_list(struct berthd *b, const char *pool); /* of all, sorted by name */
+/* StorageVolumeSnapshot; sorted by creation. "Storage pool volume snapshot not found" */
+cJSON *custom_snapshot_get(struct berthd *b, const char *pool, const char *name, const char *snapshot, struct error *err);
+cJSON *custom_snapshot_list(struct berthd *b, const char *pool, const char *name, struct error *err);
+
+/* ---- devices */
+/* In expanded devices: pool and source of every disk but the root become the path in source; pool goes. */
+void custom_resolve(const struct berthd *b, cJSON *devices);
+/* Of the devices that are not there just so in old (may be NULL): pool and volume must be there. */
+int custom_check_devices(const struct berthd *b, const cJSON *old, const cJSON *devices, struct error *err);
+
+/* ---- changes: operations that hold "pool-volume/POOL/NAME" */
+/* StorageVolumesPost: source.type "" or "copy" (source.name "v" or "v/snap", source.pool, source.volume_only). */
+struct op *custom_create(struct berthd *b, const char *pool, const cJSON *request, struct error *err);
+struct op *custom_delete(struct berthd *b, const char *pool, const char *name, struct error *err);
+/* {"name", "pool": another one}; in use is refused. */
+struct op *custom_rename(struct berthd *b, const char *pool, const char *name, const cJSON *request, struct error *err);
+/* PUT or PATCH of description and config, at once. */
+int custom_update(struct berthd *b, const char *pool, const char *name, const cJSON *change, bool patch, struct error *err);
+/* PUT with "restore" */
+struct op *custom_restore(struct berthd *b, const char *pool, const char *name, const char *snapshot, struct error *err);
+
+/* {"name": "" for the next of snapshots.pattern, "expires_at": as snapshot_create()} */
+struct op *custom_snapshot_create(struct berthd *b, const char *pool, const char *name, const cJSON *request,
+				  struct error *err);
+struct op *custom_snapshot_delete(struct berthd *b, const char *pool, const char *name, const char *snapshot,
+				  struct error *err);
+struct op *custom_snapshot_rename(struct berthd *b, const char *pool, const char *name, const char *snapshot, const char *to,
+				  struct error *err);
+int custom_snapshot_update(struct berthd *b, const char *pool, const char *name, const char *snapshot, const cJSON *change,
+			   bool patch, struct error *err);
+
+void custom_register(struct op_queue *q);
+
+#endif

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making, copying, renaming, changing and deleting custom volumes. A new one is made whole in ..new.MARK/, then its two
+ * parts are renamed to their places, the data last; a deleted one goes the same way back.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "instance/work.h"
+#include "pool/custom_work.h"
+
+static const char *arg(const struct custom_work *w, const char *key)
+{
+	return json_str_or(w->args, key, "");
+}
+
+/* ---- create */
+
+static int check_room(struct custom_work *w, struct error *err)
+{
+	if (pool_usable(w->b, w->pool, err) < 0)
+		return -1;
+	if (custom_exists(w->b, w->pool, w->name))
+		return error_set(err, ERROR_CONFLICT, "Volume by that name already exists");
+	if (fs_exists(w->path))
+		return error_set(err, ERROR_CONFLICT, "'%s' is in the way: it is no folder", w->path);
+	return 0;
+}
+
+/* The configuration of the source is the copy's where the request says nothing. */
+static int take_source_config(struct custom_work *w, struct error *err)
+{
+	AUTO_JSON cJSON *source = NULL;
+	cJSON *config = json_obj(w->args, "config");
+	const cJSON *item;
+
+	if (json_str(w->args, "from") == NULL)
+		return 0;
+	source = json_str(w->args, "from_snapshot") != NULL ?
+		custom_snapshot_get(w->b, arg(w, "from_pool"), arg(w, "from"), arg(w, "from_snapshot"), err) :
+		custom_get(w->b, arg(w, "from_pool"), arg(w, "from"), err);
+	if (source == NULL)
+		return -1;
+	cJSON_ArrayForEach(item, json_obj(source, "config"))
+		if (json_str(config, item->string) == NULL)
+			json_set(config, item->string, cJSON_Duplicate(item, true));
+	if (strcmp(w->driver, "btrfs") != 0)
+		json_set(config, "size", NULL); /* which only the source's pool can limit */
+	if (arg(w, "description")[0] == '\0')
+		json_set_str(w->args, "description", json_str_or(source, "description", ""));
+	return 0;
+}
+
+/* A move takes the volume away. */
+static int check_move(struct custom_work *w, struct error *err)
+{
+	AUTO_JSON cJSON *users = NULL;
+
+	if (!json_bool(w->args, "move", false))
+		return 0;
+	users = custom_users(w->b, arg(w, "from_pool"), arg(w, "from"), false);
+	return users->child == NULL ? 0 : error_set(err, ERROR_INVALID, "The storage volume is still in use");
+}
+
+static enum op_result step_check_create(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+
+	return check_room(w, err) < 0 || take_source_config(w, err) < 0 || check_move(w, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static int own_root(const struct custom_work *w, const char *path, struct error *err)
+{
+	AUTO_JSON cJSON *config = cJSON_CreateObject();
+	uint32_t base, size;
+
+	idmap_of(w->b, config, &base, &size);
+	if (w->b->probe->idmapped_mounts)
+		base = 0; /* each mount maps them */
+	if (lchown(path, base, base) < 0 || chmod(path, 0711) < 0)
+		return error_sys(err, errno, "cannot set the owner of '%s'", path);
+	return 0;
+}
+
+static int write_meta(const struct custom_work *w, struct error *err)
+{
+	AUTO_FREE char *meta = fs_join(w->temp, "meta");
+	AUTO_JSON cJSON *v = cJSON_CreateObject();
+	char now[TIME_TEXT_SIZE];
+
+	time_now(now);
+	json_set(v, "config", cJSON_Duplicate(json_obj(w->args, "config"), true));
+	json_set_str(v, "description", arg(w, "description"));
+	json_set_str(v, "created_at", now);
+	return custom_write(meta, v, err);
+}
+
+static int copy_snapshot_notes(const char *from, const char *to, struct error *err)
+{
+	AUTO_FREE char *source = fs_join(from, CUSTOM_SNAPSHOT_FILE), *target = fs_join(to, CUSTOM_SNAPSHOT_FILE);
+	AUTO_JSON cJSON *v = NULL;
+
+	if (mkdir(to, 0700) < 0)
+		return error_sys(err, errno, "cannot make '%s'", to);
+	v = json_read_file(source, err);
+	return v != NULL ? json_write_file(target, v, JSON_DURABLE, err) : -1;
+}
+
+static int add_snapshots(struct custom_work *w, struct error *err)
+{
+	AUTO_JSON cJSON *list = custom_snapshot_list(w->b, arg(w, "from_pool"), arg(w, "from"), err);
+	AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from"));
+	AUTO_FREE char *folder = mem_printf("%s/meta/snapshots", w->temp);
+	const cJSON *item;
+
+	if (list == NULL)
+		return -1;
+	if (list->child != NULL && mkdir(folder, 0700) < 0)
+		return error_sys(err, errno, "cannot make '%s'", folder);
+	cJSON_ArrayForEach(item, list) {
+		AUTO_FREE char *from = mem_printf("%s/snapshots/%s", meta, json_str(item, "name"));
+		AUTO_FREE char *to = fs_join(folder, json_str(item, "name"));
+		AUTO_FREE char *from_data = fs_join(from, "data"), *to_data = fs_join(to, "data");
+
+		if (copy_snapshot_notes(from, to, err) < 0)
+			return -1;
+		custom_add_part(w, from_data, to_data, true);
+	}
+	return 0;
+}
+
+static enum op_result step_build(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	AUTO_FREE char *data = fs_join(w->temp, "data");
+	AUTO_FREE char *from = NULL;
+
+	if (custom_make_temp(w, err) < 0 || write_meta(w, err) < 0)
+		return OP_FAIL;
+	if (json_str(w->args, "from") == NULL)
+		return pool_tree_create(w->driver, data, err) < 0 || own_root(w, data, err) < 0 ? OP_FAIL : OP_DONE;
+	if (json_str(w->args, "from_snapshot") != NULL) {
+		AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from"));
+
+		from = mem_printf("%s/snapshots/%s/data", meta, arg(w, "from_snapshot"));
+	} else {
+		from = custom_path(w->b, arg(w, "from_pool"), arg(w, "from"));
+	}
+	custom_add_part(w, from, data, false);
+	if (json_str(w->args, "from_snapshot") == NULL && !json_bool(w->args, "volume_only", false) &&
+	    add_snapshots(w, err) < 0)
+		return OP_FAIL;
+	return custom_copy_parts(op, err);
+}
+
+static enum op_result step_limit(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	AUTO_FREE char *data = fs_join(w->temp, "data");
+
+	return custom_apply_size(w, data, json_obj(w->args, "config"), err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+/* Idempotent: what has been moved already is not there any more. */
+static int move_if_there(const char *from, const char *to, struct error *err)
+{
+	if (rename(from, to) == 0 || errno == ENOENT)
+		return 0;
+	return error_sys(err, errno, "cannot rename '%s' to '%s'", from, to);
+}
+
+static enum op_result step_place(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	AUTO_FREE char *data = fs_join(w->temp, "data"), *meta = fs_join(w->temp, "meta");
+	AUTO_FREE char *dir = mem_strndup(w->temp, (size_t)(strrchr(w->temp, '/') - w->temp));
+
+	if (fs_exists(data) && fs_exists(meta) && fs_exists(w->meta) && pool_tree_remove(w->driver, w->meta, err) < 0)
+		return OP_FAIL; /* left of one whose folder somebody removed by hand */
+	if (move_if_there(meta, w->meta, err) < 0 || move_if_there(data, w->path, err) < 0)
+		return OP_FAIL;
+	(void)rmdir(w->temp);
+	return fs_sync_dir(dir, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+/* ---- delete, also of a move's source */
+
+static int discard(const struct custom_work *w, const char *pool, const char *name, struct error *err)
+{
+	AUTO_FREE char *path = custom_path(w->b, pool, name), *meta = custom_meta(w->b, pool, name);
+	AUTO_FREE char *dir = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
+	AUTO_FREE char *trash = mem_printf("%s/..old.%s", dir, arg(w, "mark"));
+	AUTO_FREE char *data = fs_join(trash, "data"), *notes = fs_join(trash, "meta");
+	const char *driver = pool_driver(w->b, pool);
+
+	if (!fs_exists(dir) || driver == NULL)
+		return 0;
+	if (mkdir(trash, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s'", trash);
+	if (move_if_there(path, data, err) < 0 || move_if_there(meta, notes, err) < 0 || fs_sync_dir(dir, err) < 0)
+		return -1;
+	return pool_tree_remove(driver, trash, err);
+}
+
+static int discard_source_fn(void *data, struct error *err)
+{
+	const struct custom_work *w = data;
+
+	return discard(w, arg(w, "from_pool"), arg(w, "from"), err);
+}
+
+static enum op_result step_take_source(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+
+	return json_bool(w->args, "move", false) ? op_thread(op, discard_source_fn, w, err) : OP_DONE;
+}
+
+static const struct op_step create_steps[] = {
+	{ "check", step_check_create, NULL, 0, 0 },
+	{ "build", step_build, step_custom_untemp, 6 * 3600, 0 },
+	{ "limit", step_limit, NULL, 0, 0 },
+	{ "place", step_place, NULL, 0, OP_COMMIT },
+	{ "take", step_take_source, NULL, 3600, 0 },
+	{ 0 },
+};
+
+static const struct op_kind create_kind = {
+	.name = "custom-create",
+	.description = "Creating storage volume",
+	.steps = create_steps,
+	.load = custom_load,
+	.unload = custom_unload,
+};
+
+static enum op_result step_check_delete(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	AUTO_JSON cJSON *users = NULL;
+
+	if (custom_find(w->b, w->pool, w->name, err) < 0)
+		return OP_FAIL;
+	users = custom_users(w->b, w->pool, w->name, false);
+	if (users->child == NULL)
+		return OP_DONE;
+	error_set(err, ERROR_INVALID, "The storage volume is still in use");
+	return OP_FAIL;
+}
+
+static int discard_fn(void *data, struct error *err)
+{
+	const struct custom_work *w = data;
+
+	return discard(w, w->pool, w->name, err);
+}
+
+static enum op_result step_discard(struct op *op, struct error *err)
+{
+	return op_thread(op, discard_fn, op_data(op), err);
+}
+
+static const struct op_step delete_steps[] = {
+	{ "check", step_check_delete, NULL, 0, 0 },
+	{ "discard", step_discard, NULL, 3600, OP_COMMIT },
+	{ 0 },
+};
+
+static const struct op_kind delete_kind = {
+	.name = "custom-delete",
+	.description = "Deleting storage volume",
+	.steps = delete_steps,
+	.load = custom_load,
+	.unload = custom_unload,
+	.frees = true,
+};
+
+/* ---- rename */
+
+static enum op_result step_check_rename(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	AUTO_JSON cJSON *users = NULL;
+
+	if (custom_find(w->b, w->pool, w->name, err) < 0)
+		return OP_FAIL;
+	users = custom_users(w->b, w->pool, w->name, false);
+	if (users->child != NULL)
+		error_set(err, ERROR_INVALID, "Volume is still in use");
+	else if (custom_exists(w->b, w->pool, arg(w, "to")))
+		error_set(err, ERROR_CONFLICT, "Volume by that name already exists");
+	else
+		return OP_DONE;
+	return OP_FAIL;
+}
+
+static int rename_to(const struct custom_work *w, const char *from, const char *to, struct error *err)
+{
+	AUTO_FREE char *dir = pool_volumes(w->b, w->pool);
+	AUTO_FREE char *path = fs_join(dir, from), *target = fs_join(dir, to);
+	AUTO_FREE char *meta = mem_printf("%s/.%s", dir, from), *target_meta = mem_printf("%s/.%s", dir, to);
+
+	if (move_if_there(meta, target_meta, err) < 0 || move_if_there(path, target, err) < 0)
+		return -1;
+	return fs_sync_dir(dir, err);
+}
+
+static enum op_result step_rename(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+
+	return rename_to(w, w->name, arg(w, "to"), err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+static const struct op_step rename_steps[] = {
+	{ "check", step_check_rename, NULL, 0, 0 },
+	{ "rename", step_rename, NULL, 0, OP_COMMIT },
+	{ 0 },
+};
+
+static const struct op_kind rename_kind = {
+	.name = "custom-rename",
+	.description = "Renaming storage volume",
+	.steps = rename_steps,
+	.load = custom_load,
+	.unload = custom_unload,
+};
+
+void custom_register(struct op_queue *q)
+{
+	op_queue_register(q, &create_kind);
+	op_queue_register(q, &delete_kind);
+	op_queue_register(q, &rename_kind);
+	op_queue_register(q, &custom_snapshot_create_kind);
+	op_queue_register(q, &custom_snapshot_delete_kind);
+	op_queue_register(q, &custom_snapshot_rename_kind);
+	op_queue_register(q, &custom_restore_kind);
+}
+
+/* ---- requests */
+
+/* volume.* of the pool stand for what the request does not say. */
+static cJSON *config_of(const struct berthd *b, const char *pool, const cJSON *request)
+{
+	AUTO_JSON cJSON *v = cJSON_CreateObject();
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_obj(pool_get(b, pool), "config"))
+		if (strncmp(item->string, "volume.", 7) == 0)
+			json_set(v, item->string + 7, cJSON_Duplicate(item, true));
+	cJSON_ArrayForEach(item, json_obj(request, "config"))
+		if (strncmp(item->string, "volatile.", 9) != 0)
+			json_set(v, item->string, cJSON_Duplicate(item, true));
+	return pool_config_clean(v);
+}
+
+static int take_source(struct berthd *b, const char *pool, const cJSON *source, cJSON *args, struct error *err)
+{
+	const char *type = json_str_or(source, "type", ""), *name = json_str_or(source, "name", "");
+	const char *from_pool = json_str_or(source, "pool", ""), *slash = strchr(name, '/');
+	AUTO_FREE char *volume = mem_strndup(name, slash != NULL ? (size_t)(slash - name) : strlen(name));
+
+	if (type[0] == '\0' || strcmp(type, "none") == 0)
+		return 0;
+	if (strcmp(type, "migration") == 0)
+		return error_set(err, ERROR_UNSUPPORTED, "migration from other servers is not supported");
+	if (strcmp(type, "copy") != 0)
+		return error_set(err, ERROR_INVALID, "Unknown source type \"%.64s\"", type);
+	if (json_bool(source, "refresh", false))
+		return error_set(err, ERROR_UNSUPPORTED, "a volume cannot be refreshed from another: copy it to a new one");
+	if (name[0] == '\0')
+		return error_set(err, ERROR_INVALID, "No source volume name supplied");
+	if (from_pool[0] == '\0')
+		from_pool = pool;
+	if (custom_find(b, from_pool, volume, err) < 0)
+		return -1;
+	if (slash != NULL) {
+		AUTO_JSON cJSON *snapshot = custom_snapshot_get(b, from_pool, volume, slash + 1, err);
+
+		if (snapshot == NULL)
+			return -1;
+		json_set_str(args, "from_snapshot", slash + 1);
+	}
+	json_set_str(args, "from", volume);
+	json_set_str(args, "from_pool", from_pool);
+	json_set_bool(args, "volume_only", json_bool(source, "volume_only", false));
+	return 0;
+}
+
+static int check_request(struct berthd *b, const char *pool, const cJSON *request, struct error *err)
+{
+	const char *type = json_str_or(request, "type", ""), *content = json_str_or(request, "content_type", "");
+
+	if (pool_usable(b, pool, err) < 0)
+		return -1;
+	if (type[0] != '\0' && strcmp(type, "custom") != 0)
+		return error_set(err, ERROR_INVALID, "Currently not allowed to create storage volumes of type %.64s", type);
+	if (strcmp(content, "block") == 0)
+		return error_set(err, ERROR_INVALID, "Volume content type \"block\" is not supported: containers take volumes of type "
+				 "\"filesystem\" only");
+	if (content[0] != '\0' && strcmp(content, "filesystem") != 0)
+		return error_set(err, ERROR_INVALID, "Invalid content type \"%.64s\"", content);
+	return custom_name_check(json_str_or(request, "name", ""), err);
+}
+
+struct op *custom_create(struct berthd *b, const char *pool, const cJSON *request, struct error *err)
+{
+	const char *name = json_str_or(request, "name", "");
+	AUTO_FREE char *other = NULL;
+	cJSON *args;
+
+	if (check_request(b, pool, request, err) < 0 ||
+	    pool_volume_config_check(pool_driver(b, pool), cJSON_GetObjectItemCaseSensitive(request, "config"), err) < 0)
+		return NULL;
+	if (custom_exists(b, pool, name)) {
+		error_set(err, ERROR_CONFLICT, "Volume by that name already exists");
+		return NULL;
+	}
+	args = custom_args(pool, name);
+	json_set_str(args, "description", json_str_or(request, "description", ""));
+	json_set(args, "config", config_of(b, pool, request));
+	if (take_source(b, pool, json_obj(request, "source"), args, err) < 0) {
+		cJSON_Delete(args);
+		return NULL;
+	}
+	if (json_str(args, "from") != NULL)
+		other = custom_lock(json_str(args, "from_pool"), json_str(args, "from"));
+	return custom_start(b, &create_kind, other, args, err);
+}
+
+struct op *custom_delete(struct berthd *b, const char *pool, const char *name, struct error *err)
+{
+	return custom_find(b, pool, name, err) < 0 ? NULL :
+						      custom_start(b, &delete_kind, NULL, custom_args(pool, name), err);
+}
+
+static struct op *move(struct berthd *b, const char *pool, const char *name, const char *to_pool, const char *to,
+		       struct error *err)
+{
+	AUTO_FREE char *other = custom_lock(pool, name);
+	cJSON *args;
+
+	if (pool_usable(b, to_pool, err) < 0)
+		return NULL;
+	args = custom_args(to_pool, to);
+	json_set_str(args, "from", name);
+	json_set_str(args, "from_pool", pool);
+	json_set_bool(args, "move", true);
+	json_set(args, "config", cJSON_CreateObject());
+	return custom_start(b, &create_kind, other, args, err);
+}
+
+/* An instance's own volume is called as its owner says. */
+static int check_owned(const struct berthd *b, const char *pool, const char *name, struct error *err)
+{
+	AUTO_FREE char *path = custom_path(b, pool, name), *dir = pool_volumes(b, pool);
+	AUTO_FREE char *plain = fs_join(dir, name);
+
+	return strcmp(path, plain) == 0 ? 0 :
+		error_set(err, ERROR_INVALID, "the volume '%s' belongs to an instance, and is renamed with it", name);
+}
+
+struct op *custom_rename(struct berthd *b, const char *pool, const char *name, const cJSON *request, struct error *err)
+{
+	const char *to = json_str_or(request, "name", ""), *to_pool = json_str_or(request, "pool", "");
+	AUTO_FREE char *other = NULL;
+	cJSON *args;
+
+	if (custom_find(b, pool, name, err) < 0 || custom_name_check(to, err) < 0)
+		return NULL;
+	if (to_pool[0] != '\0' && strcmp(to_pool, pool) != 0)
+		return move(b, pool, name, to_pool, to, err);
+	if (check_owned(b, pool, name, err) < 0)
+		return NULL;
+	other = strcmp(to, name) != 0 ? custom_lock(pool, to) : NULL;
+	args = custom_args(pool, name);
+	json_set_str(args, "to", to);
+	return custom_start(b, &rename_kind, other, args, err);
+}
+
+int custom_update(struct berthd *b, const char *pool, const char *name, const cJSON *change, bool patch, struct error *err)
+{
+	static const char *const kept[] = { NULL };
+	const cJSON *config = cJSON_GetObjectItemCaseSensitive(change, "config");
+	AUTO_JSON cJSON *old = NULL;
+	AUTO_JSON cJSON *args = NULL;
+	AUTO_FREE char *lock = custom_lock(pool, name);
+	struct custom_work *w;
+	cJSON *new;
+	int rc;
+
+	if (custom_find(b, pool, name, err) < 0 || pool_volume_config_check(pool_driver(b, pool), config, err) < 0)
+		return -1;
+	if (op_locked(b->ops, lock))
+		return error_set(err, ERROR_CONFLICT, "the volume '%s' is being changed", name);
+	old = custom_read(b, pool, name);
+	new = pool_config_change(json_obj(old, "config"), config, patch, kept);
+	args = custom_args(pool, name);
+	w = custom_load(b, args, err);
+	if (w == NULL || (strcmp(json_str_or(new, "size", ""), json_str_or(json_obj(old, "config"), "size", "")) != 0 &&
+			  custom_apply_size(w, w->path, new, err) < 0)) {
+		cJSON_Delete(new);
+		custom_unload(w);
+		return -1;
+	}
+	json_set(old, "config", new);
+	if (json_str(change, "description") != NULL || !patch)
+		json_set_str(old, "description", json_str_or(change, "description", ""));
+	rc = custom_write(w->meta, old, err);
+	custom_unload(w);
+	return rc;
+}

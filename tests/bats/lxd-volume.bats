@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+# LXD's own client: custom volumes.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load lxd
+
+@test "volumes: create, list, show, set, info, rename, delete" {
+	stock storage volume create default v1
+	assert "$output" = "Storage volume v1 created"
+	stock_refused "Volume by that name already exists" storage volume create default v1
+	stock_refused "Storage pool not found" storage volume create nosuch v1
+	stock_refused "Storage pool volume not found" storage volume show default nosuch
+	stock_refused '"block" is not supported' storage volume create default vb --type=block
+	stock_refused 'Invalid option "nosuch"' storage volume create default vb nosuch=1
+	stock_refused 'cannot limit sizes' storage volume create default vb size=1GiB
+	stock_refused 'Invalid volume name' storage volume create default "a b"
+	stock storage volume list default -f csv
+	assert "$output" = "custom,v1,,filesystem,0"
+	stock storage volume set default v1 user.a=1 snapshots.expiry=2d
+	stock storage volume get default v1 user.a
+	assert "$output" = 1
+	stock storage volume unset default v1 user.a
+	stock storage volume get default v1 user.a
+	assert "$output" = ""
+	stock storage volume edit default v1 <<<'description: d'
+	stock storage volume show default v1
+	contains "$output" "description: d"
+	contains "$output" "type: custom"
+	contains "$output" "used_by: []"
+	stock storage volume info default v1
+	contains "$output" "Usage: "
+	stock storage volume rename default v1 v2
+	stock_refused "Storage pool volume not found" storage volume show default v1
+	stock storage volume show default v2
+	contains "$output" "description: d"
+	stock storage show default
+	contains "$output" "/1.0/storage-pools/default/volumes/custom/v2"
+	stock storage volume delete default v2
+	stock_refused "Storage pool volume not found" storage volume delete default v2
+}
+
+@test "volumes: attached to an instance and a profile, snapshot, restore, copy, move" {
+	local c
+	c=$(name vol)
+	stock storage create sp1 dir
+	stock storage volume create default v1
+	stock launch bb "$c"
+	stock storage volume attach default v1 "$c" vd /mnt/v1
+	in_container "$c" sh -c 'echo one >/mnt/v1/f && chown 5:6 /mnt/v1/f'
+	stock_refused "The storage volume is still in use" storage volume delete default v1
+	stock storage volume show default v1
+	contains "$output" "- /1.0/instances/$c"
+	stock storage volume show default "container/$c"
+	contains "$output" "type: container"
+	stock config device show "$c"
+	contains "$output" "source: v1"
+	stock storage volume snapshot default v1 s1
+	stock_refused 'Snapshot "s1" already in use' storage volume snapshot default v1 s1
+	stock storage volume snapshot default v1
+	in_container "$c" sh -c 'echo two >/mnt/v1/f'
+	stock_refused "Cannot restore custom volume used by running instances" storage volume restore default v1 s1
+	stock storage volume detach default v1 "$c" vd
+	run in_container "$c" ls /mnt/v1/f
+	assert "$status" -ne 0
+	stock storage volume restore default v1 s1
+	stock storage volume show default v1/s1
+	contains "$output" "name: s1"
+	stock storage volume list default -f csv
+	contains "$output" "v1/s1,"
+	stock storage volume info default v1
+	contains "$output" "s1"
+	stock storage volume copy default/v1 default/v2
+	stock storage volume copy default/v1/s1 sp1/v4
+	stock storage volume move default/v2 sp1/v3
+	stock_refused "Storage pool volume not found" storage volume show default v2
+	stock storage volume show sp1 v3/snap0
+	stock_refused "The storage pool is currently in use" storage delete sp1
+	stock storage volume attach-profile sp1 v3 default vp /mnt/v3
+	assert "$(in_container "$c" cat /mnt/v3/f)" = one
+	assert "$(in_container "$c" stat -c %u:%g /mnt/v3/f)" = 5:6
+	stock storage volume detach-profile sp1 v3 default vp
+	stock storage volume rename default v1/snap0 v1/snapx
+	stock storage volume delete default v1/s1
+	stock storage volume show default v1/snapx
+	stock_refused "not found" storage volume show default v1/s1
+	stock storage volume delete default v1
+	stock storage volume delete sp1 v3
+	stock storage volume delete sp1 v4
+	stock storage delete sp1
+	stock_refused "Failed loading custom volume" config device add "$c" vx disk pool=default source=nosuch path=/mnt/x
+	[[ -z $(ls -A "$BERTH_TEST_ROOT/volumes/_custom") ]]
+}
+
+@test "an instance's own volumes are the default pool's" {
+	local c
+	c=$(name own)
+	stock launch bb "$c"
+	run_berth volume attach "$c" data
+	in_container "$c" sh -c 'echo mine >/mnt/data/f'
+	stock storage volume list default -f csv
+	contains "$output" "custom,${c}_data,,filesystem,1"
+	stock storage volume set default "${c}_data" user.k=v
+	stock storage volume snapshot default "${c}_data" s1
+	stock storage volume copy "default/${c}_data" default/mine --volume-only
+	assert "$(cat "$BERTH_TEST_ROOT/volumes/_custom/mine/f")" = mine
+	stock_refused "still in use" storage volume delete default "${c}_data"
+	stock_refused "belongs to an instance" storage volume rename default "${c}_data" other
+	stock delete -f "$c"
+	stock storage volume delete default "${c}_data"
+	stock storage volume delete default mine
+	[[ ! -e $BERTH_TEST_ROOT/volumes/$c/data ]]
+}
+
+@test "volumes that are half made by a killed berthd" {
+	local kind step
+	stock storage volume create default v1
+	echo one >"$BERTH_TEST_ROOT/volumes/_custom/v1/f"
+	for step in build/kill build/kill-after limit/kill; do
+		fault "custom-create/$step"
+		stock '?' storage volume copy default/v1 default/v2
+		revive "$step"
+		journal_ends
+		stock_refused "not found" storage volume show default v2
+	done
+	fault custom-create/place/kill
+	stock '?' storage volume copy default/v1 default/v2
+	revive
+	journal_ends
+	assert "$(cat "$BERTH_TEST_ROOT/volumes/_custom/v2/f")" = one
+	fault custom-snapshot/copy/kill-after
+	stock '?' storage volume snapshot default v1 s1
+	revive
+	journal_ends
+	stock_refused "not found" storage volume show default v1/s1
+	stock storage volume snapshot default v1 s1
+	echo two >"$BERTH_TEST_ROOT/volumes/_custom/v1/f"
+	for kind in build/kill-after:two swap/kill:one swap/kill-after:one; do
+		echo two >"$BERTH_TEST_ROOT/volumes/_custom/v1/f"
+		fault "custom-restore/${kind%:*}"
+		stock '?' storage volume restore default v1 s1
+		revive "$kind"
+		journal_ends
+		assert "$(cat "$BERTH_TEST_ROOT/volumes/_custom/v1/f")" = "${kind#*:}" "$kind"
+	done
+	fault custom-delete/discard/kill-after
+	stock '?' storage volume delete default v1
+	revive
+	journal_ends
+	stock_refused "not found" storage volume show default v1
+	stock storage volume delete default v2
+	[[ -z $(ls -A "$BERTH_TEST_ROOT/volumes/_custom") ]]
+}
+
+@test "nothing is left behind" {
+	leak_check
+}
