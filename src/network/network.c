@@ -147,12 +147,14 @@ void network_forget(struct networks *n, const char *name)
 {
 	AUTO_FREE char *leases = network_file(n, name, "leases");
 	AUTO_FREE char *raw = network_file(n, name, "dnsmasq");
+	AUTO_FREE char *test = network_file(n, name, "test");
 	AUTO_FREE char *run = fs_join(n->run, name);
 	struct error err = ERROR_INIT;
 
 	strmap_remove(n->live, name);
 	(void)unlink(leases);
 	(void)unlink(raw);
+	(void)unlink(test);
 	if (fs_remove_tree(run, &err) < 0)
 		log_warning("%s", err.msg);
 }
@@ -161,7 +163,7 @@ bool network_works(const struct berthd *b, const char *name)
 {
 	const struct network *net = strmap_get(b->networks->live, name);
 
-	return net && !net->broken;
+	return net && !net->broken && (!net->dnsmasq || supervise_pid(net->dnsmasq) > 0);
 }
 
 /* ---- users */

@@ -25,7 +25,7 @@ void network_register(struct op_queue *q);
 
 const cJSON *network_get(const struct berthd *b, const char *name); /* borrowed, or NULL */
 const char **network_names(const struct berthd *b); /* sorted, NULL-terminated; free the array */
-bool network_works(const struct berthd *b, const char *name); /* false: the kernel is not what the file says */
+bool network_works(const struct berthd *b, const char *name); /* false: the kernel is not what the file says, or dnsmasq does not run */
 
 /*
  * Operations; the kernel is as asked for when they end well, and as before when not. request: LXD's NetworksPost. Errors:

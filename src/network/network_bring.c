@@ -18,7 +18,7 @@
 #include "network/network_plan.h"
 #include "network/network_private.h"
 
-enum stage { LINK, SYSCTL, ADDRESSES, TABLE, SERVE, STAGES };
+enum stage { LINK, SYSCTL, ADDRESSES, TABLE, TEST, SERVE, STAGES };
 
 struct now { /* where a bring is */
 	struct networks *n;
@@ -179,18 +179,25 @@ static void note_index(const struct now *now, struct network *net)
 	net->index = index;
 }
 
-static int serve(const struct now *now, struct error *err)
+/* The child that says whether dnsmasq takes its options; without one when they are as before. */
+static int test_command(const struct now *now, struct argv *out, struct error *err)
 {
 	struct network *net;
 
-	if (!now->object) {
-		network_forget(now->n, now->name);
+	if (!now->object)
 		return 0;
-	}
 	net = network_live(now->n, now->name);
 	note_index(now, net);
 	watch_table(now);
-	return network_serve(net, now->object, err);
+	return network_serve_test(net, now->object, out, err);
+}
+
+static int serve(const struct now *now, struct error *err)
+{
+	if (now->object)
+		return network_serve(network_live(now->n, now->name), now->object, err);
+	network_forget(now->n, now->name);
+	return 0;
 }
 
 /* ---- one after the other */
@@ -198,8 +205,10 @@ static int serve(const struct now *now, struct error *err)
 static const char *const ip_argv[] = { "ip", "-batch", "-", NULL };
 static const char *const nft_argv[] = { "nft", "-f", "-", NULL };
 
-/* The input of this stage's child, "" when there is nothing for it; stages without one are done here. */
-static int stage_text(const struct now *now, unsigned stage, struct strbuf *out, struct error *err)
+static const char *const tools[STAGES] = { "ip", "", "ip", "nft", "dnsmasq", "" };
+
+/* This stage's child and its input, none when there is nothing for it; stages without one are done here. */
+static int stage_work(const struct now *now, unsigned stage, struct strbuf *out, struct argv *argv, struct error *err)
 {
 	switch (stage) {
 	case LINK:
@@ -216,6 +225,8 @@ static int stage_text(const struct now *now, unsigned stage, struct strbuf *out,
 		if (now->object || (now->old && network_has_table(now->old)))
 			network_nft(now->name, now->object, out);
 		return 0;
+	case TEST:
+		return test_command(now, argv, err);
 	default:
 		return serve(now, err);
 	}
@@ -251,7 +262,7 @@ static bool failed(struct op *op, struct bring *bring, struct error *err)
 	return true;
 }
 
-/* ip says first what it did not like, and last in which line that was. */
+/* They say first what they did not like, and last in which line that was. */
 static int check(const char *tool, const struct proc_result *result, struct error *err)
 {
 	char text[256] = "";
@@ -267,9 +278,8 @@ static int check(const char *tool, const struct proc_result *result, struct erro
 static enum op_result child_done(struct op *op, const struct proc_result *result, struct error *err)
 {
 	struct bring *bring = op_data(op);
-	bool nft = bring->stage == TABLE;
 
-	if (check(nft ? "nft" : "ip", result, err) == 0)
+	if (check(tools[bring->stage], result, err) == 0)
 		next_stage(bring);
 	else if (!failed(op, bring, err))
 		return OP_FAIL;
@@ -281,14 +291,19 @@ static int run_stage(struct op *op, const struct bring *bring, struct error *err
 {
 	const struct now now = now_of(op, bring);
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	AUTO_ARGV struct argv argv = ARGV_INIT;
 	struct proc_spec spec = { .argv = bring->stage == TABLE ? nft_argv : ip_argv };
 
-	if (stage_text(&now, bring->stage, &text, err) < 0)
+	if (stage_work(&now, bring->stage, &text, &argv, err) < 0)
 		return -1;
-	if (text.len == 0)
+	if (text.len == 0 && argv.n == 0)
 		return 0;
-	spec.input = text.buf;
-	spec.input_len = text.len;
+	if (argv.n > 0) {
+		spec.argv = (const char *const *)argv.v;
+	} else {
+		spec.input = text.buf;
+		spec.input_len = text.len;
+	}
 	return op_child_spec(op, &spec, child_done, err) == OP_WAIT ? 1 : -1;
 }
 

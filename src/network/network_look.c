@@ -81,7 +81,7 @@ static bool all_work(const struct berthd *b)
 	AUTO_FREE const char **names = network_names(b);
 
 	for (const char **name = names; *name; name++)
-		if (!network_works(b, *name))
+		if (network_live(b->networks, *name)->broken)
 			return false;
 	return true;
 }

@@ -189,19 +189,56 @@ void network_serve_end(struct network *net)
 	net->serving = NULL;
 }
 
-int network_serve(struct network *net, const cJSON *object, struct error *err)
+/* What it runs with, to be compared: all that makes another dnsmasq. */
+static char *serving_of(const struct network *net, const cJSON *object, const struct argv *argv)
 {
+	AUTO_FREE char *line = argv_quote(argv);
+	const char *raw = object ? network_value(object, "raw.dnsmasq") : NULL;
+
+	return mem_printf("%u %s %s", net->index, line, raw ? raw : "");
+}
+
+static bool serves_so(const struct network *net, const char *serving)
+{
+	return net->dnsmasq && net->serving && strcmp(net->serving, serving) == 0;
+}
+
+int network_serve_test(struct network *net, const cJSON *object, struct argv *out, struct error *err)
+{
+	const char *raw = network_value(object, "raw.dnsmasq");
+	AUTO_FREE char *test = network_file(net->all, net->name, "test");
 	AUTO_FILES struct files f = { NULL };
 	AUTO_ARGV struct argv argv = ARGV_INIT;
-	AUTO_FREE char *line = NULL;
 	AUTO_FREE char *serving = NULL;
 
 	files_init(net, &f);
 	command(net, object, &f, &argv);
-	line = argv_quote(&argv);
-	serving = mem_printf("%u %s %s", net->index, line,
-			     object && network_value(object, "raw.dnsmasq") ? network_value(object, "raw.dnsmasq") : "");
-	if (net->dnsmasq && argv.n > 0 && net->serving && strcmp(net->serving, serving) == 0) {
+	serving = serving_of(net, object, &argv);
+	if (argv.n == 0 || serves_so(net, serving))
+		return 0;
+	if (raw) { /* not the file itself: it may be the old one's */
+		free(f.raw);
+		f.raw = mem_strdup(test);
+		if (fs_write_quick(test, raw, strlen(raw), 0600, err) < 0)
+			return -1;
+	}
+	command(net, object, &f, out);
+	argv_push(out, "--test");
+	return 0;
+}
+
+int network_serve(struct network *net, const cJSON *object, struct error *err)
+{
+	AUTO_FREE char *test = network_file(net->all, net->name, "test");
+	AUTO_FILES struct files f = { NULL };
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	AUTO_FREE char *serving = NULL;
+
+	(void)unlink(test);
+	files_init(net, &f);
+	command(net, object, &f, &argv);
+	serving = serving_of(net, object, &argv);
+	if (argv.n > 0 && serves_so(net, serving)) {
 		write_one(net->all, net->name);
 		return 0;
 	}

@@ -252,6 +252,39 @@ teardown_file_more() {
 	wait_for 5 gone "$n"
 }
 
+@test "dnsmasq's own options, forwards, and what there is not" {
+	local n s old
+	n=$(name n6)
+	s=$(subnet 6)
+	stock network create "$n" ipv4.address="$s.1/24" ipv6.address=none raw.dnsmasq=log-queries
+	old=$(dnsmasq_of "$n")
+	stock_refused "bad option at line 1" network set "$n" raw.dnsmasq=nonsense
+	stock network get "$n" raw.dnsmasq
+	assert "$output" = log-queries
+	assert "$(cat "$(state_file "$n" dnsmasq)")" = log-queries
+	assert "$(dnsmasq_of "$n")" = "$old" "the one that runs was not touched"
+	stock network forward create "$n" "192.0.2.$BERTH_TEST_ID"
+	stock network forward port add "$n" "192.0.2.$BERTH_TEST_ID" tcp 80 "$s.5" 8080
+	stock network forward set "$n" "192.0.2.$BERTH_TEST_ID" target_address="$s.6"
+	stock network forward get "$n" "192.0.2.$BERTH_TEST_ID" target_address
+	assert "$output" = "$s.6"
+	stock network forward list "$n" -f csv
+	assert "$output" = "192.0.2.$BERTH_TEST_ID,,$s.6,1"
+	api GET "/1.0/forwards"
+	contains "$body" "192.0.2.$BERTH_TEST_ID"
+	stock_refused 'missing the required "network_acl"' network acl list
+	stock_refused 'missing the required "network_peer"' network peer list "$n"
+	stock_refused 'missing the required "network_dns"' network zone list
+	stock network delete "$n"
+	wait_for 5 gone "$n"
+	wait_for 5 no_forwards || die "the forward of a network that is gone is left"
+}
+
+no_forwards() {
+	api GET "/1.0/forwards"
+	[[ $(field '.metadata | length') == 0 ]]
+}
+
 @test "macvlan and physical networks are parents of nics" {
 	local n c
 	n=$(name n5)
