@@ -35,6 +35,7 @@
 #include "image/store.h"
 #include "instance/forward_place.h"
 #include "instance/instance.h"
+#include "instance/proxy.h"
 #include "instance/snapshot.h"
 #include "lxc/probe.h"
 #include "model/profile.h"
@@ -244,6 +245,7 @@ static void listen_now(struct daemon *d)
 	notify_ready();
 	hook_watch_start(&d->b);
 	forward_reconcile(&d->b);
+	proxies_start(&d->b);
 	instance_bring_in_line(&d->b);
 	host_start(&d->b);
 	snapshots_by_the_clock(&d->b);
@@ -364,6 +366,7 @@ static void close_rooms(struct daemon *d)
 	networks_close(b);
 	host_close(b);
 	terminals_free(b->terminals);
+	proxies_stop(b);
 	forward_close(b);
 	registry_free(b->registry);
 	b->registry = NULL; /* for timers that come while the loop runs out */

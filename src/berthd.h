@@ -26,6 +26,7 @@ struct remote;
 struct forwards;
 struct networks;
 struct pools;
+struct proxies;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -45,6 +46,7 @@ struct berthd {
 	struct terminals *terminals;
 	struct forwards *forwards;    /* host/forward.h */
 	struct networks *networks;    /* network/network.h */
+	struct proxies *proxies;      /* instance/proxy.h; NULL until clients may come */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;
 	struct nft_watch *nft; /* since the first nft_watch_add() */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "hook/hook.h"
+#include "instance/proxy.h"
 #include "instance/work.h"
 #include "lxc/freezer.h"
 #include "model/settings.h"
@@ -113,7 +114,7 @@ enum op_result power_started(struct op *op, const struct proc_result *result, st
 		return OP_FAIL;
 	}
 	started_now(w, inst);
-	return OP_DONE;
+	return proxy_wait(op, w->b, w->name, false, err);
 }
 
 /* What was changed while nobody rendered it (profiles, another host kernel) is made true before each start. */
@@ -127,7 +128,7 @@ static int prepare_start(struct work *w, struct instance *inst, struct error *er
 	if (inst->note != NULL)
 		return error_set(err, ERROR_INVALID, "%s", inst->note);
 	instance_expand(w->b, inst->desired, &config, &devices);
-	if (devices_check_start(devices, err) < 0)
+	if (devices_check_start(devices, err) < 0 || proxy_check(w->b, devices, err) < 0)
 		return -1;
 	return work_render(w->b, w->name, w->dir, inst->desired, err);
 }

@@ -17,6 +17,7 @@
 #include "instance/adopt.h"
 #include "instance/ask.h"
 #include "instance/instance.h"
+#include "instance/proxy.h"
 #include "instance/reboot.h"
 #include "instance/remains.h"
 #include "instance/snapshot.h"
@@ -169,6 +170,7 @@ struct instance *registry_load(struct registry *r, const char *name)
 
 void registry_remove(struct registry *r, const char *name)
 {
+	proxy_instance_gone(r->b, name);
 	strmap_remove(r->instances, name);
 	changed(r);
 }
@@ -335,7 +337,7 @@ static void on_pid_end(void *data)
 void registry_set_state(struct registry *r, struct instance *inst, enum lxc_state state, pid_t pid)
 {
 	enum lxc_state old = inst->state;
-	bool active = state != LXC_STOPPED, told_pid = active && pid > 0, new_run = false;
+	bool active = state != LXC_STOPPED, told_pid = active && pid > 0, new_run = false, new_pid = false;
 
 	inst->told = ++r->clock;
 	if (!active)
@@ -347,11 +349,14 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 		inst->watch = pid > 0 ? pid_watch_start(r->b->loop, pid, on_pid_end, inst, r) : NULL;
 		inst->pid = pid;
 		new_run = pid > 0;
+		new_pid = true;
 	}
 	inst->complete = told_pid && inst->watch != NULL;
 	inst->state = state;
 	if (new_run)
 		reboot_look(r->b, inst);
+	if (new_pid)
+		proxy_reconcile(r->b, inst);
 	if (old == state)
 		return;
 	registry_touch(inst);

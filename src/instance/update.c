@@ -15,6 +15,7 @@
 #include "host/forward.h"
 #include "hook/hook.h"
 #include "instance/address.h"
+#include "instance/proxy.h"
 #include "instance/applied.h"
 #include "instance/work.h"
 #include "model/key_types.h"
@@ -172,7 +173,7 @@ int update_check(struct work *w, const struct instance *inst, cJSON *new, struct
 	work_fill_volatile(w->b, new);
 	instance_expand(w->b, new, &expanded, &devices);
 	if (devices_check_added(json_obj(w->args, "was_devices"), devices, err) < 0 ||
-	    check_pool(w, inst->desired, devices, err) < 0 ||
+	    proxy_check_nat(devices, err) < 0 || check_pool(w, inst->desired, devices, err) < 0 ||
 	    address_check(w->b, new, inst->desired, w->name, err) < 0)
 		return -1;
 	return assign_idmap(w->b, inst, new, expanded, err);
@@ -255,7 +256,22 @@ static enum op_result step_unwrite(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	return update_put(w, json_obj(w->args, "old"), err) < 0 ? OP_FAIL : OP_DONE;
+	if (update_put(w, json_obj(w->args, "old"), err) < 0)
+		return OP_FAIL;
+	proxy_reconcile(w->b, registry_get(w->b->registry, w->name));
+	return OP_DONE;
+}
+
+/* Before anything else is changed in the container: one that cannot listen is a reason to change nothing. */
+static enum op_result step_proxies(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = registry_find(w->b->registry, w->name, err);
+
+	if (inst == NULL)
+		return OP_FAIL;
+	proxy_reconcile(w->b, inst);
+	return proxy_wait(op, w->b, w->name, !json_bool(w->args, "profile", false), err);
 }
 
 /* That a profile changed is nothing of the instance's: it can only be told of that. */
@@ -268,6 +284,7 @@ static const struct op_step update_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-update", step_pre_update, NULL, 3600, 0 },
 	{ "write", step_write, step_unwrite, 0, 0 },
+	{ "proxies", step_proxies, NULL, 0, 0 },
 	{ "live", step_live, NULL, 120, 0 },
 	{ "post-update", step_hook, NULL, 3600, 0 },
 	{ 0 },

@@ -8,7 +8,7 @@
 #include "base/strbuf.h"
 #include "model/key.h"
 
-extern const struct device_property nic_properties[], disk_properties[], unix_properties[];
+extern const struct device_property nic_properties[], disk_properties[], unix_properties[], proxy_properties[];
 
 int nic_validate(const char *device, const cJSON *props, struct error *err);
 int nic_check_start(const char *device, const cJSON *props, struct error *err);
@@ -27,6 +27,12 @@ int unix_check_start(const char *device, const cJSON *props, struct error *err);
 int unix_render(struct render *r, const char *device, const cJSON *props, struct error *err);
 enum live_result unix_live(const struct live_change *change, const char *device, const cJSON *old_props,
 			   const cJSON *new_props, struct error *err);
+
+int proxy_validate(const char *device, const cJSON *props, struct error *err);
+int proxy_check_start(const char *device, const cJSON *props, struct error *err);
+int proxy_render(struct render *r, const char *device, const cJSON *props, struct error *err);
+enum live_result proxy_live(const struct live_change *change, const char *device, const cJSON *old_props,
+			    const cJSON *new_props, struct error *err);
 
 /* A property, NULL when unset or "". */
 const char *device_prop(const cJSON *props, const char *key);

@@ -36,6 +36,8 @@ const struct device_type device_types[] = {
 	  "A character device of the host." },
 	{ "unix-block", unix_properties, unix_validate, unix_check_start, unix_render, unix_live,
 	  "A block device of the host." },
+	{ "proxy", proxy_properties, proxy_validate, proxy_check_start, proxy_render, proxy_live,
+	  "What is sent to a socket of the host comes out of one of the container, or the other way round." },
 	{ "none", none_properties, none_validate, none_validate, none_render, none_live,
 	  "Hides a device of this name that comes from a profile." },
 	{ .name = NULL },

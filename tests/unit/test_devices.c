@@ -82,7 +82,7 @@ static void bad_devices(void **state)
 				"Unsupported device type" },
 		{ "{\"x\":{\"type\":\"gpu\"}}",
 		  "Failed loading device \"x\": Unsupported device type \"gpu\"" },
-		{ "{\"x\":{\"type\":\"proxy\"}}", "Unsupported device type \"proxy\"" },
+		{ "{\"x\":{\"type\":\"proxy\"}}", "Missing required device option \"listen\"" },
 		{ "{\"x\":{\"type\":\"none\",\"a\":\"b\"}}", "Invalid device option \"a\"" },
 		{ "{\"a/b\":{\"type\":\"none\"}}", "Invalid device name \"a/b\"" },
 		{ "{\"\":{\"type\":\"none\"}}", "Invalid device name" },

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+# LXD's own client: devices of instances, added to and taken from a running one, and looked at inside.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load lxd
+
+setup_file_more() {
+	launch "$(name c)" >/dev/null || die "FAIL: no instance"
+}
+
+setup() {
+	C=$(name c)
+	PORT=$((20000 + BERTH_TEST_ID * 40))
+}
+
+teardown() {
+	local pid
+	for pid in $(cat "$BERTH_TEST_ROOT/servers" 2>/dev/null); do
+		kill "$pid" 2>/dev/null
+	done
+	rm -f "$BERTH_TEST_ROOT/servers"
+	restore_after_failure
+}
+
+# in_net COMMAND…: in the container's network
+in_net() {
+	nsenter --net="/proc/$(init_of "$C")/ns/net" "$@"
+}
+
+# server [in_net] ADDRESS [first]: a server until the end of the test
+server() {
+	local inside=()
+	[[ $1 != in_net ]] || {
+		inside=(nsenter --net="/proc/$(init_of "$C")/ns/net")
+		shift
+	}
+	"${inside[@]}" "$BATS_TEST_DIRNAME/echo-server.py" "$@" </dev/null >/dev/null 2>&1 3>&- 4>&- &
+	echo $! >>"$BERTH_TEST_ROOT/servers"
+	disown
+	case $1 in
+	tcp:*) wait_for 10 "${inside[@]}" "$BATS_TEST_DIRNAME/echo-client.py" "$1" ;;
+	unix:*) wait_for 10 test -S "${1#unix:}" ;;
+	udp:*) wait_for 10 "${inside[@]}" "$BATS_TEST_DIRNAME/echo-client.py" "$1" ;;
+	esac 2>/dev/null
+}
+
+echoes() { # ADDRESS [BYTES]
+	timeout 100 "$BATS_TEST_DIRNAME/echo-client.py" "$@" 2>/dev/null
+}
+
+proxies() {
+	pgrep -fc "^$BERTH_BUILD/berth-proxy --pid=$(init_of "$C") " || true
+}
+
+@test "add, list, show, get, set, unset, override, remove" {
+	local dir=$BERTH_TEST_ROOT/dir
+	mkdir "$dir"
+	echo there >"$dir/file"
+	stock config device add "$C" hd disk source="$dir" path=/mnt/hd
+	assert "$output" = "Device hd added to $C"
+	assert "$(in_container "$C" cat /mnt/hd/file)" = there
+	stock config device set "$C" hd readonly=true path=/mnt/other
+	run in_container "$C" touch /mnt/other/x
+	contains "$output" "Read-only"
+	stock config device get "$C" hd path
+	assert "$output" = /mnt/other
+	stock config device unset "$C" hd readonly
+	in_container "$C" touch /mnt/other/x
+	stock config device add "$C" hidden none
+	stock config device list "$C"
+	assert "$output" = $'hd\nhidden'
+	stock config device show "$C"
+	contains "$output" "source: $dir"
+	stock config device override "$C" eth0 limits.max=10Mbit
+	stock config device show "$C"
+	contains "$output" "limits.max: 10Mbit"
+	stock config device remove "$C" eth0 hd hidden
+	assert "$output" = "Device eth0, hd, hidden removed from $C"
+	in_container "$C" test ! -e /mnt/other/file
+}
+
+@test "errors are LXD's" {
+	stock_refused 'Error: Failed add validation for device "bad": Missing source path "/nosuch" for disk "bad"' \
+		config device add "$C" bad disk source=/nosuch path=/mnt/x
+	stock_refused 'Error: Invalid devices: Device validation failed for "x": Failed loading device "x": Unsupported device type' \
+		config device add "$C" x nosuchtype
+	stock_refused "Device from profile(s) cannot be modified for individual instance" \
+		config device set "$C" eth0 ipv4.address="$BERTH_TEST_SUBNET.50"
+	stock_refused "Device doesn't exist" config device remove "$C" nosuch
+	stock_refused 'Invalid device option "nosuch"' config device add "$C" x disk source=/tmp path=/mnt/x nosuch=1
+	stock_refused 'Invalid device option "nosuch"' init bb "$(name no)" -d root,nosuch=1
+}
+
+@test "proxy: tcp, udp and unix sockets, from the host into the container" {
+	local bytes=3000000
+	server in_net tcp:127.0.0.1:80
+	server in_net udp:127.0.0.1:81
+	stock config device add "$C" t proxy listen="tcp:127.0.0.1:$PORT" connect=tcp:127.0.0.1:80
+	echoes "tcp:127.0.0.1:$PORT" $bytes
+	stock config device add "$C" u proxy listen="udp:127.0.0.1:$PORT" connect=udp:127.0.0.1:81
+	echoes "udp:127.0.0.1:$PORT"
+	stock config device add "$C" s proxy listen="unix:$BERTH_TEST_ROOT/s.sock" connect=tcp:127.0.0.1:80 mode=0600 uid=7
+	assert "$(stat -c '%a %u' "$BERTH_TEST_ROOT/s.sock")" = "600 7"
+	echoes "unix:$BERTH_TEST_ROOT/s.sock" $bytes
+	stock config device add "$C" a proxy listen="unix:@berth-$PORT" connect=tcp:127.0.0.1:80
+	echoes "unix:@berth-$PORT"
+	stock config device add "$C" r proxy listen="tcp:127.0.0.1:$((PORT + 1))-$((PORT + 2)),$((PORT + 5))" connect=tcp:127.0.0.1:80
+	echoes "tcp:127.0.0.1:$((PORT + 2))"
+	echoes "tcp:127.0.0.1:$((PORT + 5))"
+
+	# a change is another program; what cannot listen changes nothing
+	stock config device set "$C" t listen="tcp:127.0.0.1:$((PORT + 7))"
+	echoes "tcp:127.0.0.1:$((PORT + 7))"
+	run ! echoes "tcp:127.0.0.1:$PORT"
+	stock_refused 'Failed to start device "busy": Error occurred when starting proxy device: Failed to listen on 127.0.0.1' \
+		config device add "$C" busy proxy listen="tcp:127.0.0.1:$((PORT + 7))" connect=tcp:127.0.0.1:80
+	stock config device list "$C"
+	assert "$output" !~ busy
+	echoes "tcp:127.0.0.1:$((PORT + 7))"
+
+	# who carries has no rights on the host, and is there again when berthd is
+	assert "$(pgrep -fo "^$BERTH_BUILD/berth-proxy .*--listen=tcp:127.0.0.1:$((PORT + 7)) " | xargs -I{} pgrep -P {} |
+		xargs -I{} grep -c '^CapEff:[[:space:]]*0*$' /proc/{}/status)" = 1
+	daemon_kill
+	daemon_start
+	wait_for 10 echoes "tcp:127.0.0.1:$((PORT + 7))"
+	stock config device remove "$C" t u s a r
+	assert "$(proxies)" = 0
+	[[ ! -e $BERTH_TEST_ROOT/s.sock ]]
+}
+
+@test "proxy: from the container to the host, HAProxy's line, nat" {
+	local address=$BERTH_TEST_SUBNET.77
+	server "tcp:127.0.0.1:$PORT"
+	server "unix:$BERTH_TEST_ROOT/host.sock"
+	stock config device add "$C" i proxy bind=instance listen=tcp:127.0.0.1:90 connect="tcp:127.0.0.1:$PORT"
+	in_net "$BATS_TEST_DIRNAME/echo-client.py" tcp:127.0.0.1:90 100000
+	stock config device add "$C" x proxy bind=container listen=unix:/run-x.sock connect="unix:$BERTH_TEST_ROOT/host.sock" mode=0666
+	echoes "unix:/proc/$(init_of "$C")/root/run-x.sock" 100000
+	assert "$(in_container "$C" stat -c '%a %u' /run-x.sock)" = "666 0"
+	server in_net tcp:127.0.0.1:82 first
+	stock config device add "$C" p proxy listen="tcp:127.0.0.1:$((PORT + 1))" connect=tcp:127.0.0.1:82 proxy_protocol=true
+	contains "$(echoes "tcp:127.0.0.1:$((PORT + 1))" line)" "PROXY TCP4 127.0.0.1 127.0.0.1 "
+	stock config device remove "$C" i x p
+	in_container "$C" test ! -e /run-x.sock
+
+	stock_refused "must be one of the instance's static IPv4 or IPv6 addresses" \
+		config device add "$C" n proxy nat=true listen="tcp:$BERTH_TEST_SUBNET.1:$PORT" connect="tcp:$address:83"
+	stock config device override "$C" eth0 ipv4.address="$address/24"
+	stock config device add "$C" n proxy nat=true listen="tcp:$BERTH_TEST_SUBNET.1:$((PORT + 3))" connect=tcp:0.0.0.0:83
+	server in_net "tcp:$address:83"
+	echoes "tcp:$BERTH_TEST_SUBNET.1:$((PORT + 3))"
+	contains "$(nft list ruleset)" "tcp dport $((PORT + 3)) dnat to $address:83"
+	stock config device remove "$C" n eth0
+	assert "$(nft list ruleset | grep -c "dport $((PORT + 3)) ")" = 0
+}
+
+@test "proxy: what it cannot be; gone with the instance, and back with it" {
+	local l=tcp:127.0.0.1:$PORT
+	stock_refused 'Unknown connection type "icmp"' config device add "$C" x proxy listen=icmp:1.2.3.4:1 connect=tcp:127.0.0.1:80
+	stock_refused "Invalid port number" config device add "$C" x proxy listen="$l" connect=tcp:127.0.0.1:0
+	stock_refused "Cannot map a single port to multiple ports" \
+		config device add "$C" x proxy listen="$l" connect=tcp:127.0.0.1:80-81
+	stock_refused "Mismatch between listen port(s) and connect port(s) count" \
+		config device add "$C" x proxy listen="$l-$((PORT + 2))" connect=tcp:127.0.0.1:80-81
+	stock_refused "The PROXY header can only be sent to tcp servers in non-nat mode" \
+		config device add "$C" x proxy listen="$l" connect=unix:/x proxy_protocol=true
+	stock_refused "Only proxy devices for non-abstract unix sockets can carry uid, gid, or mode" \
+		config device add "$C" x proxy listen="$l" connect=tcp:127.0.0.1:80 uid=3
+	stock_refused "Only host-bound proxies can use NAT" \
+		config device add "$C" x proxy listen="$l" connect=tcp:127.0.0.1:80 nat=true bind=instance
+	stock_refused "Cannot listen on wildcard address" \
+		config device add "$C" x proxy listen="tcp:0.0.0.0:$PORT" connect=tcp:127.0.0.1:80 nat=true
+	stock_refused 'Missing required device option "connect"' config device add "$C" x proxy listen="$l"
+
+	stock config device add "$C" t proxy listen="$l" connect=tcp:127.0.0.1:80
+	stock stop -f "$C"
+	run ! echoes "$l"
+	server "$l"
+	stock_refused "Failed to start device \"t\"" start "$C"
+	kill "$(cat "$BERTH_TEST_ROOT/servers")"
+	wait_for 10 process_gone "$(cat "$BERTH_TEST_ROOT/servers")"
+	stock start "$C"
+	server in_net tcp:127.0.0.1:80
+	echoes "$l"
+	stock config device remove "$C" t
+}
+
+@test "nothing is left behind" {
+	assert "$(pgrep -fc "^$BERTH_BUILD/berth-proxy .*$BERTH_TEST_SUBNET\\.")" = 0
+	leak_check
+}
