@@ -90,5 +90,6 @@ const char *const api_extensions[] = {
 	"instance_snapshot_never",         /* @never */
 	"instance_file_head",
 	"instances_rebuild",
+	"instance_create_start",           /* Incus's: "start" in POST instances */
 	NULL,
 };
