@@ -81,9 +81,15 @@ static void reply_later(struct request *r, struct op *op, const char *action, co
 
 static bool network_there(struct request *r)
 {
-	if (network_managed(request_berthd(r), request_param(r, "name")))
+	const char *name = request_param(r, "name");
+
+	if (!network_managed(request_berthd(r), name))
+		reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
+	else if (strcmp(network_driver(request_berthd(r), name), "bridge") != 0)
+		reply_errorf(r, ERROR_INVALID, "Network driver \"%s\" does not support forwards",
+			     network_driver(request_berthd(r), name));
+	else
 		return true;
-	reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
 	return false;
 }
 

@@ -32,6 +32,11 @@ bool network_managed(const struct berthd *b, const char *name)
 	       strcmp(name, b->settings->network_nat) == 0;
 }
 
+const char *network_driver(const struct berthd *b, const char *name)
+{
+	return json_str_or(network_get(b, name), "type", "bridge");
+}
+
 void network_etag(const cJSON *object, char etag[65])
 {
 	AUTO_JSON cJSON *v = cJSON_CreateObject();

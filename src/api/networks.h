@@ -11,6 +11,7 @@
 struct request;
 
 bool network_managed(const struct berthd *b, const char *name); /* one of ours, or of the two bridges of berth.conf */
+const char *network_driver(const struct berthd *b, const char *name); /* of a managed one: its type */
 void network_etag(const cJSON *object, char etag[65]); /* of its config and description */
 bool network_sys_has(const char *name, const char *file); /* in /sys/class/net/NAME */
 

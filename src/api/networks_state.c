@@ -15,6 +15,7 @@
 #include "lxc/netns.h"
 #include "model/nic.h"
 #include "network/network.h"
+#include "network/network_plan.h"
 
 #define SYS "/sys/class/net"
 
@@ -51,11 +52,17 @@ static cJSON *bridge_state(const char *name)
 void network_state_get(struct request *r)
 {
 	static const char *const counters[] = { "bytes_received", "bytes_sent", "packets_received", "packets_sent" };
+	const cJSON *own = network_get(request_berthd(r), request_param(r, "name")), *link;
 	const char *name = request_param(r, "name");
 	AUTO_JSON cJSON *links = netns_state(getpid());
-	const cJSON *link = json_obj(links, name);
+	char interface[16];
 	cJSON *v, *c;
 
+	if (own) { /* the parent's, of one that is no bridge */
+		network_interface(own, interface);
+		name = interface;
+	}
+	link = json_obj(links, name);
 	if (!link) {
 		reply_errorf(r, ERROR_NOT_FOUND, "Network interface \"%s\" not found", name);
 		return;
@@ -137,6 +144,10 @@ void network_leases_get(struct request *r)
 
 	if (!network_managed(b, network)) {
 		reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
+		return;
+	}
+	if (strcmp(network_driver(b, network), "bridge") != 0) {
+		reply_errorf(r, ERROR_UNSUPPORTED, "Not implemented");
 		return;
 	}
 	list = cJSON_CreateArray();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* berth network: what LXD's client shows of networks. The bridges are made by `berth host init`. */
+/* berth network: what LXD's client shows of networks, and the table of commands. */
 #include "cli/network.h"
 
 #include <inttypes.h>
@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "cli/instance.h"
+#include "cli/network_change.h"
 
 char *network_path(const char *name, const char *rest)
 {
@@ -196,6 +197,8 @@ static int network_leases(struct cli *cli, int argc, char **argv, struct error *
 }
 
 static const char *const list_aliases[] = { "ls", NULL };
+static const char *const delete_aliases[] = { "rm", NULL };
+static const char *const rename_aliases[] = { "mv", NULL };
 
 static const struct command network_commands[] = {
 	{ .name = "list",
@@ -224,6 +227,77 @@ static const struct command network_commands[] = {
 	  .examples = "  berth network list-leases\n",
 	  .run = network_leases,
 	  .complete = "network" },
+	{ .name = "create",
+	  .args = "<network> [<key>=<value>...]",
+	  .summary = "Create networks",
+	  .options = "  -t, --type TYPE       bridge, macvlan or physical (default bridge)\n"
+		     "      --description TEXT\n",
+	  .examples = "  berth network create br1 ipv4.address=10.62.42.1/24 ipv6.address=none\n"
+		      "  berth network create lan --type macvlan parent=eth0\n",
+	  .run = network_create,
+	  .complete = "-" },
+	{ .name = "delete",
+	  .args = "<network>...",
+	  .summary = "Delete networks that nobody uses",
+	  .examples = "  berth network delete br1\n",
+	  .run = network_delete,
+	  .aliases = delete_aliases,
+	  .complete = "network" },
+	{ .name = "rename",
+	  .args = "<network> <new-name>",
+	  .summary = "Rename networks that nobody uses",
+	  .examples = "  berth network rename br1 br2\n",
+	  .run = network_rename,
+	  .aliases = rename_aliases,
+	  .complete = "network -" },
+	{ .name = "edit",
+	  .args = "<network>",
+	  .summary = "Edit networks as YAML",
+	  .examples = "  berth network edit br1 < br1.yaml\n",
+	  .run = network_edit,
+	  .complete = "network" },
+	{ .name = "get",
+	  .args = "<network> <key>",
+	  .summary = "Get values of a network's keys",
+	  .examples = "  berth network get br1 ipv4.address\n",
+	  .run = network_get,
+	  .complete = "network -" },
+	{ .name = "set",
+	  .args = "<network> <key>=<value>...",
+	  .summary = "Set keys of a network",
+	  .examples = "  berth network set br1 ipv4.dhcp.expiry=2h\n",
+	  .run = network_set,
+	  .complete = "network -" },
+	{ .name = "unset",
+	  .args = "<network> <key>",
+	  .summary = "Unset a key of a network",
+	  .examples = "  berth network unset br1 ipv4.dhcp.expiry\n",
+	  .run = network_unset,
+	  .complete = "network -" },
+	{ .name = "attach",
+	  .args = "<network> <instance> [<device> [<interface>]]",
+	  .summary = "Put instances on networks",
+	  .examples = "  berth network attach br1 c1 eth1\n",
+	  .run = network_attach,
+	  .complete = "network instance -" },
+	{ .name = "detach",
+	  .args = "<network> <instance> [<device>]",
+	  .summary = "Take instances from networks",
+	  .examples = "  berth network detach br1 c1\n",
+	  .run = network_detach,
+	  .complete = "network instance -" },
+	{ .name = "attach-profile",
+	  .args = "<network> <profile> [<device> [<interface>]]",
+	  .summary = "Put profiles on networks",
+	  .examples = "  berth network attach-profile br1 default eth1\n",
+	  .run = network_attach_profile,
+	  .complete = "network profile -" },
+	{ .name = "detach-profile",
+	  .args = "<network> <profile> [<device>]",
+	  .summary = "Take profiles from networks",
+	  .examples = "  berth network detach-profile br1 default\n",
+	  .run = network_detach_profile,
+	  .complete = "network profile -" },
 	{ .name = "forward",
 	  .summary = "Manage port forwards",
 	  .examples = "  berth network forward add c1 tcp:8080:80 udp:5000-5010\n"
@@ -234,7 +308,7 @@ static const struct command network_commands[] = {
 
 const struct command cmd_network = {
 	.name = "network",
-	.summary = "Look at networks and manage port forwards",
+	.summary = "Manage networks and port forwards",
 	.examples = "  berth network list\n"
 		    "  berth network forward add c1 tcp:8080:80\n",
 	.sub = network_commands,

@@ -18,6 +18,8 @@ static const char *const snapshot_shown[] = { "architecture", "config",	  "creat
 					      "expires_at",   "profiles", "stateful",	NULL };
 static const char *const profile_members[] = { "config", "description", "devices", NULL };
 static const char *const profile_shown[] = { "config", "description", "devices", "name", "used_by", NULL };
+static const char *const network_members[] = { "config", "description", NULL };
+static const char *const network_shown[] = { "config", "description", "name", "type", "used_by", "managed", NULL };
 static const char *const image_members[] = { "auto_update", "properties", "public", "expires_at", "profiles", NULL };
 
 const struct object_kind object_server = {
@@ -111,9 +113,28 @@ const struct object_kind object_image = {
 		     "###   description: My image\n",
 };
 
+const struct object_kind object_network = {
+	.name = "network",
+	.prefix = "/1.0/networks/",
+	.settings = "config",
+	.writable = network_members,
+	.shown = network_shown,
+	.unset_sends_empty = true,
+	.edit_help = "### This is a YAML representation of the network.\n"
+		     "### Lines that start with '# ' are ignored.\n"
+		     "###\n"
+		     "### config:\n"
+		     "###   ipv4.address: 10.62.42.1/24\n"
+		     "###   ipv4.nat: \"true\"\n"
+		     "###   ipv6.address: none\n"
+		     "### description: My network\n"
+		     "###\n"
+		     "### The name, type and used_by are shown and cannot be changed here.\n",
+};
+
 const struct object_kind *object_kind_of(const struct command *command)
 {
-	static const struct object_kind *const kinds[] = { &object_instance, &object_profile, &object_image };
+	static const struct object_kind *const kinds[] = { &object_instance, &object_profile, &object_image, &object_network };
 	const char *first = command->complete ? command->complete : "";
 	size_t i;
 

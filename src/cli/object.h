@@ -22,7 +22,7 @@ struct object_kind {
 	bool unset_sends_empty;      /* LXD's rule for all but instances: "" means "remove" */
 	const char *edit_help;       /* the comment on top of the editor's text */
 };
-extern const struct object_kind object_server, object_instance, object_snapshot, object_profile, object_image;
+extern const struct object_kind object_server, object_instance, object_snapshot, object_profile, object_image, object_network;
 
 /* The kind a command works on: the one its row names first in `complete`. */
 const struct object_kind *object_kind_of(const struct command *command);

@@ -263,6 +263,15 @@ teardown_file_more() {
 	assert "$output" = log-queries
 	assert "$(cat "$(state_file "$n" dnsmasq)")" = log-queries
 	assert "$(dnsmasq_of "$n")" = "$old" "the one that runs was not touched"
+	ip link add "t$BERTH_TEST_ID-e" type veth peer name "t$BERTH_TEST_ID-f"
+	stock network set "$n" bridge.external_interfaces="t$BERTH_TEST_ID-e"
+	[[ -e /sys/class/net/$n/brif/t$BERTH_TEST_ID-e ]]
+	stock network unset "$n" bridge.external_interfaces
+	[[ ! -e /sys/class/net/$n/brif/t$BERTH_TEST_ID-e ]]
+	ip addr add "$(subnet 4).5/30" dev "t$BERTH_TEST_ID-e"
+	stock_refused "Only unconfigured network interfaces can be bridged" \
+		network set "$n" bridge.external_interfaces="t$BERTH_TEST_ID-e"
+	ip link del "t$BERTH_TEST_ID-e"
 	stock network forward create "$n" "192.0.2.$BERTH_TEST_ID"
 	stock network forward port add "$n" "192.0.2.$BERTH_TEST_ID" tcp 80 "$s.5" 8080
 	stock network forward set "$n" "192.0.2.$BERTH_TEST_ID" target_address="$s.6"
@@ -296,6 +305,11 @@ no_forwards() {
 	stock network create "$n" --type=macvlan parent="$BERTH_TEST_BRIDGE"
 	stock network list -f csv
 	contains "$output" "$n,macvlan,YES,"
+	stock network info "$n"
+	contains "$output" "Name: $n"
+	contains "$output" "inet	$BERTH_TEST_SUBNET.1/24 (global)"
+	stock_refused "Not implemented" network list-leases "$n"
+	stock_refused 'Network driver "macvlan" does not support forwards' network forward list "$n"
 	stock launch bb "$c" -n "$n"
 	contains "$(in_container "$c" cat /sys/class/net/eth0/uevent)" "INTERFACE=eth0"
 	assert "$(ip -n "/proc/$(init_of "$c")/ns/net" -d link show eth0 2>/dev/null || nsenter -t "$(init_of "$c")" -n ip -d link show eth0)" =~ macvlan
@@ -313,6 +327,41 @@ no_forwards() {
 	fi
 	wait_for 5 gone "$n"
 	run ! has_link "$BERTH_TEST_BRIDGE.7"
+}
+
+@test "berth network does the same" {
+	local n c s
+	n=$(name n7)
+	c=$(name c7)
+	s=$(subnet 7)
+	run_berth network create "$n" ipv4.address="$s.1/24" ipv6.address=none --description "by berth"
+	assert "$output" = "Network $n created"
+	run_berth network set "$n" user.a=1 ipv4.dhcp.expiry=2h
+	run_berth network get "$n" user.a
+	assert "$output" = 1
+	run_berth network unset "$n" user.a
+	run_berth network edit "$n" <<-END
+		config:
+		  ipv4.address: $s.2/24
+		description: edited
+	END
+	run_berth network show "$n"
+	contains "$output" "ipv4.address: $s.2/24"
+	contains "$output" "description: edited"
+	run_berth init bb "$c"
+	run_berth network attach "$n" "$c" eth1 lan0
+	run_berth config device get "$c" eth1 name
+	assert "$output" = lan0
+	refused 1 "The network is currently in use" network delete "$n"
+	run_berth network detach "$n" "$c"
+	refused 1 "has no device on the network" network detach "$n" "$c"
+	run_berth network attach-profile "$n" default eth7
+	run_berth network detach-profile "$n" default eth7
+	run_berth delete "$c"
+	run_berth network rename "$n" "${n}b"
+	run_berth network delete "${n}b"
+	refused 1 "Invalid option for network" network create "$n" nosuch=1
+	refused 2 "the name of the network is missing" network create
 }
 
 @test "nothing is left behind" {

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/network_change.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/instance.h"
+#include "cli/keyval.h"
+#include "cli/object.h"
+
+/* ---- the network */
+
+int network_create(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	static const struct option options[] = { { "type", required_argument, NULL, 't' },
+						 { "description", required_argument, NULL, 'D' },
+						 { 0 } };
+	AUTO_JSON cJSON *body = cJSON_CreateObject();
+	AUTO_JSON cJSON *result = NULL;
+	const char *type = "", *description = "";
+	cJSON *config;
+	int c;
+
+	while ((c = cli_getopt(cli, argc, argv, "t:", options)) != -1) {
+		if (c == 't')
+			type = optarg;
+		else if (c == 'D')
+			description = optarg;
+		else
+			return CLI_USAGE;
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc < 1)
+		return cli_usage(cli, "the name of the network is missing");
+	config = argc > 1 ? keyval_parse(argc - 1, argv + 1, err) : cJSON_CreateObject();
+	if (!config)
+		return -1;
+	json_set_str(body, "name", instance_local(argv[0]));
+	json_set_str(body, "type", type);
+	json_set_str(body, "description", description);
+	json_set(body, "config", config);
+	result = client_change(cli->client, "POST", "/1.0/networks", body, NULL, err);
+	if (!result)
+		return -1;
+	if (!cli->quiet)
+		printf("Network %s created\n", argv[0]);
+	return 0;
+}
+
+int network_delete(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	int rc = cli_args(cli, &argc, &argv, 1, -1);
+
+	for (int i = 0; rc == 0 && i < argc; i++) {
+		AUTO_OBJECT struct object o = { 0 };
+		AUTO_JSON cJSON *result = NULL;
+
+		object_init(&o, &object_network, argv[i]);
+		result = client_change(cli->client, "DELETE", o.path, NULL, NULL, err);
+		if (!result)
+			return -1;
+		if (!cli->quiet)
+			printf("Network %s deleted\n", argv[i]);
+	}
+	return rc;
+}
+
+int network_rename(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_JSON cJSON *body = cJSON_CreateObject();
+	AUTO_JSON cJSON *result = NULL;
+	AUTO_OBJECT struct object o = { 0 };
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
+
+	if (rc != 0)
+		return rc;
+	object_init(&o, &object_network, argv[0]);
+	json_set_str(body, "name", argv[1]);
+	result = client_change(cli->client, "POST", o.path, body, NULL, err);
+	if (!result)
+		return -1;
+	if (!cli->quiet)
+		printf("Network %s renamed to %s\n", argv[0], argv[1]);
+	return 0;
+}
+
+int network_edit(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	int rc = cli_args(cli, &argc, &argv, 1, 1);
+
+	return rc != 0 ? rc : object_edit(cli, &object_network, argv[0], err);
+}
+
+int network_get(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
+
+	return rc != 0 ? rc : object_run_get(cli, &object_network, argv[0], argv[1], false, err);
+}
+
+int network_set(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	int rc = cli_args(cli, &argc, &argv, 2, -1);
+
+	return rc != 0 ? rc : object_run_set(cli, &object_network, argv[0], argc - 1, argv + 1, err);
+}
+
+int network_unset(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	int rc = cli_args(cli, &argc, &argv, 2, 2);
+
+	return rc != 0 ? rc : object_run_unset(cli, &object_network, argv[0], argv[1], err);
+}
+
+/* ---- its nics */
+
+static bool is_nic_of(const cJSON *device, const char *network)
+{
+	return strcmp(json_str_or(device, "type", ""), "nic") == 0 &&
+	       (strcmp(json_str_or(device, "network", ""), network) == 0 ||
+		strcmp(json_str_or(device, "parent", ""), network) == 0);
+}
+
+/* "network instance [device [interface]]"; kind: what has the devices. */
+static int attach(struct cli *cli, const struct object_kind *kind, int argc, char **argv, struct error *err)
+{
+	AUTO_OBJECT struct object network = { 0 };
+	AUTO_OBJECT struct object o = { 0 };
+	cJSON *nic, *devices;
+	int rc = cli_args(cli, &argc, &argv, 2, 4);
+	const char *device;
+	bool managed;
+
+	if (rc != 0)
+		return rc;
+	if (object_get(cli, &object_network, argv[0], &network, err) < 0 || object_get(cli, kind, argv[1], &o, err) < 0)
+		return -1;
+	device = argc > 2 ? argv[2] : argv[0];
+	devices = object_map(&o, "devices");
+	if (json_obj(devices, device))
+		return error_set(err, ERROR_CONFLICT, "'%s' has a device '%s' already", o.name, device);
+	managed = json_bool(network.value, "managed", false);
+	nic = cJSON_AddObjectToObject(devices, device);
+	json_set_str(nic, "type", "nic");
+	if (managed) {
+		json_set_str(nic, "network", argv[0]);
+	} else {
+		json_set_str(nic, "nictype",
+			     strcmp(json_str_or(network.value, "type", ""), "bridge") == 0 ? "bridged" : "macvlan");
+		json_set_str(nic, "parent", argv[0]);
+	}
+	if (argc > 3)
+		json_set_str(nic, "name", argv[3]);
+	return object_put(cli, &o, err);
+}
+
+/* "network instance [device]": without a device, the only one. */
+static int detach(struct cli *cli, const struct object_kind *kind, int argc, char **argv, struct error *err)
+{
+	AUTO_OBJECT struct object o = { 0 };
+	const cJSON *device, *found = NULL;
+	cJSON *devices;
+	int rc = cli_args(cli, &argc, &argv, 2, 3);
+
+	if (rc != 0)
+		return rc;
+	if (object_get(cli, kind, argv[1], &o, err) < 0)
+		return -1;
+	devices = object_map(&o, "devices");
+	cJSON_ArrayForEach(device, devices) {
+		if (!is_nic_of(device, argv[0]) || (argc > 2 && strcmp(device->string, argv[2]) != 0))
+			continue;
+		if (found)
+			return error_set(err, ERROR_INVALID, "more than one device of '%s' is on '%s': name it", o.name, argv[0]);
+		found = device;
+	}
+	if (!found)
+		return error_set(err, ERROR_NOT_FOUND, "'%s' has no %s on the network '%s'", o.name,
+				 argc > 2 ? "such device" : "device", argv[0]);
+	cJSON_DeleteItemFromObjectCaseSensitive(devices, found->string);
+	return object_put(cli, &o, err);
+}
+
+int network_attach(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	return attach(cli, &object_instance, argc, argv, err);
+}
+
+int network_detach(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	return detach(cli, &object_instance, argc, argv, err);
+}
+
+int network_attach_profile(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	return attach(cli, &object_profile, argc, argv, err);
+}
+
+int network_detach_profile(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	return detach(cli, &object_profile, argc, argv, err);
+}
