@@ -21,6 +21,7 @@
 #include "api/trust.h"
 #include "backup/extract.h"
 #include "backup/backup.h"
+#include "backup/import.h"
 #include "backup/restore.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -220,6 +221,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	if (networks_open(b, err) < 0)
 		return -1;
 	extract_clean(b);
+	import_clean(b);
 	if (forward_open(b, instance_place, err) < 0)
 		return -1;
 	lifecycle_start(b);

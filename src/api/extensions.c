@@ -57,6 +57,7 @@ const char *const api_extensions[] = {
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",
 	"snapshot_expiry",
+	"container_backup_override_pool",
 	"snapshot_expiry_creation",
 	"network_leases_location",
 	"kernel_features",
@@ -75,6 +76,7 @@ const char *const api_extensions[] = {
 	"api_os",
 	"network_dns_search",
 	"network_type_macvlan",
+	"backup_override_name",            /* X-LXD-name, X-LXD-pool */
 	"network_type_physical",
 	"instance_bulk_state_change",      /* PUT instances */
 	"storage_volume_state",

@@ -8,6 +8,7 @@
 
 #include "api/disk_usage.h"
 #include "api/images.h"
+#include "api/instances_import.h"
 #include "api/lifecycle.h"
 #include "api/router.h"
 #include "base/fs.h"
@@ -382,7 +383,7 @@ static void get_virtual_machine(struct request *r)
 
 const struct route instance_routes[] = {
 	{ "GET", "/1.0/instances", get_list, NULL },
-	{ "POST", "/1.0/instances", post_list, NULL },
+	{ "POST", "/1.0/instances", post_list, &instance_import_body },
 	{ "PUT", "/1.0/instances", put_list, NULL },
 	{ "GET", "/1.0/instances/{name}", get_one, NULL },
 	{ "PUT", "/1.0/instances/{name}", put_one, NULL },

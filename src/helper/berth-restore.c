@@ -6,6 +6,8 @@
  *   berth-restore test                        reads all of it, and compares the checksums within
  *   berth-restore digest                      SHA-256 of the file on stdout (nettle is several times faster than sha256sum)
  *   berth-restore member NAME                 one member on stdout
+ *   berth-restore index                       of an archive of LXD's (tar): {"index": what its index.yaml says} on stdout
+ *   berth-restore facts                       {"metadata", "templates": {name: text}} of the container in it
  *   berth-restore tree --into DIR --report FILE [limits] [--only PATH]… [--stall SECONDS]
  *                                             7zz | filter | tar -x -C DIR; "progress N" (bytes of the tar stream) on
  *                                             stdout, what came of it (JSON) in FILE
@@ -19,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,6 +41,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "helper/restore_index.h"
 #include "helper/rootfs_sys.h"
 #include "helper/unpack_parts.h"
 #include "helper/unpack_sandbox.h"
@@ -52,6 +56,7 @@ enum { ASK_NEXT = 'n', ASK_REMOVE = 'r' };
 struct options {
 	struct tar_backup backup;
 	const char *into, *report;
+	bool plain; /* --prefix: the archive is a tar, which the filter unpacks itself */
 	int stall_s; /* 0: it may take as long as it likes */
 	const char *only[ONLY_MAX];
 };
@@ -180,6 +185,19 @@ static int start_reader(struct pipeline *p)
 	return out[0];
 }
 
+/* No reader: its pipe ends at once. */
+static int plain_input(struct pipeline *p)
+{
+	int errs[2], in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	if (in < 0)
+		part_die("cannot use the archive");
+	part_pipe(errs);
+	close(errs[1]);
+	p->reader_tail_fd = errs[0];
+	return in;
+}
+
 static void start_filter(struct pipeline *p, int in, int out, int next)
 {
 	struct filter f = { .out = out, .next = next, .moved = p->moved };
@@ -216,7 +234,7 @@ static void start_tar(struct pipeline *p, int which, int in, int errs)
 /* Each tar sees the end of its own pipe, since the filter alone holds the other ends. */
 static void start(struct pipeline *p)
 {
-	int tail[2], out[2][2], in = start_reader(p);
+	int tail[2], out[2][2], in = p->o->plain ? plain_input(p) : start_reader(p);
 
 	part_pipe(tail);
 	part_pipe(out[0]);
@@ -503,8 +521,11 @@ static _Noreturn void usage(const char *why)
 		"       berth-restore test <ARCHIVE\n"
 		"       berth-restore digest <ARCHIVE\n"
 		"       berth-restore member NAME <ARCHIVE\n"
+		"       berth-restore index <ARCHIVE\n"
+		"       berth-restore facts <ARCHIVE\n"
 		"       berth-restore tree --into DIR --report FILE --max-bytes N --max-entries N --max-id N\n"
-		"                          [--devices] [--second-pass --list NAME] [--only PATH]... [--stall SECONDS] <ARCHIVE\n",
+		"                          [--devices] [--second-pass --list NAME] [--only PATH]... [--stall SECONDS]\n"
+		"                          [--prefix PATH [--shift HOST:INSIDE:SIZE]] <ARCHIVE\n",
 		why);
 	exit(2);
 }
@@ -525,7 +546,8 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "max-bytes", 1, NULL, 'b' }, { "max-entries", 1, NULL, 'e' }, { "max-id", 1, NULL, 'i' },
 		{ "into", 1, NULL, 'd' },      { "report", 1, NULL, 'r' },	{ "devices", 0, NULL, 'n' },
 		{ "second-pass", 0, NULL, 's' }, { "list", 1, NULL, 'l' },	{ "only", 1, NULL, 'o' },
-		{ "stall", 1, NULL, 't' },     { NULL, 0, NULL, 0 },
+		{ "stall", 1, NULL, 't' },     { "prefix", 1, NULL, 'p' },	{ "shift", 1, NULL, 'S' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct tar_backup *b = &o->backup;
 	int c;
@@ -541,6 +563,14 @@ static void parse(int argc, char **argv, struct options *o)
 		case 's': b->second_pass = true; break;
 		case 'l': b->list = optarg; break;
 		case 't': o->stall_s = (int)(number(optarg) & 0xffffff); break;
+		case 'p':
+			b->prefix = optarg;
+			o->plain = true;
+			break;
+		case 'S':
+			if (sscanf(optarg, "%" SCNu64 ":%" SCNu64 ":%" SCNu64, &b->shift.host, &b->shift.inside, &b->shift.size) != 3)
+				usage("--shift is HOST:INSIDE:SIZE");
+			break;
 		case 'o':
 			if (b->n_only == ONLY_MAX)
 				usage("too many --only");
@@ -567,10 +597,14 @@ int main(int argc, char **argv)
 		return run_reader("t", NULL);
 	if (argc == 2 && strcmp(argv[1], "digest") == 0)
 		return print_digest();
+	if (argc == 2 && strcmp(argv[1], "index") == 0)
+		restore_index();
+	if (argc == 2 && strcmp(argv[1], "facts") == 0)
+		restore_facts();
 	if (argc == 3 && strcmp(argv[1], "member") == 0)
 		return run_reader("x", argv[2]);
 	if (argc < 3 || strcmp(argv[1], "tree") != 0)
-		usage("list, test, digest, member or tree?");
+		usage("list, test, digest, member, index, facts or tree?");
 	parse(argc - 1, argv + 1, &o);
 	return make_tree(&o);
 }

@@ -14,24 +14,25 @@ enum { DEPTH_MAX = 16, NODES_MAX = 10000 };
 
 struct loader {
 	yaml_parser_t parser;
-	unsigned nodes;
+	const char *what; /* for messages */
+	unsigned nodes, max;
 };
 
-static int invalid(struct error *err, const char *why)
+static int invalid(const struct loader *l, struct error *err, const char *why)
 {
-	return error_set(err, ERROR_INVALID, "metadata.yaml is invalid: %s", why);
+	return error_set(err, ERROR_INVALID, "%s is invalid: %s", l->what, why);
 }
 
 static int next_event(struct loader *l, yaml_event_t *event, struct error *err)
 {
 	if (!yaml_parser_parse(&l->parser, event))
-		return error_set(err, ERROR_INVALID, "metadata.yaml is invalid: line %zu: %s",
+		return error_set(err, ERROR_INVALID, "%s is invalid: line %zu: %s", l->what,
 				 l->parser.problem_mark.line + 1,
 				 l->parser.problem ? l->parser.problem : "damaged");
-	if (++l->nodes <= NODES_MAX)
+	if (++l->nodes <= l->max)
 		return 0;
 	yaml_event_delete(event);
-	return invalid(err, "it has too many values");
+	return invalid(l, err, "it has too many values");
 }
 
 static cJSON *load_value(struct loader *l, yaml_event_t *event, unsigned depth, struct error *err);
@@ -77,7 +78,7 @@ static int load_member(struct loader *l, cJSON *map, yaml_event_t *key_event, un
 
 	yaml_event_delete(key_event);
 	if (!key || cJSON_GetObjectItemCaseSensitive(map, key))
-		return invalid(err, key ? "a key comes twice" : "a key is no string");
+		return invalid(l, err, key ? "a key comes twice" : "a key is no string");
 	if (next_event(l, &event, err))
 		return -1;
 	value = load_value(l, &event, depth, err);
@@ -117,15 +118,15 @@ static cJSON *load_value(struct loader *l, yaml_event_t *event, unsigned depth, 
 	if (type == YAML_SCALAR_EVENT && text)
 		return cJSON_CreateString(text);
 	if (depth == DEPTH_MAX)
-		invalid(err, "it is nested too deep");
+		invalid(l, err, "it is nested too deep");
 	else if (type == YAML_SEQUENCE_START_EVENT)
 		return load_list(l, depth + 1, err);
 	else if (type == YAML_MAPPING_START_EVENT)
 		return load_map(l, depth + 1, err);
 	else if (type == YAML_ALIAS_EVENT)
-		invalid(err, "aliases are refused");
+		invalid(l, err, "aliases are refused");
 	else
-		invalid(err, "a value is missing or holds a NUL");
+		invalid(l, err, "a value is missing or holds a NUL");
 	return NULL;
 }
 
@@ -142,7 +143,7 @@ static cJSON *load_document(struct loader *l, struct error *err)
 	}
 	if (event.type != YAML_MAPPING_START_EVENT) {
 		yaml_event_delete(&event);
-		invalid(err, "it is no mapping");
+		invalid(l, err, "it is no mapping");
 		return NULL;
 	}
 	return load_value(l, &event, 0, err);
@@ -189,7 +190,7 @@ static int take_template(cJSON *to, const cJSON *from, struct error *err)
 	json_set(to, from->string, t);
 	json_set(t, "when", when ? cJSON_Duplicate(when, true) : cJSON_CreateArray());
 	if (units_parse_bool(json_str_or(from, "create_only", "false"), &create_only, &ignored))
-		return invalid(err, "create_only is no boolean");
+		return error_set(err, ERROR_INVALID, "metadata.yaml is invalid: create_only is no boolean");
 	json_set_bool(t, "create_only", create_only);
 	json_set_str(t, "template", json_str_or(from, "template", ""));
 	return take_strings(t, from, "properties", err);
@@ -210,27 +211,39 @@ static int take_all(cJSON *to, const cJSON *from, struct error *err)
 	json_set(to, "templates", cJSON_CreateObject());
 	cJSON_ArrayForEach(t, templates) {
 		if (!cJSON_IsObject(t))
-			return invalid(err, "a template is no mapping");
+			return error_set(err, ERROR_INVALID, "metadata.yaml is invalid: a template is no mapping");
 		if (take_template(json_obj(to, "templates"), t, err))
 			return -1;
 	}
 	return 0;
 }
 
-cJSON *metadata_parse(const char *text, size_t len, struct error *err)
+cJSON *metadata_yaml(const char *what, const char *text, size_t len, unsigned max_values, struct error *err)
 {
-	AUTO_JSON cJSON *raw = NULL;
-	cJSON *result;
-	struct loader l = { .nodes = 0 };
+	struct loader l = { .what = what, .max = max_values };
+	cJSON *raw;
 
-	if (len > METADATA_SIZE_MAX || !yaml_parser_initialize(&l.parser)) {
-		invalid(err, "it is too long");
+	if (!yaml_parser_initialize(&l.parser)) {
+		invalid(&l, err, "out of memory");
 		return NULL;
 	}
 	yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, len);
 	yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
 	raw = load_document(&l, err);
 	yaml_parser_delete(&l.parser);
+	return raw;
+}
+
+cJSON *metadata_parse(const char *text, size_t len, struct error *err)
+{
+	AUTO_JSON cJSON *raw = NULL;
+	cJSON *result;
+
+	if (len > METADATA_SIZE_MAX) {
+		error_set(err, ERROR_INVALID, "metadata.yaml is invalid: it is too long");
+		return NULL;
+	}
+	raw = metadata_yaml("metadata.yaml", text, len, NODES_MAX, err);
 	if (!raw)
 		return NULL;
 	result = cJSON_CreateObject();

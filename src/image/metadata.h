@@ -19,6 +19,8 @@ enum { METADATA_SIZE_MAX = 256 * 1024 };
  * members that are missing in the text are missing here.
  */
 cJSON *metadata_parse(const char *text, size_t len, struct error *err);
+/* Any YAML mapping, of so many values at most; scalars are strings, whatever YAML takes them for. what: for messages. */
+cJSON *metadata_yaml(const char *what, const char *text, size_t len, unsigned max_values, struct error *err);
 /* os-release(5): {"id":"debian","version_id":"12",…}, keys in lower case; only lines KEY=VALUE count. */
 cJSON *os_release_parse(const char *text, size_t len);
 /* "amd64" -> "x86_64": the names uname -m and LXD use; an unknown one comes back as it is. */

@@ -10,7 +10,7 @@
 #include "image/tar_inspect.h"
 #include "image/tar_tree.h"
 
-enum { EXTENTS_MAX = 4 * 1024 * 1024, NEEDS_MAX = 1000, PATH_MAX_LEN = 4200 };
+enum { EXTENTS_MAX = 4 * 1024 * 1024, NEEDS_MAX = 1000, PATH_MAX_LEN = 4200, NOBODY = 65534 };
 
 struct backup {
 	const struct tar_backup *in;
@@ -18,7 +18,7 @@ struct backup {
 	struct tar_reader *reader;
 	struct tar_writer *writer;
 	struct tar_history *history;
-	struct strbuf name, target;
+	struct strbuf name, target, raw, link;
 	uint64_t entries, bytes, dropped;
 	bool second, listed;
 	cJSON *needs;
@@ -164,6 +164,40 @@ static int judge(struct backup *s, const struct tar_entry *e, bool *ret_drop, st
 	return tar_known_device(s->name.buf) ? 0 : refuse(s->name.buf, "device nodes are only for privileged instances", err);
 }
 
+/* ---- archives that hold more than one tree */
+
+/* What is below the prefix, without it: 0; elsewhere: 1. Of a link, too, which must not lead elsewhere. */
+static int strip_one(struct backup *s, const char **name, struct strbuf *out, struct error *err)
+{
+	size_t len = strlen(s->in->prefix);
+
+	if (tar_canonical_path(*name, out, err))
+		return -1;
+	if (!is_below(out->buf, s->in->prefix))
+		return 1;
+	*name = out->buf[len] ? out->buf + len + 1 : ".";
+	return 0;
+}
+
+static int strip(struct backup *s, struct tar_entry *e, struct error *err)
+{
+	int rc;
+
+	if (!s->in->prefix)
+		return 0;
+	rc = strip_one(s, &e->name, &s->raw, err);
+	if (rc == 0 && e->type == TAR_HARDLINK && (rc = strip_one(s, &e->link, &s->link, err)) == 1)
+		return refuse(e->name, "a hard link leads out of the tree", err);
+	return rc;
+}
+
+static uint64_t shifted(const struct tar_shift *t, uint64_t id)
+{
+	if (t->size == 0)
+		return id;
+	return id >= t->host && id - t->host < t->size ? t->inside + (id - t->host) : NOBODY;
+}
+
 static int handle(struct backup *s, struct tar_entry *e, struct error *err)
 {
 	enum history_verdict verdict;
@@ -249,8 +283,13 @@ static int run(struct backup *s, struct error *err)
 	while ((rc = tar_reader_next(s->reader, &e, err)) > 0) {
 		if (s->in->list && strcmp(e.name, s->in->list) == 0)
 			rc = take_list(s, &e, err);
-		else
+		else if ((rc = strip(s, &e, err)) == 0) {
+			e.uid = shifted(&s->in->shift, e.uid);
+			e.gid = shifted(&s->in->shift, e.gid);
 			rc = handle(s, &e, err);
+		} else if (rc > 0) {
+			rc = pass_data(s, false, err);
+		}
 		if (rc)
 			return -1;
 	}
@@ -281,11 +320,15 @@ cJSON *tar_backup(struct tar_source *source, const struct tar_backup *in, struct
 	s.needs = cJSON_CreateArray();
 	strbuf_init(&s.name);
 	strbuf_init(&s.target);
+	strbuf_init(&s.raw);
+	strbuf_init(&s.link);
 	if (run(&s, err) == 0)
 		result = report(&s);
 	cJSON_Delete(s.needs);
 	strbuf_clear(&s.name);
 	strbuf_clear(&s.target);
+	strbuf_clear(&s.raw);
+	strbuf_clear(&s.link);
 	tar_history_free(s.history);
 	tar_writer_free(s.writer);
 	tar_reader_free(s.reader);

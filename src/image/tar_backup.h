@@ -19,6 +19,11 @@
 #include "image/tar_source.h"
 #include "image/tar_writer.h"
 
+/* Ids from `host` on, `size` of them, are the container's from `inside` on; others are nobody's. Size 0: as they are. */
+struct tar_shift {
+	uint64_t host, inside, size;
+};
+
 struct tar_backup {
 	uint64_t max_bytes;   /* of all files together, holes counted */
 	uint64_t max_entries;
@@ -28,6 +33,8 @@ struct tar_backup {
 	const char *list;     /* raw name of the last entry of a second pass */
 	const char *const *only; /* canonical paths: these and what lies below them pass on, all else is only judged; or NULL */
 	size_t n_only;
+	const char *prefix;   /* canonical; entries elsewhere are passed over, this is taken off the others' names; or NULL */
+	struct tar_shift shift; /* of the owners, before max_id is looked at */
 	tar_sink sink;
 	void *sink_data;
 	/* What was handed to the sink so far has been unpacked when it returns 0; the next bytes begin a stream of their own. */

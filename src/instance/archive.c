@@ -4,16 +4,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "instance/metadata.h"
+#include "instance/snapshot_work.h"
 #include "model/settings.h"
 
 #define REPORT ".unpacked.json"
 #define UNSHIFTED ".unpacked" /* the tree before its ids are shifted, where the kernel cannot do that by itself */
 #define LAST_ID 4294967294u
+#define FACTS ".facts.json"
+#define LEFT "snapshots_left" /* in the work's scratch: berth.json's, an array */
 
 static const cJSON *archive_of(const struct work *w)
 {
@@ -34,6 +39,8 @@ static bool shifts(const struct work *w)
 {
 	return json_int(archive_of(w), "idmap_size", 0) > 0 && !w->b->probe->idmapped_mounts;
 }
+
+static enum op_result next_snapshot(struct op *op, struct work *w, struct error *err);
 
 /* ---- after it was unpacked */
 
@@ -83,6 +90,9 @@ static int take_report(const struct work *w, const struct proc_result *result, s
 	(void)unlink(path);
 	if (proc_check("berth-restore", result, err) < 0 && text == NULL)
 		return -1;
+	if (text == NULL && json_bool(archive_of(w), "lxd", false) && json_int(report, "entries", 0) == 0)
+		return error_set(err, ERROR_INVALID, "the backup holds no %s/rootfs",
+				 json_str_or(archive_of(w), "folder", "backup/container"));
 	if (text == NULL)
 		return 0;
 	return error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL, "%s", text);
@@ -90,11 +100,13 @@ static int take_report(const struct work *w, const struct proc_result *result, s
 
 static enum op_result unpacked(struct op *op, const struct proc_result *result, struct error *err)
 {
-	const struct work *w = op_data(op);
+	struct work *w = op_data(op);
 
 	if (take_report(w, result, err) < 0)
 		return OP_FAIL;
-	return shifts(w) ? shift(op, w, err) : OP_DONE;
+	if (shifts(w))
+		return shift(op, w, err);
+	return w->scratch != NULL && json_arr(w->scratch, LEFT) != NULL ? next_snapshot(op, w, err) : OP_DONE;
 }
 
 /* ---- unpacking */
@@ -130,6 +142,12 @@ static void build_argv(const struct work *w, const char *into, struct argv *argv
 	if (size == 0)
 		argv_push(argv, "--devices");
 	argv_pushf(argv, "--stall=%lld", (long long)s->backup_stall_s);
+	if (json_bool(archive, "lxd", false)) {
+		argv_pushf(argv, "--prefix=%s/rootfs", json_str_or(archive, "folder", "backup/container"));
+		if (json_str(archive, "shift") != NULL)
+			argv_pushf(argv, "--shift=%s", json_str(archive, "shift"));
+		return;
+	}
 	argv_pushf(argv, "--list=%s", json_str_or(archive, "manifest_name", ""));
 	if (json_bool(archive, "manifest", false))
 		argv_push(argv, "--second-pass");
@@ -169,4 +187,85 @@ enum op_result archive_tree(struct op *op, struct work *w, const struct storage_
 		return OP_FAIL;
 	}
 	return unpack(op, w, into, err);
+}
+
+/* ---- of LXD's: what lies beside the tree */
+
+static int make_folder(const char *path, struct error *err)
+{
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? error_sys(err, errno, "cannot make '%s'", path) : 0;
+}
+
+/* Becomes NAME/snapshots/S with berth.json, and its tree. */
+static enum op_result unpack_snapshot(struct op *op, struct work *w, const cJSON *snapshot, struct error *err)
+{
+	cJSON *archive = json_obj(w->args, "archive");
+	const char *name = json_str_or(snapshot, "name", "");
+	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, name);
+	AUTO_FREE char *note = fs_join(dir, DESIRED_FILE);
+	AUTO_JSON cJSON *v = cJSON_Duplicate(snapshot, true);
+	struct storage_spec spec = { .driver = "dir", .dir = dir, .idmap_base = (uint32_t)json_int(archive, "idmap_base", 0),
+				     .idmap_size = (uint32_t)json_int(archive, "idmap_size", 0) };
+
+	json_set(v, "name", NULL);
+	json_set_int(v, "idmap_base", spec.idmap_base);
+	json_set_strf(archive, "folder", "backup/snapshots/%s", name);
+	if (make_folder(parent, err) < 0 || make_folder(dir, err) < 0 || json_write_file(note, v, JSON_QUICK, err) < 0)
+		return OP_FAIL;
+	return archive_tree(op, w, &spec, err);
+}
+
+static enum op_result next_snapshot(struct op *op, struct work *w, struct error *err)
+{
+	AUTO_JSON cJSON *snapshot = cJSON_DetachItemFromArray(json_arr(w->scratch, LEFT), 0);
+
+	return snapshot != NULL ? unpack_snapshot(op, w, snapshot, err) : OP_DONE;
+}
+
+static enum op_result take_facts(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *path = fs_join(w->dir, FACTS);
+	AUTO_JSON cJSON *facts = json_read_file(path, err);
+	const char *text = json_str(facts, "error");
+	cJSON *left = json_arr(archive_of(w), "snapshots");
+
+	(void)unlink(path);
+	if (text != NULL) {
+		error_set(err, ERROR_INVALID, "%s", text);
+		return OP_FAIL;
+	}
+	if (proc_check("berth-restore", result, err) < 0 || facts == NULL ||
+	    metadata_of_archive(json_obj(facts, "metadata"), json_obj(facts, "templates"), w->dir, err) < 0)
+		return OP_FAIL;
+	if (left != NULL && left->child != NULL && shifts(w)) {
+		error_set(err, ERROR_UNSUPPORTED, "snapshots cannot be imported here: this kernel has no idmapped mounts");
+		return OP_FAIL;
+	}
+	w->scratch = cJSON_CreateObject();
+	json_set(w->scratch, LEFT, left != NULL ? cJSON_Duplicate(left, true) : cJSON_CreateArray());
+	return next_snapshot(op, w, err);
+}
+
+enum op_result archive_rest(struct op *op, struct work *w, struct error *err)
+{
+	AUTO_FREE char *path = fs_join(w->dir, FACTS);
+	AUTO_CLOSE int in = -1;
+	AUTO_CLOSE int out = -1;
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	struct proc_spec spec = { .use_stdin_fd = true, .use_stdout_fd = true };
+
+	if (!json_bool(archive_of(w), "lxd", false))
+		return OP_DONE;
+	spec.stdin_fd = in = open(json_str_or(archive_of(w), "path", ""), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	spec.stdout_fd = out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (in < 0 || out < 0) {
+		error_sys(err, errno, "cannot open the archive, or '%s'", path);
+		return OP_FAIL;
+	}
+	argv_pushf(&argv, "%s/berth-restore", w->b->settings->libexec_dir);
+	argv_push(&argv, "facts");
+	spec.argv = (const char *const *)argv.v;
+	return op_child_spec(op, &spec, take_facts, err);
 }

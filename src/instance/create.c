@@ -98,10 +98,24 @@ static int reserve(struct work *w, struct error *err)
 	return copy_is(w) ? copy_check(w, err) : 0;
 }
 
+/* In LXD's words, of an archive of LXD's. */
+static bool is_import(const struct work *w)
+{
+	return json_bool(json_obj(w->args, "archive"), "lxd", false);
+}
+
 static enum op_result step_reserve(struct op *op, struct error *err)
 {
-	if (reserve(op_data(op), err) == 0)
+	struct work *w = op_data(op);
+
+	if (reserve(w, err) == 0)
 		return OP_DONE;
+	if (is_import(w)) {
+		if (registry_get(w->b->registry, w->name) != NULL)
+			error_set(err, ERROR_CONFLICT, "Cannot restore volume, already exists on target");
+		error_wrap(err, "Create instance from backup");
+		return OP_FAIL;
+	}
 	error_wrap(err, "Failed creating instance record");
 	return OP_FAIL;
 }
@@ -222,6 +236,13 @@ static int check_again(struct work *w, cJSON *desired, struct error *err)
 	return 0;
 }
 
+static enum op_result step_snapshots(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	return archive_is(w) ? archive_rest(op, w, err) : step_copy_snapshots(op, err);
+}
+
 static int take_metadata(struct work *w, struct error *err)
 {
 	const struct instance *source = copy_is(w) ? registry_get(w->b->registry, json_str_or(w->args, "copy_of", "")) : NULL;
@@ -284,7 +305,7 @@ static const struct op_step launch_steps[] = {
 	{ "create", step_create, step_uncreate, 60, 0 },
 	{ "rootfs", step_rootfs, copy_thaw, 6 * 3600, 0 },
 	{ "thaw", copy_thaw, NULL, 0, 0 },
-	{ "snapshots", step_copy_snapshots, NULL, 6 * 3600, 0 },
+	{ "snapshots", step_snapshots, NULL, 6 * 3600, 0 },
 	{ "commit", step_commit, NULL, 0, 0 },
 	{ "post-create", step_hook, NULL, 3600, 0 },
 	{ "pre-start", step_first_hook, NULL, 3600, 0 },
@@ -492,6 +513,7 @@ static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive,
 	ident_uuid(mark);
 	json_set_str(args, "mark", mark);
 	json_set_bool(args, "start", json_bool(request, "start", false));
+	json_set_str(args, "description", json_str(archive, "description"));
 	desired = desired_new(b, request, err);
 	if (desired == NULL)
 		goto fail;

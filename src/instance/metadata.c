@@ -333,11 +333,24 @@ int metadata_put(struct berthd *b, const struct instance *inst, const cJSON *met
 	return v == NULL || make_own(b, inst, err) < 0 ? -1 : json_write_file(path, v, JSON_DURABLE, err);
 }
 
-int metadata_of_archive(const cJSON *metadata, const char *from, const char *instance_dir, struct error *err)
+int metadata_of_archive(const cJSON *metadata, const cJSON *templates, const char *instance_dir, struct error *err)
 {
 	AUTO_JSON cJSON *v = cleaned(metadata, err);
+	AUTO_FREE char *dir = mem_printf("%s/" FOLDER "/" TEMPLATES, instance_dir);
+	const cJSON *item;
 
-	return v == NULL ? -1 : put_in(instance_dir, v, from, err);
+	if (v == NULL || put_in(instance_dir, v, "/nonexistent", err) < 0)
+		return -1;
+	if (templates != NULL && templates->child != NULL && mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s'", dir);
+	cJSON_ArrayForEach(item, templates) {
+		AUTO_FREE char *path = fs_join(dir, item->string);
+
+		if (check_name(item->string, err) < 0 || !cJSON_IsString(item) ||
+		    fs_write_quick(path, item->valuestring, strlen(item->valuestring), 0644, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int metadata_copy(struct berthd *b, const struct instance *inst, const char *dir, struct error *err)

@@ -38,7 +38,7 @@ int metadata_copy(struct berthd *b, const struct instance *inst, const char *dir
 /* Of a new instance in instance_dir: what its image has, or another instance. Quick writes: who calls syncs. */
 int metadata_of_image(struct berthd *b, const char *fingerprint, const char *instance_dir, struct error *err);
 int metadata_of_instance(struct berthd *b, const struct instance *from, const char *instance_dir, struct error *err);
-/* What an archive holds: metadata is LXD's ImageMetadata, judged here; templates/ lies in the folder `from`. */
-int metadata_of_archive(const cJSON *metadata, const char *from, const char *instance_dir, struct error *err);
+/* What an archive holds: metadata is LXD's ImageMetadata, judged here; templates: {file name: text}. Both may be NULL. */
+int metadata_of_archive(const cJSON *metadata, const cJSON *templates, const char *instance_dir, struct error *err);
 
 #endif

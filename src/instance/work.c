@@ -65,7 +65,8 @@ struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args,
 	const char *new_name = json_str_or(args, "new_name", json_str(args, "copy_of"));
 	AUTO_FREE char *lock2 = new_name != NULL ? mem_printf("instance/%s", new_name) : NULL;
 	const char *locks[] = { lock, lock2, NULL };
-	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
+	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject(),
+				      .description = json_str(args, "description") };
 
 	file_session_make_way(b, name);
 	add_resource(options.resources, "containers", name);

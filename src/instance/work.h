@@ -19,6 +19,7 @@ struct work {
 
 void *work_load(void *ctx, cJSON *args, struct error *err);
 void work_unload(void *data);
+/* args "description": instead of the kind's. */
 struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args_taken, struct error *err);
 
 /* In an operation's args: an array of fingerprints of images that must keep their trees until it ends or drops it. */

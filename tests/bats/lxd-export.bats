@@ -95,6 +95,131 @@ setup_file_more() {
 	stock delete "$c"
 }
 
+@test "an archive becomes an instance with its snapshots, under its name or another" {
+	local c t=$BATS_TEST_TMPDIR
+	c=$(name i1)
+	stock init bb "$c-a" -c user.a=1
+	stock export -q "$SRC" "$t/x.xz" --compression "xz -0"
+	stock_refused "Create instance from backup: Cannot restore volume, already exists on target" import "$t/x.xz"
+	stock import "$t/x.xz" "$c"
+	assert "$(key_of "$c" user.a)" = 1
+	stock list "^$c\$" -c nsSt -f csv
+	assert "$output" = "$c,STOPPED,1,CONTAINER"
+	[[ $(key_of "$c" volatile.eth0.hwaddr) != "$(key_of "$SRC" volatile.eth0.hwaddr)" ]]
+	[[ $(key_of "$c" volatile.uuid) != "$(key_of "$SRC" volatile.uuid)" ]]
+	stock start "$c"
+	assert "$(in_container "$c" cat /root/hard)" = now
+	assert "$(in_container "$c" stat -c %u:%g:%h /root/f)" = 33:44:2
+	stock restore "$c" "s & 1"
+	assert "$(in_container "$c" cat /root/f)" = "then"
+	stock delete -f "$c"
+	stock export -q "$c-a" "$t/own" --compression none
+	hwaddr=$(key_of "$c-a" volatile.eth0.hwaddr)
+	stock delete "$c-a"
+	stock import "$t/own" -s dir
+	assert "$(key_of "$c-a" volatile.eth0.hwaddr)" = "$hwaddr"
+	stock_refused "Storage pool not found" import "$t/own" "$c" -s nopool
+	stock delete "$c-a"
+	assert "$(find "$BERTH_TEST_ROOT/backups" -name '.import*')" = ""
+}
+
+# archive FILE PYTHON…: an archive as LXD makes them, of a container that is shifted by 100000; the lines change it.
+archive() {
+	python3 - "$1" "$2" <<'END'
+import io, json, sys, tarfile
+tar = tarfile.open(sys.argv[1], "w:gz", format=tarfile.PAX_FORMAT)
+idmap = json.dumps([{"Isuid": u, "Isgid": not u, "Hostid": 100000, "Nsid": 0, "Maprange": 65536} for u in (True, False)])
+container = {"architecture": "x86_64", "config": {"user.k": "v", "volatile.last_state.idmap": idmap, "volatile.eth0.name": "x"},
+             "devices": {"root": {"type": "disk", "path": "/", "pool": "elsewhere"}}, "profiles": ["default"], "ephemeral": False}
+index = {"name": "lxd1", "backend": "dir", "pool": "elsewhere", "type": "container", "optimized": False, "config": {"container": container}}
+metadata = {"architecture": "x86_64", "creation_date": 7, "properties": {"os": "bb"},
+            "templates": {"/etc/x": {"when": ["create"], "template": "x.tpl"}}}
+def add(name, data=None, kind=None, uid=100000, link=""):
+    t = tarfile.TarInfo("backup/" + name)
+    t.uid = t.gid = uid
+    t.type = kind or (tarfile.DIRTYPE if data is None else tarfile.REGTYPE)
+    t.mode, t.linkname = 0o755, link
+    data = (data or "").encode()
+    t.size = len(data)
+    tar.addfile(t, io.BytesIO(data))
+def head():
+    add("index.yaml", json.dumps(index))
+    add("container")
+    add("container/backup.yaml", json.dumps(index["config"]))
+    add("container/metadata.yaml", json.dumps(metadata))
+    add("container/templates")
+    add("container/templates/x.tpl", "hello\n")
+    add("container/rootfs")
+def tail():
+    add("container/rootfs/a", "a", uid=100033)
+    add("container/rootfs/b", kind=tarfile.LNKTYPE, link="backup/container/rootfs/a", uid=100033)
+    add("container/rootfs/c", "c", uid=0)
+exec(sys.argv[2])
+tar.close()
+END
+}
+
+@test "an archive of LXD's: shifted ids, a pool that is not here, templates" {
+	local t=$BATS_TEST_TMPDIR c
+	c=$(name l1)
+	archive "$t/l.tar.gz" 'head(); tail()'
+	stock import "$t/l.tar.gz" "$c"
+	assert "$(stat -c %u:%g:%h "$BERTH_TEST_ROOT/lxc/$c/rootfs/a")" = 33:33:2
+	assert "$(stat -c %u "$BERTH_TEST_ROOT/lxc/$c/rootfs/c")" = 65534
+	assert "$(key_of "$c" user.k)" = v
+	assert "$(key_of "$c" volatile.last_state.idmap)" = null
+	assert "$(cat "$BERTH_TEST_ROOT/lxc/$c/metadata/templates/x.tpl")" = hello
+	stock delete "$c"
+	archive "$t/l.tar.gz" 'container["profiles"] = ["gone"]; head(); tail()'
+	stock_refused 'gone' import "$t/l.tar.gz" "$c"
+	archive "$t/l.tar.gz" 'container["config"]["no.such"] = "1"; head(); tail()'
+	stock_refused 'Unknown configuration key: no.such' import "$t/l.tar.gz" "$c"
+}
+
+@test "what is no backup, or a hostile one, is refused, and nothing of it stays" {
+	local t=$BATS_TEST_TMPDIR c part
+	c=$(name h1)
+	echo no >"$t/no"
+	stock_refused "Unsupported compression" import "$t/no" "$c"
+	tar czf "$t/y" -C / etc/hostname
+	stock_refused "Backup is missing index.yaml" import "$t/y" "$c"
+	while read -r part; do
+		archive "$t/h" "$part"
+		stock 1 import "$t/h" "$c"
+		stock 1 info "$c"
+	done <<-'END'
+		head(); add("container/rootfs/../../x", "x"); tail()
+		head(); add("container/rootfs/l", kind=tarfile.LNKTYPE, link="backup/container/backup.yaml"); tail()
+		head(); add("container/rootfs/l", kind=tarfile.LNKTYPE, link="/etc/passwd"); tail()
+		head(); add("container/rootfs/l", kind=tarfile.SYMTYPE, link="/tmp"); add("container/rootfs/l/x", "x"); tail()
+		index["snapshots"] = ["../x"]; index["config"]["snapshots"] = [dict(container, name="../../x")]; head(); tail()
+		index["snapshots"] = ["a"]; head(); tail()
+		index["snapshots"] = ["a"]; index["config"]["snapshots"] = [dict(container, name="a")]; head(); tail()
+		add("index.yaml", json.dumps(index))
+		index["optimized"] = True; head(); tail()
+		index["type"] = "virtual-machine"; head(); tail()
+		container["config"] = ["x"]; head(); tail()
+		container["config"]["volatile.last_state.idmap"] = "{"; head(); tail()
+		metadata["templates"] = {"/etc/x": {"template": "../../x"}}; head(); tail()
+		head(); add("container/templates/a/b", "x"); tail()
+		head(); add("container/rootfs/sda", kind=tarfile.BLKTYPE); tail()
+	END
+	assert "$(find "$BERTH_TEST_ROOT/backups" -name '.import*')" = ""
+	assert "$(find "$BERTH_TEST_ROOT/lxc" -mindepth 1 -maxdepth 1 -name "$c*")" = ""
+}
+
+@test "an import that is killed leaves nothing" {
+	local c t=$BATS_TEST_TMPDIR
+	c=$(name k1)
+	archive "$t/l.tar.gz" 'head(); tail()'
+	fault launch/snapshots/kill
+	stock '?' import "$t/l.tar.gz" "$c"
+	revive launch/snapshots/kill
+	wait_for 10 journal_empty
+	[[ ! -e $BERTH_TEST_ROOT/lxc/$c ]]
+	assert "$(find "$BERTH_TEST_ROOT/backups" -name '.import*')" = ""
+}
+
 @test "nothing is left behind" {
 	"$BERTH" delete -f "$SRC"
 	leak_check

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* LXD's index.yaml, whose scalars are all strings here, as a request that makes the instance. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "backup/import.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/snapshot_pattern.h"
+
+static bool all_strings(const cJSON *v)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, v)
+		if (!cJSON_IsString(item))
+			return false;
+	return true;
+}
+
+/* {} and [] may be left out; "" is YAML's null. */
+static cJSON *part(const cJSON *from, const char *key, bool list)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(from, key);
+
+	if (list ? cJSON_IsArray(v) : cJSON_IsObject(v))
+		return cJSON_Duplicate(v, true);
+	if (v == NULL || (cJSON_IsString(v) && v->valuestring[0] == '\0'))
+		return list ? cJSON_CreateArray() : cJSON_CreateObject();
+	return NULL;
+}
+
+static bool well_shaped(const cJSON *v)
+{
+	const cJSON *device;
+
+	if (json_obj(v, "config") == NULL || json_obj(v, "devices") == NULL || json_arr(v, "profiles") == NULL ||
+	    !all_strings(json_obj(v, "config")) || !all_strings(json_arr(v, "profiles")))
+		return false;
+	cJSON_ArrayForEach(device, json_obj(v, "devices"))
+		if (!cJSON_IsObject(device) || !all_strings(device))
+			return false;
+	return true;
+}
+
+static void put_time(cJSON *v, const char *key, const cJSON *from)
+{
+	const char *text = json_str_or(from, key, "");
+	time_t when;
+
+	json_set_str(v, key, time_parse(text, &when) == 0 ? text : TIME_UNSET);
+}
+
+/* What an instance and a snapshot have in common. */
+static cJSON *read_one(const cJSON *from, const char *what, struct error *err)
+{
+	static const char *const texts[] = { "architecture", "description" };
+	cJSON *v = cJSON_CreateObject();
+
+	json_set(v, "config", part(from, "config", false));
+	json_set(v, "devices", part(from, "devices", false));
+	json_set(v, "profiles", part(from, "profiles", true));
+	for (size_t i = 0; i < 2; i++)
+		json_set_str(v, texts[i], json_str_or(from, texts[i], ""));
+	json_set_bool(v, "ephemeral", strcmp(json_str_or(from, "ephemeral", ""), "true") == 0);
+	put_time(v, "created_at", from);
+	if (well_shaped(v))
+		return v;
+	error_set(err, ERROR_INVALID, "the backup's index is no description of an instance: config, devices and profiles of %s must "
+				      "hold strings", what);
+	cJSON_Delete(v);
+	return NULL;
+}
+
+/* ---- ids: how the files lie is in volatile.last_state.idmap, JSON: [] for the container's own */
+
+struct ranges {
+	const cJSON *uids, *gids;
+	int n_uids, n_gids;
+};
+
+static int take_ranges(const cJSON *map, struct ranges *r, struct error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, map) {
+		bool uids = json_bool(item, "Isuid", false), gids = json_bool(item, "Isgid", false);
+
+		if (uids)
+			r->uids = item;
+		if (gids)
+			r->gids = item;
+		r->n_uids += uids;
+		r->n_gids += gids;
+	}
+	if (r->n_uids == 0 && r->n_gids == 0)
+		return 0;
+	if (r->n_uids != 1 || r->n_gids != 1)
+		return error_set(err, ERROR_UNSUPPORTED, "the backup's files have more than one range of ids (raw.idmap)");
+	return 1;
+}
+
+static int take_shift(const cJSON *config, cJSON *archive, struct error *err)
+{
+	static const char *const keys[] = { "Hostid", "Nsid", "Maprange" };
+	const char *text = json_str_or(config, "volatile.last_state.idmap", "");
+	struct error bad = ERROR_INIT;
+	AUTO_JSON cJSON *map = text[0] != '\0' ? json_parse(text, strlen(text), &bad) : cJSON_CreateArray();
+	struct ranges r = { 0 };
+	int64_t v[3];
+	int rc;
+
+	if (!cJSON_IsArray(map) && !cJSON_IsNull(map))
+		return error_set(err, ERROR_INVALID, "the backup's volatile.last_state.idmap is no id map");
+	rc = take_ranges(map, &r, err);
+	if (rc <= 0)
+		return rc;
+	for (size_t i = 0; i < 3; i++) {
+		v[i] = json_int(r.uids, keys[i], -1);
+		if (v[i] < 0 || v[i] > UINT32_MAX || v[i] != json_int(r.gids, keys[i], -1))
+			return error_set(err, ERROR_UNSUPPORTED, "the backup's files have ids that berth cannot map: %.200s", text);
+	}
+	json_set_strf(archive, "shift", "%lld:%lld:%lld", (long long)v[0], (long long)v[1], (long long)v[2]);
+	return 0;
+}
+
+/* ---- snapshots */
+
+/* What is volatile belongs to the instance as it was there. */
+static void drop_volatile(cJSON *config)
+{
+	cJSON *item, *next;
+
+	for (item = config->child; item != NULL; item = next) {
+		next = item->next;
+		if (strncmp(item->string, "volatile.", 9) == 0 && strcmp(item->string, "volatile.base_image") != 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
+	}
+}
+
+static int take_snapshot(const cJSON *from, cJSON *list, struct error *err)
+{
+	const char *full = json_str_or(from, "name", ""), *slash = strchr(full, '/');
+	const char *name = slash != NULL ? slash + 1 : full; /* "c1/s1" of older ones */
+	const cJSON *other;
+	cJSON *v;
+
+	if (name_validate_snapshot(name, err) < 0)
+		return -1;
+	cJSON_ArrayForEach(other, list)
+		if (strcmp(json_str_or(other, "name", ""), name) == 0)
+			return error_set(err, ERROR_INVALID, "the backup has snapshot '%.64s' twice", name);
+	v = read_one(from, "a snapshot", err);
+	if (v == NULL)
+		return -1;
+	drop_volatile(json_obj(v, "config"));
+	json_set_str(v, "name", name);
+	json_set_str(v, "driver", "dir");
+	json_set_bool(v, "stateful", false);
+	put_time(v, "expires_at", from);
+	cJSON_AddItemToArray(list, v);
+	return 0;
+}
+
+static int take_snapshots(const cJSON *index, cJSON *archive, struct error *err)
+{
+	cJSON *list = cJSON_AddArrayToObject(archive, "snapshots");
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_arr(json_obj(index, "config"), "snapshots"))
+		if (take_snapshot(item, list, err) < 0)
+			return -1;
+	if (cJSON_GetArraySize(list) == cJSON_GetArraySize(json_arr(index, "snapshots")))
+		return 0;
+	return error_set(err, ERROR_INVALID, "the backup's index says nothing of some of its snapshots");
+}
+
+/* ---- all */
+
+static int check_kind(const cJSON *index, struct error *err)
+{
+	const char *type = json_str_or(index, "type", "container");
+
+	if (type[0] != '\0' && strcmp(type, "container") != 0)
+		return error_set(err, ERROR_UNSUPPORTED, "the backup is of type '%.32s': berth manages containers only", type);
+	if (strcmp(json_str_or(index, "optimized", "false"), "true") == 0)
+		return error_set(err, ERROR_UNSUPPORTED, "the backup was made with --optimized-storage on a pool of driver '%.32s': export it "
+							 "without", json_str_or(index, "backend", "?"));
+	return 0;
+}
+
+cJSON *import_read(const cJSON *index, const char *name, struct error *err)
+{
+	const cJSON *config = json_obj(index, "config"), *container = json_obj(config, "container");
+	AUTO_JSON cJSON *v = cJSON_CreateObject();
+	cJSON *request, *archive = cJSON_AddObjectToObject(v, "archive"), *result;
+
+	if (container == NULL)
+		container = json_obj(config, "instance"); /* of later LXD's */
+	if (check_kind(index, err) < 0)
+		return NULL;
+	if (container == NULL) {
+		error_set(err, ERROR_INVALID, "the backup's index describes no container");
+		return NULL;
+	}
+	request = read_one(container, "the container", err);
+	json_set(v, "request", request);
+	if (request == NULL || take_shift(json_obj(request, "config"), archive, err) < 0 ||
+	    take_snapshots(index, archive, err) < 0)
+		return NULL;
+	json_set_str(request, "name", name != NULL ? name : json_str_or(index, "name", json_str_or(container, "name", "")));
+	json_set_bool(archive, "lxd", true);
+	json_set_str(archive, "description", "Restoring backup");
+	result = v;
+	v = NULL;
+	return result;
+}
