@@ -37,7 +37,7 @@ struct args {
 
 static const char usage_text[] =
 	"Usage: berth-file --pid=PID VERB PATH\n"
-	"       berth-file --dir=INSTANCE_DIR [--lower=TREE] --idmap=BASE:SIZE|none VERB PATH\n"
+	"       berth-file --dir=INSTANCE_DIR [--lower=TREE] --idmap=BASE:SIZE|none [--unshifted] VERB PATH\n"
 	"\n"
 	"  get PATH     what is there\n"
 	"  put [--type=file|symlink|directory] [--uid=N] [--gid=N] [--mode=OCTAL] [--append] PATH\n"
@@ -45,7 +45,7 @@ static const char usage_text[] =
 	"  sftp /       an SFTP server, on a connection that comes through the socket\n"
 	"\n"
 	"in the running container whose init is PID, or in the stopped one that lies in INSTANCE_DIR (--lower: on the\n"
-	"overlay driver). Standard input is a socket to berthd.\n";
+	"overlay driver; --unshifted: its files have the ids of the container). Standard input is a socket to berthd.\n";
 
 static int number(const char *text, int base, long max, long *ret, struct error *err)
 {
@@ -90,6 +90,9 @@ static int parse_option(struct args *a, int c, struct error *err)
 		return rc;
 	case 'm':
 		return number(optarg, 8, 07777, &a->put.mode, err);
+	case 's':
+		a->open.unshifted = true;
+		return 0;
 	case 'a':
 		a->put.append = true;
 		return 0;
@@ -105,7 +108,8 @@ static int parse(struct args *a, int argc, char **argv, struct error *err)
 		{ "lower", required_argument, NULL, 'l' }, { "idmap", required_argument, NULL, 'i' },
 		{ "type", required_argument, NULL, 't' }, { "uid", required_argument, NULL, 'u' },
 		{ "gid", required_argument, NULL, 'g' },  { "mode", required_argument, NULL, 'm' },
-		{ "append", no_argument, NULL, 'a' },	  { 0 },
+		{ "append", no_argument, NULL, 'a' },	  { "unshifted", no_argument, NULL, 's' },
+		{ 0 },
 	};
 	int c;
 

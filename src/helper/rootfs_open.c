@@ -45,6 +45,16 @@ static int take_ids(const struct idmap *map, struct error *err)
 	return 0;
 }
 
+static int open_plain(const struct rootfs_open *o, const char *rootfs, struct error *err)
+{
+	int root;
+
+	if (o->unshifted && o->map.size > 0)
+		return idmap_open_tree(rootfs, &o->map, MOUNT_ATTR_NODEV, err);
+	root = open(rootfs, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return root < 0 ? error_sys(err, errno, "cannot open '%s'", rootfs) : root;
+}
+
 static int open_stopped(const struct rootfs_open *o, struct error *err)
 {
 	AUTO_FREE char *rootfs = fs_join(o->dir, "rootfs");
@@ -56,9 +66,9 @@ static int open_stopped(const struct rootfs_open *o, struct error *err)
 		if (rootfs_mount(o->dir, o->lower, &o->map, err) < 0)
 			return -1;
 	}
-	root = open(rootfs, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	root = open_plain(o, rootfs, err);
 	if (root < 0)
-		return error_sys(err, errno, "cannot open '%s'", rootfs);
+		return -1;
 	if (take_ids(&o->map, err) < 0) {
 		close(root);
 		return -1;

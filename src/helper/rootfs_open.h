@@ -6,6 +6,7 @@
 #ifndef BERTH_HELPER_ROOTFS_OPEN_H
 #define BERTH_HELPER_ROOTFS_OPEN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@ struct rootfs_open {
 	const char *dir;   /* INSTANCE_DIR */
 	const char *lower; /* the image's tree; NULL: no overlay, INSTANCE_DIR/rootfs is the tree */
 	struct idmap map;  /* size 0: ids as they are */
+	bool unshifted;    /* no overlay: on disk the ids are the container's, the map is applied when it is mounted */
 };
 
 /*

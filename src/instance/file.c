@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/work.h"
+#include "lxc/probe.h"
 #include "model/settings.h"
 
 #define LONGEST_S (24 * 3600) /* of one file; the client's patience is bounded by http */
@@ -106,6 +107,8 @@ static int push_stopped(const struct file_session *s, const struct instance *ins
 	if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0) {
 		tree = image_rootfs(s->b->images, fingerprint);
 		argv_pushf(argv, "--lower=%s", tree);
+	} else if (s->b->probe->idmapped_mounts) {
+		argv_push(argv, "--unshifted");
 	}
 	instance_expand(s->b, inst->desired, &config, &devices);
 	idmap_of(s->b, config, &base, &size);

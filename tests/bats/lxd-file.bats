@@ -9,10 +9,11 @@ setup_file_more() {
 	"$BERTH" launch bb "$(name run)" >/dev/null
 	"$BERTH" init bb "$(name rest)" >/dev/null
 	"$BERTH" init bb "$(name priv)" -c security.privileged=true >/dev/null
+	"$BERTH" init bb "$(name dir)" -d root,pool=dir >/dev/null || "$BERTH" init bb "$(name dir)" -s dir >/dev/null
 }
 
 setup() {
-	RUN=$(name run) REST=$(name rest) PRIV=$(name priv)
+	RUN=$(name run) REST=$(name rest) PRIV=$(name priv) DIR=$(name dir)
 	D=$BATS_TEST_TMPDIR
 }
 
@@ -36,7 +37,7 @@ files() {
 	local c
 	printf '#!/bin/sh\necho hi\n' >"$D/a.sh"
 	chmod 755 "$D/a.sh"
-	for c in "$RUN" "$REST" "$PRIV"; do
+	for c in "$RUN" "$REST" "$PRIV" "$DIR"; do
 		stock file push "$D/a.sh" "$c/root/a.sh"
 		stock file pull "$c/root/a.sh" -
 		assert "$output" = $'#!/bin/sh\necho hi'
@@ -58,6 +59,8 @@ files() {
 	assert "$(in_container "$RUN" stat -c '%u:%g %a' /tmp/b)" = "1000:1001 640"
 	assert "$(in_container "$RUN" /root/a.sh)" = hi
 	assert "$(find "$BERTH_TEST_ROOT/lxc/$REST/rootfs" | wc -l)" = 1
+	[[ -x $BERTH_TEST_ROOT/lxc/$DIR/rootfs/root/a.sh ]]
+	assert "$(stat -c %u "$BERTH_TEST_ROOT/lxc/$DIR/rootfs/tmp/b")" = 1000 # the map is the mount's
 	stock_refused "Instance not found" file push "$D/a.sh" nosuch/root/x
 }
 
@@ -221,10 +224,65 @@ sftp_batch() {
 	assert "$http $(field .error)" = "400 Missing or invalid upgrade header"
 }
 
-# Programs that work on files of our instances.
+# Programs that work on files of our instances: of stopped ones by their folder, of others by whose children they are.
 helpers_left() {
-	ps -eo pid=,args= | grep "[b]erth-file.*$BERTH_TEST_ROOT"
-	ps -o pid=,args= --ppid "$(daemon_pid)" | grep "[b]erth-file"
+	pgrep -a -f "berth-file .*$BERTH_TEST_ROOT"
+	pgrep -a -P "$(daemon_pid)" -f berth-file
+	true
+}
+
+is_putting() {
+	helpers_left | grep -q ' put '
+}
+
+# put_half INSTANCE: a client that has sent a part of /root/half and goes on when fd 7 is written to; $client.
+put_half() {
+	rm -f "$D/pipe"
+	mkfifo "$D/pipe"
+	curl -sS --unix-socket "$BERTH_SOCKET" -X POST -T "$D/pipe" -o "$D/body" -w '%{http_code}' \
+		"http://unix.socket/1.0/instances/$1/files?path=/root/half" >"$D/status" 2>/dev/null 3>&- 4>&- &
+	client=$!
+	exec 7>"$D/pipe"
+	head -c 200000 /dev/zero >&7
+	wait_for 10 is_putting
+}
+
+half_is_old() { # INSTANCE
+	wait_for 10 nothing helpers_left || die "FAIL: left: $(helpers_left)"
+	files GET "$1" /root/half
+	assert "$body" = old
+	files GET "$1" /root
+	assert "$(jq -c '.metadata | map(select(startswith(".berth")))' <<<"$body")" = "[]"
+}
+
+@test "cut short: the client leaves, berthd is killed, the container stops, the disk is full" {
+	local c
+	for c in "$RUN" "$REST"; do
+		files POST "$c" /root/half --data-binary old
+		put_half "$c"
+		kill "$client"
+		exec 7>&-
+		half_is_old "$c"
+		put_half "$c"
+		daemon_kill
+		exec 7>&-
+		wait "$client" || true
+		wait_for 10 nothing helpers_left
+		daemon_start
+		half_is_old "$c"
+	done
+	in_container "$RUN" sh -c 'mkdir -p /mnt; mount -t tmpfs -o size=64k none /mnt; echo old >/mnt/f'
+	head -c 1000000 /dev/zero >"$D/million"
+	files POST "$RUN" /mnt/f --data-binary "@$D/million"
+	assert "$http $(field .error)" = '500 sftp: "write /mnt/f: no space left on device" (SSH_FX_FAILURE)'
+	assert "$(in_container "$RUN" sh -c 'cat /mnt/f; ls -A /mnt')" = $'old\nf'
+	put_half "$RUN"
+	stock stop -f "$RUN"
+	exec 7>&-
+	wait "$client" || true
+	assert "$(cat "$D/status")" != 200
+	half_is_old "$RUN"
+	stock start "$RUN"
 }
 
 @test "nothing is left behind" {
