@@ -33,6 +33,7 @@
 #include "host/host.h"
 #include "host/forward.h"
 #include "host/notify.h"
+#include "host/warnings.h"
 #include "image/store.h"
 #include "instance/forward_place.h"
 #include "instance/instance.h"
@@ -181,6 +182,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	AUTO_FREE char *journal = fs_join(b->settings->state_path, "operations");
 	AUTO_FREE char *profiles = fs_join(b->settings->state_path, "profiles");
 	AUTO_FREE char *server = fs_join(b->settings->state_path, "server.json");
+	AUTO_FREE char *warnings = fs_join(b->settings->state_path, "warnings.json");
 	AUTO_FREE char *trust = fs_join(b->settings->state_path, "trust");
 	AUTO_FREE char *reserve = fs_join(b->settings->state_path, "reserve");
 
@@ -201,6 +203,9 @@ static int open_rooms(struct daemon *d, struct error *err)
 	b->events = events_new(b);
 	b->server = server_config_open(server, err);
 	if (b->server == NULL)
+		return -1;
+	b->warnings = warnings_open(warnings, err);
+	if (b->warnings == NULL)
 		return -1;
 	b->trust = trust_open(trust, err);
 	if (b->trust == NULL)
@@ -229,6 +234,31 @@ static int open_rooms(struct daemon *d, struct error *err)
 	return 0;
 }
 
+/* A host whose address is not there yet is better served by its unix socket than not at all. */
+static void listen_remote(struct berthd *b)
+{
+	static const char type[] = "Cannot listen on core.https_address";
+	struct error err = ERROR_INIT;
+
+	if (remote_listen(b->remote, server_config_get(b->server, "core.https_address"), &err) == 0) {
+		warning_resolve(b->warnings, type, "");
+		return;
+	}
+	log_warning("core.https_address: %s", err.msg);
+	warning_raise(b->warnings, type, "", WARNING_MODERATE, err.msg);
+}
+
+/* What instances will miss on this host. */
+static void warn_of_host(struct berthd *b)
+{
+	static const char type[] = "AppArmor support has been disabled";
+
+	if (b->probe->apparmor)
+		warning_resolve(b->warnings, type, "");
+	else
+		warning_raise(b->warnings, type, "", WARNING_LOW, "Disabled because of lack of kernel support");
+}
+
 static void listen_now(struct daemon *d)
 {
 	struct error err = ERROR_INIT;
@@ -242,8 +272,8 @@ static void listen_now(struct daemon *d)
 	}
 	log_info("berthd " BERTH_VERSION " ready on '%s': %zu instances", d->b.settings->socket,
 		 registry_count(d->b.registry));
-	if (remote_listen(d->b.remote, server_config_get(d->b.server, "core.https_address"), &err) < 0)
-		log_warning("core.https_address: %s", err.msg);
+	listen_remote(&d->b);
+	warn_of_host(&d->b);
 	notify_ready();
 	hook_watch_start(&d->b);
 	forward_reconcile(&d->b);
@@ -380,6 +410,8 @@ static void close_rooms(struct daemon *d)
 	events_free(b->events);
 	server_config_free(b->server);
 	trust_free(b->trust);
+	warnings_free(b->warnings);
+	b->warnings = NULL;
 	probe_free(b->probe);
 	uv_close((uv_handle_t *)&d->sigterm, NULL);
 	uv_close((uv_handle_t *)&d->sigint, NULL);

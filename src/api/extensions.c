@@ -45,6 +45,7 @@ const char *const api_extensions[] = {
 	"network_leases",
 	"storage_api_local_volume_handling", /* copies and moves between pools */
 	"operation_description",
+	"clustering",                      /* there is none, and /1.0/cluster says so */
 	"event_lifecycle",
 	"container_backup",                /* instances/NAME/backups: LXD's archives, see backup/export.h */
 	"network_state",
@@ -54,6 +55,7 @@ const char *const api_extensions[] = {
 	"backup_compression",
 	"storage_api_volume_snapshots",
 	"storage_unmapped",                /* security.unmapped */
+	"projects",                        /* there is one, and it cannot be changed */
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",
 	"snapshot_expiry",

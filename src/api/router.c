@@ -20,7 +20,7 @@
 
 static const struct route *const tables[] = {
 	backup_routes,
-	certificate_routes,
+	certificate_routes, project_routes, warning_routes,
 	server_routes, operation_routes, event_routes, image_routes, profile_routes, instance_routes,
 	volume_routes,
 	snapshot_routes,
@@ -245,11 +245,15 @@ static int check_access(struct request *r)
 	return -1;
 }
 
-/* There is one project. A client that asks for another must not get, or delete, what is in this one. */
+/* There is one project, on one host. A client that asks for another must not get, or delete, what is in this one. */
 static int check_project(struct request *r)
 {
-	const char *project = request_query(r, "project");
+	const char *project = request_query(r, "project"), *target = request_query(r, "target");
 
+	if (target && *target) {
+		reply_errorf(r, ERROR_INVALID, "Target only allowed when clustered");
+		return -1;
+	}
 	if (!project || !*project || strcmp(project, "default") == 0)
 		return 0;
 	reply_errorf(r, ERROR_NOT_FOUND, "Project not found");

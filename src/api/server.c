@@ -255,56 +255,11 @@ static void resources_get(struct request *r)
 	reply_sync(r, resources_json());
 }
 
-/* There is one project, and it is the whole of berth. */
-static cJSON *project_json(void)
-{
-	static const char *const features[] = { "images", "networks", "profiles", "storage.volumes" };
-	cJSON *v = cJSON_CreateObject(), *config = cJSON_CreateObject();
-	size_t i;
-
-	for (i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
-		AUTO_FREE char *key = mem_printf("features.%s", features[i]);
-
-		json_set_str(config, key, "true");
-	}
-	json_set_str(v, "name", "default");
-	json_set_str(v, "description", "Default project");
-	json_set(v, "config", config);
-	json_set(v, "used_by", cJSON_CreateArray());
-	return v;
-}
-
-static void projects_get(struct request *r)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	cJSON_AddItemToArray(list, request_recursion(r) ? project_json() :
-				   cJSON_CreateString("/1.0/projects/default"));
-	reply_sync(r, list);
-}
-
-static void project_get(struct request *r)
-{
-	if (strcmp(request_param(r, "name"), "default") == 0)
-		reply_sync(r, project_json());
-	else
-		reply_errorf(r, ERROR_NOT_FOUND, "Project not found");
-}
-
-/* berth raises none; clients ask. */
-static void warnings_get(struct request *r)
-{
-	reply_sync(r, cJSON_CreateArray());
-}
-
 const struct route server_routes[] = {
 	{ "GET", "/", root_get, NULL },
 	{ "GET", "/1.0", server_get, NULL },
 	{ "PUT", "/1.0", server_put, NULL },
 	{ "PATCH", "/1.0", server_patch, NULL },
 	{ "GET", "/1.0/resources", resources_get, NULL },
-	{ "GET", "/1.0/projects", projects_get, NULL },
-	{ "GET", "/1.0/projects/{name}", project_get, NULL },
-	{ "GET", "/1.0/warnings", warnings_get, NULL },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "host/host_private.h"
+#include "host/warnings.h"
 #include "proc/proc.h"
 
 enum { CHECK_MS = 60000 };
@@ -31,6 +32,7 @@ static void exit_cb(const struct proc_result *result, void *data)
 	if (findings != NULL) {
 		cJSON_Delete(c->h->findings);
 		c->h->findings = findings;
+		warnings_of_checks(c->h->b->warnings, findings);
 	} else if (result->errs_len > 0) {
 		(void)proc_check("berthd --check", result, &err);
 	}

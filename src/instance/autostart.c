@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "host/warnings.h"
 #include "instance/copy.h"
 #include "instance/delete.h"
 #include "instance/instance.h"
@@ -88,6 +89,41 @@ static void finish(struct autostart *a)
 	uv_close((uv_handle_t *)&a->timer, closed_cb);
 }
 
+/* Nobody asked for this start, so nobody would be told. err NULL: it started. */
+static void autostart_warn(struct berthd *b, const char *name, const struct error *err)
+{
+	static const char type[] = "Failed to autostart instance";
+	AUTO_FREE char *url = mem_printf("/1.0/instances/%s", name);
+
+	if (err != NULL)
+		warning_raise(b->warnings, type, url, WARNING_MODERATE, err->msg);
+	else
+		warning_resolve(b->warnings, type, url);
+}
+
+struct watched {
+	struct berthd *b;
+	char *name;
+};
+
+static void ended(struct op *op, void *data)
+{
+	struct watched *w = data;
+
+	autostart_warn(w->b, w->name, op_status(op) == OP_SUCCESS ? NULL : op_error(op));
+	free(w->name);
+	free(w);
+}
+
+static void watch(struct berthd *b, const char *name, struct op *op)
+{
+	struct watched *w = mem_alloc(sizeof(*w));
+
+	w->b = b;
+	w->name = mem_strdup(name);
+	op_on_end(op, ended, w);
+}
+
 static void next_cb(uv_timer_t *timer)
 {
 	struct autostart *a = timer->data;
@@ -96,10 +132,16 @@ static void next_cb(uv_timer_t *timer)
 	while (a->next < a->n) {
 		const struct candidate *c = &a->list[a->next++];
 		struct error err = ERROR_INIT;
+		struct op *op;
 
 		log_info("starting '%s' (boot.autostart)", c->name);
-		if (instance_power(a->b, c->name, &options, &err) == NULL)
+		op = instance_power(a->b, c->name, &options, &err);
+		if (op == NULL) {
 			log_warning("cannot start '%s': %s", c->name, err.msg);
+			autostart_warn(a->b, c->name, &err);
+		} else {
+			watch(a->b, c->name, op);
+		}
 		if (c->delay_s > 0) {
 			uv_timer_start(timer, next_cb, (uint64_t)c->delay_s * 1000, 0);
 			return;

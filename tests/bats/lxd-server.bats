@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+# LXD's own client: the server itself, its configuration, projects, cluster, warnings, operations, events.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load lxd
+
+@test "info, version, resources, query" {
+	stock info
+	contains "$output" "api_status: stable"
+	contains "$output" "driver: lxc"
+	contains "$output" "server_clustered: false"
+	contains "$output" "certificate_fingerprint: "
+	stock info --resources
+	contains "$output" "CPU ($(uname -m)):"
+	contains "$output" "Total: "
+	stock version
+	contains "$output" "Server version: $("$BERTHD" --version | cut -d' ' -f2)"
+	stock query /
+	contains "$output" '"/1.0"'
+	stock query --raw /1.0/profiles
+	assert "$(jq -r .type <<<"$output")" = sync
+	stock query -X POST -d '{"name":"q"}' /1.0/profiles
+	stock query -X PATCH -d '{"description":"by query"}' /1.0/profiles/q
+	stock query /1.0/profiles/q
+	assert "$(jq -r .description <<<"$output")" = "by query"
+	stock query -X PUT -d '{"description":"all of it","config":{},"devices":{}}' /1.0/profiles/q
+	stock query -X DELETE /1.0/profiles/q
+	stock_refused "Profile not found" query /1.0/profiles/q
+	stock_refused "not found" query /1.0/nosuch
+	stock_refused "not implemented" query -X DELETE /1.0
+}
+
+@test "server configuration: set, get, show, unset, edit, and what is refused" {
+	local key
+	stock config set user.a=1 user.b=2
+	stock config get user.a
+	assert "$output" = 1
+	stock config set core.shutdown_timeout 3
+	stock config show
+	contains "$output" 'core.shutdown_timeout: "3"'
+	stock config show | sed 's/user.b.*/user.c: "3"/' >/dev/null
+	printf 'config:\n  user.c: "3"\n' >"$BATS_TEST_TMPDIR/yaml"
+	stock config edit <"$BATS_TEST_TMPDIR/yaml"
+	stock config show
+	assert "$output" = $'config:\n  user.c: "3"'
+	stock config unset user.c
+	stock config get user.c
+	assert "$output" = ""
+	stock_refused "cannot set 'nosuch.key' to '1': unknown key" config set nosuch.key=1
+	stock_refused "cannot set 'core.shutdown_timeout' to 'soon'" config set core.shutdown_timeout=soon
+	for key in cluster.https_address maas.api.url candid.api.url core.metrics_address network.ovn.northbound_connection \
+		rbac.api.url storage.images_volume core.trust_ca_certificates core.bgp_asn; do
+		stock_refused "cannot set '$key' to 'x': " config set "$key=x"
+		[[ $stderr != *"unknown key"* ]] || die "FAIL: $key is unknown"
+	done
+	stock_refused "images.compression_algorithm" config set images.compression_algorithm=rar
+	stock config set images.compression_algorithm=zstd images.auto_update_interval=0 images.remote_cache_expiry=5 \
+		backups.compression_algorithm=none images.default_architecture=x86_64 images.auto_update_cached=false \
+		core.proxy_http=http://proxy:1 core.https_allowed_origin='*'
+	printf 'config: {}\n' >"$BATS_TEST_TMPDIR/yaml"
+	stock config edit <"$BATS_TEST_TMPDIR/yaml"
+	stock config show
+	assert "$output" = "config: {}"
+	# two at once: the second one's view is old
+	api GET /1.0
+	etag=$(sed -n 's/^[Ee][Tt]ag: //p' <<<"$headers")
+	stock config set user.a=1
+	api PUT /1.0 '{"config":{"user.a":"2"}}' -H "If-Match: $etag"
+	assert "$http" -eq 412
+	contains "$(field .error)" "ETag doesn't match"
+	stock config unset user.a
+}
+
+@test "one project, no cluster" {
+	stock project list -f csv
+	contains "$output" "default (current),YES,YES,YES"
+	stock project show default
+	contains "$output" "features.images: \"true\""
+	contains "$output" "/1.0/profiles/default"
+	stock project get default features.networks
+	assert "$output" = true
+	stock list --project default
+	stock_refused "Project not found" list --project nosuch
+	stock_refused "Project not found" project show nosuch
+	stock_refused "berth has one project" project create p1
+	stock_refused "cannot be changed" project set default user.a=1
+	stock_refused "cannot be renamed" project rename default other
+	stock_refused "cannot be deleted" project delete default
+	stock_refused "isn't part of a cluster" cluster list
+	stock_refused "Server is not clustered" cluster show x
+	stock_refused "joins no cluster" cluster enable x
+	stock_refused "Target only allowed when clustered" init bb nowhere --target x
+}
+
+@test "warnings: seen, acknowledged, deleted, over" {
+	local uuid
+	api GET /1.0/host/check
+	stock warning list -f csv
+	uuid=$(api GET /1.0/warnings?recursion=1 && field '.metadata[] | select(.type == "Host check: lxcfs" or .type ==
+		"Host check: ttyd" or .type == "Host check: network_pub") | .uuid' | head -n 1)
+	if [[ -n $uuid ]]; then
+		stock warning show "$uuid"
+		contains "$output" "status: new"
+		stock warning acknowledge "$uuid"
+		stock warning list -f csv
+		[[ $output != *"$uuid"* ]] || die "FAIL: an acknowledged warning is listed"
+		stock warning list --all -f csv
+		contains "$output" ACKNOWLEDGED
+		api PUT "/1.0/warnings/$uuid" '{"status":"resolved"}'
+		assert "$http" -eq 400
+		daemon_restart
+		stock warning delete "$uuid"
+	fi
+	stock_refused "Warning not found" warning show 00000000-0000-0000-0000-000000000000
+	# an address of HTTPS that is not there at the next start, and is again at the one after it
+	stock config set core.https_address="$BERTH_TEST_SUBNET.1"
+	daemon_stop
+	ip addr del "$BERTH_TEST_SUBNET.1/24" dev "$BERTH_TEST_BRIDGE"
+	daemon_start
+	stock warning list -f csv
+	contains "$output" "Cannot listen on core.https_address,NEW,MODERATE,1"
+	ip addr add "$BERTH_TEST_SUBNET.1/24" dev "$BERTH_TEST_BRIDGE"
+	daemon_restart
+	stock warning list --all -f csv
+	contains "$output" "Cannot listen on core.https_address,RESOLVED"
+	stock config unset core.https_address
+}
+
+@test "nothing is left behind" {
+	leak_check
+}
