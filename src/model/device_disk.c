@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/device.h"
+#include "model/disk_limits.h"
 #include "model/key_types.h"
 
 static int valid_path(const char *device, const char *key, const char *value, struct error *err)
@@ -37,6 +38,15 @@ static int valid_source(const char *device, const char *key, const char *value, 
 	return type_is_path(value) || type_is_name(value) ? 0 :
 	       device_refuse(key, value, "must be an absolute path without '.' or '..' parts and without control characters, "
 			     "or with a pool the name of a volume", err);
+}
+
+static int valid_limit(const char *device, const char *key, const char *value, struct error *err)
+{
+	uint64_t ignored;
+	bool iops;
+
+	return disk_limit_parse(value, &iops, &ignored) ? 0 :
+	       device_refuse(key, value, "must be a rate such as 10MB (a second) or 100iops", err);
 }
 
 static int valid_propagation(const char *device, const char *key, const char *value, struct error *err)
@@ -76,6 +86,12 @@ const struct device_property disk_properties[] = {
 	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART,
 	  "Mount propagation, see mount(8). Every folder on the way to the source must then be open to "
 	  "others." },
+	{ "limits.read", "rate", false, valid_limit, KEY_LIVE_APPLY,
+	  "How fast may be read from the disk that it lies on: 10MB (a second) or 100iops. Devices on one disk share a "
+	  "limit: the last one counts." },
+	{ "limits.write", "rate", false, valid_limit, KEY_LIVE_APPLY,
+	  "How fast may be written. On cgroup v1 this does not hold what the kernel writes back later." },
+	{ "limits.max", "rate", false, valid_limit, KEY_LIVE_APPLY, "Both of them at once." },
 	{ .name = NULL },
 };
 
@@ -128,7 +144,11 @@ int disk_check_start(const char *device, const cJSON *props, struct error *err)
 	const char *source = device_prop(props, "source");
 	struct stat st;
 
-	if (is_root(props) || is_optional(props) || !source || stat(source, &st) == 0)
+	if (is_root(props))
+		return 0;
+	if (source && stat(source, &st) == 0)
+		return disk_limits_check(props, source, err);
+	if (is_optional(props) || !source)
 		return 0;
 	if (errno != ENOENT && errno != ENOTDIR)
 		return error_sys(err, errno, "cannot look at source path \"%s\" for disk \"%s\"", source,
@@ -210,6 +230,8 @@ int disk_render(struct render *r, const char *device, const cJSON *props, struct
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	AUTO_FREE char *quoted = NULL;
 
+	if (disk_limits_render(r, props, is_root(props) ? r->in->rootfs.instance_dir : device_prop(props, "source"), err) < 0)
+		return -1;
 	if (is_root(props))
 		return 0;
 	if (needs_entry(props)) {
@@ -241,8 +263,8 @@ static void attach(const struct live_change *c, const char *device, const cJSON 
 	live_command_argv(c, device, &argv);
 }
 
-enum live_result disk_live(const struct live_change *change, const char *device, const cJSON *old_props,
-			   const cJSON *new_props, struct error *err)
+static enum live_result live_mounts(const struct live_change *change, const char *device, const cJSON *old_props,
+				    const cJSON *new_props)
 {
 	static const char *const mounted_by[] = { "path",      "source",      "readonly", "shift",
 						  "recursive", "propagation", NULL };
@@ -262,4 +284,13 @@ enum live_result disk_live(const struct live_change *change, const char *device,
 	if (new_props)
 		attach(change, device, new_props);
 	return LIVE_APPLIED;
+}
+
+enum live_result disk_live(const struct live_change *change, const char *device, const cJSON *old_props,
+			   const cJSON *new_props, struct error *err)
+{
+	enum live_result result = live_mounts(change, device, old_props, new_props);
+	struct error why = ERROR_INIT;
+
+	return disk_limits_live(change, old_props, new_props, &why) < 0 ? LIVE_PENDING : result;
 }

@@ -34,7 +34,7 @@ VALIDATOR(rate, type_is_bitrate(value), "must be a rate such as 10Mbit")
 VALIDATOR(nictype,
 	  strcmp(value, "bridged") == 0 || strcmp(value, "p2p") == 0 || strcmp(value, "macvlan") == 0 ||
 		  strcmp(value, "physical") == 0,
-	  "must be bridged, p2p, macvlan or physical")
+	  "must be bridged, p2p, macvlan or physical (ipvlan, routed, sriov and ovn are not supported)")
 
 const struct device_property nic_properties[] = {
 	{ "nictype", "string", false, valid_nictype, KEY_LIVE_RESTART,
@@ -64,12 +64,35 @@ const struct device_property nic_properties[] = {
 	{ "limits.egress", "rate", false, valid_rate, KEY_LIVE_APPLY,
 	  "How much it may send: 10Mbit (veth only)." },
 	{ "limits.max", "rate", false, valid_rate, KEY_LIVE_APPLY, "Both of them at once." },
+	{ "security.mac_filtering", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
+	  "Drop what it sends with a MAC address that is not its own (bridged only)." },
+	{ "security.ipv4_filtering", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
+	  "Drop what it sends from an IPv4 address other than ipv4.address, which it needs; with mac_filtering." },
+	{ "security.ipv6_filtering", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
+	  "The same of ipv6.address; also router advertisements. Link-local addresses may be used." },
 	{ .name = NULL },
 };
 
 static bool is_veth(enum nic_kind kind)
 {
 	return kind == NIC_BRIDGED || kind == NIC_P2P;
+}
+
+static int check_filters(const cJSON *props, enum nic_kind kind, struct error *err)
+{
+	static const char *const filters[][2] = { { "security.mac_filtering", NULL },
+						  { "security.ipv4_filtering", "ipv4.address" },
+						  { "security.ipv6_filtering", "ipv6.address" } };
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!type_is_true(device_prop(props, filters[i][0])))
+			continue;
+		if (kind != NIC_BRIDGED)
+			return error_set(err, ERROR_INVALID, "\"%s\" needs a bridged nic", filters[i][0]);
+		if (filters[i][1] && !device_prop(props, filters[i][1]))
+			return error_set(err, ERROR_INVALID, "\"%s\" needs \"%s\"", filters[i][0], filters[i][1]);
+	}
+	return 0;
 }
 
 int nic_validate(const char *device, const cJSON *props, struct error *err)
@@ -93,6 +116,8 @@ int nic_validate(const char *device, const cJSON *props, struct error *err)
 				 nictype);
 	if (kind == NIC_P2P && nic_parent(props))
 		return error_set(err, ERROR_INVALID, "A p2p nic has no \"parent\"");
+	if (check_filters(props, kind, err) < 0)
+		return -1;
 	for (const char *const *key = veth_only; *key && !is_veth(kind); key++) {
 		if (device_prop(props, *key))
 			return error_set(err, ERROR_INVALID, "\"%s\" needs a bridged or p2p nic", *key);
@@ -124,14 +149,17 @@ static void net_line(struct render *r, const char *key, const char *value)
 		render_line(r, name, "%s", value);
 }
 
-/* By a program, so that limits hold also when lxc-start is called without berth. */
-static void render_limits(struct render *r, const struct nic *nic)
+/* By a program, so that limits and filters hold also when lxc-start is called without berth. */
+static void render_watch(struct render *r, const struct nic *nic)
 {
-	AUTO_FREE char *up = mem_printf("%s/berth-nic-up --ingress=%" PRIu64 " --egress=%" PRIu64,
-					r->in->rootfs.libexec_dir, nic->ingress, nic->egress);
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	AUTO_FREE char *up = NULL;
 	AUTO_FREE char *down = mem_printf("%s/berth-nic-up --ingress=0 --egress=0",
 					  r->in->rootfs.libexec_dir);
 
+	argv_pushf(&argv, "%s/berth-nic-up", r->in->rootfs.libexec_dir);
+	nic_watch_arguments(nic, &argv);
+	up = argv_quote(&argv);
 	net_line(r, "script.up", up);
 	net_line(r, "script.down", down);
 }
@@ -164,8 +192,8 @@ int nic_render(struct render *r, const char *device, const cJSON *props, struct 
 	if (is_veth(nic.kind))
 		net_line(r, "veth.pair", nic.host);
 	render_addresses(r, &nic);
-	if (nic.ingress || nic.egress)
-		render_limits(r, &nic);
+	if (nic_is_watched(&nic))
+		render_watch(r, &nic);
 	r->nics++;
 	return 0;
 }

@@ -38,14 +38,28 @@ static void forgive(const struct nic_live *l)
 		json_set_bool(cJSON_GetArrayItem(commands, cJSON_GetArraySize(commands) - 1), "may_fail", true);
 }
 
-static void set_limits(const struct nic_live *l, const struct nic *nic)
+static void set_watch(const struct nic_live *l, const struct nic *nic)
 {
-	AUTO_FREE char *program = mem_printf("%s/berth-nic-up", l->change->libexec_dir);
-	AUTO_FREE char *device = mem_printf("--device=%s", nic->host);
-	AUTO_FREE char *ingress = mem_printf("--ingress=%" PRIu64, nic->ingress);
-	AUTO_FREE char *egress = mem_printf("--egress=%" PRIu64, nic->egress);
+	AUTO_ARGV struct argv argv = ARGV_INIT;
 
-	live_command(l->change, l->device, program, device, ingress, egress, NULL);
+	argv_pushf(&argv, "%s/berth-nic-up", l->change->libexec_dir);
+	argv_pushf(&argv, "--device=%s", nic->host);
+	nic_watch_arguments(nic, &argv);
+	live_command_argv(l->change, l->device, &argv);
+}
+
+static bool same_watch(const struct nic *a, const struct nic *b)
+{
+	AUTO_ARGV struct argv x = ARGV_INIT;
+	AUTO_ARGV struct argv y = ARGV_INIT;
+	bool same;
+
+	nic_watch_arguments(a, &x);
+	nic_watch_arguments(b, &y);
+	same = x.n == y.n;
+	for (size_t i = 0; same && i < x.n; i++)
+		same = strcmp(x.v[i], y.v[i]) == 0;
+	return same;
 }
 
 static void set_address(const struct nic_live *l, const char *guest, const char *family,
@@ -121,8 +135,8 @@ static enum live_result nic_add(const struct nic_live *l, const struct nic *nic)
 	INSIDE(l, "link", "set", "dev", nic->guest, "up");
 	set_address(l, nic->guest, "-4", NULL, &nic->ip4);
 	set_address(l, nic->guest, "-6", NULL, &nic->ip6);
-	if (nic->ingress || nic->egress)
-		set_limits(l, nic);
+	if (nic_is_watched(nic))
+		set_watch(l, nic);
 	return LIVE_APPLIED;
 }
 
@@ -135,9 +149,10 @@ static enum live_result nic_remove(const struct nic_live *l, struct nic *nic)
 		forgive(l);
 		return LIVE_APPLIED;
 	}
-	if (nic->ingress || nic->egress) {
+	if (nic_is_watched(nic)) {
 		nic->ingress = nic->egress = 0;
-		set_limits(l, nic);
+		nic->filter_mac = nic->filter_ip4 = nic->filter_ip6 = false;
+		set_watch(l, nic);
 		forgive(l);
 	}
 	HOST(l, "link", "del", "dev", nic->host);
@@ -170,8 +185,8 @@ static enum live_result nic_change(const struct nic_live *l, const struct nic *o
 		set_address(l, new->guest, "-4", &old->ip4, &new->ip4);
 	if (strcmp(old->ip6.text, new->ip6.text) != 0 || strcmp(old->ip6.gateway, new->ip6.gateway) != 0)
 		set_address(l, new->guest, "-6", &old->ip6, &new->ip6);
-	if (old->ingress != new->ingress || old->egress != new->egress)
-		set_limits(l, new);
+	if (!same_watch(old, new))
+		set_watch(l, new);
 	return LIVE_APPLIED;
 }
 

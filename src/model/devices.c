@@ -43,6 +43,27 @@ const struct device_type device_types[] = {
 	{ .name = NULL },
 };
 
+/* LXD's types that there are none of here, and why. */
+static const struct {
+	const char *name, *reason;
+} refused_types[] = {
+	{ "gpu", "give /dev/dri/* by unix-char devices" },
+	{ "infiniband", "there is no handing over of InfiniBand functions" },
+	{ "pci", "only virtual machines have it" },
+	{ "tpm", "no TPM is emulated" },
+	{ "unix-hotplug", "devices that come and go are not followed; a unix-char or unix-block device is there from the start" },
+	{ "usb", "devices that come and go are not followed; give /dev/bus/usb/… by a unix-char device" },
+};
+
+static const char *refused_reason(const char *type)
+{
+	for (size_t i = 0; i < sizeof(refused_types) / sizeof(refused_types[0]); i++) {
+		if (strcmp(refused_types[i].name, type) == 0)
+			return refused_types[i].reason;
+	}
+	return NULL;
+}
+
 const struct device_type *device_type_find(const char *name)
 {
 	for (const struct device_type *t = device_types; t->name; t++) {
@@ -105,12 +126,13 @@ static const struct device_type *type_of(const cJSON *device, struct error *err)
 {
 	const char *name = json_str_or(device, "type", "");
 	const struct device_type *type = device_type_find(name);
+	const char *reason = refused_reason(name);
 	char show[TYPE_SHOW_SIZE];
 
 	if (!type)
-		error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type%s%s%s",
+		error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type%s%s%s%s%s",
 			  device->string, *name ? " \"" : "", *name ? type_show(name, show) : "",
-			  *name ? "\"" : "");
+			  *name ? "\"" : "", reason ? ": " : "", reason ? reason : "");
 	return type;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/argv.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "model/device.h"
@@ -223,4 +224,25 @@ void nic_resolve(const struct nic_source *src, const char *device, const cJSON *
 	resolve_address(props, AF_INET6, ret->kind == NIC_BRIDGED ? ret->parent : NULL, &ret->ip6);
 	ret->ingress = rate(props, "limits.ingress");
 	ret->egress = rate(props, "limits.egress");
+	ret->filter_ip4 = type_is_true(device_prop(props, "security.ipv4_filtering")) && ret->ip4.text[0];
+	ret->filter_ip6 = type_is_true(device_prop(props, "security.ipv6_filtering")) && ret->ip6.text[0];
+	ret->filter_mac = ret->hwaddr && (type_is_true(device_prop(props, "security.mac_filtering")) ||
+					  ret->filter_ip4 || ret->filter_ip6);
+}
+
+bool nic_is_watched(const struct nic *nic)
+{
+	return nic->ingress || nic->egress || nic->filter_mac;
+}
+
+void nic_watch_arguments(const struct nic *nic, struct argv *ret)
+{
+	argv_pushf(ret, "--ingress=%llu", (unsigned long long)nic->ingress);
+	argv_pushf(ret, "--egress=%llu", (unsigned long long)nic->egress);
+	if (nic->filter_mac)
+		argv_pushf(ret, "--mac=%s", nic->hwaddr);
+	if (nic->filter_ip4)
+		argv_pushf(ret, "--ip4=%.*s", (int)strcspn(nic->ip4.text, "/"), nic->ip4.text);
+	if (nic->filter_ip6)
+		argv_pushf(ret, "--ip6=%.*s", (int)strcspn(nic->ip6.text, "/"), nic->ip6.text);
 }

@@ -24,10 +24,15 @@ struct nic {
 	char host[IFNAMSIZ];  /* name of the veth's end on the host; always set */
 	struct nic_address ip4, ip6;
 	uint64_t ingress, egress; /* bits per second, 0: no limit */
+	bool filter_mac, filter_ip4, filter_ip6; /* only what has its own address leaves it */
 };
 
 enum nic_kind nic_kind(const cJSON *props); /* NIC_KINDS when unknown */
 const char *nic_parent(const cJSON *props);
+struct argv;
+/* Has its end on the host limits or filters? Then these are the options of hooks/berth-nic-up. */
+bool nic_is_watched(const struct nic *nic);
+void nic_watch_arguments(const struct nic *nic, struct argv *ret);
 bool nic_is_bridged(const cJSON *device); /* of any type: is it a nic, and on a bridge? */
 
 struct nic_source {

@@ -187,6 +187,69 @@ proxies() {
 	stock config device remove "$C" t
 }
 
+@test "disk: limits of the disk below it" {
+	local dir=$BERTH_TEST_ROOT/limited file disk
+	mkdir "$dir"
+	[[ -e /sys/dev/block/$(stat -c '%Hd:%Ld' "$dir") ]] || {
+		stock_refused "does not lie on one block device" config device add "$C" l disk source="$dir" path=/mnt/l limits.read=1MB
+		return
+	}
+	stock config device add "$C" l disk source="$dir" path=/mnt/l limits.read=7MB limits.write=70iops
+	if [[ -d /sys/fs/cgroup/blkio ]]; then
+		file=$(cgroup_file "$C" blkio.throttle.read_bps_device)
+		contains "$(cat "$file")" " 7000000"
+		contains "$(cat "$(cgroup_file "$C" blkio.throttle.write_iops_device)")" " 70"
+	else
+		file=$(cgroup_file "$C" io.max)
+		contains "$(cat "$file")" "rbps=7000000"
+	fi
+	stock restart -f "$C"
+	file=$(cgroup_file "$C" blkio.throttle.read_bps_device io.max)
+	contains "$(cat "$file")" 7000000
+	stock config device set "$C" l limits.read=8MiB
+	contains "$(cat "$file")" 8388608
+	stock config device remove "$C" l
+	disk=$(cat "$file")
+	[[ $disk != *8388608* ]]
+	stock_refused "must be a rate such as" config device add "$C" l disk source="$dir" path=/mnt/l limits.read=fast
+}
+
+@test "nic: only its own addresses leave it" {
+	local n=$BERTH_TEST_SUBNET
+	stock_refused '"security.ipv4_filtering" needs "ipv4.address"' config device override "$C" eth0 security.ipv4_filtering=true
+	stock config device override "$C" eth0 ipv4.address="$n.66/24" security.mac_filtering=true
+	stock config device set "$C" eth0 security.ipv4_filtering=true
+	in_container "$C" ping -c 1 -W 10 "$n.1"
+	in_container "$C" ip addr add "$n.67/24" dev eth0
+	run ! in_container "$C" ping -c 1 -W 1 -I "$n.67" "$n.1"
+	stock config device unset "$C" eth0 security.ipv4_filtering
+	in_container "$C" ping -c 1 -W 10 -I "$n.67" "$n.1"
+	in_container "$C" sh -c 'ip link set eth0 down && ip link set eth0 address 00:16:3e:99:99:99 && ip link set eth0 up'
+	in_container "$C" ip addr replace "$n.66/24" dev eth0
+	run ! in_container "$C" ping -c 1 -W 1 "$n.1"
+	stock config device unset "$C" eth0 security.mac_filtering
+	in_container "$C" ping -c 1 -W 10 "$n.1"
+	stock config device remove "$C" eth0
+	stock restart -f "$C"
+	assert "$(nft list tables | grep -c "berth-only-$(key_of "$C" volatile.eth0.host_name)")" = 0
+}
+
+@test "types and options that cannot work say so" {
+	local type
+	for type in gpu infiniband tpm unix-hotplug usb; do
+		stock_refused "Unsupported device type \"$type\": " config device add "$C" x "$type"
+	done
+	for type in ipvlan routed sriov; do
+		stock_refused "are not supported" config device add "$C" x nic nictype=$type parent="$BERTH_TEST_BRIDGE"
+	done
+	stock_refused 'Invalid device option "raw.mount.options"' \
+		config device add "$C" x disk source=/tmp path=/mnt/x raw.mount.options=ro
+	stock_refused 'Invalid device option "vlan"' \
+		config device add "$C" x nic nictype=macvlan parent="$BERTH_TEST_BRIDGE" vlan=7
+	stock config device list "$C"
+	assert "$output" = ""
+}
+
 @test "nothing is left behind" {
 	assert "$(pgrep -fc "^$BERTH_BUILD/berth-proxy .*$BERTH_TEST_SUBNET\\.")" = 0
 	leak_check
