@@ -37,6 +37,7 @@ const char *const api_extensions[] = {
 	"image_force_refresh",             /* POST images/FINGERPRINT/refresh */
 	"id_map_base",
 	"file_symlinks",                   /* X-LXD-type: symlink */
+	"container_edit_metadata",
 	"storage_volatile_initial_source",
 	"resources",
 	"storage_api_volume_rename",

@@ -27,6 +27,7 @@ static const struct route *const tables[] = {
 	hook_routes, password_routes,
 	terminal_routes,
 	backup_restore_routes,
+	instance_metadata_routes,
 	host_routes,
 	network_routes, forward_routes, exec_routes,
 	storage_routes, storage_volume_routes, storage_snapshot_routes,
