@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/certificates.h"
 #include "api/events.h"
 #include "api/peer.h"
 #include "api/request.h"
@@ -95,14 +96,16 @@ static struct x509 *take_certificate(struct request *r, struct error *err)
 	return x509_read(text, strlen(text), err);
 }
 
-static void add(struct request *r, const char *name)
+/* False: an error was replied. */
+static bool add(struct request *r, const char *name)
 {
 	struct berthd *b = request_berthd(r);
 	struct error err = ERROR_INIT;
 	struct x509 *x = take_certificate(r, &err);
 	AUTO_FREE char *url = x ? url_of(x->fingerprint) : NULL;
+	bool added = x && x509_check(x, &err) == 0 && trust_add(b->trust, x, name, &err) == 0;
 
-	if (!x || x509_check(x, &err) < 0 || trust_add(b->trust, x, name, &err) < 0) {
+	if (!added) {
 		reply_error(r, &err);
 	} else {
 		log_info("the certificate %.12s is trusted now", x->fingerprint);
@@ -110,6 +113,30 @@ static void add(struct request *r, const char *name)
 		reply_created(r, url);
 	}
 	x509_free(x);
+	return added;
+}
+
+/* What the token was made for counts, not what is asked for with it. */
+static void add_by_token(struct request *r, struct op *token)
+{
+	if (!token)
+		reply_errorf(r, ERROR_FORBIDDEN, "No matching certificate add operation found");
+	else if (add(r, token_name(token)))
+		token_spend(token);
+}
+
+static void add_stranger(struct request *r, const char *name)
+{
+	const char *password = json_str_or(request_body(r), "password", "");
+	struct error err = ERROR_INIT;
+	struct op *token;
+
+	if (token_find(request_berthd(r), password, &token))
+		add_by_token(r, token);
+	else if (check_password(r, password, &err) < 0 || check_kind(request_body(r), &err) < 0 || check_name(name, &err) < 0)
+		reply_error(r, &err);
+	else
+		add(r, name);
 }
 
 static void wipe_password(struct request *r)
@@ -131,9 +158,12 @@ static void post(struct request *r)
 		reply_errorf(r, ERROR_INVALID, "EOF");
 	else if (trusted && request_peer(r) && !*json_str_or(body, "certificate", "") && !json_bool(body, "token", false))
 		reply_errorf(r, ERROR_INVALID, "Client is already trusted");
-	else if ((!trusted && check_password(r, json_str_or(body, "password", ""), &err) < 0) ||
-		 check_kind(body, &err) < 0 || check_name(name, &err) < 0)
+	else if (!trusted)
+		add_stranger(r, name);
+	else if (check_kind(body, &err) < 0 || check_name(name, &err) < 0)
 		reply_error(r, &err);
+	else if (json_bool(body, "token", false))
+		token_create(r, name);
 	else
 		add(r, name);
 	wipe_password(r);

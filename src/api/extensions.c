@@ -91,6 +91,7 @@ const char *const api_extensions[] = {
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
+	"certificate_token",
 	"storage_volume_api_filtering",
 	"instance_snapshot_never",         /* @never */
 	"instance_file_head",

@@ -119,6 +119,32 @@ https() {
 	assert "$http" -eq 400
 }
 
+@test "tokens: made, listed, used once, revoked" {
+	local token fp
+	stock config trust add --name friend
+	token=${lines[-1]}
+	assert "$(base64 -d <<<"$token" | jq -r '.client_name + " " + .addresses[0]')" = "friend $(address)"
+	stock config trust list-tokens -f csv
+	contains "$output" "friend,$token"
+	stock operation list -f csv
+	contains "$output" TOKEN,
+	stock remote remove b
+	stock remote add c "$token"
+	stock config trust list -f csv
+	contains "$output" client,friend,
+	stock list c:
+	stock config trust list-tokens -f csv
+	assert "$output" = ""
+	fp=$(openssl x509 -noout -fingerprint -sha256 -in "$BERTH_TEST_ROOT/lxc-conf/client.crt" | sed 's/.*=//; s/://g' | tr A-F a-f)
+	stock config trust remove "$fp"
+	stock remote remove c
+	stock_refused "No matching certificate add operation found" remote add c "$token"
+	stock config trust add --name other
+	token=${lines[-1]}
+	stock config trust revoke-token other
+	stock_refused "No matching certificate add operation found" remote add c "$token"
+}
+
 @test "who guesses is stopped" {
 	local i
 	stock config set core.trust_password=sekret
@@ -140,7 +166,9 @@ https() {
 	assert "$http" -eq 200
 	(($(daemon_fds) < $(cat "$BERTH_TEST_ROOT/fds") + 75)) || die "FAIL: $(daemon_fds) descriptors"
 	for fd in "${fds[@]}"; do exec {fd}>&-; done
+	stock config trust add --name waiting # berthd ends with it
 	stock config unset core.https_address
+	stock_refused "isn't listening on network" config trust add --name none
 	run curl -sk --max-time 5 "https://$(address)/"
 	assert "$status" -eq 7
 }
