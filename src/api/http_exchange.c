@@ -384,6 +384,8 @@ enum MHD_Result exchange_request_cb(void *cls, struct MHD_Connection *mhd, const
 
 	if (x->phase == EXCHANGE_HEAD)
 		return begin(x, method);
+	if (x->phase == EXCHANGE_PAUSED)
+		return MHD_YES; /* it has another chunk in its buffer, and comes again with it */
 	if (*data_len > 0) {
 		take_body(x, data, *data_len);
 		*data_len = 0;

@@ -188,9 +188,17 @@ sftp_batch() {
 		-o UserKnownHostsFile=/dev/null -o BatchMode=no -o NumberOfPasswordPrompts=1 -b "$D/batch" "$user@127.0.0.1" 2>&1
 }
 
-@test "SFTP: lxc file mount, running and stopped" {
+@test "large files; SFTP: lxc file mount, running and stopped" {
 	local c
-	head -c 3000000 /dev/urandom >"$D/big"
+	head -c 5000000 /dev/urandom >"$D/big"
+	for c in "$RUN" "$REST"; do
+		stock file push "$D/big" "$c/root/large" # more than sockets hold: the client is stopped and goes on
+		stock file pull "$c/root/large" "$D/large"
+		cmp "$D/big" "$D/large"
+		files POST "$c" /root/large --data-binary "@$D/big" -H 'X-LXD-write: append'
+		files GET "$c" /root/large
+		cat "$D/big" "$D/big" | cmp - "$D/body"
+	done
 	for c in "$RUN" "$REST"; do
 		mount_listen "$c"
 		run sftp_batch <<-END
