@@ -76,6 +76,7 @@ const char *const api_extensions[] = {
 	"image_profiles",                  /* of instances made without profiles */
 	"api_filtering",
 	"instance_nic_network",
+	"firewall_driver",
 	"api_os",
 	"network_dns_search",
 	"network_type_macvlan",

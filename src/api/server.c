@@ -152,7 +152,7 @@ static cJSON *environment(struct berthd *b)
 	add_certificate(env, b->remote);
 	json_set_str(env, "driver", "lxc");
 	json_set_str(env, "driver_version", b->probe->lxc_version);
-	json_set_str(env, "firewall", "none");
+	json_set_str(env, "firewall", "nftables");
 	add_kernel(env, b->probe);
 	add_os(env);
 	add_names(env, b->settings);

@@ -152,6 +152,7 @@ void network_forget(struct networks *n, const char *name)
 	struct error err = ERROR_INIT;
 
 	strmap_remove(n->live, name);
+	network_serve_end_stale(n, name);
 	(void)unlink(leases);
 	(void)unlink(raw);
 	(void)unlink(test);

@@ -19,7 +19,7 @@
 #include "network/network_plan.h"
 #include "network/network_private.h"
 
-enum { DESCRIPTION_MAX = 4096 };
+enum { DESCRIPTION_MAX = 4096, LOOK_MS = 2000 };
 
 struct change {
 	struct bring bring; /* first: network_bring.c finds it as the operation's data */
@@ -56,10 +56,18 @@ static void change_unload(void *data)
 	free(c);
 }
 
+/* Of two names, one is there and one is to be gone. */
 static enum op_result bring_all(struct op *op, struct error *err)
 {
+	const struct berthd *b = op_ctx(op);
 	struct change *c = op_data(op);
 
+	if (c->names[1] && network_get(b, c->names[0])) { /* what goes goes first: both have the same addresses */
+		char *first = c->names[0];
+
+		c->names[0] = c->names[1];
+		c->names[1] = first;
+	}
 	c->bring.next = 0;
 	c->bring.stage = 0;
 	return network_bring(op, &c->bring, err);
@@ -111,6 +119,9 @@ static enum op_result step_store(struct op *op, struct error *err)
 
 static enum op_result step_unstore(struct op *op, struct error *err)
 {
+	const struct berthd *b = op_ctx(op);
+
+	network_look_soon(b->networks, LOOK_MS); /* what could not be put right at once is tried again */
 	return exchange(op, json_obj(op_args(op), "new"), json_obj(op_args(op), "old"), err) < 0 ? OP_FAIL : OP_DONE;
 }
 

@@ -27,8 +27,9 @@ static bool add_range(const char *word, void *data)
 }
 
 /* All but the first two addresses, which are the network's and often ours, and the last. */
-static void whole_subnet(const struct network_side *side, char from[INET6_ADDRSTRLEN], char to[INET6_ADDRSTRLEN])
+static void add_subnet(const struct network_side *side, const char *more, struct argv *out)
 {
+	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
 	struct address a = side->address, b;
 	unsigned size = a.family == AF_INET ? 32 : 128;
 
@@ -42,6 +43,7 @@ static void whole_subnet(const struct network_side *side, char from[INET6_ADDRST
 		b.bytes[3] &= 0xfe;
 	address_text(&a, from);
 	address_text(&b, to);
+	argv_pushf(out, "--dhcp-range=%s,%s,%s", from, to, more);
 }
 
 static void add_dhcp4(const cJSON *object, const struct network_side *side, struct argv *out)
@@ -50,14 +52,13 @@ static void add_dhcp4(const cJSON *object, const struct network_side *side, stru
 	const char *gateway = json_str(json_obj(object, "config"), "ipv4.dhcp.gateway");
 	const char *mtu = network_value(object, "bridge.mtu"), *search = network_value(object, "dns.search");
 	struct ranges r = { out, expiry ? expiry : EXPIRY };
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
 
 	if (!network_flag(object, "ipv4.dhcp", true) || side->prefix > 30)
 		return;
-	if (!network_each_word(ranges, add_range, &r) || !ranges) {
-		whole_subnet(side, from, to);
-		argv_pushf(out, "--dhcp-range=%s,%s,%s", from, to, r.more);
-	}
+	if (ranges)
+		(void)network_each_word(ranges, add_range, &r);
+	else
+		add_subnet(side, r.more, out);
 	if (gateway && *gateway)
 		argv_pushf(out, strcmp(gateway, "none") == 0 ? "--dhcp-option-force=3" : "--dhcp-option-force=3,%s", gateway);
 	if (mtu)
@@ -72,7 +73,6 @@ static void add_dhcp6(const cJSON *object, const struct network_side *side, stru
 	AUTO_FREE char *more = mem_printf("%u,%s", side->prefix, expiry ? expiry : EXPIRY);
 	const char *name = json_str_or(object, "name", "");
 	struct ranges r = { out, more };
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
 
 	argv_push(out, "--enable-ra");
 	if (!network_flag(object, "ipv6.dhcp", true)) {
@@ -82,8 +82,7 @@ static void add_dhcp6(const cJSON *object, const struct network_side *side, stru
 	} else if (ranges) {
 		(void)network_each_word(ranges, add_range, &r);
 	} else {
-		whole_subnet(side, from, to);
-		argv_pushf(out, "--dhcp-range=%s,%s,%s", from, to, more);
+		add_subnet(side, more, out);
 	}
 	if (network_value(object, "dns.search"))
 		argv_pushf(out, "--dhcp-option-force=option6:domain-search,%s", network_value(object, "dns.search"));

@@ -65,6 +65,8 @@ void network_parts(struct berthd *b); /* what comes up with the host */
 /* dnsmasq as the object says: started, told, started anew or ended. */
 int network_serve(struct network *net, const cJSON *object, struct error *err);
 void network_serve_end(struct network *net);
+/* One that a berthd left that was killed: it changed its user, so it did not die with it. */
+void network_serve_end_stale(const struct networks *n, const char *name);
 /* Before: the command that tells whether dnsmasq would take it all; empty when nothing of that is new. */
 int network_serve_test(struct network *net, const cJSON *object, struct argv *out, struct error *err);
 void network_names_write(struct networks *n); /* reservations of all, now */

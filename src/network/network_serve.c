@@ -104,7 +104,7 @@ static void write_one(struct networks *n, const char *name)
 {
 	struct network *net = strmap_get(n->live, name);
 	struct error err = ERROR_INIT;
-	AUTO_FILES struct files f = { NULL };
+	AUTO_FILES struct files f = { .run = NULL };
 	pid_t pid;
 	int rc;
 
@@ -129,17 +129,17 @@ void network_names_write(struct networks *n)
 
 /* ---- dnsmasq */
 
-/* One that a berthd left that was killed: it changed its user, so it did not die with it. */
-static void end_stale(const struct files *f)
+void network_serve_end_stale(const struct networks *n, const char *name)
 {
-	AUTO_FREE char *option = mem_printf("--pid-file=%s", f->pid);
+	AUTO_FREE char *option = mem_printf("--pid-file=%s/%s/dnsmasq.pid", n->run, name);
+	const char *file = strchr(option, '=') + 1;
 	AUTO_FREE char *cmdline = NULL;
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_STRBUF struct strbuf args = STRBUF_INIT;
 	struct error ignored = ERROR_INIT;
 	long pid;
 
-	if (fs_read_file(f->pid, 64, &text, &ignored) < 0 || (pid = strtol(text.buf, NULL, 10)) <= 1)
+	if (fs_read_file(file, 64, &text, &ignored) < 0 || (pid = strtol(text.buf, NULL, 10)) <= 1)
 		return;
 	cmdline = mem_printf("/proc/%ld/cmdline", pid);
 	if (fs_read_file(cmdline, CMDLINE_MAX, &args, &ignored) < 0)
@@ -147,7 +147,7 @@ static void end_stale(const struct files *f)
 	for (const char *p = args.buf; p < args.buf + args.len; p += strlen(p) + 1)
 		if (strcmp(p, option) == 0)
 			(void)kill((pid_t)pid, SIGKILL);
-	(void)unlink(f->pid);
+	(void)unlink(file);
 }
 
 static const char *user(void)
@@ -172,7 +172,7 @@ static int start(struct network *net, const cJSON *object, const struct files *f
 	if (fs_mkdirs(f->run, 0755, err) < 0 || write_names(net, object, f, err) < 0 ||
 	    (raw && fs_write_quick(f->raw, raw, strlen(raw), 0600, err) < 0))
 		return -1;
-	end_stale(f);
+	network_serve_end_stale(net->all, net->name);
 	net->dnsmasq = supervise_start(net->all->b->loop, &spec, NULL, err);
 	return net->dnsmasq ? 0 : -1;
 }
@@ -207,7 +207,7 @@ int network_serve_test(struct network *net, const cJSON *object, struct argv *ou
 {
 	const char *raw = network_value(object, "raw.dnsmasq");
 	AUTO_FREE char *test = network_file(net->all, net->name, "test");
-	AUTO_FILES struct files f = { NULL };
+	AUTO_FILES struct files f = { .run = NULL };
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	AUTO_FREE char *serving = NULL;
 
@@ -230,7 +230,7 @@ int network_serve_test(struct network *net, const cJSON *object, struct argv *ou
 int network_serve(struct network *net, const cJSON *object, struct error *err)
 {
 	AUTO_FREE char *test = network_file(net->all, net->name, "test");
-	AUTO_FILES struct files f = { NULL };
+	AUTO_FILES struct files f = { .run = NULL };
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	AUTO_FREE char *serving = NULL;
 

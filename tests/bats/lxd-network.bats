@@ -228,10 +228,10 @@ teardown_file_more() {
 	local n s step
 	n=$(name n4)
 	s=$(subnet 5)
-	for step in settle store bring; do
-		fault "network/$step/kill"
+	for step in settle/kill store/kill bring/kill bring/kill-after; do
+		fault "network/$step"
 		stock '?' network create "$n" ipv4.address="$s.1/24" ipv6.address=none
-		revive "network/$step/kill"
+		revive "network/$step"
 		journal_ends
 		wait_for 10 gone "$n" || die "left after a create that died at $step: $(traces_of "$n")"
 	done
@@ -248,6 +248,12 @@ teardown_file_more() {
 		journal_ends
 		wait_for 10 whole "$n" "$s.1/24" || die "a delete that died after $step: $(traces_of "$n")"
 	done
+	fault network/bring/kill-after
+	stock '?' network rename "$n" "${n}b"
+	revive network/bring/kill-after
+	journal_ends
+	wait_for 10 whole "$n" "$s.1/24"
+	wait_for 10 gone "${n}b" || die "a rename that died: $(traces_of "${n}b")"
 	stock network delete "$n"
 	wait_for 5 gone "$n"
 }
@@ -366,7 +372,7 @@ no_forwards() {
 
 @test "nothing is left behind" {
 	leak_check
-	assert "$(ls "/sys/class/net" | grep "^t$BERTH_TEST_ID-")" = ""
+	assert "$(compgen -G "/sys/class/net/t$BERTH_TEST_ID-*")" = ""
 	assert "$(nft list tables | grep "berth_net_t${BERTH_TEST_ID}_")" = ""
 	assert "$(pgrep -f -- "--pid-file=$BERTH_TEST_ROOT/run")" = ""
 }
