@@ -25,7 +25,9 @@ static void *exec_load(struct berthd *b, const cJSON *args)
 	x->args = args;
 	x->tty = -1;
 	uv_timer_init(b->loop, &x->timer);
-	x->timer.data = x;
+	uv_timer_init(b->loop, &x->start_timer);
+	x->timer.data = x->start_timer.data = x;
+	x->handles = 2;
 	return x;
 }
 
@@ -46,7 +48,10 @@ static void *load_connected(void *ctx, cJSON *args, struct error *err)
 
 static void timer_closed_cb(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct exec *x = handle->data;
+
+	if (--x->handles == 0)
+		free(x);
 }
 
 static void exec_unload(void *data)
@@ -54,6 +59,7 @@ static void exec_unload(void *data)
 	struct exec *x = data;
 
 	x->over = true;
+	exec_starts_leave(x);
 	if (x->child)
 		proc_abandon(x->child);
 	inflow_free(x->in);
@@ -63,6 +69,17 @@ static void exec_unload(void *data)
 	if (x->tty >= 0)
 		close(x->tty);
 	uv_close((uv_handle_t *)&x->timer, timer_closed_cb);
+	uv_close((uv_handle_t *)&x->start_timer, timer_closed_cb);
+}
+
+static void *load_console(void *ctx, cJSON *args, struct error *err)
+{
+	struct exec *x = exec_load(ctx, args);
+
+	x->console = true;
+	x->sockets = sockets_new(x->b->loop, 1u << SOCKET_STDIN | 1u << SOCKET_CONTROL, 1u << SOCKET_STDIN,
+				 &exec_sockets_handler, x);
+	return x;
 }
 
 static enum op_result serve(struct op *op, struct error *err)
@@ -148,6 +165,18 @@ static const struct op_kind connected_kind = {
 	.cancel = cancel,
 };
 
+static const struct op_kind console_kind = {
+	.name = "console",
+	.description = "Showing console",
+	.steps = connected_steps,
+	.load = load_console,
+	.unload = exec_unload,
+	.volatile_ = true,
+	.coordinator = true,
+	.class_name = "websocket",
+	.cancel = cancel,
+};
+
 static const struct op_kind recorded_kind = {
 	.name = "exec-record",
 	.description = "Executing command",
@@ -159,13 +188,9 @@ static const struct op_kind recorded_kind = {
 	.cancel = cancel,
 };
 
-struct op *exec_start(struct berthd *b, cJSON *args, bool sockets, struct error *err)
+static cJSON *resources_of(const char *name)
 {
-	static const char *const shown[] = { "command", "environment", "interactive" };
-	const char *name = json_str_or(args, "name", "");
-	struct op_options options = { .resources = cJSON_CreateObject() };
-	const struct exec *x;
-	struct op *op;
+	cJSON *resources = cJSON_CreateObject();
 
 	for (int i = 0; i < 2; i++) {
 		const char *type = i == 0 ? "containers" : "instances";
@@ -173,15 +198,34 @@ struct op *exec_start(struct berthd *b, cJSON *args, bool sockets, struct error 
 		cJSON *list = cJSON_CreateArray();
 
 		cJSON_AddItemToArray(list, cJSON_CreateString(url));
-		json_set(options.resources, type, list);
+		json_set(resources, type, list);
 	}
-	op = op_start(b->ops, sockets ? &connected_kind : &recorded_kind, args, &options, err);
+	return resources;
+}
+
+struct op *exec_start(struct berthd *b, cJSON *args, bool sockets, struct error *err)
+{
+	static const char *const shown[] = { "command", "environment", "interactive" };
+	struct op_options options = { .resources = resources_of(json_str_or(args, "name", "")) };
+	struct op *op = op_start(b->ops, sockets ? &connected_kind : &recorded_kind, args, &options, err);
+	const struct exec *x;
+
 	if (!op || !sockets)
 		return op;
 	x = op_data(op);
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
 		op_metadata_set(op, shown[i], cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(x->args, shown[i]), true));
 	op_metadata_set(op, "fds", sockets_fds(x->sockets));
+	return op;
+}
+
+struct op *console_start(struct berthd *b, cJSON *args, struct error *err)
+{
+	struct op_options options = { .resources = resources_of(json_str_or(args, "name", "")) };
+	struct op *op = op_start(b->ops, &console_kind, args, &options, err);
+
+	if (op)
+		op_metadata_set(op, "fds", sockets_fds(((const struct exec *)op_data(op))->sockets));
 	return op;
 }
 
@@ -238,7 +282,7 @@ static void complete_environment(const cJSON *config, cJSON *environment, int64_
 	}
 }
 
-static int take_number(const cJSON *body, const char *key, double max, cJSON *args, struct error *err)
+int exec_take_number(const cJSON *body, const char *key, double max, cJSON *args, struct error *err)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(body, key);
 	double n = v && !cJSON_IsNull(v) ? v->valuedouble : 0;
@@ -285,9 +329,10 @@ static int take_request(struct request *r, const struct instance *inst, cJSON *a
 	json_set(args, "environment", environment);
 	if (check_command(command, err) < 0 ||
 	    take_environment(environment, cJSON_GetObjectItemCaseSensitive(body, "environment"), err) < 0 ||
-	    take_number(body, "user", UINT32_MAX - 1, args, err) < 0 ||
-	    take_number(body, "group", UINT32_MAX - 1, args, err) < 0 ||
-	    take_number(body, "width", INT32_MAX, args, err) < 0 || take_number(body, "height", INT32_MAX, args, err) < 0 ||
+	    exec_take_number(body, "user", UINT32_MAX - 1, args, err) < 0 ||
+	    exec_take_number(body, "group", UINT32_MAX - 1, args, err) < 0 ||
+	    exec_take_number(body, "width", INT32_MAX, args, err) < 0 ||
+	    exec_take_number(body, "height", INT32_MAX, args, err) < 0 ||
 	    take_flag(body, "wait-for-websocket", &f->sockets, err) < 0 ||
 	    take_flag(body, "interactive", &f->interactive, err) < 0 || take_flag(body, "record-output", &f->record, err) < 0)
 		return -1;

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "lxc/attach.h"
+#include "lxc/tools.h"
 #include "model/settings.h"
 
 #define QUIET_MS 5000 /* for who was left behind by the command with its output */
@@ -25,7 +26,7 @@
 
 static bool interactive(const struct exec *x)
 {
-	return json_bool(x->args, "interactive", false);
+	return x->console || json_bool(x->args, "interactive", false);
 }
 
 /* ---- the end */
@@ -42,9 +43,10 @@ void exec_end(struct exec *x, const struct error *err)
 	if (x->over)
 		return;
 	x->over = true;
+	exec_starts_leave(x);
 	uv_timer_stop(&x->timer);
 	close_tty(x);
-	if (x->exited)
+	if (x->exited && !x->console)
 		op_metadata_set(x->op, "return", cJSON_CreateNumber(x->status));
 	if (x->sockets)
 		for (int i = 0; i < SOCKETS_N; i++)
@@ -52,12 +54,17 @@ void exec_end(struct exec *x, const struct error *err)
 	op_resume(x->op, err ? OP_FAIL : OP_DONE, err);
 }
 
-/* LXD takes these two for the words of whoever started the command. */
+/* LXD takes 127 and 126 for the words of whoever started the command. */
 static void end_by_status(struct exec *x)
 {
 	struct error err = ERROR_INIT;
 
-	if (x->status == 127)
+	if (x->console && x->status != 0 && !x->left)
+		error_set(&err, ERROR_CONFLICT, "The console of '%s' is in use, or cannot be reached",
+			  json_str_or(x->args, "name", ""));
+	else if (x->console)
+		x->status = 0;
+	else if (x->status == 127)
 		error_set(&err, ERROR_NOT_FOUND, "Command not found");
 	else if (x->status == 126)
 		error_set(&err, ERROR_INVALID, "Command not executable");
@@ -103,6 +110,7 @@ static void exited_cb(const struct proc_result *result, void *data)
 
 	x->child = NULL;
 	x->exited = true;
+	exec_starts_leave(x);
 	x->status = result->signal ? 128 + result->signal : result->exit_code;
 	if (!x->sockets) {
 		end_by_status(x);
@@ -123,7 +131,8 @@ void exec_stop(struct exec *x)
 		exec_end(x, op_error(x->op));
 		return;
 	}
-	lxc_attach_signal(proc_pid(x->child), SIGKILL);
+	if (!x->console)
+		lxc_attach_signal(proc_pid(x->child), SIGKILL);
 	proc_terminate(x->child);
 	for (int i = 0; i < 2; i++)
 		if (x->out[i])
@@ -140,6 +149,47 @@ void exec_own(const struct exec *x, int fd)
 		log_debug("cannot give the stream of a command to its user: %m");
 }
 
+static void tell_started(const struct exec *x, const char *action, const char *key, cJSON *what)
+{
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", json_str_or(x->args, "name", ""));
+	cJSON *context = cJSON_CreateObject();
+
+	json_set(context, key, what);
+	events_lifecycle(x->b->events, action, source, context);
+}
+
+static int spawn(struct exec *x, const struct argv *argv, const struct argv *env, const char *cwd, const int fds[3],
+		 struct error *err)
+{
+	const struct proc_spec spec = {
+		.cwd = cwd,
+		.argv = (const char *const *)argv->v,
+		.env = env ? (const char *const *)env->v : NULL,
+		.use_stdin_fd = true, .use_stdout_fd = true, .use_stderr_fd = true,
+		.stdin_fd = fds[0], .stdout_fd = fds[1], .stderr_fd = fds[2],
+		.controlling_tty = x->tty >= 0,
+		.on_exit = exited_cb,
+		.data = x,
+	};
+
+	x->child = proc_start(x->b->loop, &spec, err);
+	return x->child ? 0 : -1;
+}
+
+static int spawn_console(struct exec *x, const int fds[3], struct error *err)
+{
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return error_sys(err, errno, "cannot open '/dev/null'");
+	lxc_argv_console(&argv, x->b->settings->system_path, json_str_or(x->args, "name", ""));
+	if (spawn(x, &argv, NULL, NULL, (const int[]){ fds[0], fds[1], null }, err) < 0)
+		return -1;
+	tell_started(x, "instance-console", "type", cJSON_CreateString("console"));
+	return 0;
+}
+
 int exec_spawn(struct exec *x, const int fds[3], struct error *err)
 {
 	AUTO_ARGV struct argv argv = ARGV_INIT, env = ARGV_INIT;
@@ -152,27 +202,14 @@ int exec_spawn(struct exec *x, const int fds[3], struct error *err)
 		.environment = json_obj(x->args, "environment"),
 		.command = json_arr(x->args, "command"),
 	};
-	const char *cwd = lxc_attach_command(&at, &argv, &env);
-	const struct proc_spec spec = {
-		.cwd = cwd,
-		.argv = (const char *const *)argv.v,
-		.env = (const char *const *)env.v,
-		.use_stdin_fd = true, .use_stdout_fd = true, .use_stderr_fd = true,
-		.stdin_fd = fds[0], .stdout_fd = fds[1], .stderr_fd = fds[2],
-		.controlling_tty = x->tty >= 0,
-		.on_exit = exited_cb,
-		.data = x,
-	};
-	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", at.name);
-	cJSON *context;
+	const char *cwd;
 
-	x->child = proc_start(x->b->loop, &spec, err);
-	if (!x->child)
+	if (x->console)
+		return spawn_console(x, fds, err);
+	cwd = lxc_attach_command(&at, &argv, &env);
+	if (spawn(x, &argv, &env, cwd, fds, err) < 0)
 		return -1;
-	x->started = true;
-	context = cJSON_CreateObject();
-	json_set(context, "command", cJSON_Duplicate(at.command, true));
-	events_lifecycle(x->b->events, "instance-exec", source, context);
+	tell_started(x, "instance-exec", "command", cJSON_Duplicate(at.command, true));
 	return 0;
 }
 
@@ -262,6 +299,7 @@ static void hang_up_cb(void *data)
 {
 	struct exec *x = data;
 
+	x->left = true;
 	close_tty(x);
 	outflow_stop(x->out[0]);
 }
@@ -315,9 +353,8 @@ static void start_on_terminal(struct exec *x, struct error *err)
 
 /* ---- the sockets */
 
-static void sockets_ready_cb(void *data)
+void exec_begin(struct exec *x)
 {
-	struct exec *x = data;
 	struct error err = ERROR_INIT;
 
 	if (interactive(x))
@@ -326,6 +363,11 @@ static void sockets_ready_cb(void *data)
 		start_piped(x, &err);
 	if (err.code != ERROR_NONE)
 		exec_end(x, &err);
+}
+
+static void sockets_ready_cb(void *data)
+{
+	exec_starts_enter(data);
 }
 
 static void late_cb(void *data)
@@ -355,7 +397,7 @@ static void control(struct exec *x, const char *text, size_t len)
 
 	if (strcmp(command, "window-resize") == 0)
 		resize(x, strtol(json_str_or(args, "width", ""), NULL, 10), strtol(json_str_or(args, "height", ""), NULL, 10));
-	else if (strcmp(command, "signal") == 0 && x->child && signum > 0 && signum < NSIG)
+	else if (strcmp(command, "signal") == 0 && x->child && !x->console && signum > 0 && signum < NSIG)
 		lxc_attach_signal(proc_pid(x->child), (int)signum);
 }
 
@@ -382,9 +424,20 @@ static void written_cb(void *data, int which)
 	struct exec *x = data;
 	struct outflow *out = out_to(x, which);
 
+	exec_starts_leave(x);
 	if (out)
 		outflow_written(out);
 	check_end(x);
+}
+
+static void control_closed(struct exec *x)
+{
+	if (!x->console) {
+		lxc_attach_signal(proc_pid(x->child), SIGKILL);
+		return;
+	}
+	x->left = true;
+	proc_terminate(x->child);
 }
 
 /* Who loses its client's output socket gets SIGPIPE; who loses the control socket is killed, as LXD does it. */
@@ -392,15 +445,21 @@ static void closed_cb(void *data, int which)
 {
 	struct exec *x = data;
 	struct outflow *out = out_to(x, which);
+	struct error err = ERROR_INIT;
 
 	if (x->over)
 		return;
+	if (x->waiting) {
+		error_set(&err, ERROR_UNAVAILABLE, "the client left before the command was started");
+		exec_end(x, &err);
+		return;
+	}
 	if (which == SOCKET_STDIN && x->in)
 		inflow_end(x->in);
 	if (out)
 		outflow_stop(out);
 	if (which == SOCKET_CONTROL && x->child)
-		lxc_attach_signal(proc_pid(x->child), SIGKILL);
+		control_closed(x);
 	check_end(x);
 }
 

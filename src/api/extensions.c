@@ -19,6 +19,7 @@ const char *const api_extensions[] = {
 	"container_cpu_time",              /* state.cpu.usage */
 	"network",
 	"profile_usedby",
+	"container_exec_recording",        /* logs/exec_* */
 	"certificate_update",
 	"container_exec_signal_handling",
 	"container_image_properties",      /* image.* */
@@ -41,6 +42,7 @@ const char *const api_extensions[] = {
 	"storage_volatile_initial_source",
 	"resources",
 	"storage_api_volume_rename",
+	"console",
 	"network_dhcp_gateway",
 	"file_get_symlink",
 	"network_leases",
@@ -92,11 +94,11 @@ const char *const api_extensions[] = {
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
-	"certificate_token",
+	"instances_rebuild",
 	"storage_volume_api_filtering",
 	"instance_snapshot_never",         /* @never */
+	"certificate_token",
 	"instance_file_head",
-	"instances_rebuild",
 	"instance_create_start",           /* Incus's: "start" in POST instances */
 	NULL,
 };

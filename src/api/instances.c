@@ -301,69 +301,6 @@ static void delete_one(struct request *r)
 	reply_change(r, instance_delete(request_berthd(r), inst->name, on, &err), &err, "instance-deleted", inst->name);
 }
 
-/* ---- logs; the folder is the mapped root's, so names in it are not to be trusted */
-
-static void reply_log(struct request *r, const char *name)
-{
-	struct instance *inst = request_instance(r);
-	AUTO_FREE char *dir = NULL;
-	AUTO_CLOSE int dirfd = -1;
-	struct error err = ERROR_INIT;
-	int fd;
-
-	if (inst == NULL)
-		return;
-	dir = instance_dir(request_berthd(r), inst->name);
-	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = dirfd < 0 ? -1 : openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0) {
-		reply_file(r, fd, name);
-	} else {
-		error_set(&err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, "no %s of '%s': %s", name, inst->name,
-			  strerror(errno));
-		reply_error(r, &err);
-	}
-}
-
-static const char *const log_names[] = { "lxc.log", "console.log", NULL };
-
-static void get_logs(struct request *r)
-{
-	struct instance *inst = request_instance(r);
-	cJSON *list;
-
-	if (inst == NULL)
-		return;
-	list = cJSON_CreateArray();
-	for (const char *const *n = log_names; *n != NULL; n++) {
-		AUTO_FREE char *dir = instance_dir(request_berthd(r), inst->name);
-		AUTO_FREE char *path = fs_join(dir, *n);
-		AUTO_FREE char *url = mem_printf("%s/%s/logs/%s", request_instances_prefix(r), inst->name, *n);
-
-		if (fs_exists(path))
-			cJSON_AddItemToArray(list, cJSON_CreateString(url));
-	}
-	reply_sync(r, list);
-}
-
-static void get_log(struct request *r)
-{
-	const char *want = request_param(r, "log");
-
-	for (const char *const *n = log_names; *n != NULL; n++) {
-		if (strcmp(*n, want) != 0)
-			continue;
-		reply_log(r, *n);
-		return;
-	}
-	reply_errorf(r, ERROR_NOT_FOUND, "no log '%s' (there are: lxc.log, console.log)", want);
-}
-
-static void get_console(struct request *r)
-{
-	reply_log(r, "console.log");
-}
-
 /* ---- virtual machines: there are none, and none can be made */
 
 static void get_virtual_machines(struct request *r)
@@ -393,9 +330,6 @@ const struct route instance_routes[] = {
 	{ "POST", "/1.0/instances/{name}/rebuild", post_rebuild, NULL },
 	{ "GET", "/1.0/instances/{name}/state", get_state, NULL },
 	{ "PUT", "/1.0/instances/{name}/state", put_state, NULL },
-	{ "GET", "/1.0/instances/{name}/logs", get_logs, NULL },
-	{ "GET", "/1.0/instances/{name}/logs/{log}", get_log, NULL },
-	{ "GET", "/1.0/instances/{name}/console", get_console, NULL },
 	{ "GET", "/1.0/virtual-machines", get_virtual_machines, NULL },
 	{ "POST", "/1.0/virtual-machines", post_virtual_machines, NULL },
 	{ "GET", "/1.0/virtual-machines/{name}", get_virtual_machine, NULL },

@@ -51,7 +51,7 @@ struct route {
 
 /* Each resource file exports its table, ended by method == NULL; router.c lists them all. */
 extern const struct route certificate_routes[], project_routes[], warning_routes[];
-extern const struct route exec_routes[];
+extern const struct route exec_routes[], console_routes[], log_routes[];
 extern const struct route server_routes[], operation_routes[], event_routes[], image_routes[],
 	profile_routes[], sftp_routes[], instance_routes[], volume_routes[], snapshot_routes[], hook_routes[], password_routes[],
 	terminal_routes[], backup_routes[], instance_metadata_routes[], backup_restore_routes[], host_routes[], host_module_routes[],

@@ -3,7 +3,8 @@
  * The websockets of an operation of class "websocket" (exec, console): named as
  * in its metadata.fds ("0", "1", "2", "control"), each opened by
  * GET /1.0/operations/ID/websocket?secret=S with a secret that counts once.
- * Those that are required have 5 s from sockets_expect() on, as in LXD.
+ * Those that are required have 5 s from sockets_expect() on, as in LXD; when many
+ * come at once, 5 s from the last that any operation's client opened, and 60 s at most.
  *
  * op_data() of such an operation begins with its struct sockets *.
  */

@@ -96,6 +96,13 @@ void lxc_argv_list_active(struct argv *a, const char *lxcpath)
 	argv_pushl(a, "--active", "-f", "-F", "STATE,PID,NAME", NULL);
 }
 
+/* lxc-console computes the key from a letter: '?' is none. */
+void lxc_argv_console(struct argv *a, const char *lxcpath, const char *name)
+{
+	tool(a, "lxc-console", lxcpath, name);
+	argv_pushl(a, "-q", "-t", "0", "-e", "?", NULL);
+}
+
 void lxc_argv_monitor(struct argv *a, const char *lxcpath)
 {
 	tool(a, "lxc-monitor", lxcpath, ".*");

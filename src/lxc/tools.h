@@ -43,6 +43,8 @@ void lxc_argv_unfreeze(struct argv *a, const char *lxcpath, const char *name);
 void lxc_argv_info(struct argv *a, const char *lxcpath, const char *name); /* state and pid */
 /* State, pid and name of all active ones; about 4 ms each, since lxc-ls looks at their addresses too. */
 void lxc_argv_list_active(struct argv *a, const char *lxcpath);
+/* Its console, as long as nobody else has it; no key leaves it. Says that it is connected on stderr. */
+void lxc_argv_console(struct argv *a, const char *lxcpath, const char *name);
 void lxc_argv_monitor(struct argv *a, const char *lxcpath);
 void lxc_argv_cgroup_set(struct argv *a, const char *lxcpath, const char *name, const char *key,
 			 const char *value);

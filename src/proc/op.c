@@ -9,9 +9,15 @@
 #include "base/mem.h"
 
 #define RETENTION_MS 5000
+#define WEBSOCKET_RETENTION_MS 30000 /* of a thousand clients at once the last may ask late */
 #define PATIENT_PARALLEL 32
 
 static void op_release(struct op *op);
+
+static bool is_websocket(const struct op *op)
+{
+	return strcmp(op_class(op), "websocket") == 0;
+}
 
 /* ---- the queue */
 
@@ -252,7 +258,7 @@ void op_finish(struct op *op)
 	if (!op->keep_journal)
 		op_journal_remove(op);
 	op_reserve_make(q);
-	uv_timer_start(&op->timer, retention_cb, RETENTION_MS, 0);
+	uv_timer_start(&op->timer, retention_cb, is_websocket(op) ? WEBSOCKET_RETENTION_MS : RETENTION_MS, 0);
 	uv_unref((uv_handle_t *)&op->timer);
 	op_tell(op);
 	kick(q);

@@ -12,7 +12,7 @@
  * Life: op_start() builds the kind's data from args by kind->load() (the same
  * call that recovery uses), waits for its locks and for a free slot, runs the
  * steps from the loop, keeps the finished operation readable for 5 s (LXD:
- * operations.go), then frees it.
+ * operations.go; 30 s when its class is websocket), then frees it.
  *
  * Journal: <journal_dir>/UUID.json {id, kind, step, args, …}, written before
  * each step whose undo is not NULL, and before the one marked OP_COMMIT;

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154
 # LXD's own client: exec.
 
 bats_require_minimum_version 1.5.0
@@ -117,13 +118,18 @@ container=lxc"
 	"$BERTH" start "$C"
 }
 
+@test "side by side: no byte and no status is lost" {
+	run timeout 200 "$REPO/tests/exec-loss" "$BERTH_SOCKET" "$C" 60 100000 stderr
+	assert "$status" = 0 "$output"
+}
+
 @test "secrets count once, and for this operation" {
 	local secret ws=(-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13'
 		-H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==')
 	post_exec '{"command": ["true"], "wait-for-websocket": true}'
 	assert "$(field '.metadata | "\(.class) \(.may_cancel) \(.metadata.fds | keys | join(","))"')" = "websocket false 0,1,2,control"
 	secret=$(field '.metadata.metadata.fds["1"]')
-	assert "$secret" =~ ^[0-9a-f]{64}$
+	assert "$secret" =~ '^[0-9a-f]{64}$'
 	api GET "/1.0/operations/$operation/websocket?secret=${secret//[0-9]/a}" '' "${ws[@]}"
 	assert "$http" = 403
 	contains "$body" "not authorized"
