@@ -13,6 +13,7 @@
 #include "instance/metadata.h"
 #include "instance/snapshot_work.h"
 #include "model/settings.h"
+#include "pool/tree.h"
 
 #define REPORT ".unpacked.json"
 #define UNSHIFTED ".unpacked" /* the tree before its ids are shifted, where the kernel cannot do that by itself */
@@ -48,7 +49,7 @@ static int remove_fn(void *arg, struct error *err)
 {
 	AUTO_FREE char *path = arg;
 
-	return fs_remove_tree(path, err);
+	return pool_remove(path, err);
 }
 
 static enum op_result shifted(struct op *op, const struct proc_result *result, struct error *err)

@@ -12,6 +12,8 @@
 #include "instance/snapshot_work.h"
 #include "instance/volume.h"
 #include "model/settings.h"
+#include "pool/pool.h"
+#include "pool/tree.h"
 
 static const char *source_of(const struct work *w)
 {
@@ -83,6 +85,8 @@ static int choose_driver(struct berthd *b, const char *name, const cJSON *src, c
 		return -1;
 	if (strcmp(storage_pool(src_devices), storage_pool(devices)) == 0)
 		wanted = driver;
+	if (strcmp(driver, "dir") == 0 && strcmp(storage_pool(devices), POOL_DEFAULT) == 0)
+		wanted = driver; /* the default pool takes both */
 	if (strcmp(driver, "dir") == 0 && strcmp(wanted, "overlay") == 0)
 		return error_set(err, ERROR_INVALID,
 				 "'%s' lies on the storage driver 'dir', and a copy of it can lie only there too: copy with "
@@ -195,6 +199,26 @@ static enum op_result start_merge(struct op *op, struct work *w, const cJSON *sr
 	return op_child(op, &argv, NULL, err);
 }
 
+/* Both are subvolumes of one file system: what storage_prepare() made makes room for a snapshot. */
+static bool is_instant(const struct work *w, const cJSON *src)
+{
+	AUTO_FREE char *dir = source_dir(w);
+	AUTO_FREE char *from = fs_join(dir, snapshot_part(src)), *to = fs_join(w->dir, snapshot_part(src));
+
+	return pool_tree_can_snapshot(from, to);
+}
+
+static enum op_result copy_instantly(const struct work *w, struct error *err)
+{
+	const char *part = snapshot_part(json_obj(w->args, "desired"));
+	AUTO_FREE char *dir = source_dir(w);
+	AUTO_FREE char *from = fs_join(dir, part), *to = fs_join(w->dir, part);
+
+	if (pool_remove(to, err) < 0 || pool_tree_snapshot(from, to, false, err) < 0)
+		return OP_FAIL;
+	return OP_DONE;
+}
+
 static enum op_result start_copy(struct op *op, struct work *w, struct error *err)
 {
 	const cJSON *src = source_desired(w, err);
@@ -209,6 +233,8 @@ static enum op_result start_copy(struct op *op, struct work *w, struct error *er
 		return OP_FAIL;
 	if (strcmp(driver_of(desired), driver_of(src)) != 0)
 		return start_merge(op, w, src, err);
+	if (is_instant(w, src))
+		return copy_instantly(w, err);
 	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from, to, NULL);
 	return op_child(op, &argv, NULL, err);
 }
@@ -231,7 +257,7 @@ enum op_result copy_tree(struct op *op, struct work *w, const struct storage_spe
 		empty.fingerprint = ""; /* an empty rootfs/ to copy into */
 	if (storage_prepare(op, w, &empty, err) == OP_FAIL)
 		return OP_FAIL;
-	if (src->state != LXC_RUNNING || snapshot_of(w) != NULL)
+	if (src->state != LXC_RUNNING || snapshot_of(w) != NULL || is_instant(w, src->desired))
 		return start_copy(op, w, err);
 	json_set_bool(w->args, "froze", true);
 	if (op_save(op, err) < 0)

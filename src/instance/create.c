@@ -25,9 +25,11 @@
 #include "instance/create_remote.h"
 #include "instance/metadata.h"
 #include "instance/names.h"
+#include "instance/place.h"
 #include "instance/work.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "pool/pool.h"
 
 #define MARK ".berth-op"
 
@@ -67,6 +69,19 @@ void create_image_properties(struct berthd *b, cJSON *config, const char *finger
 	json_set_str(config, "volatile.base_image", fingerprint);
 }
 
+/* Noted for whoever undoes it after a kill. */
+static int place(struct work *w, const char *pool, struct error *err)
+{
+	bool other = strcmp(pool, POOL_DEFAULT) != 0;
+
+	json_set_str(w->args, WORK_POOL, other ? pool : NULL);
+	json_set_str(desired_of(w), "pool", other ? pool : NULL);
+	free(w->dir);
+	w->dir = place_in_pool(w->b, pool, w->name);
+	return !other || !fs_exists(w->dir) ? 0 :
+		error_set(err, ERROR_CONFLICT, "'%s' is in the way: it exists and is no container", w->dir);
+}
+
 static int reserve(struct work *w, struct error *err)
 {
 	cJSON *desired = desired_of(w), *config = json_obj(desired, "config");
@@ -95,6 +110,8 @@ static int reserve(struct work *w, struct error *err)
 	if (fingerprint_of(w)[0] == '\0')
 		driver = "dir"; /* nothing to lay an overlay on */
 	json_set_str(desired, "driver", driver);
+	if (place(w, place_wanted(w->b, devices), err) < 0)
+		return -1;
 	return copy_is(w) ? copy_check(w, err) : 0;
 }
 
@@ -162,7 +179,7 @@ static enum op_result step_create(struct op *op, struct error *err)
 	AUTO_FREE char *tmp = temporary_config(w);
 	struct argv argv = ARGV_INIT;
 
-	if (make_folder(w, err) < 0)
+	if (make_folder(w, err) < 0 || place_link(w->b, w->name, w->dir, err) < 0)
 		return OP_FAIL;
 	/* the real one is rendered at commit; this only names the container to LXC */
 	if (fs_write_quick(tmp, "", 0, 0600, err) < 0)

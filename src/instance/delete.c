@@ -11,9 +11,11 @@
 #include "hook/hook.h"
 #include "image/store.h"
 #include "instance/delete.h"
+#include "instance/place.h"
 #include "instance/snapshot.h"
 #include "instance/work.h"
 #include "model/settings.h"
+#include "pool/pool.h"
 
 static bool is_protected(const struct berthd *b, const struct instance *inst)
 {
@@ -139,6 +141,8 @@ static enum op_result step_destroy(struct op *op, struct error *err)
 
 	if (!fs_exists(config) || is_another(op, w))
 		return OP_DONE;
+	if (strcmp(place_pool(w->b, w->dir), POOL_DEFAULT) != 0)
+		return OP_DONE; /* lxc-destroy would stumble over the link: the sweep removes all it would */
 	if (storage_mounted(w))
 		return storage_unmount(op, w, unmounted, err);
 	lxc_argv_destroy(&argv, w->b->settings->system_path, w->name);

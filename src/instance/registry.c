@@ -17,6 +17,7 @@
 #include "instance/adopt.h"
 #include "instance/ask.h"
 #include "instance/instance.h"
+#include "instance/place.h"
 #include "instance/proxy.h"
 #include "instance/reboot.h"
 #include "instance/remains.h"
@@ -63,7 +64,7 @@ static void instance_free(void *p)
 
 char *instance_dir(const struct berthd *b, const char *name)
 {
-	return fs_join(b->settings->system_path, name);
+	return place_dir(b, name);
 }
 
 bool instance_active(const struct instance *inst)

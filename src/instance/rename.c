@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "host/forward.h"
 #include "hook/hook.h"
+#include "instance/place.h"
 #include "instance/snapshot_work.h"
 #include "instance/update.h"
 #include "instance/volume.h"
@@ -89,14 +90,14 @@ static int rename_sources(struct work *w, struct instance *inst, const char *fro
 
 static int move(struct work *w, const char *from, const char *to, struct error *err)
 {
-	AUTO_FREE char *old_dir = instance_dir(w->b, from);
-	AUTO_FREE char *new_dir = instance_dir(w->b, to);
+	AUTO_FREE char *new_dir = NULL;
 	struct instance *inst;
 
 	if (json_bool(w->args, "volumes", false) && volume_rename(w->b, from, to, err) < 0)
 		return -1;
-	if (fs_exists(old_dir) && rename(old_dir, new_dir) < 0)
-		return error_sys(err, errno, "cannot rename '%s' to '%s'", old_dir, new_dir);
+	if (place_rename(w->b, from, to, err) < 0)
+		return -1;
+	new_dir = instance_dir(w->b, to);
 	registry_remove(w->b->registry, from);
 	inst = registry_load(w->b->registry, to);
 	if (inst == NULL)

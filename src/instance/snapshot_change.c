@@ -14,6 +14,7 @@
 #include "image/store.h"
 #include "instance/snapshot_work.h"
 #include "model/snapshot_pattern.h"
+#include "pool/tree.h"
 
 #define GONE ".gone-"
 
@@ -104,7 +105,7 @@ static int remove_hidden(void *arg, struct error *err)
 		AUTO_FREE char *path = fs_join(parent, d->d_name);
 
 		if (strncmp(d->d_name, GONE, sizeof(GONE) - 1) == 0)
-			rc = fs_remove_tree(path, err);
+			rc = pool_remove(path, err);
 	}
 	closedir(dir);
 	if (rc == 0)

@@ -18,6 +18,7 @@
 #include "lxc/freezer.h"
 #include "model/settings.h"
 #include "model/snapshot_pattern.h"
+#include "pool/tree.h"
 
 #define NEW ".new"
 #define NOTE ".new.note" /* beside it: what the first pass over a running instance's files has copied */
@@ -106,8 +107,14 @@ bool snapshot_pending(const struct berthd *b, const struct op_kind *kind, const 
 enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op_child_cb done, struct error *err)
 {
 	const struct work *w = op_data(op);
+	const struct proc_result well = { .out = "", .errs = "" };
 	struct argv argv = ARGV_INIT;
 
+	if (pool_tree_can_snapshot(src, dst)) {
+		if ((fs_exists(dst) && rmdir(dst) < 0) || pool_tree_snapshot(src, dst, strstr(dst, "/" SNAPSHOTS_DIR "/") != NULL, err) < 0)
+			return OP_FAIL;
+		return done != NULL ? done(op, &well, err) : OP_DONE;
+	}
 	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
 	argv_push(&argv, "idmap-copy");
 	argv_pushf(&argv, "--lower=%s", src);
@@ -150,7 +157,7 @@ static int make_staging(const struct work *w, struct error *err)
 	AUTO_FREE char *path = staging(w);
 	AUTO_FREE char *note = note_file(w);
 
-	if (make_private(parent, err) < 0 || fs_remove_tree(path, err) < 0 || fs_remove_tree(note, err) < 0)
+	if (make_private(parent, err) < 0 || pool_remove(path, err) < 0 || pool_remove(note, err) < 0)
 		return -1;
 	return make_private(path, err);
 }
@@ -180,6 +187,14 @@ static enum op_result run_copy(struct op *op, struct work *w, const char *comman
 	return op_child(op, &argv, NULL, err);
 }
 
+/* All of a subvolume is of one moment: a running instance need not stand still for it. */
+static bool is_instant(const struct work *w, const struct instance *inst)
+{
+	AUTO_FREE char *src = fs_join(w->dir, snapshot_part(inst->desired));
+
+	return pool_tree_is_subvolume(src);
+}
+
 static enum op_result step_tree(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -188,7 +203,7 @@ static enum op_result step_tree(struct op *op, struct error *err)
 
 	if (inst == NULL || make_staging(w, err) < 0)
 		return OP_FAIL;
-	live = instance_active(inst);
+	live = instance_active(inst) && !is_instant(w, inst);
 	json_set_bool(op_args(op), "live", live);
 	return run_copy(op, w, live ? "live-copy" : NULL, err);
 }
@@ -254,7 +269,7 @@ static int remove_fn(void *arg, struct error *err)
 	AUTO_FREE char *note = note_file(w);
 	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
 
-	if (fs_remove_tree(path, err) < 0)
+	if (pool_remove(path, err) < 0)
 		return -1;
 	if (unlink(note) < 0 && errno != ENOENT)
 		return error_sys(err, errno, "cannot remove '%s'", note);

@@ -15,9 +15,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/store.h"
+#include "instance/place.h"
 #include "instance/work.h"
 #include "lxc/cgroup.h"
 #include "model/settings.h"
+#include "pool/pool.h"
+#include "pool/tree.h"
 
 const char *storage_pool(const cJSON *expanded_devices)
 {
@@ -37,13 +40,17 @@ int storage_choose(const struct berthd *b, const cJSON *expanded_devices, const 
 {
 	const char *want = storage_pool(expanded_devices);
 
+	if (pool_get(b, want) != NULL && strcmp(want, POOL_DEFAULT) != 0) {
+		/* a subvolume is a folder: what is special about btrfs is how trees are made, copied and removed */
+		*ret_driver = strcmp(pool_driver(b, want), "overlay") == 0 ? "overlay" : "dir";
+		return pool_usable(b, want, err);
+	}
 	if (strcmp(want, "default") == 0)
 		want = b->settings->storage_driver;
 	if (strcmp(want, "auto") == 0)
 		want = b->probe->overlay_idmapped ? "overlay" : "dir";
 	if (strcmp(want, "overlay") != 0 && strcmp(want, "dir") != 0)
-		return error_set(err, ERROR_NOT_FOUND, "Storage pool not found: '%s' (there are: default, overlay, dir)",
-				 want);
+		return error_set(err, ERROR_NOT_FOUND, "Storage pool not found");
 	*ret_driver = strcmp(want, "overlay") == 0 ? "overlay" : "dir";
 	return 0;
 }
@@ -83,12 +90,31 @@ static int prepare_overlay(struct work *w, const struct storage_spec *spec, stru
 	return 0;
 }
 
+/* In a pool of the driver btrfs the tree is a subvolume, so that copying and removing it takes no time. */
+static int make_tree(const struct work *w, const char *path, uint32_t owner, struct error *err)
+{
+	if (pool_tree_create(pool_driver(w->b, place_pool(w->b, w->dir)), path, err) < 0)
+		return -1;
+	if (chmod(path, 0755) < 0 || lchown(path, owner, owner) < 0)
+		return error_sys(err, errno, "cannot set the owner of '%s'", path);
+	return 0;
+}
+
+static bool on_btrfs(const struct work *w)
+{
+	return strcmp(pool_driver(w->b, place_pool(w->b, w->dir)), "btrfs") == 0;
+}
+
 static enum op_result prepare_dir(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
 {
 	AUTO_FREE char *target = fs_join(folder_of(w, spec), "rootfs");
 	AUTO_FREE char *tree = image_rootfs(w->b->images, spec->fingerprint);
+	AUTO_STRBUF struct strbuf from = STRBUF_INIT;
 	struct argv argv = ARGV_INIT;
 
+	strbuf_addstr(&from, tree);
+	if (on_btrfs(w) && make_tree(w, target, w->b->probe->idmapped_mounts ? 0 : spec->idmap_base, err) < 0)
+		return OP_FAIL;
 	if (spec->fingerprint[0] == '\0')
 		return make_dir(folder_of(w, spec), "rootfs", w->b->probe->idmapped_mounts ? 0 : spec->idmap_base, 0755, err) < 0 ?
 		       OP_FAIL : OP_DONE;
@@ -99,7 +125,9 @@ static enum op_result prepare_dir(struct op *op, struct work *w, const struct st
 		argv_pushf(&argv, "--idmap=%u:%u", spec->idmap_base, spec->idmap_size);
 		argv_push(&argv, target);
 	} else {
-		argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", tree, target, NULL);
+		if (on_btrfs(w))
+			strbuf_addstr(&from, "/.");
+		argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from.buf, target, NULL);
 	}
 	return op_child(op, &argv, NULL, err);
 }
@@ -113,10 +141,10 @@ enum op_result storage_prepare(struct op *op, struct work *w, const struct stora
 
 static int remove_fn(void *arg, struct error *err)
 {
-	const char *dir = arg;
+	const struct work *w = arg;
 
-	cgroup_sweep(strrchr(dir, '/') + 1);
-	return fs_remove_tree(dir, err);
+	cgroup_sweep(strrchr(w->dir, '/') + 1);
+	return pool_remove(w->dir, err) < 0 ? -1 : place_unlink(w->b, w->name, w->dir, err);
 }
 
 static enum op_result unmounted(struct op *op, const struct proc_result *result, struct error *err)
@@ -125,7 +153,7 @@ static enum op_result unmounted(struct op *op, const struct proc_result *result,
 
 	if (proc_check("berth-rootfs", result, err) < 0)
 		return OP_FAIL;
-	return op_thread(op, remove_fn, w->dir, err);
+	return op_thread(op, remove_fn, w, err);
 }
 
 static bool is_mounted(const struct work *w, const char *name)
@@ -157,5 +185,5 @@ enum op_result storage_unmount(struct op *op, struct work *w, op_child_cb done, 
 
 enum op_result storage_remove(struct op *op, struct work *w, struct error *err)
 {
-	return storage_mounted(w) ? storage_unmount(op, w, unmounted, err) : op_thread(op, remove_fn, w->dir, err);
+	return storage_mounted(w) ? storage_unmount(op, w, unmounted, err) : op_thread(op, remove_fn, w, err);
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "host/forward.h"
 #include "instance/update.h"
+#include "pool/tree.h"
 
 #define NEW ".new"
 #define OLD ".old"
@@ -41,7 +42,7 @@ int swap_stage(const struct work *w, struct error *err)
 	AUTO_FREE char *swept = fs_join(w->dir, SWEPT);
 	struct stat st;
 
-	if (fs_remove_tree(path, err) < 0 || fs_remove_tree(swept, err) < 0)
+	if (pool_remove(path, err) < 0 || pool_remove(swept, err) < 0)
 		return -1;
 	/* as the folder above it: the mapped root walks through, nobody else */
 	if (stat(w->dir, &st) < 0)
@@ -57,7 +58,7 @@ static int unstage_fn(void *arg, struct error *err)
 	const struct work *w = arg;
 	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
 
-	return swap_half_undone(w) ? error_set(err, ERROR_CONFLICT, "the swap is not undone") : fs_remove_tree(new_dir, err);
+	return swap_half_undone(w) ? error_set(err, ERROR_CONFLICT, "the swap is not undone") : pool_remove(new_dir, err);
 }
 
 enum op_result step_unstage(struct op *op, struct error *err)
@@ -72,7 +73,7 @@ static int seal(const struct work *w, struct error *err)
 
 	if (!fs_exists(old_dir))
 		return 0;
-	if (fs_remove_tree(swept, err) < 0)
+	if (pool_remove(swept, err) < 0)
 		return -1;
 	return rename(old_dir, swept) < 0 ? error_sys(err, errno, "cannot rename '%s' to '%s'", old_dir, swept) : 0;
 }
@@ -98,7 +99,7 @@ static int sweep_fn(void *arg, struct error *err)
 	AUTO_FREE char *new_dir = fs_join(w->dir, NEW);
 	AUTO_FREE char *swept = fs_join(w->dir, SWEPT);
 
-	return fs_remove_tree(new_dir, err) < 0 ? -1 : fs_remove_tree(swept, err);
+	return pool_remove(new_dir, err) < 0 ? -1 : pool_remove(swept, err);
 }
 
 enum op_result step_swap_sweep(struct op *op, struct error *err)

@@ -17,10 +17,12 @@
 #include "instance/address.h"
 #include "instance/proxy.h"
 #include "instance/applied.h"
+#include "instance/place.h"
 #include "instance/work.h"
 #include "model/key_types.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "pool/pool.h"
 
 static bool has_prefix(const char *s, const char *prefix)
 {
@@ -149,9 +151,12 @@ static int check_pool(struct work *w, const cJSON *old, const cJSON *devices, st
 	const char *driver = json_str_or(old, "driver", ""), *pool;
 	const cJSON *dev;
 
+	if (strcmp(place_wanted(w->b, devices), json_str_or(old, "pool", "default")) != 0)
+		return error_set(err, ERROR_INVALID, "Cannot update root disk device pool name");
+
 	cJSON_ArrayForEach(dev, devices) {
 		pool = json_str_or(dev, "pool", "default");
-		if (strcmp(json_str_or(dev, "path", ""), "/") == 0 && strcmp(pool, "default") != 0 &&
+		if (strcmp(json_str_or(dev, "path", ""), "/") == 0 && pool_get(w->b, pool) == NULL &&
 		    strcmp(pool, driver) != 0)
 			return error_set(err, ERROR_UNSUPPORTED,
 					 "the root disk of '%s' cannot move to the pool \"%s\": it was made with the storage "

@@ -7,6 +7,8 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "instance/place.h"
+#include "pool/pool.h"
 
 /* What becomes a part of a path. A journal that was damaged must not lead elsewhere. */
 static int check_names(const cJSON *args, struct error *err)
@@ -34,7 +36,8 @@ void *work_load(void *ctx, cJSON *args, struct error *err)
 	w->b = ctx;
 	w->args = args;
 	w->name = mem_strdup(name);
-	w->dir = instance_dir(w->b, name);
+	w->dir = json_str(args, WORK_POOL) != NULL && pool_get(w->b, json_str(args, WORK_POOL)) != NULL ?
+		place_in_pool(w->b, json_str(args, WORK_POOL), name) : instance_dir(w->b, name);
 	return w;
 }
 

@@ -11,7 +11,7 @@ struct work {
 	struct berthd *b;
 	cJSON *args;       /* the operation's */
 	char *name;
-	char *dir;         /* system_path/NAME */
+	char *dir;         /* system_path/NAME, or where that link leads (place.h) */
 	long log_offset;   /* lxc.log before a start */
 	bool made;         /* dir, by this very operation (a recovered one looks for its mark) */
 	cJSON *scratch;    /* of the one operation that needs it; freed with the work */
@@ -24,6 +24,9 @@ struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args_
 
 /* In an operation's args: an array of fingerprints of images that must keep their trees until it ends or drops it. */
 #define WORK_HOLDS "holds_images"
+
+/* In an operation's args: the storage pool of an instance that is being made, where that is not the default one. */
+#define WORK_POOL "in_pool"
 
 /* create.c */
 /* {"alias"} or {"fingerprint"} of a request's source: args "fingerprint". */

@@ -183,7 +183,7 @@ static enum op_result step_place(struct op *op, struct error *err)
 	AUTO_FREE char *data = fs_join(w->temp, "data"), *meta = fs_join(w->temp, "meta");
 	AUTO_FREE char *dir = mem_strndup(w->temp, (size_t)(strrchr(w->temp, '/') - w->temp));
 
-	if (fs_exists(data) && fs_exists(meta) && fs_exists(w->meta) && pool_tree_remove(w->driver, w->meta, err) < 0)
+	if (fs_exists(data) && fs_exists(meta) && fs_exists(w->meta) && pool_remove(w->meta, err) < 0)
 		return OP_FAIL; /* left of one whose folder somebody removed by hand */
 	if (move_if_there(meta, w->meta, err) < 0 || move_if_there(data, w->path, err) < 0)
 		return OP_FAIL;
@@ -199,15 +199,14 @@ static int discard(const struct custom_work *w, const char *pool, const char *na
 	AUTO_FREE char *dir = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
 	AUTO_FREE char *trash = mem_printf("%s/..old.%s", dir, arg(w, "mark"));
 	AUTO_FREE char *data = fs_join(trash, "data"), *notes = fs_join(trash, "meta");
-	const char *driver = pool_driver(w->b, pool);
 
-	if (!fs_exists(dir) || driver == NULL)
+	if (!fs_exists(dir))
 		return 0;
 	if (mkdir(trash, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", trash);
 	if (move_if_there(path, data, err) < 0 || move_if_there(meta, notes, err) < 0 || fs_sync_dir(dir, err) < 0)
 		return -1;
-	return pool_tree_remove(driver, trash, err);
+	return pool_remove(trash, err);
 }
 
 static int discard_source_fn(void *data, struct error *err)
@@ -413,11 +412,16 @@ static int check_request(struct berthd *b, const char *pool, const cJSON *reques
 struct op *custom_create(struct berthd *b, const char *pool, const cJSON *request, struct error *err)
 {
 	const char *name = json_str_or(request, "name", "");
+	AUTO_JSON cJSON *asked = cJSON_Duplicate(request, true);
 	AUTO_FREE char *other = NULL;
 	cJSON *args;
 
-	if (check_request(b, pool, request, err) < 0 ||
-	    pool_volume_config_check(pool_driver(b, pool), cJSON_GetObjectItemCaseSensitive(request, "config"), err) < 0)
+	if (check_request(b, pool, request, err) < 0)
+		return NULL;
+	/* clients send the source's whole configuration along; a copy is not refused for a limit that its pool has not */
+	if (strcmp(json_str_or(json_obj(asked, "source"), "type", ""), "copy") == 0 && strcmp(pool_driver(b, pool), "btrfs") != 0)
+		json_set(json_obj(asked, "config"), "size", NULL);
+	if (pool_volume_config_check(pool_driver(b, pool), cJSON_GetObjectItemCaseSensitive(asked, "config"), err) < 0)
 		return NULL;
 	if (custom_exists(b, pool, name)) {
 		error_set(err, ERROR_CONFLICT, "Volume by that name already exists");
@@ -425,7 +429,7 @@ struct op *custom_create(struct berthd *b, const char *pool, const cJSON *reques
 	}
 	args = custom_args(pool, name);
 	json_set_str(args, "description", json_str_or(request, "description", ""));
-	json_set(args, "config", config_of(b, pool, request));
+	json_set(args, "config", config_of(b, pool, asked));
 	if (take_source(b, pool, json_obj(request, "source"), args, err) < 0) {
 		cJSON_Delete(args);
 		return NULL;

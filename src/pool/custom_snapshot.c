@@ -84,7 +84,7 @@ static int remove_half_fn(void *arg, struct error *err)
 	const struct custom_work *w = arg;
 	AUTO_FREE char *dir = half_made(w), *parent = fs_join(w->meta, "snapshots");
 
-	if (fs_exists(dir) && pool_tree_remove(w->driver, dir, err) < 0)
+	if (fs_exists(dir) && pool_remove(dir, err) < 0)
 		return -1;
 	(void)rmdir(parent);
 	return 0;

@@ -108,7 +108,7 @@ static int untemp_fn(void *data, struct error *err)
 {
 	const struct custom_work *w = data;
 
-	return fs_exists(w->temp) ? pool_tree_remove(w->driver, w->temp, err) : 0;
+	return fs_exists(w->temp) ? pool_remove(w->temp, err) : 0;
 }
 
 enum op_result step_custom_untemp(struct op *op, struct error *err)
@@ -145,15 +145,6 @@ static enum op_result copied(struct op *op, const struct proc_result *result, st
 	return proc_check("cp", result, err) < 0 ? OP_FAIL : custom_copy_parts(op, err);
 }
 
-static bool same_file_system(const char *a, const char *b)
-{
-	AUTO_FREE char *parent = mem_strndup(b, (size_t)(strrchr(b, '/') - b));
-	AUTO_FREE char *source = mem_strndup(a, (size_t)(strrchr(a, '/') - a));
-	struct stat sa, sb;
-
-	return stat(source, &sa) == 0 && stat(parent, &sb) == 0 && sa.st_dev == sb.st_dev;
-}
-
 enum op_result custom_copy_parts(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
@@ -164,7 +155,7 @@ enum op_result custom_copy_parts(struct op *op, struct error *err)
 
 	if (part == NULL)
 		return OP_DONE;
-	if (strcmp(w->driver, "btrfs") == 0 && pool_tree_is_subvolume(from) && same_file_system(from, to))
+	if (strcmp(w->driver, "btrfs") == 0 && pool_tree_can_snapshot(from, to))
 		return pool_tree_snapshot(from, to, json_bool(part, "readonly", false), err) < 0 ? OP_FAIL :
 												 custom_copy_parts(op, err);
 	if (pool_tree_create(w->driver, to, err) < 0)

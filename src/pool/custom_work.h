@@ -44,7 +44,6 @@ enum op_result step_custom_untemp(struct op *op, struct error *err);
 int custom_make_temp(const struct custom_work *w, struct error *err);
 /* "size" of the config of a btrfs volume; 0: none */
 int custom_apply_size(const struct custom_work *w, const char *path, const cJSON *config, struct error *err);
-int pool_tree_limit(const char *path, uint64_t bytes, struct error *err); /* pool_tree.c; 0: none */
 
 extern const struct op_kind custom_snapshot_create_kind, custom_snapshot_delete_kind, custom_snapshot_rename_kind,
 	custom_restore_kind;

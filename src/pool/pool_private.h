@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "pool/pool.h"
+#include "pool/tree.h"
 
 /* Writes the file, then what is in memory; pool_taken is taken either way. */
 int pool_put(struct berthd *b, const char *name, cJSON *pool_taken, struct error *err);
@@ -30,13 +31,5 @@ int pool_mount(const struct berthd *b, const cJSON *pool, struct error *err);
 int pool_unmount(const struct berthd *b, const cJSON *pool, struct error *err);
 int pool_mount_options_check(const char *text, struct error *err);
 bool pool_is_btrfs(const char *path); /* does path lie on one? */
-
-/* pool_tree.c: trees that are volumes; with btrfs subvolumes. All can take long: for threads. */
-int pool_tree_create(const char *driver, const char *path, struct error *err);
-/* Removes a tree and, on btrfs, every subvolume in it. */
-int pool_tree_remove(const char *driver, const char *path, struct error *err);
-/* An instant snapshot; only for btrfs, within one file system. */
-int pool_tree_snapshot(const char *from, const char *to, bool readonly, struct error *err);
-bool pool_tree_is_subvolume(const char *path);
 
 #endif

@@ -4,15 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btrfs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "pool/custom_work.h"
+#include "pool/pool_private.h"
 
 #define SUBVOLUME_INODE 256 /* BTRFS_FIRST_FREE_OBJECTID: of the root of each */
 #define DEPTH_MAX 256
@@ -114,6 +116,12 @@ static void make_writable(int fd)
 
 static int remove_nested(int dirfd, const char *shown, unsigned depth, struct error *err);
 
+static void *destroy_args(const char *name, struct btrfs_ioctl_vol_args *args)
+{
+	snprintf(args->name, sizeof(args->name), "%s", name);
+	return args;
+}
+
 static int destroy(int parent, const char *name, const char *shown, struct error *err)
 {
 	struct btrfs_ioctl_vol_args args = { 0 };
@@ -128,11 +136,14 @@ static int destroy(int parent, const char *name, const char *shown, struct error
 static int visit(int dirfd, const char *name, const char *shown, unsigned depth, struct error *err)
 {
 	AUTO_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct btrfs_ioctl_vol_args args = { 0 };
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : error_sys(err, errno, "cannot open '%s' in '%s'",
 											  name, shown);
+	if (st.st_ino == SUBVOLUME_INODE && ioctl(dirfd, BTRFS_IOC_SNAP_DESTROY, destroy_args(name, &args)) == 0)
+		return 0; /* with all that was in it; else there are others in it */
 	if (st.st_ino == SUBVOLUME_INODE)
 		make_writable(fd);
 	if (remove_nested(fd, shown, depth + 1, err) < 0)
@@ -160,15 +171,25 @@ static int remove_nested(int dirfd, const char *shown, unsigned depth, struct er
 	return rc;
 }
 
-int pool_tree_remove(const char *driver, const char *path, struct error *err)
+int pool_remove(const char *path, struct error *err)
 {
 	const char *name;
 	AUTO_CLOSE int fd = -1;
 
-	if (!is_btrfs(driver) || !pool_is_btrfs(path))
+	if (!fs_exists(path) || !pool_is_btrfs(path))
 		return fs_remove_tree(path, err);
 	fd = open_parent(path, &name, err);
 	if (fd < 0 || visit(fd, name, path, 0, err) < 0)
 		return -1;
 	return fs_remove_tree(path, err);
+}
+
+bool pool_tree_can_snapshot(const char *from, const char *to)
+{
+	AUTO_FREE char *source = mem_strndup(from, (size_t)(strrchr(from, '/') - from));
+	AUTO_FREE char *parent = mem_strndup(to, (size_t)(strrchr(to, '/') - to));
+	struct statfs a, b;
+
+	return pool_tree_is_subvolume(from) && statfs(source, &a) == 0 && statfs(parent, &b) == 0 &&
+	       memcmp(&a.f_fsid, &b.f_fsid, sizeof(a.f_fsid)) == 0;
 }

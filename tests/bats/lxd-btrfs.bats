@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+# LXD's own client: instances and volumes in pools of their own, on btrfs above all.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load lxd
+
+loops() { # of files below our root
+	losetup -l -n -O BACK-FILE | grep -F "$BERTH_TEST_ROOT/"
+}
+
+is_subvolume() {
+	[[ $(stat -c %i "$1") == 256 ]]
+}
+
+@test "instances in a pool of the driver dir: their whole life" {
+	local c d
+	c=$(name dir)
+	d=$(name dircopy)
+	stock storage create sp1 dir
+	stock_refused "Storage pool not found" init bb "$c" -s nosuch
+	stock launch bb "$c" -s sp1
+	[[ -L $BERTH_TEST_ROOT/lxc/$c && -d $BERTH_TEST_ROOT/pools/sp1/containers/$c/rootfs ]]
+	stock storage show sp1
+	contains "$output" "- /1.0/instances/$c"
+	stock storage volume list sp1 -f csv
+	contains "$output" "container,$c,"
+	in_container "$c" sh -c 'echo one >/root/f'
+	daemon_restart
+	is_state "$c" RUNNING
+	stock snapshot "$c" s1
+	in_container "$c" sh -c 'echo two >/root/f'
+	stock restore "$c" s1
+	assert "$(in_container "$c" cat /root/f)" = one
+	stock stop -f "$c"
+	stock rename "$c" "$c-r"
+	[[ -L $BERTH_TEST_ROOT/lxc/$c-r && ! -e $BERTH_TEST_ROOT/lxc/$c && ! -e $BERTH_TEST_ROOT/pools/sp1/containers/$c ]]
+	stock start "$c-r"
+	assert "$(in_container "$c-r" cat /root/f)" = one
+	stock copy "$c-r/s1" "$d" -s default
+	[[ ! -L $BERTH_TEST_ROOT/lxc/$d && $(cat "$BERTH_TEST_ROOT/lxc/$d/rootfs/root/f") == one ]]
+	stock_refused "The storage pool is currently in use" storage delete sp1
+	stock_refused "Cannot update root disk device pool name" config device set "$c-r" root pool=default
+	stock delete -f "$c-r"
+	stock delete "$d"
+	[[ ! -L $BERTH_TEST_ROOT/lxc/$c-r && -z $(ls -A "$BERTH_TEST_ROOT/pools/sp1/containers") ]]
+	stock storage delete sp1
+}
+
+@test "a btrfs in a loop file: mounted again, and gone with the pool" {
+	stock storage create bt btrfs size=256MiB btrfs.mount_options=noatime,compress=zstd
+	contains "$(findmnt -n -o FSTYPE,OPTIONS "$BERTH_TEST_ROOT/pools/bt")" btrfs
+	contains "$(findmnt -n -o OPTIONS "$BERTH_TEST_ROOT/pools/bt")" noatime
+	stock storage get bt source
+	assert "$output" = "$BERTH_TEST_ROOT/pools/bt.img"
+	stock storage info bt
+	contains "$output" "total space: 256.00MiB"
+	daemon_stop
+	umount "$BERTH_TEST_ROOT/pools/bt"
+	daemon_start
+	findmnt -n "$BERTH_TEST_ROOT/pools/bt"
+	stock_refused "subvol" storage create bx btrfs size=256MiB btrfs.mount_options=subvol=x
+	stock_refused "at least 112MiB" storage create bx btrfs size=10MiB
+	stock_refused 'Invalid option "size"' storage set bt size=1GiB
+	stock storage delete bt
+	wait_for 10 nothing loops
+	[[ -z $(ls -A "$BERTH_TEST_ROOT/pools") ]]
+	local step
+	for step in source/kill-after format/kill mount/kill-after layout/kill; do
+		fault "pool-create/$step"
+		stock '?' storage create bt btrfs size=256MiB
+		revive "$step"
+		journal_ends
+		wait_for 10 nothing loops || die "FAIL: loops after $step: $(loops)"
+		[[ -z $(ls -A "$BERTH_TEST_ROOT/pools") ]] || die "FAIL: after $step: $(ls -A "$BERTH_TEST_ROOT/pools")"
+	done
+}
+
+@test "instances and volumes on btrfs are subvolumes" {
+	local c d pool=$BERTH_TEST_ROOT/pools/bt
+	c=$(name bt)
+	d=$(name btcopy)
+	stock storage create bt btrfs size=512MiB
+	stock launch bb "$c" -s bt
+	is_subvolume "$pool/containers/$c/rootfs"
+	in_container "$c" sh -c 'echo one >/root/f'
+	stock snapshot "$c" s1
+	is_subvolume "$pool/containers/$c/snapshots/s1/rootfs"
+	run touch "$pool/containers/$c/snapshots/s1/rootfs/x"
+	contains "$output" "Read-only file system"
+	in_container "$c" sh -c 'echo two >/root/f'
+	stock copy "$c" "$d"
+	is_subvolume "$pool/containers/$d/rootfs"
+	stock restore "$c" s1
+	is_subvolume "$pool/containers/$c/rootfs"
+	assert "$(in_container "$c" cat /root/f)" = one
+	assert "$(cat "$pool/containers/$d/rootfs/root/f")" = two
+	is_subvolume "$pool/containers/$d/snapshots/s1/rootfs"
+	stock storage volume create bt v1 size=20MiB
+	is_subvolume "$pool/custom/v1"
+	stock storage volume attach bt v1 "$c" vd /mnt/v1
+	run in_container "$c" dd if=/dev/urandom of=/mnt/v1/big bs=1M count=40
+	assert "$status" -ne 0
+	contains "$output" "uota exceeded"
+	in_container "$c" rm /mnt/v1/big
+	stock storage volume snapshot bt v1 s1
+	stock storage volume set bt v1 size=60MiB
+	in_container "$c" dd if=/dev/urandom of=/mnt/v1/big bs=1M count=40
+	stock storage volume copy bt/v1 bt/v2
+	is_subvolume "$pool/custom/v2"
+	stock storage volume copy bt/v1 default/v3
+	stock storage volume delete default v3
+	stock storage volume detach bt v1 "$c" vd
+	stock storage volume restore bt v1 s1
+	[[ ! -e $pool/custom/v1/big ]]
+	stock storage volume delete bt v1
+	stock storage volume delete bt v2
+	stock delete "$c/s1"
+	stock delete -f "$c"
+	stock delete "$d"
+	[[ -z $(ls -A "$pool/containers") && -z $(ls -A "$pool/custom") ]]
+	stock storage delete bt
+	wait_for 10 nothing loops
+}
+
+@test "an instance in a pool that is half made or half deleted by a killed berthd" {
+	local c step
+	c=$(name half)
+	stock storage create sp1 dir
+	for step in create/kill-after rootfs/kill commit/kill; do
+		fault "launch/$step"
+		stock '?' init bb "$c" -s sp1
+		revive "$step"
+		journal_ends
+		[[ ! -L $BERTH_TEST_ROOT/lxc/$c && -z $(ls -A "$BERTH_TEST_ROOT/pools/sp1/containers") ]] || die "FAIL: after $step"
+	done
+	stock init bb "$c" -s sp1
+	fault rename/move/kill-after
+	stock '?' rename "$c" "$c-r"
+	revive
+	journal_ends
+	stock list -f csv -c n
+	assert "$output" = "$c"
+	[[ -d $BERTH_TEST_ROOT/pools/sp1/containers/$c/rootfs ]]
+	fault delete/sweep/kill
+	stock '?' delete "$c"
+	revive
+	journal_ends
+	[[ ! -L $BERTH_TEST_ROOT/lxc/$c && -z $(ls -A "$BERTH_TEST_ROOT/pools/sp1/containers") ]]
+	stock storage delete sp1
+}
+
+@test "nothing is left behind" {
+	leak_check
+}
