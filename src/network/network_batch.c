@@ -172,14 +172,22 @@ static bool add_port(const char *word, void *data)
 	return true;
 }
 
-static void change_list(const cJSON *object, const cJSON *old, const char *key, bool (*add)(const char *, void *),
-			struct lines *l)
+/* What the object has of a list; nothing without the address that the list needs. */
+static const char *list_of(const cJSON *object, const char *key, const char *address)
 {
+	return object && (!address || network_value(object, address)) ? network_value(object, key) : NULL;
+}
+
+static void change_list(const cJSON *object, const cJSON *old, const char *key, const char *address,
+			bool (*add)(const char *, void *), struct lines *l)
+{
+	const char *list = list_of(object, key, address);
+
 	l->take_away = true;
-	l->other = network_value(object, key);
-	(void)network_each_word(old ? network_value(old, key) : NULL, add, l);
+	l->other = list;
+	(void)network_each_word(list_of(old, key, address), add, l);
 	l->take_away = false;
-	(void)network_each_word(network_value(object, key), add, l);
+	(void)network_each_word(list, add, l);
 }
 
 void network_batch_addresses(const cJSON *object, const cJSON *old, struct strbuf *out)
@@ -194,7 +202,9 @@ void network_batch_addresses(const cJSON *object, const cJSON *old, struct strbu
 	change_address(object, old, AF_INET, out);
 	change_address(object, old, AF_INET6, out);
 	strbuf_addf(out, "link set dev %s up\n", name);
-	change_list(object, old, "ipv4.routes", add_route, &l);
-	change_list(object, old, "ipv6.routes", add_route, &l);
-	change_list(object, old, "bridge.external_interfaces", add_port, &l);
+	if (network_value(object, "ipv4.address") || (old && network_value(old, "ipv4.address")))
+		change_list(object, old, "ipv4.routes", "ipv4.address", add_route, &l);
+	if (network_value(object, "ipv6.address")) /* without one, IPv6 is off and has no routes */
+		change_list(object, old, "ipv6.routes", "ipv6.address", add_route, &l);
+	change_list(object, old, "bridge.external_interfaces", NULL, add_port, &l);
 }

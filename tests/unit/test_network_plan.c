@@ -146,7 +146,7 @@ static void batches(void **state)
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_JSON cJSON *v = bridge("{\"ipv4.address\":\"10.1.2.1/24\",\"ipv6.address\":\"fd00::1/64\",\"bridge.mtu\":\"1400\","
 				    "\"ipv4.routes\":\"10.9.0.0/16\"}");
-	AUTO_JSON cJSON *old = bridge("{\"ipv4.routes\":\"10.8.0.0/16,10.9.0.0/16\"}");
+	AUTO_JSON cJSON *old = bridge("{\"ipv4.address\":\"10.1.2.1/24\",\"ipv4.routes\":\"10.8.0.0/16,10.9.0.0/16\"}");
 
 	json_set_str(v, "name", "nosuchbridge0");
 	network_batch_link(v, "/a", &text);
@@ -158,6 +158,14 @@ static void batches(void **state)
 	has(text.buf, "route del 10.8.0.0/16 dev nosuchbridge0 proto static\n");
 	has(text.buf, "route replace 10.9.0.0/16 dev nosuchbridge0 proto static\n");
 	has_not(text.buf, "route del 10.9.0.0/16");
+	strbuf_reset(&text);
+	json_set_str(json_obj(v, "config"), "ipv4.address", "none");
+	json_set_str(json_obj(v, "config"), "ipv6.address", "none");
+	json_set_str(json_obj(v, "config"), "ipv6.routes", "fd99::/64");
+	network_batch_addresses(v, old, &text);
+	has(text.buf, "route del 10.8.0.0/16");
+	has(text.buf, "route del 10.9.0.0/16");
+	has_not(text.buf, "fd99");
 }
 
 int main(void)
