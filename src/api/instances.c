@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "instance/ephemeral.h"
 #include "instance/fields.h"
 #include "instance/instance.h"
 #include "instance/snapshot.h"
@@ -148,7 +149,10 @@ static void put_state(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	reply_op(r, instance_power(request_berthd(r), inst->name, &options, &err), &err);
+	if (ephemeral_ends(inst, &options))
+		reply_change(r, ephemeral_stop(request_berthd(r), inst->name, &options, &err), &err, "instance-deleted", inst->name);
+	else
+		reply_op(r, instance_power(request_berthd(r), inst->name, &options, &err), &err);
 }
 
 static void reply_state(struct request *r, struct instance *inst, cJSON *disk)

@@ -136,6 +136,22 @@ load lxd
 	stock delete "$c"
 }
 
+@test "an ephemeral one is gone when its stop has ended; its name is free" {
+	local c
+	c=$(name eph)
+	stock launch bb "$c" --ephemeral
+	stock restart -f "$c"
+	stock list "^$c\$" -c s -f csv
+	assert "$output" = RUNNING
+	stock stop -f "$c"
+	stock launch bb "$c" -e
+	stock delete -f "$c"
+	stock init --empty "$c"
+	stock list "^$c\$" -c s -f csv
+	assert "$output" = STOPPED
+	stock delete "$c"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
