@@ -13,6 +13,7 @@
 #include "api/backups.h"
 #include "api/events.h"
 #include "api/http.h"
+#include "api/images.h"
 #include "api/lifecycle.h"
 #include "api/remote.h"
 #include "api/server_config.h"
@@ -47,6 +48,7 @@
 #include "pool/custom.h"
 #include "pool/pool.h"
 #include "proc/op.h"
+#include "proc/ticker.h"
 #include "terminal/terminal.h"
 
 static const char usage_text[] =
@@ -282,6 +284,7 @@ static void listen_now(struct daemon *d)
 	host_start(&d->b);
 	snapshots_by_the_clock(&d->b);
 	backups_by_the_clock(&d->b);
+	d->b.images_clock = images_by_the_clock(&d->b);
 }
 
 static void recovered_one(struct op *op, void *data)
@@ -332,6 +335,8 @@ static void term_cb(uv_signal_t *handle, int signum)
 	instance_autostart_stop(&d->b);
 	snapshot_due_stop(&d->b);
 	backup_due_stop(&d->b);
+	ticker_remove(d->b.images_clock);
+	d->b.images_clock = NULL;
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
 		       drained, d);
 }
@@ -392,6 +397,8 @@ static void close_rooms(struct daemon *d)
 	instance_autostart_stop(b);
 	snapshot_due_stop(b);
 	backup_due_stop(b);
+	ticker_remove(b->images_clock);
+	b->images_clock = NULL;
 	remote_free(b->remote);
 	b->remote = NULL;
 	http_free(b->http);

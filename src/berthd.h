@@ -21,6 +21,7 @@ struct nft_watch;
 struct terminals;
 struct snapshot_due;
 struct backup_due;
+struct ticker;
 struct trust;
 struct remote;
 struct warnings;
@@ -54,6 +55,7 @@ struct berthd {
 	struct nft_watch *nft; /* since the first nft_watch_add() */
 	struct snapshot_due *snapshots; /* what is made and removed by the clock */
 	struct backup_due *backups;     /* likewise */
+	struct ticker *images_clock;    /* api/images_due.c */
 };
 
 #endif

@@ -186,12 +186,20 @@ static void deleted_cb(struct op *op, void *data)
 	free(d);
 }
 
+void image_delete_events(struct berthd *b, struct op *op, const char *fingerprint)
+{
+	struct deletion *d = mem_alloc(sizeof(*d));
+
+	d->b = b;
+	d->fingerprint = mem_strdup(fingerprint);
+	op_on_end(op, deleted_cb, d);
+}
+
 static void image_delete_one(struct request *r)
 {
 	const char *fingerprint = image_of_request(r);
 	struct berthd *b = request_berthd(r);
 	struct error err = ERROR_INIT;
-	struct deletion *d;
 	struct op *op;
 
 	if (!fingerprint)
@@ -201,10 +209,7 @@ static void image_delete_one(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	d = mem_alloc(sizeof(*d));
-	d->b = b;
-	d->fingerprint = mem_strdup(fingerprint);
-	op_on_end(op, deleted_cb, d);
+	image_delete_events(b, op, fingerprint);
 	reply_operation(r, op);
 }
 

@@ -23,6 +23,12 @@ bool image_visible(const struct request *r, const char *fingerprint); /* to the 
 /* images_export.c */
 void image_export_get(struct request *r);
 
+/* images_due.c: what is done once an hour, until ticker_remove() */
+struct ticker;
+struct ticker *images_by_the_clock(struct berthd *b);
+/* images.c: "image-deleted" when op ends well. */
+void image_delete_events(struct berthd *b, struct op *op, const char *fingerprint);
+
 /* images_alias.c */
 void aliases_get(struct request *r);
 void aliases_post(struct request *r);

@@ -103,6 +103,11 @@ void images_post(struct request *r)
 	const char *type = json_str_or(source, "type", "");
 	size_t i;
 
+	if (strcmp(json_str_or(source, "mode", ""), "push") == 0) {
+		reply_errorf(r, ERROR_UNSUPPORTED,
+			     "images are not taken by the mode 'push': copy with --mode=pull or --mode=relay");
+		return;
+	}
 	if (!source) {
 		reply_errorf(r, ERROR_INVALID,
 			     "Missing image source: send the archive as the body, or a source");

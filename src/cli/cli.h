@@ -45,7 +45,7 @@ struct command {
 
 extern const struct command *const cli_root[]; /* NULL-terminated */
 /* Each file exports one. */
-extern const struct command cmd_backup;
+extern const struct command cmd_backup, cmd_publish;
 extern const struct command cmd_hook, cmd_passwd, cmd_info, cmd_list, cmd_init, cmd_launch, cmd_start, cmd_stop, cmd_restart,
     cmd_pause, cmd_resume, cmd_kill, cmd_delete, cmd_rename, cmd_copy, cmd_exec, cmd_shell, cmd_console,
     cmd_image, cmd_config, cmd_profile, cmd_monitor, cmd_operation, cmd_query, cmd_terminal, cmd_version, cmd_completion,

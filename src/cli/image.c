@@ -187,6 +187,23 @@ static const struct command image_commands[] = {
 		      "      To stdout.\n",
 	  .run = image_export_cmd,
 	  .complete = "image file" },
+	{ .name = "copy",
+	  .args = "<https://server>/<image> [flags]",
+	  .summary = "Copy an image from another server",
+	  .options = "      --alias NAME          Name for the image; may be given several times\n"
+		     "      --auto-update         Look every few hours whether the server has a newer one\n"
+		     "      --certificate FILE    The server's own certificate (PEM)\n"
+		     "      --protocol PROTOCOL   lxd or simplestreams (default lxd)\n"
+		     "      --public              Make the image public\n",
+	  .examples = "  berth image copy https://images.linuxcontainers.org/debian/12 --protocol simplestreams --alias debian\n"
+		      "  berth image copy https://10.0.0.2:8443/web --certificate other.crt\n",
+	  .run = image_copy_cmd },
+	{ .name = "refresh",
+	  .args = "<image>...",
+	  .summary = "Fetch copied images anew, if there are newer ones",
+	  .examples = "  berth image refresh debian\n",
+	  .run = image_refresh_cmd,
+	  .complete = "image" },
 	{ .name = "delete",
 	  .args = "<image>...",
 	  .summary = "Delete images",

@@ -10,6 +10,11 @@
 char *image_ref_resolve(struct cli *cli, const char *ref, struct error *err);
 int image_object(struct cli *cli, const char *ref, struct object *ret, struct error *err);
 
+/* A new alias, or an old one that now means this image. */
+int image_alias_point(struct cli *cli, const char *alias, const char *fingerprint, struct error *err);
+
+int image_copy_cmd(struct cli *cli, int argc, char **argv, struct error *err);
+int image_refresh_cmd(struct cli *cli, int argc, char **argv, struct error *err);
 int image_import_cmd(struct cli *cli, int argc, char **argv, struct error *err);
 int image_export_cmd(struct cli *cli, int argc, char **argv, struct error *err);
 int image_list_cmd(struct cli *cli, int argc, char **argv, struct error *err);

@@ -131,8 +131,7 @@ static cJSON *upload(struct cli *cli, struct import *im, struct error *err)
 	return op;
 }
 
-/* A new alias, or an old one that now means this image. */
-static int point_alias(struct cli *cli, const char *alias, const char *fingerprint, struct error *err)
+int image_alias_point(struct cli *cli, const char *alias, const char *fingerprint, struct error *err)
 {
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_JSON cJSON *created = NULL, *changed = NULL;
@@ -152,7 +151,7 @@ static int point_alias(struct cli *cli, const char *alias, const char *fingerpri
 		json_set_str(body, "type", NULL);
 		changed = client_change(cli->client, "PUT", path, body, NULL, err);
 	}
-	return changed ? 0 : error_wrap(err, "the image %s is imported, but not its alias '%s'", fingerprint, alias);
+	return changed ? 0 : error_wrap(err, "the image %s is there, but not its alias '%s'", fingerprint, alias);
 }
 
 static int import_run(struct cli *cli, struct import *im, struct error *err)
@@ -170,7 +169,7 @@ static int import_run(struct cli *cli, struct import *im, struct error *err)
 	if (!fingerprint)
 		return error_set(err, ERROR_TOOL, "berthd did not say the fingerprint of the image");
 	for (i = 0; i < im->aliases.n; i++) {
-		if (point_alias(cli, im->aliases.v[i], fingerprint, err) < 0)
+		if (image_alias_point(cli, im->aliases.v[i], fingerprint, err) < 0)
 			return -1;
 	}
 	printf("Image imported with fingerprint: %s\n", fingerprint);

@@ -52,7 +52,7 @@ complete_words() {
 	refused 2 "did you mean 'launch'?" launhc
 	refused 2 "unknown command 'xyz'" image xyz
 	refused 2 "needs a value" image list --format
-	refused 2 "lxc has a command 'publish', berth has not" publish c1
+	refused 2 "lxc has a command 'remote', berth has not" remote list
 }
 
 @test "help COMMAND is COMMAND --help" {

@@ -144,7 +144,7 @@ variant() {
 	assert "$(curl -sk -X DELETE -o /dev/null -w '%{http_code}' "$url/$fp")" = 403
 	assert "$(curl -sk -X POST -o /dev/null -w '%{http_code}' "$url/$fp/secret")" = 403
 	secret=$("$BERTH" --socket "$OTHER" query --raw -X POST "/1.0/images/$fp/secret" 2>/dev/null | jq -r .metadata.metadata.secret)
-	assert "$secret" =~ ^[0-9a-f]{64}$
+	assert "$secret" =~ '^[0-9a-f]{64}$'
 	assert "$(curl -sk "$url/$fp/export?secret=$secret" | sha256sum | cut -d' ' -f1)" = "$fp"
 	assert "$(curl -sk "$url/$fp?secret=${secret%?}" | jq -r .error)" = "Image not found"
 	stock image delete other:hidden
@@ -153,7 +153,7 @@ variant() {
 # fetch SOURCE-JSON: POST /1.0/images and wait; its error in $body, "" when it went well
 fetch() {
 	api POST /1.0/images "$(jq -c --rawfile c "$BERTH_TEST_ROOT/server.crt" \
-		'{source: (. + {certificate: (.certificate // $c), mode: "pull"})}' <<<"$1")"
+		'{source: (. + {certificate: (.certificate // $c), mode: (.mode // "pull")})}' <<<"$1")"
 	if [[ $http == 202 ]]; then
 		api GET "$(field .operation)/wait"
 		body=$(field .metadata.err)
@@ -189,6 +189,14 @@ not_fetched() { # PART SOURCE-JSON
 	assert "$(jq -r '[.filename, .properties.os] | join(" ")' <<<"$output")" = "y.tar.gz fromserver"
 	stock image delete "$fp"
 
+	# our own client
+	run_berth image copy "$base/$fp" --certificate "$BERTH_TEST_ROOT/server.crt" --alias own --public
+	contains "$output" "$fp"
+	refused 1 "Image source not found" image refresh own
+	refused 2 "is not https://SERVER/IMAGE" image copy "http://x/y"
+	run_berth image delete own
+
+	not_fetched "'push'" "{\"fingerprint\":\"$fp\",\"mode\":\"push\"}"
 	not_fetched "no https:// address" "{\"type\":\"url\",\"url\":\"http://127.0.0.1/x\"}"
 	not_fetched "no https:// address" "{\"type\":\"url\",\"url\":\"file:///etc/passwd\"}"
 	not_fetched "no https:// address" "{\"type\":\"image\",\"protocol\":\"lxd\",\"server\":\"gopher://x\",\"alias\":\"x\"}"
@@ -222,11 +230,13 @@ not_fetched() { # PART SOURCE-JSON
 	local step
 	variant killed "$BATS_TEST_TMPDIR/k.tar.gz"
 	stock image import "$BATS_TEST_TMPDIR/k.tar.gz" other: --alias kill
-	for step in resolve download seal import; do
+	for step in resolve download seal; do
 		fault "image-download/$step/fail"
 		stock 1 image copy other:kill local:
 		wait_for 10 no_staging
-		fault "image-download/$step/kill-after"
+	done
+	for step in download import; do
+		fault "image-download/$step/kill"
 		stock '?' image copy other:kill local:
 		revive
 		wait_for 10 no_staging

@@ -72,8 +72,18 @@ no_staging() {
 	assert "$http $(field .error)" = "400 This is a snapshot"
 	api POST /1.0/images '{"source":{"type":"container","name":""}}'
 	assert "$http $(field .error)" = "400 No source provided"
-	stock delete "$c"
-	stock image delete pb1 pb2
+	# our own client
+	run_berth publish "$c/s1" --alias own1 --alias own2 --compression none --public a=c
+	run_berth image list own1 -c pL -f csv
+	assert "$output" = $'yes,"own1\nown2"'
+	run_berth image get-property own1 a
+	assert "$output" = c
+	run_berth start "$c"
+	refused 1 "currently running. Use --force" publish "$c"
+	run_berth publish "$c" --force --alias own3
+	is_state "$c" RUNNING
+	stock delete -f "$c"
+	stock image delete pb1 pb2 own1 own3
 	no_staging
 }
 
@@ -99,10 +109,12 @@ no_staging() {
 	local c step
 	c=$(name fault)
 	stock init bb "$c"
-	for step in stage open tree seal import; do
+	for step in stage open tree seal; do
 		fault "publish/$step/fail"
 		stock 1 publish "$c" --alias never
 		wait_for 10 no_staging
+	done
+	for step in tree import; do
 		fault "publish/$step/kill"
 		stock '?' publish "$c" --alias never
 		revive
