@@ -90,7 +90,7 @@ int import_write(struct import *im, const void *data, size_t len, struct error *
 
 /* ---- what it says */
 
-static bool mac_in_use(struct berthd *b, const char *key, const char *mac)
+static bool mac_in_use(struct berthd *b, const char *mac)
 {
 	const char **names = registry_names(b->registry);
 	bool found = false;
@@ -115,7 +115,7 @@ static cJSON *kept_volatile(struct berthd *b, const cJSON *config)
 		size_t len = strlen(item->string);
 
 		if (strncmp(item->string, "volatile.", 9) == 0 && len > 7 && strcmp(item->string + len - 7, ".hwaddr") == 0 &&
-		    strcmp(item->string, "volatile.hwaddr") != 0 && !mac_in_use(b, item->string, item->valuestring))
+		    strcmp(item->string, "volatile.hwaddr") != 0 && !mac_in_use(b, item->valuestring))
 			json_set_str(v, item->string, item->valuestring);
 	}
 	return v;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # LXD's own client: metadata and templates of instances.
 
+# shellcheck disable=SC2154 # what the helpers set
 bats_require_minimum_version 1.5.0
 load helpers
 load lxd
