@@ -12,7 +12,9 @@
 #include "api/access.h"
 #include "api/host_module.h"
 #include "api/request.h"
+#include "api/peer.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "host/host.h"
 
@@ -373,6 +375,7 @@ static int parse_body(struct request *r)
 
 void router_dispatch(struct request *r)
 {
+	log_debug("%s %s from %s", r->method, r->path, r->client ? r->client->address : "the unix socket");
 	if (r->upload)
 		upload_end(r);
 	else if (parse_body(r) == 0)

@@ -13,7 +13,7 @@
 
 /* ---- the network */
 
-int network_create(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_create(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	static const struct option options[] = { { "type", required_argument, NULL, 't' },
 						 { "description", required_argument, NULL, 'D' },
@@ -51,7 +51,7 @@ int network_create(struct cli *cli, int argc, char **argv, struct error *err)
 	return 0;
 }
 
-int network_delete(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_delete(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	int rc = cli_args(cli, &argc, &argv, 1, -1);
 
@@ -69,7 +69,7 @@ int network_delete(struct cli *cli, int argc, char **argv, struct error *err)
 	return rc;
 }
 
-int network_rename(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_rename(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_JSON cJSON *result = NULL;
@@ -88,28 +88,28 @@ int network_rename(struct cli *cli, int argc, char **argv, struct error *err)
 	return 0;
 }
 
-int network_edit(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_edit(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	int rc = cli_args(cli, &argc, &argv, 1, 1);
 
 	return rc != 0 ? rc : object_edit(cli, &object_network, argv[0], err);
 }
 
-int network_get(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_get(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
 	return rc != 0 ? rc : object_run_get(cli, &object_network, argv[0], argv[1], false, err);
 }
 
-int network_set(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_set(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	int rc = cli_args(cli, &argc, &argv, 2, -1);
 
 	return rc != 0 ? rc : object_run_set(cli, &object_network, argv[0], argc - 1, argv + 1, err);
 }
 
-int network_unset(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_unset(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	int rc = cli_args(cli, &argc, &argv, 2, 2);
 
@@ -185,12 +185,12 @@ static int detach(struct cli *cli, const struct object_kind *kind, int argc, cha
 	return object_put(cli, &o, err);
 }
 
-int network_attach(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_attach(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	return attach(cli, &object_instance, argc, argv, err);
 }
 
-int network_detach(struct cli *cli, int argc, char **argv, struct error *err)
+int network_run_detach(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	return detach(cli, &object_instance, argc, argv, err);
 }

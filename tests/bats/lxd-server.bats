@@ -127,6 +127,45 @@ load lxd
 	stock config unset core.https_address
 }
 
+# monitor_sees PART: what the monitor in the background has written
+monitor_sees() {
+	grep -qF "$1" "$BATS_TEST_TMPDIR/monitor"
+}
+
+# monitor ARGUMENTS…: lxc monitor in the background, until it is known to listen
+monitor() {
+	LXD_SOCKET=$BERTH_SOCKET LXD_CONF=$BERTH_TEST_ROOT/lxc-conf timeout 120 lxc monitor "$@" \
+		>"$BATS_TEST_TMPDIR/monitor" 2>&1 3>&- 4>&- &
+	monitor_pid=$!
+	wait_for 10 listening || die "FAIL: lxc monitor does not listen"
+}
+
+# It has no line for this: the listener's own profile is made again until it is seen.
+listening() {
+	api POST /1.0/profiles '{"name":"probe"}' && api DELETE /1.0/profiles/probe && stock query -X PATCH -d '{}' /1.0/profiles/default &&
+		process_alive "$monitor_pid" && [[ -s $BATS_TEST_TMPDIR/monitor ]]
+}
+
+@test "monitor: lifecycle, operations, the log, and filters" {
+	monitor --type=lifecycle --format json
+	stock config set user.seen=1
+	wait_for 10 monitor_sees '"action":"config-updated"'
+	stock config unset user.seen
+	! monitor_sees '"type":"logging"'
+	! monitor_sees '"type":"operation"'
+	kill "$monitor_pid"
+	monitor --pretty --loglevel=debug
+	stock init --empty "$(name seen)"
+	stock delete "$(name seen)"
+	wait_for 10 monitor_sees 'Description: Deleting instance'
+	wait_for 10 monitor_sees 'level=debug msg="DELETE /1.0/instances/'
+	kill "$monitor_pid"
+	stock_refused "can only be used with pretty" monitor --type=logging --loglevel=info
+	stock_refused "Operation not found" operation show 00000000-0000-0000-0000-000000000000
+	stock_refused "Operation not found" operation delete 00000000-0000-0000-0000-000000000000
+	stock operation list -f csv
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
