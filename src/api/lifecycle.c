@@ -106,14 +106,18 @@ struct after {
 	struct berthd *b;
 	char *action;
 	char *source;
+	cJSON *context; /* or NULL */
 };
 
 static void after_cb(struct op *op, void *data)
 {
 	struct after *a = data;
 
-	if (op_status(op) == OP_SUCCESS)
-		events_lifecycle(a->b->events, a->action, a->source, NULL);
+	if (op_status(op) == OP_SUCCESS) {
+		events_lifecycle(a->b->events, a->action, a->source, a->context);
+		a->context = NULL;
+	}
+	cJSON_Delete(a->context);
 	free(a->action);
 	free(a->source);
 	free(a);
@@ -121,12 +125,21 @@ static void after_cb(struct op *op, void *data)
 
 void lifecycle_after(struct berthd *b, struct op *op, const char *action, const char *source)
 {
+	lifecycle_after_rename(b, op, action, source, NULL);
+}
+
+void lifecycle_after_rename(struct berthd *b, struct op *op, const char *action, const char *source, const char *old_name)
+{
 	struct after *a;
 
 	if (op == NULL)
 		return;
 	a = mem_alloc(sizeof(*a));
 	a->b = b;
+	if (old_name != NULL) {
+		a->context = cJSON_CreateObject();
+		json_set_str(a->context, "old_name", old_name);
+	}
 	a->action = mem_strdup(action);
 	a->source = mem_strdup(source);
 	op_on_end(op, after_cb, a);

@@ -29,9 +29,10 @@ static bool ours(struct request *r)
 static void reply_later(struct request *r, struct op *op, const char *action, const char *name, bool created,
 			const struct error *err)
 {
+	const char *old_name = strcmp(action, "network-renamed") == 0 ? request_param(r, "name") : NULL;
 	AUTO_FREE char *url = mem_printf("/1.0/networks/%s", name);
 
-	lifecycle_after(request_berthd(r), op, action, url);
+	lifecycle_after_rename(request_berthd(r), op, action, url, old_name);
 	reply_op_ended(r, op, created ? url : NULL, err);
 }
 

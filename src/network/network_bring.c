@@ -150,7 +150,12 @@ static void set_sysctls(const cJSON *object)
 
 static bool table_gone(void *data)
 {
-	network_look_soon(((struct network *)data)->all, 20);
+	const struct network *net = data;
+	const cJSON *object = network_get(net->all->b, net->name);
+
+	if (!object || !network_has_table(object))
+		return false; /* it was us */
+	network_look_soon(net->all, 20);
 	return true;
 }
 

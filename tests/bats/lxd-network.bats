@@ -74,8 +74,14 @@ teardown_file_more() {
 	return 0
 }
 
+# An event that is heard: the client is there.
+touched() {
+	api PATCH "/1.0/profiles/default" '{}'
+	[[ -s $BATS_TEST_TMPDIR/events ]]
+}
+
 @test "create, show, set, edit, rename, delete" {
-	local n s
+	local n s pid
 	n=$(name n1)
 	s=$(subnet 1)
 	stock network create "$n" ipv4.address="$s.1/24" ipv6.address=none ipv4.nat=true
@@ -122,8 +128,16 @@ teardown_file_more() {
 	assert "$http" = 200
 	stock network get "$n" ipv4.address
 	assert "$output" = "$s.9/25" "a patch leaves the others"
+	timeout 60 curl -sSN --unix-socket "$BERTH_SOCKET" -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
+		-H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' \
+		"http://unix.socket/1.0/events?type=lifecycle" >"$BATS_TEST_TMPDIR/events" 2>/dev/null 3>&- &
+	pid=$!
+	wait_for 5 touched
 	stock network rename "$n" "${n}b"
 	assert "$output" = "Network $n renamed to ${n}b"
+	wait_for 5 grep -aq '"action":"network-renamed"' "$BATS_TEST_TMPDIR/events"
+	grep -aq "\"old_name\":\"$n\"" "$BATS_TEST_TMPDIR/events"
+	kill "$pid"
 	whole "${n}b" "$s.9/25"
 	wait_for 5 gone "$n"
 	stock network delete "${n}b"
