@@ -123,6 +123,12 @@ container=lxc"
 	assert "$status" = 0 "$output"
 }
 
+@test "clients that break the rules" {
+	run timeout 200 "$REPO/tests/websocket-abuse" "$BERTH_SOCKET" "$C"
+	assert "$status" = 0 "$output"
+	stock exec "$C" -- true
+}
+
 @test "secrets count once, and for this operation" {
 	local secret ws=(-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13'
 		-H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==')
