@@ -44,6 +44,17 @@ static cJSON *lxd_export(const cJSON *v)
 	return out;
 }
 
+cJSON *backups_of(struct berthd *b, const struct instance *inst)
+{
+	AUTO_JSON cJSON *list = export_list(b, inst);
+	cJSON *out = cJSON_CreateArray();
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, list)
+		cJSON_AddItemToArray(out, lxd_export(v));
+	return out;
+}
+
 static void add_exports(struct request *r, cJSON *out, const struct instance *inst, const char *prefix)
 {
 	AUTO_JSON cJSON *list = export_list(request_berthd(r), inst);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/backups.h"
 #include "api/disk_usage.h"
 #include "api/images.h"
 #include "api/instances_import.h"
@@ -198,6 +199,7 @@ static void reply_full(struct request *r, struct instance *inst, cJSON *disk)
 		return;
 	}
 	json_set(json_obj(v, "state"), "disk", disk);
+	json_set(v, "backups", backups_of(request_berthd(r), inst));
 	reply_sync_etag(r, v, instance_etag(inst));
 }
 

@@ -60,6 +60,8 @@ setup_file_more() {
 	api POST "/1.0/instances/$c/backups" '{"name":"a/b"}'
 	assert "$http" = 400
 	stock info "$c"
+	contains "$output" "Backups:"
+	contains "$output" "| one "
 	api GET "/1.0/instances/$c/backups"
 	assert "$(field '.metadata[0]')" = "/1.0/instances/$c/backups/one"
 	api POST "/1.0/instances/$c/backups/one" '{"name":"two"}'
