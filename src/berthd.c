@@ -38,6 +38,7 @@
 #include "image/store.h"
 #include "instance/forward_place.h"
 #include "instance/instance.h"
+#include "instance/late.h"
 #include "instance/proxy.h"
 #include "instance/snapshot.h"
 #include "lxc/probe.h"
@@ -279,6 +280,7 @@ static void listen_now(struct daemon *d)
 	notify_ready();
 	hook_watch_start(&d->b);
 	forward_reconcile(&d->b);
+	late_start(&d->b);
 	proxies_start(&d->b);
 	instance_bring_in_line(&d->b);
 	host_start(&d->b);
@@ -405,6 +407,7 @@ static void close_rooms(struct daemon *d)
 	networks_close(b);
 	host_close(b);
 	terminals_free(b->terminals);
+	late_stop(b);
 	proxies_stop(b);
 	forward_close(b);
 	registry_free(b->registry);

@@ -29,6 +29,7 @@ struct forwards;
 struct networks;
 struct pools;
 struct proxies;
+struct late;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -49,6 +50,7 @@ struct berthd {
 	struct terminals *terminals;
 	struct forwards *forwards;    /* host/forward.h */
 	struct networks *networks;    /* network/network.h */
+	struct late *late;            /* instance/late.h; likewise */
 	struct proxies *proxies;      /* instance/proxy.h; NULL until clients may come */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;

@@ -65,7 +65,8 @@ const struct device_property unix_properties[] = {
 	{ "gid", "integer", false, valid_id, KEY_LIVE_APPLY,
 	  "Its group, as the container sees it; 0 when not given." },
 	{ "required", "bool", false, device_valid_bool, KEY_LIVE_NOTHING,
-	  "false: start also when the source is missing; true when not given." },
+	  "false: start also when the source is missing, and follow it: it is given when it comes, and taken when it goes. "
+	  "true when not given." },
 	{ .name = NULL },
 };
 

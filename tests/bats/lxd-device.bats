@@ -234,6 +234,25 @@ proxies() {
 	assert "$(nft list tables | grep -c "berth-only-$(key_of "$C" volatile.eth0.host_name)")" = 0
 }
 
+@test "unix-char: a node that comes later, and goes" {
+	local dir=$BERTH_TEST_ROOT/late
+	mkdir "$dir"
+	stock_refused "The required device path doesn't exist" config device add "$C" n unix-char source="$dir/node" path=/dev/late
+	stock config device add "$C" n unix-char source="$dir/node" path=/dev/late required=false mode=0640 gid=7
+	in_container "$C" test ! -c /dev/late
+	mknod "$dir/node" c 1 5
+	wait_for 10 in_container "$C" test -c /dev/late
+	assert "$(in_container "$C" stat -c '%a %u %g %t %T' /dev/late)" = "640 0 7 1 5"
+	assert "$(in_container "$C" head -c 3 /dev/late | od -An -tx1)" = " 00 00 00"
+	rm "$dir/node"
+	wait_for 10 in_container "$C" test ! -c /dev/late
+	mknod "$dir/node" c 1 9
+	wait_for 10 in_container "$C" test -c /dev/late
+	assert "$(in_container "$C" stat -c '%T' /dev/late)" = 9
+	stock config device remove "$C" n
+	in_container "$C" test ! -c /dev/late
+}
+
 @test "types and options that cannot work say so" {
 	local type
 	for type in gpu infiniband tpm unix-hotplug usb; do
