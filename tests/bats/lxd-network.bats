@@ -117,7 +117,7 @@ touched() {
 	assert "$(ip route show dev "$n")" !~ "$(subnet 3)"
 	assert "$(cat "/sys/class/net/$n/mtu")" = 1500
 	contains "$(tr '\0' ' ' <"/proc/$(dnsmasq_of "$n")/cmdline")" "--dhcp-range=$s.2,$s.126,1h"
-	stock network set "$n" ipv6.address=fd42:$BERTH_TEST_ID::1/64 ipv6.dhcp.stateful=true ipv6.routes=fd43:$BERTH_TEST_ID::/64
+	stock network set "$n" ipv6.address="fd42:$BERTH_TEST_ID::1/64" ipv6.dhcp.stateful=true ipv6.routes="fd43:$BERTH_TEST_ID::/64"
 	contains "$(ip -6 route show dev "$n")" "fd43:$BERTH_TEST_ID::/64 proto static"
 	stock network set "$n" ipv6.address=none dns.mode=none
 	assert "$(ip -6 addr show dev "$n")" = ""
