@@ -45,10 +45,12 @@ struct waiter {
 	uv_timer_t timer;
 };
 
+LIST_HEAD(waiter_list, waiter);
+
 struct proxies {
 	struct berthd *b;
 	struct strmap *running; /* "instance/device" -> struct proxy */
-	LIST_HEAD(, waiter) waiters;
+	struct waiter_list waiters;
 };
 
 /* ---- who waits for a start */
