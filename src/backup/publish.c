@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/instance.h"
+#include "instance/metadata.h"
 #include "instance/snapshot.h"
 #include "model/settings.h"
 #include "proc/compressor.h"
@@ -32,7 +33,7 @@ struct publishing {
 	const char *name, *snapshot; /* snapshot: "" for the instance itself */
 	struct image_upload *upload; /* until the import has it */
 	char *own;           /* folder below the upload's: what the image says of itself */
-	char *templates;     /* folder that holds templates/, or NULL */
+	bool templates;      /* there are some in it */
 	struct pipeline *pipeline;
 	uint64_t expected;
 };
@@ -57,7 +58,6 @@ static void publishing_unload(void *data)
 	pipeline_free(p->pipeline);
 	image_upload_abort(p->upload);
 	free(p->own);
-	free(p->templates);
 	free(p);
 }
 
@@ -100,47 +100,36 @@ static int find_tree(const struct publishing *p, struct tree *ret, char **ret_di
 
 /* ---- stage: what the image says of itself. JSON is YAML. */
 
-/* As it was made: image.os=debian is os=debian. */
-static cJSON *inherited(const cJSON *config)
+/* LXD's ImageMetadata of the instance, with what was asked for. */
+static cJSON *describe(const struct publishing *p, const struct instance *inst, struct error *err)
 {
-	cJSON *properties = cJSON_CreateObject();
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, config)
-		if (strncmp(item->string, "image.", 6) == 0 && cJSON_IsString(item))
-			json_set_str(properties, item->string + 6, item->valuestring);
-	return properties;
-}
-
-static cJSON *describe(const struct publishing *p, const cJSON *desired)
-{
-	const cJSON *given = json_obj(p->args, "properties"), *config = json_obj(desired, "config");
-	const cJSON *rules = image_template_rules(p->b->images, json_str_or(config, "volatile.base_image", ""));
+	const cJSON *given = json_obj(p->args, "properties");
 	int64_t expiry = json_int(p->args, "expiry", 0);
-	cJSON *v = cJSON_CreateObject();
+	cJSON *v = metadata_get(p->b, inst, err);
 
-	json_set_str(v, "architecture", json_str(desired, "architecture"));
+	if (v == NULL)
+		return NULL;
 	json_set_int(v, "creation_date", time(NULL));
-	if (expiry > 0)
-		json_set_int(v, "expiry_date", expiry);
-	json_set(v, "properties", given != NULL && given->child != NULL ? cJSON_Duplicate(given, true) : inherited(config));
-	if (rules != NULL && p->templates != NULL)
-		json_set(v, "templates", cJSON_Duplicate(rules, true));
+	json_set_int(v, "expiry_date", expiry);
+	if (given != NULL && given->child != NULL)
+		json_set(v, "properties", cJSON_Duplicate(given, true));
 	return v;
 }
 
-static int write_own(struct publishing *p, const cJSON *desired, struct error *err)
+static int write_own(struct publishing *p, struct error *err)
 {
+	const struct instance *inst = registry_find(p->b->registry, p->name, err);
 	AUTO_FREE char *path = fs_join(p->own, "metadata.yaml");
-	AUTO_FREE char *folder =
-	    image_templates(p->b->images, json_str_or(json_obj(desired, "config"), "volatile.base_image", ""));
+	AUTO_FREE char *templates = fs_join(p->own, "templates");
 	AUTO_JSON cJSON *v = NULL;
 
+	if (inst == NULL)
+		return -1;
 	if (mkdir(p->own, 0700) < 0)
 		return error_sys(err, errno, "cannot make '%s'", p->own);
-	if (folder != NULL)
-		p->templates = mem_strndup(folder, (size_t)(strrchr(folder, '/') - folder));
-	v = describe(p, desired);
+	if (metadata_copy(p->b, inst, p->own, err) < 0 || (v = describe(p, inst, err)) == NULL)
+		return -1;
+	p->templates = fs_exists(templates);
 	return json_write_file(path, v, JSON_QUICK, err);
 }
 
@@ -152,7 +141,7 @@ static enum op_result step_stage(struct op *op, struct error *err)
 	if (desired == NULL || (p->upload = image_upload_new(p->b->images, err)) == NULL)
 		return OP_FAIL;
 	p->own = fs_join(image_upload_dir(p->upload), "own");
-	return write_own(p, desired, err) < 0 ? OP_FAIL : OP_DONE;
+	return write_own(p, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result step_unstage(struct op *op, struct error *err)
@@ -222,12 +211,12 @@ static enum op_result step_close(struct op *op, struct error *err)
 	return pipeline_kill(p->pipeline, err);
 }
 
-static enum op_result feed_own(struct publishing *p, const char *folder, const char *what, struct error *err)
+static enum op_result feed_own(struct publishing *p, const char *what, struct error *err)
 {
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 
 	argv_pushl(&argv, "tar", "--create", "--file=-", "--format=posix", "--pax-option=delete=atime,delete=ctime",
-		   "--numeric-owner", "--owner=0", "--group=0", "--mode=u=rwX,go=rX", "-C", folder, "--", what, NULL);
+		   "--numeric-owner", "--owner=0", "--group=0", "--mode=u=rwX,go=rX", "-C", p->own, "--", what, NULL);
 	return pipeline_feed(p->pipeline, &argv, NULL, err);
 }
 
@@ -235,14 +224,14 @@ static enum op_result step_metadata(struct op *op, struct error *err)
 {
 	struct publishing *p = op_data(op);
 
-	return feed_own(p, p->own, "metadata.yaml", err);
+	return feed_own(p, "metadata.yaml", err);
 }
 
 static enum op_result step_templates(struct op *op, struct error *err)
 {
 	struct publishing *p = op_data(op);
 
-	return p->templates != NULL ? feed_own(p, p->templates, "templates", err) : OP_DONE;
+	return p->templates ? feed_own(p, "templates", err) : OP_DONE;
 }
 
 static enum op_result step_tree(struct op *op, struct error *err)

@@ -311,21 +311,6 @@ char *image_rootfs(const struct image_store *s, const char *fingerprint)
 	return store_path(s, fingerprint, "rootfs");
 }
 
-char *image_templates(const struct image_store *s, const char *fingerprint)
-{
-	char *path = store_path(s, fingerprint, "templates");
-
-	if (image_get(s, fingerprint) && fs_exists(path))
-		return path;
-	free(path);
-	return NULL;
-}
-
-const cJSON *image_template_rules(const struct image_store *s, const char *fingerprint)
-{
-	return json_obj(json_obj(image_get(s, fingerprint), "berth"), "templates");
-}
-
 void image_release(struct image_store *s, const char *fingerprint)
 {
 	AUTO_FREE char *path = NULL, *json = NULL, *lock = NULL;

@@ -35,9 +35,6 @@ const char *image_find(const struct image_store *s, const char *prefix, struct e
 /* The file as uploaded: n = 0 the whole image or the metadata of a split one, 1 its rootfs; or NULL. */
 char *image_file(const struct image_store *s, const char *fingerprint, unsigned n);
 char *image_rootfs(const struct image_store *s, const char *fingerprint); /* absolute path; caller frees */
-char *image_templates(const struct image_store *s, const char *fingerprint); /* the folder; NULL: it has none */
-/* metadata.yaml's: {"/etc/hosts":{"when":[],"create_only":b,"template":"x","properties":{}}}, or NULL; borrowed */
-const cJSON *image_template_rules(const struct image_store *s, const char *fingerprint);
 /* An instance left it; may drop a deleted image's tree. */
 void image_release(struct image_store *s, const char *fingerprint);
 cJSON *image_json(const struct image_store *s, const char *fingerprint); /* with aliases, new object */

@@ -52,6 +52,8 @@ no_staging() {
 	local c
 	c=$(name snap)
 	stock init bb "$c" -c user.x=1
+	stock config template create "$c" x.tpl
+	stock config template edit "$c" x.tpl <<<'name: {{ container.name }}'
 	stock snapshot "$c" s1
 	stock publish "$c/s1" --alias pb1 description=x a=b --expire 2099-01-02T03:04:05Z
 	stock image show pb1
@@ -72,6 +74,11 @@ no_staging() {
 	assert "$http $(field .error)" = "400 This is a snapshot"
 	api POST /1.0/images '{"source":{"type":"container","name":""}}'
 	assert "$http $(field .error)" = "400 No source provided"
+	# its templates come along
+	stock init pb2 "$c-2"
+	stock config template show "$c-2" x.tpl
+	assert "$output" = 'name: {{ container.name }}'
+	stock delete "$c-2"
 	# our own client
 	run_berth publish "$c/s1" --alias own1 --alias own2 --compression none --public a=c
 	run_berth image list own1 -c pL -f csv
