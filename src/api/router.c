@@ -263,7 +263,7 @@ static int check_project(struct request *r)
 	return -1;
 }
 
-/* There is one server: who means another must not get what is done here. */
+/* There is one server, whose objects' location is "none": who means another must not get what is done here. */
 static int check_target(struct request *r)
 {
 	const char *target = request_query(r, "target");
