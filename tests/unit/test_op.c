@@ -644,11 +644,59 @@ static void a_record_that_the_power_took_is_none(void **state)
 	assert_int_equal(count_entries(), 0);
 }
 
+/* ---- what lasts as long as its client likes */
+
+static enum op_result run_endless(struct op *op, struct error *err)
+{
+	return OP_WAIT;
+}
+
+static void end_endless(struct op *op)
+{
+	struct error err = ERROR_INIT;
+
+	error_set(&err, ERROR_TOOL, "ended");
+	op_resume(op, OP_FAIL, &err);
+}
+
+static void on_drained(void *data)
+{
+	*(bool *)data = true;
+}
+
+static void test_websocket_operations_end_with_the_daemon(void **state)
+{
+	static const struct op_step endless[] = { { "serve", run_endless, NULL, 0, OP_ENDLESS }, { 0 } };
+	static const struct op_kind websocket = { .name = "websocket", .description = "Serving", .steps = endless,
+						  .volatile_ = true, .coordinator = true, .class_name = "websocket",
+						  .cancel = end_endless };
+	struct op_queue *q = *state;
+	struct error err = ERROR_INIT;
+	bool drained = false;
+	struct op *ops[3];
+	cJSON *v;
+
+	for (size_t i = 0; i < 3; i++) /* more than there are slots */
+		ops[i] = op_start(q, &websocket, NULL, NULL, &err);
+	assert_int_equal(op_cancel(ops[0], &err), -1);
+	for (size_t i = 0; i < 3; i++)
+		while (op_status(ops[i]) == OP_PENDING)
+			uv_run(&loop, UV_RUN_NOWAIT);
+	v = op_json(ops[0]);
+	assert_string_equal(json_str(v, "class"), "websocket");
+	assert_false(json_bool(v, "may_cancel", true));
+	cJSON_Delete(v);
+	op_queue_drain(q, 1000000, on_drained, &drained);
+	assert_true(drained);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(op_status(ops[i]), OP_CANCELLED);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(runs_in_order), T(fails_at_every_step), T(undo_errors_do_not_stop_the_undo),
+		T(test_websocket_operations_end_with_the_daemon), T(runs_in_order), T(fails_at_every_step), T(undo_errors_do_not_stop_the_undo),
 		T(undo_that_failed_is_left_to_the_next_start),
 		T(after_commit_only_forward), T(recovery_undoes), T(recovery_undoes_the_first_step),
 		T(recovery_finishes_forward), T(recovery_sets_garbage_aside), T(one_at_a_time_per_lock),
