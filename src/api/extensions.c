@@ -10,6 +10,7 @@
 
 const char *const api_extensions[] = {
 	"container_host_shutdown_timeout", /* boot.host_shutdown_timeout */
+	"container_stop_priority",         /* boot.stop.priority */
 	"container_last_used_at",
 	"etag",
 	"patch",
@@ -33,6 +34,7 @@ const char *const api_extensions[] = {
 	"image_create_aliases",
 	"container_stateless_copy",
 	"container_only_migration",        /* source.instance_only of a copy */
+	"unix_device_rename",              /* path and source of unix devices */
 	"storage_btrfs_mount_options",
 	"entity_description",
 	"image_force_refresh",             /* POST images/FINGERPRINT/refresh */
@@ -41,18 +43,30 @@ const char *const api_extensions[] = {
 	"container_edit_metadata",
 	"storage_volatile_initial_source",
 	"resources",
+	"kernel_limits",                   /* limits.kernel.* */
 	"storage_api_volume_rename",
 	"console",
+	"proxy",
 	"network_dhcp_gateway",
 	"file_get_symlink",
 	"network_leases",
+	"unix_device_hotplug",             /* required=false */
 	"storage_api_local_volume_handling", /* copies and moves between pools */
 	"operation_description",
 	"clustering",                      /* there is none, and /1.0/cluster says so */
 	"event_lifecycle",
+	"container_mount_propagation",     /* propagation of disks */
 	"container_backup",                /* instances/NAME/backups: LXD's archives, see backup/export.h */
+	"proxy_unix",
+	"proxy_udp",
+	"proxy_tcp_udp_multi_port_handling",
 	"network_state",
+	"proxy_unix_dac_properties",
+	"container_protection_delete",
+	"unix_priv_drop",                  /* security.uid, security.gid of proxies */
+	"proxy_haproxy_protocol",
 	"network_hwaddr",
+	"proxy_nat",
 	"network_nat_order",
 	"container_full",                  /* GET instances?recursion=2 */
 	"backup_compression",
@@ -61,6 +75,7 @@ const char *const api_extensions[] = {
 	"projects",                        /* there is one, and it cannot be changed */
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",
+	"container_protection_shift",
 	"snapshot_expiry",
 	"container_backup_override_pool",
 	"snapshot_expiry_creation",
@@ -70,6 +85,7 @@ const char *const api_extensions[] = {
 	"network_nat_address",
 	"resources_v2",
 	"container_exec_user_group_cwd",
+	"container_disk_shift",
 	"storage_shifted",                 /* every mount is mapped */
 	"instances",
 	"image_types",
@@ -79,6 +95,7 @@ const char *const api_extensions[] = {
 	"api_filtering",
 	"instance_nic_network",
 	"firewall_driver",
+	"limits_hugepages",
 	"api_os",
 	"network_dns_search",
 	"network_type_macvlan",
@@ -90,6 +107,7 @@ const char *const api_extensions[] = {
 	"server_supported_storage_drivers",
 	"network_forward",                 /* networks/NAME/forwards */
 	"image_source_project",            /* source.project */
+	"linux_sysctl",
 	"certificate_self_renewal",
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
