@@ -239,6 +239,38 @@ helpers_left() {
 	true
 }
 
+# An SFTP session that does nothing until it is ended; what it was told in $D/hold.
+hold_session() { # INSTANCE
+	/usr/bin/python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(100)
+s.connect(sys.argv[1])
+s.send(b"GET /1.0/instances/%s/sftp HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: sftp\r\n\r\n" % sys.argv[2].encode())
+while True:
+    b = s.recv(4096)
+    print(b[:12], flush=True)
+    if not b:
+        break' "$BERTH_SOCKET" "$1" >"$D/hold" 3>&- 4>&- &
+	holder=$!
+	wait_for 10 grep -q 'HTTP/1.1 101' "$D/hold"
+}
+
+@test "an SFTP session of a stopped instance makes way" {
+	hold_session "$REST"
+	files GET "$REST" /root
+	assert "$http" = 409
+	contains "$(field .error)" "mounted over SFTP"
+	stock start "$REST"
+	wait "$holder"
+	wait_for 10 nothing helpers_left
+	hold_session "$REST"
+	stock stop -f "$REST"
+	wait "$holder"
+	files GET "$REST" /etc/hostname
+	assert "$http" = 200
+}
+
 is_putting() {
 	helpers_left | grep -q ' put '
 }
