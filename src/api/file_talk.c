@@ -117,7 +117,7 @@ static void poll_cb(uv_poll_t *poll, int status, int events)
 
 	if ((events & UV_READABLE) != 0 || status < 0) {
 		read_answer(t);
-		if (poll->data == NULL || t->answered)
+		if (t->answered)
 			return;
 	}
 	write_out(t);
@@ -133,7 +133,7 @@ static void session_cb(const struct error *err, void *data)
 
 	if (!t->answered)
 		read_answer(t); /* its last words */
-	if (t->poll.data == NULL || t->answered)
+	if (t->answered) /* or closed */
 		return;
 	if (err->code == ERROR_NONE)
 		error_set(&none, ERROR_TOOL, "berth-file ended without an answer");
@@ -185,13 +185,12 @@ bool file_talk_send(struct file_talk *t, const void *bytes, size_t len)
 
 static void closed_cb(uv_handle_t *handle)
 {
-	free((char *)handle - offsetof(struct file_talk, poll));
+	free(handle->data);
 }
 
 static void talk_free(struct file_talk *t)
 {
 	uv_poll_stop(&t->poll);
-	t->poll.data = NULL;
 	t->answered = true;
 	strbuf_clear(&t->out);
 	strbuf_clear(&t->in);
