@@ -7,6 +7,7 @@
 #include "api/events.h"
 #include "api/lifecycle.h"
 #include "api/router.h"
+#include "api/server_config.h"
 #include "backup/backup.h"
 #include "backup/export.h"
 #include "backup/format.h"
@@ -132,8 +133,14 @@ static void announce_export(struct request *r, struct op *op, const char *action
 static void post_export(struct request *r)
 {
 	struct error err = ERROR_INIT;
-	struct op *op = export_create(request_berthd(r), request_param(r, "name"), request_body(r), &err);
+	struct berthd *b = request_berthd(r);
+	AUTO_JSON cJSON *all = cJSON_Duplicate(request_body(r), true);
+	const char *usual = server_config_get(b->server, "backups.compression_algorithm");
+	struct op *op;
 
+	if (usual && !*json_str_or(all, "compression_algorithm", ""))
+		json_set_str(all, "compression_algorithm", usual);
+	op = export_create(b, request_param(r, "name"), all, &err);
 	announce_export(r, op, "instance-backup-created", op != NULL ? json_str_or(op_args(op), "export", "") : "");
 	reply_op(r, op, &err);
 }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "api/remote.h"
 #include "api/trust_password.h"
@@ -72,14 +73,13 @@ static char *take_compression(const char *value, struct error *err)
 	return NULL;
 }
 
+/* LXD chooses by it among the members of a cluster: one host has one. */
 static char *take_architecture(const char *value, struct error *err)
 {
-	static const char *const known[] = { "i686", "x86_64", "armv7l", "aarch64", "ppc", "ppc64", "ppc64le", "s390x",
-					     "mips", "mips64", "riscv32", "riscv64" };
+	struct utsname un;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strcmp(known[i], value) == 0)
-			return mem_strdup(value);
+	if (uname(&un) == 0 && strcmp(un.machine, value) == 0)
+		return mem_strdup(value);
 	error_set(err, ERROR_INVALID, "Architecture isn't supported: %.200s", value);
 	return NULL;
 }

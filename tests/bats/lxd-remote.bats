@@ -47,17 +47,17 @@ https() {
 	https POST /1.0/certificates '{"type":"client","password":""}'
 	assert "$http $(field .error)" = "403 not authorized"
 	stock config set core.https_allowed_origin=https://panel.example
-	http=$(curl -sk -o /dev/null -D - -H 'Origin: https://panel.example' "https://$(address)/1.0")
-	contains "$http" "Access-Control-Allow-Origin: https://panel.example"
-	http=$(curl -sk -o /dev/null -w '%{http_code}' -H 'Origin: https://evil.example' "https://$(address)/1.0")
-	assert "$http" = 403
-	http=$(curl -sk -o /dev/null -w '%{http_code}' -X OPTIONS -H 'Origin: https://panel.example' "https://$(address)/1.0/instances")
-	assert "$http" = 200
+	run curl -sk -o /dev/null -D - -H 'Origin: https://panel.example' "https://$(address)/1.0"
+	contains "$output" "Access-Control-Allow-Origin: https://panel.example"
+	run curl -sk -o /dev/null -w '%{http_code}' -H 'Origin: https://evil.example' "https://$(address)/1.0"
+	assert "$output" = 403
+	run curl -sk -o /dev/null -w '%{http_code}' -X OPTIONS -H 'Origin: https://panel.example' "https://$(address)/1.0/instances"
+	assert "$output" = 200
 	stock config unset core.https_allowed_origin
 	# neither old TLS nor anything that is none
 	assert "$(curl -sk --max-time 20 --tls-max 1.1 "https://$(address)/" || echo "$?")" = 35
 	printf 'GET / HTTP/1.0\r\n\r\n' | timeout 20 nc -q 5 "$BERTH_TEST_SUBNET.1" 8443 >"$BATS_TEST_TMPDIR/plain" || true
-	! grep -q api "$BATS_TEST_TMPDIR/plain"
+	run ! grep -q api "$BATS_TEST_TMPDIR/plain"
 }
 
 @test "remote add with a password: wrong, right, and what then works" {
@@ -66,7 +66,7 @@ https() {
 	stock config set core.trust_password=sekret
 	stock config show
 	contains "$output" "core.trust_password: true"
-	! grep -q sekret "$BERTH_TEST_ROOT/state/server.json"
+	run ! grep -q sekret "$BERTH_TEST_ROOT/state/server.json"
 	stock config set user.kept=1 # the client sends the whole configuration again, with "true"
 	stock_refused "not authorized" remote add b "https://$(address)" --accept-certificate --password=wrong
 	stock remote add b "https://$(address)" --accept-certificate --password=sekret

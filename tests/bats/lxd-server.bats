@@ -56,7 +56,7 @@ load lxd
 	done
 	stock_refused "images.compression_algorithm" config set images.compression_algorithm=rar
 	stock config set images.compression_algorithm=zstd images.auto_update_interval=0 images.remote_cache_expiry=5 \
-		backups.compression_algorithm=none images.default_architecture=x86_64 images.auto_update_cached=false \
+		backups.compression_algorithm=none images.default_architecture="$(uname -m)" images.auto_update_cached=false \
 		core.proxy_http=http://proxy:1 core.https_allowed_origin='*'
 	printf 'config: {}\n' >"$BATS_TEST_TMPDIR/yaml"
 	stock config edit <"$BATS_TEST_TMPDIR/yaml"
@@ -151,8 +151,8 @@ listening() {
 	stock config set user.seen=1
 	wait_for 10 monitor_sees '"action":"config-updated"'
 	stock config unset user.seen
-	! monitor_sees '"type":"logging"'
-	! monitor_sees '"type":"operation"'
+	run ! monitor_sees '"type":"logging"'
+	run ! monitor_sees '"type":"operation"'
 	kill "$monitor_pid"
 	monitor --pretty --loglevel=debug
 	stock init --empty "$(name seen)"
