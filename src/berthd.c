@@ -18,6 +18,7 @@
 #include "api/remote.h"
 #include "api/server_config.h"
 #include "api/snapshots.h"
+#include "api/storage_volumes.h"
 #include "api/terminals.h"
 #include "api/trust.h"
 #include "backup/extract.h"
@@ -287,6 +288,7 @@ static void listen_now(struct daemon *d)
 	snapshots_by_the_clock(&d->b);
 	backups_by_the_clock(&d->b);
 	d->b.images_clock = images_by_the_clock(&d->b);
+	volumes_by_the_clock(&d->b);
 }
 
 static void recovered_one(struct op *op, void *data)
@@ -339,6 +341,8 @@ static void term_cb(uv_signal_t *handle, int signum)
 	backup_due_stop(&d->b);
 	ticker_remove(d->b.images_clock);
 	d->b.images_clock = NULL;
+	custom_due_stop(d->b.volumes);
+	d->b.volumes = NULL;
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
 		       drained, d);
 }
@@ -401,6 +405,8 @@ static void close_rooms(struct daemon *d)
 	backup_due_stop(b);
 	ticker_remove(b->images_clock);
 	b->images_clock = NULL;
+	custom_due_stop(b->volumes);
+	b->volumes = NULL;
 	remote_free(b->remote);
 	b->remote = NULL;
 	http_free(b->http);

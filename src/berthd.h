@@ -28,6 +28,7 @@ struct warnings;
 struct forwards;
 struct networks;
 struct pools;
+struct custom_due;
 struct proxies;
 struct late;
 
@@ -38,6 +39,7 @@ struct berthd {
 	struct op_queue *ops;
 	struct profile_store *profiles;
 	struct pools *pools;
+	struct custom_due *volumes; /* snapshots of custom volumes by the clock */
 	struct image_store *images;
 	struct registry *registry;
 	struct events *events;

@@ -96,6 +96,8 @@ const char *const api_extensions[] = {
 	"instance_nic_network",
 	"firewall_driver",
 	"limits_hugepages",
+	"custom_volume_snapshot_expiry",
+	"volume_snapshot_scheduling",
 	"api_os",
 	"network_dns_search",
 	"network_type_macvlan",
@@ -112,11 +114,11 @@ const char *const api_extensions[] = {
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
-	"instances_rebuild",
 	"storage_volume_api_filtering",
 	"instance_snapshot_never",         /* @never */
 	"certificate_token",
 	"instance_file_head",
+	"instances_rebuild",
 	"instance_create_start",           /* Incus's: "start" in POST instances */
 	NULL,
 };

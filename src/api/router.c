@@ -251,12 +251,8 @@ static int check_access(struct request *r)
 /* There is one project, on one host. A client that asks for another must not get, or delete, what is in this one. */
 static int check_project(struct request *r)
 {
-	const char *project = request_query(r, "project"), *target = request_query(r, "target");
+	const char *project = request_query(r, "project");
 
-	if (target && *target) {
-		reply_errorf(r, ERROR_INVALID, "Target only allowed when clustered");
-		return -1;
-	}
 	if (!project || !*project || strcmp(project, "default") == 0)
 		return 0;
 	reply_errorf(r, ERROR_NOT_FOUND, "Project not found");

@@ -110,6 +110,8 @@ static void add_storage(cJSON *env, const struct settings *settings, const struc
 	add_driver(drivers, "dir", "1");
 	if (can_overlay)
 		add_driver(drivers, "overlay", probe->kernel_version);
+	if (fs_in_path("mkfs.btrfs"))
+		add_driver(drivers, "btrfs", probe->kernel_version);
 	json_set_str(env, "storage", overlay ? "overlay" : "dir");
 	json_set_str(env, "storage_version", overlay ? probe->kernel_version : "1");
 	json_set(env, "storage_supported_drivers", drivers);

@@ -156,6 +156,19 @@ static void delete_one(struct request *r)
 	reply_op(r, op, &err);
 }
 
+static void started(struct berthd *b, struct op *op, const char *action, const char *pool, const char *name)
+{
+	AUTO_FREE char *url = storage_volume_url(pool, name, json_str(op_args(op), "snapshot"));
+	AUTO_FREE char *event = mem_printf("storage-volume-snapshot-%s", action);
+
+	lifecycle_after(b, op, event, url);
+}
+
+void volumes_by_the_clock(struct berthd *b)
+{
+	b->volumes = custom_due_start(b, started);
+}
+
 const struct route storage_snapshot_routes[] = {
 	{ "GET", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots", get_list, NULL },
 	{ "POST", "/1.0/storage-pools/{name}/volumes/{type}/{volume}/snapshots", post_list, NULL },

@@ -12,4 +12,7 @@ void storage_volume_etag(const cJSON *object, char out[65]);
 /* Only type custom can be changed; false: replied. */
 bool storage_volume_is_custom(struct request *r);
 
+/* Starts what the clock does with snapshots of volumes, with events of it. */
+void volumes_by_the_clock(struct berthd *b);
+
 #endif

@@ -59,6 +59,12 @@ struct op *custom_snapshot_rename(struct berthd *b, const char *pool, const char
 int custom_snapshot_update(struct berthd *b, const char *pool, const char *name, const char *snapshot, const cJSON *change,
 			   bool patch, struct error *err);
 
+/* ---- by the clock (custom_due.c): snapshots.schedule, and the end of what has expired */
+/* Told of each operation: action is "created" or "deleted", its args have the "snapshot". */
+typedef void (*custom_started_cb)(struct berthd *b, struct op *op, const char *action, const char *pool, const char *name);
+struct custom_due *custom_due_start(struct berthd *b, custom_started_cb started);
+void custom_due_stop(struct custom_due *d); /* NULL is fine */
+
 void custom_register(struct op_queue *q);
 
 #endif

@@ -26,12 +26,17 @@ teardown_file_more() {
 	disown
 	wait_for 10 listens || die "FAIL: no events"
 	launch "$n" -c "snapshots.schedule=* * * * *" -c snapshots.pattern=auto%d
+	api POST /1.0/storage-pools/default/volumes/custom '{"name":"v1","config":{"snapshots.schedule":"* * * * *","snapshots.pattern":"auto%d"}}'
+	api POST /1.0/storage-pools/default/volumes/custom '{"name":"v2"}'
+	"$BERTH" query -X POST -d '{"name":"old","expires_at":"2020-01-01T00:00:00Z"}' --wait /1.0/storage-pools/default/volumes/custom/v2/snapshots >/dev/null
 	run_berth snapshot "$stopped" old
 	"$BERTH" query -X PATCH -d '{"expires_at":"2020-01-01T00:00:00Z"}' --wait "/1.0/instances/$stopped/snapshots/old" >/dev/null
 	wait_for 70 test -e "$(dir_of "$n")/snapshots/auto0" || die "FAIL: no snapshot by the schedule"
 	wait_for 70 has_snapshots "$stopped" 0 || die "FAIL: the expired snapshot stays, or a stopped one has a new one"
 	wait_for 10 grep -q "instance-snapshot-deleted.*$stopped/snapshots/old" "$BERTH_TEST_ROOT/events"
 	wait_for 10 grep -q "instance-snapshot-created.*$n/snapshots/auto0" "$BERTH_TEST_ROOT/events"
+	wait_for 10 grep -q "storage-volume-snapshot-created.*v1/snapshots/auto0" "$BERTH_TEST_ROOT/events"
+	wait_for 10 grep -q "storage-volume-snapshot-deleted.*v2/snapshots/old" "$BERTH_TEST_ROOT/events"
 	kill "$(cat "$BERTH_TEST_ROOT/monitor")"
 	run_berth delete -f "$n" "$stopped"
 }

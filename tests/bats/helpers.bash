@@ -451,6 +451,10 @@ staging() { # of the image store
 	ls -A "$BERTH_TEST_ROOT/images/.staging"
 }
 
+leaked_loops() {
+	losetup -l -n -O BACK-FILE 2>/dev/null | grep -F "$BERTH_TEST_ROOT/"
+}
+
 leaked_folders() {
 	find "$BERTH_TEST_ROOT/lxc" -mindepth 1 -maxdepth 1 2>/dev/null
 	find "$BERTH_TEST_ROOT/images/.staging" -mindepth 1 -maxdepth 1 2>/dev/null
@@ -483,7 +487,7 @@ leak_check() {
 	touch "$BERTH_TEST_ROOT/checked"
 	text=$(delete_instances)
 	[[ -z $text ]] || bad+="instances: $text"$'\n'
-	for kind in leaked_mounts leaked_cgroups leaked_veths leaked_folders leaked_processes; do
+	for kind in leaked_mounts leaked_loops leaked_cgroups leaked_veths leaked_folders leaked_processes; do
 		wait_for 10 nothing "$kind" || bad+="$kind: $("$kind")"$'\n'
 	done
 	wait_for 10 journal_empty || bad+="journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")"$'\n'

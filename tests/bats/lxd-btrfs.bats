@@ -139,7 +139,7 @@ is_subvolume() {
 	stock '?' rename "$c" "$c-r"
 	revive
 	journal_ends
-	stock list -f csv -c n
+	stock list -f csv -c n "^$c"
 	assert "$output" = "$c"
 	[[ -d $BERTH_TEST_ROOT/pools/sp1/containers/$c/rootfs ]]
 	fault delete/sweep/kill
