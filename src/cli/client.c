@@ -203,7 +203,10 @@ static int on_headers_complete(http_parser *p)
 	if (x->in_value)
 		header_end(x);
 	x->in_value = false;
-	return 0;
+	if (!x->open_file || p->status_code != 200 || !x->type || strcmp(x->type, "file") != 0)
+		return 0;
+	x->out_fd = x->open_file(x->mode ? (unsigned)strtoul(x->mode, NULL, 8) : 0, x->open_data, &x->open_err);
+	return x->out_fd < 0 ? -1 : 0;
 }
 
 static int write_out(struct exchange *x, const char *at, size_t len)
@@ -282,6 +285,10 @@ static int answer_failed(const struct exchange *x, struct error *err)
 {
 	enum http_errno e = HTTP_PARSER_ERRNO(&x->parser);
 
+	if (x->open_err.code != ERROR_NONE) {
+		*err = x->open_err;
+		return -1;
+	}
 	if (x->out_errno)
 		return error_sys(err, x->out_errno, "cannot write what berthd sent");
 	if (x->too_large)

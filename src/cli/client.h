@@ -72,6 +72,20 @@ struct download_info {
 	unsigned mode;
 };
 int client_download_info(struct client *c, const char *path, int fd, struct download_info *ret, struct error *err);
+/*
+ * GET of …/files?path=. The bytes of a file go where open_file says, which is asked once its mode is known (the fd stays
+ * the caller's); -1 with err ends the exchange so. The names in a folder and the text of a link are kept.
+ */
+struct client_file {
+	char type[16]; /* "file", "directory", "symlink" */
+	unsigned mode; /* permission bits */
+	cJSON *names;  /* of a directory */
+	char *target;  /* of a symlink */
+};
+int client_file_get(struct client *c, const char *path, int (*open_file)(unsigned mode, void *data, struct error *err),
+		    void *data, struct client_file *ret, struct error *err);
+void client_file_clear(struct client_file *f);
+
 /* websocket GET: on_text per message until it returns false or the server closes. */
 int client_websocket(struct client *c, const char *path,
 		     bool (*on_text)(const char *text, size_t len, void *data), void *data,

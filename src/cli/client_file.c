@@ -159,32 +159,38 @@ static char *disposition_name(const char *value)
 	return mem_strdup(p);
 }
 
-static int download(struct client *c, const char *path, int fd, char **ret_name, struct download_info *info,
-		    struct error *err)
+/* Sends the GET and reads its answer into x, which has what it is to do with a body. Anything but a 200 is an error. */
+static int get(struct client *c, const char *path, struct exchange *x, struct error *err)
 {
 	AUTO_STRBUF struct strbuf head = STRBUF_INIT;
 	struct response r = { 0 };
+
+	if (client_head(&head, "GET", path, err) < 0)
+		return -1;
+	strbuf_addstr(&head, "\r\n");
+	if (client_connect(c, err) < 0 || client_send(c, head.buf, head.len, err) < 0 || client_receive(c, x, err) < 0)
+		return -1;
+	if (x->parser.status_code == 200)
+		return 0;
+	client_response(x, &r);
+	client_check(&r, "GET", path, err);
+	if (err->code == ERROR_NONE)
+		error_set(err, ERROR_TOOL, "berthd answered GET %s with HTTP status %d", path, r.status);
+	response_clear(&r);
+	return -1;
+}
+
+static int download(struct client *c, const char *path, int fd, char **ret_name, struct download_info *info,
+		    struct error *err)
+{
 	struct exchange x;
 	int rc;
 
 	*ret_name = NULL;
-	if (client_head(&head, "GET", path, err) < 0)
-		return -1;
-	strbuf_addstr(&head, "\r\n");
-	if (client_connect(c, err) < 0 || client_send(c, head.buf, head.len, err) < 0)
-		return -1;
 	exchange_init(&x);
 	x.out_fd = fd;
-	rc = client_receive(c, &x, err);
-	if (rc == 0 && x.parser.status_code != 200) {
-		client_response(&x, &r);
-		client_check(&r, "GET", path, err);
-		rc = -1;
-		if (err->code == ERROR_NONE)
-			error_set(err, ERROR_TOOL, "berthd answered GET %s with HTTP status %d", path,
-				  r.status);
-		response_clear(&r);
-	} else if (rc == 0) {
+	rc = get(c, path, &x, err);
+	if (rc == 0) {
 		*ret_name = disposition_name(x.disposition);
 		snprintf(info->type, sizeof(info->type), "%s", x.type ? x.type : "");
 		info->mode = x.mode ? (unsigned)strtoul(x.mode, NULL, 8) : 0;
@@ -205,4 +211,51 @@ int client_download_info(struct client *c, const char *path, int fd, struct down
 	AUTO_FREE char *name = NULL;
 
 	return download(c, path, fd, &name, ret, err);
+}
+
+static int take_file(struct exchange *x, struct client_file *ret, struct error *err)
+{
+	struct response r;
+	int rc = 0;
+
+	snprintf(ret->type, sizeof(ret->type), "%s", x->type ? x->type : "");
+	ret->mode = x->mode ? (unsigned)strtoul(x->mode, NULL, 8) : 0;
+	if (strcmp(ret->type, "symlink") == 0) {
+		ret->target = mem_strndup(x->body.buf, x->body.len);
+	} else if (strcmp(ret->type, "directory") == 0) {
+		client_response(x, &r);
+		ret->names = cJSON_DetachItemFromObjectCaseSensitive(r.envelope, "metadata");
+		response_clear(&r);
+		if (!ret->names || cJSON_IsNull(ret->names)) {
+			cJSON_Delete(ret->names);
+			ret->names = cJSON_CreateArray();
+		}
+	} else if (strcmp(ret->type, "file") != 0) {
+		rc = error_set(err, ERROR_TOOL, "berthd sent a file of an unknown type '%s'", ret->type);
+	}
+	return rc;
+}
+
+int client_file_get(struct client *c, const char *path, int (*open_file)(unsigned mode, void *data, struct error *err),
+		    void *data, struct client_file *ret, struct error *err)
+{
+	struct exchange x;
+	int rc;
+
+	*ret = (struct client_file){ 0 };
+	exchange_init(&x);
+	x.open_file = open_file;
+	x.open_data = data;
+	rc = get(c, path, &x, err);
+	if (rc == 0)
+		rc = take_file(&x, ret, err);
+	exchange_clear(&x);
+	return rc;
+}
+
+void client_file_clear(struct client_file *f)
+{
+	cJSON_Delete(f->names);
+	free(f->target);
+	*f = (struct client_file){ 0 };
 }

@@ -30,6 +30,9 @@ struct exchange {
 	char *etag, *location, *disposition, *accept, *type, *mode;
 	struct strbuf body;
 	int out_fd;    /* where the body of a 200 goes; -1: into body */
+	int (*open_file)(unsigned mode, void *data, struct error *err); /* where that of a "file" goes, or NULL */
+	void *open_data;
+	struct error open_err; /* of open_file */
 	int out_errno;
 	bool too_large;
 };

@@ -9,7 +9,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/edit.h"
 
 #define TEXT_MAX (4u << 20)
 
@@ -38,7 +38,7 @@ static void editor_argv(struct argv *a, const char *file)
 }
 
 /* ^C is the editor's while it runs. */
-static int editor_run(const char *file, struct error *err)
+int editor_run(const char *file, struct error *err)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
 	AUTO_ARGV struct argv a = ARGV_INIT;
@@ -147,11 +147,20 @@ static int write_all(int fd, const char *s, struct error *err)
 	return 0;
 }
 
+int editor_file(const char *suffix, char **ret_path, struct error *err)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	*ret_path = mem_printf("%s/berth-XXXXXX%s", dir && dir[0] == '/' ? dir : "/tmp", suffix);
+	fd = mkostemps(*ret_path, (int)strlen(suffix), O_CLOEXEC);
+	return fd < 0 ? error_sys(err, errno, "cannot make '%s'", *ret_path) : fd;
+}
+
 int edit_yaml(const char *text, int (*apply)(const cJSON *v, void *data, struct error *err), void *data,
 	      struct error *err)
 {
 	AUTO_STRBUF struct strbuf in = STRBUF_INIT;
-	const char *dir = getenv("TMPDIR");
 	AUTO_FREE char *file = NULL;
 	int fd, rc;
 
@@ -160,10 +169,9 @@ int edit_yaml(const char *text, int (*apply)(const cJSON *v, void *data, struct 
 			return -1;
 		return try_apply(&in, apply, data, err) ? -1 : 0;
 	}
-	file = mem_printf("%s/berth-XXXXXX.yaml", dir && dir[0] == '/' ? dir : "/tmp");
-	fd = mkostemps(file, 5, O_CLOEXEC);
+	fd = editor_file(".yaml", &file, err);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot make '%s'", file);
+		return -1;
 	rc = write_all(fd, text, err);
 	close(fd);
 	if (rc == 0)
