@@ -70,7 +70,8 @@ static int open_flags(uint32_t flags)
 	return how | ((flags & SFTP_F_APPEND) != 0 ? O_APPEND : 0);
 }
 
-/* What is there, if it is a regular file: -1 and ENOENT if nothing is. */
+/* What is there, if it is a regular file, or a folder that is not written to: clients open one to see what it is, and
+ * reading it fails. -1 and ENOENT if nothing is there. */
 static int open_there(int parent, const char *name, uint32_t flags)
 {
 	AUTO_CLOSE int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -78,6 +79,8 @@ static int open_there(int parent, const char *name, uint32_t flags)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -1;
+	if (S_ISDIR(st.st_mode) && (flags & (SFTP_F_WRITE | SFTP_F_CREAT | SFTP_F_TRUNC)) == 0)
+		return file_path_reopen(fd, O_RDONLY | O_DIRECTORY);
 	if (!S_ISREG(st.st_mode)) {
 		errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISLNK(st.st_mode) ? ELOOP : EINVAL;
 		return -1;

@@ -185,6 +185,19 @@ static void test_folder(void **state)
 	assert_status(SFTP_EOF);
 	with_handle(SFTP_CLOSE, h);
 	assert_status(SFTP_OK);
+	h = open_handle("/d", SFTP_F_READ);
+	with_handle(SFTP_FSTAT, h);
+	assert_int_equal(answer(&in), SFTP_ATTRS);
+	with_handle(SFTP_READ, h);
+	sftp_put_u64(&packet, 0);
+	sftp_put_u32(&packet, 100);
+	assert_status(SFTP_FAILURE);
+	with_handle(SFTP_CLOSE, h);
+	assert_status(SFTP_OK);
+	with_path(SFTP_OPEN, "/d");
+	sftp_put_u32(&packet, SFTP_F_READ | SFTP_F_WRITE);
+	sftp_put_u32(&packet, 0);
+	assert_status(SFTP_FAILURE);
 	with_path(SFTP_RMDIR, "/d");
 	assert_status(SFTP_OK);
 }
