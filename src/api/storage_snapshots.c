@@ -23,6 +23,15 @@ static bool where(struct request *r, struct at *ret)
 	return storage_volume_is_custom(r);
 }
 
+/* In a list a snapshot is VOLUME/SNAPSHOT, alone it is SNAPSHOT: as LXD has it. */
+static void full_names(cJSON *snapshots, const char *volume)
+{
+	cJSON *item;
+
+	cJSON_ArrayForEach(item, snapshots)
+		json_set_strf(item, "name", "%s/%s", volume, json_str_or(item, "name", ""));
+}
+
 static void get_list(struct request *r)
 {
 	struct error err = ERROR_INIT;
@@ -38,6 +47,7 @@ static void get_list(struct request *r)
 		return;
 	}
 	if (request_recursion(r) > 0) {
+		full_names(snapshots, at.name);
 		reply_sync(r, snapshots);
 		return;
 	}

@@ -58,6 +58,8 @@ load lxd
 	stock storage volume snapshot default v1 s1
 	stock_refused 'Snapshot "s1" already in use' storage volume snapshot default v1 s1
 	stock storage volume snapshot default v1
+	api GET "/1.0/storage-pools/default/volumes/custom/v1/snapshots?recursion=1"
+	assert "$(field '[.metadata[].name] | join(" ")')" = "v1/s1 v1/snap0"
 	in_container "$c" sh -c 'echo two >/mnt/v1/f'
 	stock_refused "Cannot restore custom volume used by running instances" storage volume restore default v1 s1
 	stock storage volume detach default v1 "$c" vd
