@@ -125,9 +125,10 @@ static void add_by_token(struct request *r, struct op *token)
 		token_spend(token);
 }
 
+/* LXD's clients send a token where a password would be, Incus's in a member of its own. */
 static void add_stranger(struct request *r, const char *name)
 {
-	const char *password = json_str_or(request_body(r), "password", "");
+	const char *password = json_str_or(request_body(r), "password", json_str_or(request_body(r), "trust_token", ""));
 	struct error err = ERROR_INIT;
 	struct op *token;
 

@@ -139,7 +139,13 @@ const char *request_query(const struct request *r, const char *name)
 
 const char *request_header(const struct request *r, const char *name)
 {
-	return r->transport->header(r, name);
+	const char *value = r->transport->header(r, name);
+	AUTO_FREE char *incus = NULL;
+
+	if (value != NULL || strncmp(name, "X-LXD-", 6) != 0)
+		return value;
+	incus = mem_printf("X-Incus-%s", name + 6);
+	return r->transport->header(r, incus);
 }
 
 const cJSON *request_body(const struct request *r)

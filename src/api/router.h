@@ -61,7 +61,8 @@ struct berthd *request_berthd(const struct request *r);
 /* "{name}" of the pattern; never NULL for those it has */
 const char *request_param(const struct request *r, const char *name);
 const char *request_query(const struct request *r, const char *name); /* decoded; NULL when absent */
-const char *request_header(const struct request *r, const char *name); /* or NULL */
+/* or NULL; X-LXD-NAME is also what Incus's clients call X-Incus-NAME */
+const char *request_header(const struct request *r, const char *name);
 const cJSON *request_body(const struct request *r); /* parsed JSON body; NULL when there was none */
 /* Who asks over HTTPS; NULL: it came through the unix socket. */
 struct peer;

@@ -107,7 +107,7 @@ line" "$c/tmp/"
 		assert "$http $(field .error)" = "404 Not Found"
 		files POST "$c" /tmp/log -H 'X-LXD-write: sideways' --data-binary two
 		assert "$http $(field .error)" = "400 Bad file write mode: sideways"
-		files POST "$c" /tmp/log -H 'X-LXD-type: socket' --data-binary two
+		files POST "$c" /tmp/log -H 'X-Incus-type: socket' --data-binary two
 		assert "$http $(field .error)" = "400 Bad file type: socket"
 		files POST "$c" /tmp/log -H 'X-LXD-mode: 9' --data-binary two
 		assert "$http" = 400

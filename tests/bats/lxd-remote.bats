@@ -141,6 +141,9 @@ https() {
 	stock_refused "No matching certificate add operation found" remote add c "$token"
 	stock config trust add --name other
 	token=${lines[-1]}
+	# as Incus's client sends it; this one has no certificate
+	https POST /1.0/certificates "{\"type\":\"client\",\"trust_token\":\"$token\"}"
+	assert "$http $(field .error)" = "400 No client certificate provided"
 	stock config trust revoke-token other
 	stock_refused "No matching certificate add operation found" remote add c "$token"
 }
