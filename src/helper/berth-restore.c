@@ -20,7 +20,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -42,24 +41,16 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "helper/restore_index.h"
+#include "helper/restore_options.h"
 #include "helper/rootfs_sys.h"
 #include "helper/unpack_parts.h"
 #include "helper/unpack_sandbox.h"
-#include "image/tar_backup.h"
 
-enum { REPORT_MAX = 8 * 1024 * 1024, PROGRESS_MS = 200, WATCH_MS = 1000, PATH_LEN_MAX = 4096, ONLY_MAX = 4096 };
+enum { REPORT_MAX = 8 * 1024 * 1024, PROGRESS_MS = 200, WATCH_MS = 1000, PATH_LEN_MAX = 4096 };
 
 /* What the filter says to the parent: one letter, then for 'r' a path and a NUL. Answered by one byte, 'y' or 'n'. */
 enum { ASK_NEXT = 'n', ASK_REMOVE = 'r' };
 #define UNANSWERED "what the first pass made could not be changed"
-
-struct options {
-	struct tar_backup backup;
-	const char *into, *report;
-	bool plain; /* --prefix: the archive is a tar, which the filter unpacks itself */
-	int stall_s; /* 0: it may take as long as it likes */
-	const char *only[ONLY_MAX];
-};
 
 /* ---- the filter */
 
@@ -109,7 +100,7 @@ static void show_progress(void *data, uint64_t bytes)
 	dprintf(f->progress, "progress %llu\n", (unsigned long long)bytes);
 }
 
-static int run_filter(const struct options *o, struct filter *f, pid_t parent, int report_fd)
+static int run_filter(const struct restore_options *o, struct filter *f, pid_t parent, int report_fd)
 {
 	struct tar_backup in = o->backup;
 	struct error err = ERROR_INIT;
@@ -138,7 +129,7 @@ static int run_filter(const struct options *o, struct filter *f, pid_t parent, i
 /* ---- the pipeline */
 
 struct pipeline {
-	const struct options *o;
+	const struct restore_options *o;
 	pid_t self, reader, filter, tar[2];
 	bool reaped; /* tar[0] */
 	int status;  /* its */
@@ -456,7 +447,7 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 	return report_error(&err);
 }
 
-static int make_tree(const struct options *o)
+static int make_tree(const struct restore_options *o)
 {
 	struct pipeline p = { .o = o, .self = getpid(), .asked = STRBUF_INIT };
 	int dir = open(o->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC), reader, filter, tar, second;
@@ -511,83 +502,9 @@ static int print_digest(void)
 	return puts(text) < 0 || fflush(stdout) ? 2 : 0;
 }
 
-/* ---- command line */
-
-static _Noreturn void usage(const char *why)
-{
-	fprintf(stderr,
-		"berth-restore: %s\n"
-		"usage: berth-restore list <ARCHIVE\n"
-		"       berth-restore test <ARCHIVE\n"
-		"       berth-restore digest <ARCHIVE\n"
-		"       berth-restore member NAME <ARCHIVE\n"
-		"       berth-restore index <ARCHIVE\n"
-		"       berth-restore facts <ARCHIVE\n"
-		"       berth-restore tree --into DIR --report FILE --max-bytes N --max-entries N --max-id N\n"
-		"                          [--devices] [--second-pass --list NAME] [--only PATH]... [--stall SECONDS]\n"
-		"                          [--prefix PATH [--shift HOST:INSIDE:SIZE]] <ARCHIVE\n",
-		why);
-	exit(2);
-}
-
-static uint64_t number(const char *text)
-{
-	struct error err = ERROR_INIT;
-	int64_t v;
-
-	if (units_parse_int(text, 1, INT64_MAX / 16384, &v, &err))
-		usage(err.msg);
-	return (uint64_t)v;
-}
-
-static void parse(int argc, char **argv, struct options *o)
-{
-	static const struct option longs[] = {
-		{ "max-bytes", 1, NULL, 'b' }, { "max-entries", 1, NULL, 'e' }, { "max-id", 1, NULL, 'i' },
-		{ "into", 1, NULL, 'd' },      { "report", 1, NULL, 'r' },	{ "devices", 0, NULL, 'n' },
-		{ "second-pass", 0, NULL, 's' }, { "list", 1, NULL, 'l' },	{ "only", 1, NULL, 'o' },
-		{ "stall", 1, NULL, 't' },     { "prefix", 1, NULL, 'p' },	{ "shift", 1, NULL, 'S' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct tar_backup *b = &o->backup;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 'b': b->max_bytes = number(optarg); break;
-		case 'e': b->max_entries = number(optarg); break;
-		case 'i': b->max_id = number(optarg); break;
-		case 'd': o->into = optarg; break;
-		case 'r': o->report = optarg; break;
-		case 'n': b->devices = true; break;
-		case 's': b->second_pass = true; break;
-		case 'l': b->list = optarg; break;
-		case 't': o->stall_s = (int)(number(optarg) & 0xffffff); break;
-		case 'p':
-			b->prefix = optarg;
-			o->plain = true;
-			break;
-		case 'S':
-			if (sscanf(optarg, "%" SCNu64 ":%" SCNu64 ":%" SCNu64, &b->shift.host, &b->shift.inside, &b->shift.size) != 3)
-				usage("--shift is HOST:INSIDE:SIZE");
-			break;
-		case 'o':
-			if (b->n_only == ONLY_MAX)
-				usage("too many --only");
-			o->only[b->n_only++] = optarg;
-			b->only = o->only;
-			break;
-		default: usage("unknown option");
-		}
-	}
-	if (optind < argc || !b->max_bytes || !b->max_entries || !b->max_id || !o->into || !o->report ||
-	    (b->second_pass && !b->list))
-		usage("--into, --report and the limits are needed");
-}
-
 int main(int argc, char **argv)
 {
-	static struct options o;
+	static struct restore_options o;
 
 	part_program = "berth-restore";
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -604,7 +521,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "member") == 0)
 		return run_reader("x", argv[2]);
 	if (argc < 3 || strcmp(argv[1], "tree") != 0)
-		usage("list, test, digest, member, index, facts or tree?");
-	parse(argc - 1, argv + 1, &o);
+		restore_options_usage("list, test, digest, member, index, facts or tree?");
+	restore_options_parse(argc - 1, argv + 1, &o);
 	return make_tree(&o);
 }
