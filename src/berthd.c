@@ -39,6 +39,7 @@
 #include "image/store.h"
 #include "instance/forward_place.h"
 #include "instance/instance.h"
+#include "instance/hotplug.h"
 #include "instance/late.h"
 #include "instance/proxy.h"
 #include "instance/snapshot.h"
@@ -282,6 +283,7 @@ static void listen_now(struct daemon *d)
 	hook_watch_start(&d->b);
 	forward_reconcile(&d->b);
 	late_start(&d->b);
+	hotplug_start(&d->b);
 	proxies_start(&d->b);
 	instance_bring_in_line(&d->b);
 	host_start(&d->b);
@@ -414,6 +416,7 @@ static void close_rooms(struct daemon *d)
 	host_close(b);
 	terminals_free(b->terminals);
 	late_stop(b);
+	hotplug_stop(b);
 	proxies_stop(b);
 	forward_close(b);
 	registry_free(b->registry);

@@ -31,6 +31,7 @@ struct pools;
 struct custom_due;
 struct proxies;
 struct late;
+struct hotplug;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -53,6 +54,7 @@ struct berthd {
 	struct forwards *forwards;    /* host/forward.h */
 	struct networks *networks;    /* network/network.h */
 	struct late *late;            /* instance/late.h; likewise */
+	struct hotplug *hotplug;      /* instance/hotplug.h; likewise */
 	struct proxies *proxies;      /* instance/proxy.h; NULL until clients may come */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;

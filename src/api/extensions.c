@@ -14,6 +14,7 @@ const char *const api_extensions[] = {
 	"container_last_used_at",
 	"etag",
 	"patch",
+	"usb_devices",
 	"https_allowed_credentials",
 	"image_compression_algorithm",     /* publishing, and images.compression_algorithm */
 	"directory_manipulation",          /* X-LXD-type: directory */
@@ -23,6 +24,7 @@ const char *const api_extensions[] = {
 	"container_exec_recording",        /* logs/exec_* */
 	"certificate_update",
 	"container_exec_signal_handling",
+	"gpu_devices",                     /* gputype=physical */
 	"container_image_properties",      /* image.* */
 	"id_map",                          /* security.idmap.isolated, .size */
 	"network_firewall_filtering",
@@ -73,6 +75,7 @@ const char *const api_extensions[] = {
 	"storage_api_volume_snapshots",
 	"storage_unmapped",                /* security.unmapped */
 	"projects",                        /* there is one, and it cannot be changed */
+	"usb_optional_vendorid",
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",
 	"container_protection_shift",
@@ -92,6 +95,7 @@ const char *const api_extensions[] = {
 	"images_expiry",
 	"backup_compression_algorithm",
 	"image_profiles",                  /* of instances made without profiles */
+	"unix_hotplug_devices",
 	"api_filtering",
 	"instance_nic_network",
 	"firewall_driver",

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "api/router.h"
-#include "api/sysfs.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "base/sysfs.h"
 #include "instance/instance.h"
 #include "instance/registry.h"
 #include "lxc/netns.h"

@@ -7,9 +7,9 @@
 
 #include "api/networks.h"
 #include "api/router.h"
-#include "api/sysfs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sysfs.h"
 #include "host/leases.h"
 #include "instance/instance.h"
 #include "lxc/netns.h"

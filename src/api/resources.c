@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "api/resources_devices.h"
-#include "api/sysfs.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sysfs.h"
 
 #define CPU "/sys/devices/system/cpu/cpu%d"
 #define CPUS_MAX 4096

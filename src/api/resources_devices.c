@@ -7,8 +7,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "api/sysfs.h"
 #include "base/json.h"
+#include "base/sysfs.h"
 
 /* {"<list>":[…],"total":n} of what one() makes of each entry of a folder of /sys; NULL: not counted. */
 static cJSON *collect(const char *folder, const char *list_key, cJSON *(*one)(const char *name))

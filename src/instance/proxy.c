@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "instance/hotplug.h"
 #include "instance/late.h"
 #include "model/device.h"
 #include "model/key_types.h"
@@ -333,17 +334,20 @@ void proxy_reconcile(struct berthd *b, const struct instance *inst)
 	if (inst->pid == 0) {
 		stop_unwanted(b->proxies, inst->name, NULL);
 		late_reconcile(b, inst, NULL);
+		hotplug_reconcile(b, inst, NULL);
 		return;
 	}
 	instance_expand(b, inst->desired, &config, &devices);
 	stop_unwanted(b->proxies, inst->name, devices);
 	start_wanted(b->proxies, inst, devices);
 	late_reconcile(b, inst, devices);
+	hotplug_reconcile(b, inst, devices);
 }
 
 void proxy_instance_gone(struct berthd *b, const char *name)
 {
 	late_instance_gone(b, name);
+	hotplug_instance_gone(b, name);
 	if (b->proxies)
 		stop_unwanted(b->proxies, name, NULL);
 }

@@ -10,8 +10,10 @@
 #include "instance/instance.h"
 #include "instance/snapshot.h"
 #include "lxc/figures.h"
+#include "model/device_match.h"
 #include "model/key.h"
 #include "model/profile.h"
+#include "model/settings.h"
 #include "pool/custom.h"
 #include "pool/pool.h"
 
@@ -61,6 +63,7 @@ void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_c
 {
 	instance_expand_shown(b, desired, ret_config, ret_devices);
 	custom_resolve(b, *ret_devices);
+	devices_match(*ret_devices, &(struct match_roots){ b->settings->sysfs_dir, "/proc", "/dev" });
 }
 
 const char *instance_pool(const struct berthd *b, const struct instance *inst)

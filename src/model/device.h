@@ -8,7 +8,8 @@
 #include "base/strbuf.h"
 #include "model/key.h"
 
-extern const struct device_property nic_properties[], disk_properties[], unix_properties[], proxy_properties[];
+extern const struct device_property nic_properties[], disk_properties[], unix_properties[], proxy_properties[],
+	usb_properties[], gpu_properties[];
 
 int nic_validate(const char *device, const cJSON *props, struct error *err);
 int nic_check_start(const char *device, const cJSON *props, struct error *err);
@@ -27,6 +28,15 @@ int unix_check_start(const char *device, const cJSON *props, struct error *err);
 int unix_render(struct render *r, const char *device, const cJSON *props, struct error *err);
 enum live_result unix_live(const struct live_change *change, const char *device, const cJSON *old_props,
 			   const cJSON *new_props, struct error *err);
+
+/* usb, unix-hotplug, gpu: props hold the nodes that devices_match() found. */
+int usb_validate(const char *device, const cJSON *props, struct error *err);
+int hotplug_validate(const char *device, const cJSON *props, struct error *err);
+int gpu_validate(const char *device, const cJSON *props, struct error *err);
+int follow_check_start(const char *device, const cJSON *props, struct error *err);
+int follow_render(struct render *r, const char *device, const cJSON *props, struct error *err);
+enum live_result follow_live(const struct live_change *change, const char *device, const cJSON *old_props,
+			     const cJSON *new_props, struct error *err);
 
 int proxy_validate(const char *device, const cJSON *props, struct error *err);
 int proxy_check_start(const char *device, const cJSON *props, struct error *err);

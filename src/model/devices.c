@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "model/device.h"
+#include "model/device_match.h"
 #include "model/key_types.h"
 
 #define DEVICE_NAME_MAX 64
@@ -36,6 +37,12 @@ const struct device_type device_types[] = {
 	  "A character device of the host." },
 	{ "unix-block", unix_properties, unix_validate, unix_check_start, unix_render, unix_live,
 	  "A block device of the host." },
+	{ "usb", usb_properties, usb_validate, follow_check_start, follow_render, follow_live,
+	  "The nodes in /dev/bus/usb of all USB devices that match, also of those that come while it runs." },
+	{ "unix-hotplug", usb_properties, hotplug_validate, follow_check_start, follow_render, follow_live,
+	  "The nodes of what hangs on USB devices that match (/dev/ttyUSB0, /dev/sdb, …), also of what comes while it runs." },
+	{ "gpu", gpu_properties, gpu_validate, follow_check_start, follow_render, follow_live,
+	  "The nodes of graphics cards that match: /dev/dri/… and, with NVIDIA's driver, /dev/nvidia…." },
 	{ "proxy", proxy_properties, proxy_validate, proxy_check_start, proxy_render, proxy_live,
 	  "What is sent to a socket of the host comes out of one of the container, or the other way round." },
 	{ "none", none_properties, none_validate, none_validate, none_render, none_live,
@@ -47,12 +54,9 @@ const struct device_type device_types[] = {
 static const struct {
 	const char *name, *reason;
 } refused_types[] = {
-	{ "gpu", "give /dev/dri/* by unix-char devices" },
 	{ "infiniband", "there is no handing over of InfiniBand functions" },
 	{ "pci", "only virtual machines have it" },
 	{ "tpm", "no TPM is emulated" },
-	{ "unix-hotplug", "devices that come and go are not followed; a unix-char or unix-block device is there from the start" },
-	{ "usb", "devices that come and go are not followed; give /dev/bus/usb/… by a unix-char device" },
 };
 
 static const char *refused_reason(const char *type)
@@ -212,8 +216,8 @@ int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, st
 	cJSON_ArrayForEach(item, new_expanded) {
 		const cJSON *old = json_obj(old_expanded, item->string);
 
-		if (old && cJSON_Compare(old, item, true))
-			continue;
+		if ((old && cJSON_Compare(old, item, true)) || device_is_matched(item))
+			continue; /* hardware may come until the start, or is looked for when it is given live */
 		if (check_host(item, "Failed add validation for device", err) < 0)
 			return -1;
 	}

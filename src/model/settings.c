@@ -345,7 +345,8 @@ static int load(struct loader *l, const struct settings_source *src, const char 
 		    settings_set_value(l->s, l->root, k, src->log_level, l->err) < 0)
 			return -1;
 	if (set_folder(&s->libexec_dir, "BERTH_LIBEXEC_DIR", BERTH_LIBEXECDIR, l->err) < 0 ||
-	    set_folder(&s->template_dir, "BERTH_TEMPLATE_DIR", BERTH_DATADIR "/templates", l->err) < 0)
+	    set_folder(&s->template_dir, "BERTH_TEMPLATE_DIR", BERTH_DATADIR "/templates", l->err) < 0 ||
+	    set_folder(&s->sysfs_dir, "BERTH_SYSFS_DIR", "/sys", l->err) < 0)
 		return -1;
 	return set_socket(s, src->socket, l->err);
 }
@@ -379,5 +380,6 @@ void settings_free(struct settings *s)
 	free(s->socket);
 	free(s->libexec_dir);
 	free(s->template_dir);
+	free(s->sysfs_dir);
 	free(s);
 }

@@ -53,9 +53,10 @@ struct settings {
 	int64_t ports_close;
 	int64_t nft_timeout_s;
 	char *host_dir; /* of host-init.state: the root; without one /var/lib/berth */
-	/* compiled in, overridden by BERTH_LIBEXEC_DIR and BERTH_TEMPLATE_DIR (the build tree) */
+	/* compiled in, overridden by BERTH_LIBEXEC_DIR and BERTH_TEMPLATE_DIR (the build tree), BERTH_SYSFS_DIR (tests) */
 	char *libexec_dir;
 	char *template_dir;
+	char *sysfs_dir;    /* where the hardware for usb, unix-hotplug and gpu devices is looked for */
 };
 
 struct settings_source {

@@ -5,6 +5,9 @@ bats_require_minimum_version 1.5.0
 load helpers
 load lxd
 
+# Hardware that is not there: a tree as /sys is, whose devices have the numbers of /dev/null, zero, full and random.
+export BERTH_SYSFS_DIR=${BATS_FILE_TMPDIR:-/nonexistent}/sys
+
 setup_file_more() {
 	launch "$(name c)" >/dev/null || die "FAIL: no instance"
 }
@@ -253,9 +256,110 @@ proxies() {
 	in_container "$C" test ! -c /dev/late
 }
 
+# hears: berthd hears that some hardware came or went
+hears() {
+	echo change >/sys/class/mem/null/uevent
+}
+
+# plug BUS DEVICE MAJOR:MINOR VENDOR PRODUCT: a USB device, on which a serial line with the number 1:7 hangs
+plug() {
+	local real=$BERTH_SYSFS_DIR/devices/usb1/$1-$2
+	mkdir -p "$real/tty/ttyUSB0" "$BERTH_SYSFS_DIR"/{bus/usb/devices,dev/char,class/tty}
+	echo "$1" >"$real/busnum"
+	echo "$2" >"$real/devnum"
+	echo "$3" >"$real/dev"
+	echo "$4" >"$real/idVendor"
+	echo "$5" >"$real/idProduct"
+	printf 'MAJOR=1\nDEVNAME=ttyUSB0\n' >"$real/tty/ttyUSB0/uevent"
+	ln -sf ../../../../class/tty "$real/tty/ttyUSB0/subsystem"
+	ln -sfn "../../../devices/usb1/$1-$2" "$BERTH_SYSFS_DIR/bus/usb/devices/$1-$2"
+	ln -sfn "../../devices/usb1/$1-$2/tty/ttyUSB0" "$BERTH_SYSFS_DIR/dev/char/1:7"
+}
+
+unplug() { # BUS DEVICE
+	rm -rf "$BERTH_SYSFS_DIR/devices/usb1/$1-$2" "$BERTH_SYSFS_DIR/bus/usb/devices/$1-$2" "$BERTH_SYSFS_DIR/dev/char/1:7"
+}
+
+# card NUMBER PCI VENDOR: a graphics card with the nodes 1:3 and 1:5
+card() {
+	local real=$BERTH_SYSFS_DIR/devices/$2
+	mkdir -p "$real/drm/card$1" "$real/drm/renderD$((128 + $1))" "$BERTH_SYSFS_DIR/class/drm"
+	echo "0x$3" >"$real/vendor"
+	echo 0x0042 >"$real/device"
+	echo 1:3 >"$real/drm/card$1/dev"
+	echo 1:5 >"$real/drm/renderD$((128 + $1))/dev"
+	ln -sfn "../../../$2" "$real/drm/card$1/device"
+	ln -sfn "../../devices/$2/drm/card$1" "$BERTH_SYSFS_DIR/class/drm/card$1"
+}
+
+@test "usb, unix-hotplug: what matches is given, comes and goes" {
+	local dir=$BERTH_TEST_ROOT/lxc/$C/devices
+	stock_refused 'must be four lower case hex characters' config device add "$C" u usb vendorid=1D6B
+	stock_refused 'Unix hotplug devices require a vendorid or a productid' config device add "$C" h unix-hotplug
+	stock_refused 'Failed to start device "u": Required USB device not found' config device add "$C" u usb vendorid=1d6b required=true
+	stock config device list "$C"
+	assert "$output" = ""
+	plug 1 2 1:3 1d6b 0002
+	plug 1 9 1:9 beef 0002
+	stock config device add "$C" u usb vendorid=1d6b mode=0640 gid=7
+	stock config device add "$C" h unix-hotplug vendorid=1d6b productid=0003
+	assert "$(in_container "$C" stat -c '%a %u %g %t %T' /dev/bus/usb/001/002)" = "640 0 7 1 3"
+	in_container "$C" test ! -e /dev/bus/usb/001/009
+	in_container "$C" test ! -e /dev/ttyUSB0
+
+	plug 1 3 1:5 1d6b 0003
+	hears
+	wait_for 10 in_container "$C" test -c /dev/bus/usb/001/003
+	wait_for 10 in_container "$C" test -c /dev/ttyUSB0
+	assert "$(in_container "$C" stat -c '%t %T' /dev/ttyUSB0)" = "1 7"
+	unplug 1 2
+	hears
+	wait_for 10 in_container "$C" test ! -e /dev/bus/usb/001/002
+	assert "$(in_container "$C" stat -c '%t %T' /dev/bus/usb/001/003)" = "1 5"
+
+	# what happens while berthd is not there counts, too
+	daemon_kill
+	unplug 1 3
+	plug 1 4 1:8 1d6b 0003
+	daemon_start
+	wait_for 10 in_container "$C" test -c /dev/bus/usb/001/004
+	wait_for 10 in_container "$C" test ! -e /dev/bus/usb/001/003
+	unplug 1 4
+	hears
+	wait_for 10 in_container "$C" test ! -e /dev/ttyUSB0
+	plug 1 5 1:5 1d6b 0002
+	stock restart -f "$C"
+	in_container "$C" test -c /dev/bus/usb/001/005
+	in_container "$C" test ! -e /dev/bus/usb/001/004
+	stock config device remove "$C" u h
+	in_container "$C" test ! -e /dev/bus/usb/001/005
+	assert "$(find "$dir" -name '[uh]+*' | wc -l)" = 0
+}
+
+@test "gpu: nodes of the cards that match" {
+	stock_refused 'Cannot use "id" when "pci" is set' config device add "$C" g gpu id=0 pci=0000:01:00.0
+	stock_refused 'must be physical' config device add "$C" g gpu gputype=mdev
+	card 0 0000:01:00.0 8086
+	card 1 0000:02:00.0 1002
+	stock config device add "$C" g gpu id=0 uid=3
+	assert "$(in_container "$C" stat -c '%u %t %T' /dev/dri/card0)" = "3 1 3"
+	assert "$(in_container "$C" stat -c '%t %T' /dev/dri/renderD128)" = "1 5"
+	stock config device unset "$C" g id
+	in_container "$C" test -c /dev/dri/card1
+	stock config device set "$C" g pci=02:00.0
+	in_container "$C" test -c /dev/dri/card1
+	in_container "$C" test ! -e /dev/dri/card0
+	stock config device set "$C" g pci= vendorid=8086
+	in_container "$C" test -c /dev/dri/card0
+	in_container "$C" test ! -e /dev/dri/card1
+	stock_refused 'Failed to start device "x": Failed to detect requested GPU device' config device add "$C" x gpu id=7
+	stock config device remove "$C" g
+	in_container "$C" test ! -e /dev/dri/card0
+}
+
 @test "types and options that cannot work say so" {
 	local type
-	for type in gpu infiniband tpm unix-hotplug usb; do
+	for type in infiniband tpm; do
 		stock_refused "Unsupported device type \"$type\": " config device add "$C" x "$type"
 	done
 	for type in ipvlan routed sriov; do

@@ -49,7 +49,7 @@ static void every_device_is_complete(void **state)
 		}
 		assert_ptr_equal(device_type_find(t->name), t);
 	}
-	assert_null(device_type_find("gpu"));
+	assert_null(device_type_find("tpm"));
 }
 
 /* "" when it passes, else the message. */

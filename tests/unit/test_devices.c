@@ -80,8 +80,8 @@ static void bad_devices(void **state)
 		{ "{\"x\":1}", "Device validation failed for \"x\": must be an object" },
 		{ "{\"x\":{}}", "Device validation failed for \"x\": Failed loading device \"x\": "
 				"Unsupported device type" },
-		{ "{\"x\":{\"type\":\"gpu\"}}",
-		  "Failed loading device \"x\": Unsupported device type \"gpu\"" },
+		{ "{\"x\":{\"type\":\"tpm\"}}",
+		  "Failed loading device \"x\": Unsupported device type \"tpm\"" },
 		{ "{\"x\":{\"type\":\"proxy\"}}", "Missing required device option \"listen\"" },
 		{ "{\"x\":{\"type\":\"none\",\"a\":\"b\"}}", "Invalid device option \"a\"" },
 		{ "{\"a/b\":{\"type\":\"none\"}}", "Invalid device name \"a/b\"" },

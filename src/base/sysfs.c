@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/sysfs.h"
+#include "base/sysfs.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Short values from /sys and /proc; a missing file gives "" or the default. */
-#ifndef BERTH_API_SYSFS_H
-#define BERTH_API_SYSFS_H
+#ifndef BERTH_BASE_SYSFS_H
+#define BERTH_BASE_SYSFS_H
 
 #include <stddef.h>
 #include <stdint.h>
