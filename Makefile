@@ -32,7 +32,7 @@ ROOMS := base proc lxc model pool host network hook instance backup panel image 
 SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/berth.c
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
 PROGRAMS := berthd berth berth-rootfs berth-unpack berth-restore berth-terminal berth-passwd
-PROGRAMS += berth-pack berth-file berth-fetch berth-proxy
+PROGRAMS += berth-pack berth-file berth-fetch berth-proxy berth-template
 
 # room archives: a program links the objects it needs and no others
 lib = $(BUILD)/lib$(1).a
@@ -90,6 +90,9 @@ $(BUILD)/berth-pack: $(BUILD)/src/helper/berth-pack.o $(call lib,helper) $(call 
 
 $(BUILD)/berth-file: $(BUILD)/src/helper/berth-file.o $(call lib,helper) $(call lib,base)
 	$(call link,-lcjson -lnettle)
+
+$(BUILD)/berth-template: $(BUILD)/src/helper/berth-template.o $(call lib,helper) $(call lib,base)
+	$(call link,-lcjson -lnettle -lm)
 
 $(BUILD)/berth-fetch: $(BUILD)/src/helper/berth-fetch.o $(call lib,helper) $(call lib,base)
 	$(call link,-lcurl -lgnutls -lcjson -lnettle)
@@ -161,7 +164,7 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 		$(UNITDIR) $(COMPLETIONDIR) $(SYSCONFDIR)/berth/hooks.d $(SYSCONFDIR)/logrotate.d)
 	install -m 755 $(BUILD)/berth $(DESTDIR)$(BINDIR)/
 	install -m 755 $(BUILD)/berthd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-passwd $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(BUILD)/berth-pack $(BUILD)/berth-file $(BUILD)/berth-fetch $(BUILD)/berth-proxy $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-passwd $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(BUILD)/berth-pack $(BUILD)/berth-file $(BUILD)/berth-fetch $(BUILD)/berth-proxy $(BUILD)/berth-template $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(wildcard templates/*) $(DESTDIR)$(DATADIR)/templates/
 	install -d $(DESTDIR)$(DATADIR)/hooks
 	install -m 755 $(wildcard hooks/examples/*) $(DESTDIR)$(DATADIR)/hooks/

@@ -105,7 +105,7 @@ static bool mac_in_use(struct berthd *b, const char *mac)
 	return found;
 }
 
-/* Its network addresses stay its own, unless somebody else has them: two of one backup would. */
+/* Its network addresses stay its own, unless somebody else has them: two of one backup would. And templates wait still. */
 static cJSON *kept_volatile(struct berthd *b, const cJSON *config)
 {
 	cJSON *v = cJSON_CreateObject();
@@ -114,6 +114,8 @@ static cJSON *kept_volatile(struct berthd *b, const cJSON *config)
 	cJSON_ArrayForEach(item, config) {
 		size_t len = strlen(item->string);
 
+		if (strcmp(item->string, "volatile.apply_template") == 0 && cJSON_IsString(item))
+			json_set_str(v, item->string, item->valuestring);
 		if (strncmp(item->string, "volatile.", 9) == 0 && len > 7 && strcmp(item->string + len - 7, ".hwaddr") == 0 &&
 		    strcmp(item->string, "volatile.hwaddr") != 0 && !mac_in_use(b, item->valuestring))
 			json_set_str(v, item->string, item->valuestring);

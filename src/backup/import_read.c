@@ -135,7 +135,8 @@ static void drop_volatile(cJSON *config)
 
 	for (item = config->child; item != NULL; item = next) {
 		next = item->next;
-		if (strncmp(item->string, "volatile.", 9) == 0 && strcmp(item->string, "volatile.base_image") != 0)
+		if (strncmp(item->string, "volatile.", 9) == 0 && strcmp(item->string, "volatile.base_image") != 0 &&
+		    strcmp(item->string, "volatile.apply_template") != 0)
 			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
 	}
 }

@@ -209,7 +209,8 @@ static int open_old(int parent, const char *name, const struct file_put *p, int 
 	return 0;
 }
 
-int file_put(const struct file_put *p, const struct file_link *l, struct error *err)
+/* From l; or, if that is NULL, text. */
+static int put_from(const struct file_put *p, const struct file_link *l, const char *text, size_t len, struct error *err)
 {
 	AUTO_FREE char *name = NULL;
 	AUTO_CLOSE int parent = file_path_final(p->root, p->path, &name);
@@ -223,11 +224,24 @@ int file_put(const struct file_put *p, const struct file_link *l, struct error *
 		return -1;
 	if (spool_open(&spool, parent) < 0)
 		return file_path_error("open", p->path, errno, err);
-	rc = spool_fill(&spool, p, l, err);
+	if (l != NULL)
+		rc = spool_fill(&spool, p, l, err);
+	else
+		rc = write_all(spool.fd, text, len) < 0 ? file_path_error("write", p->path, errno, err) : 0;
 	if (rc == 0)
 		rc = place(&spool, old, name, p, err);
 	spool_drop(&spool);
 	return rc;
+}
+
+int file_put(const struct file_put *p, const struct file_link *l, struct error *err)
+{
+	return put_from(p, l, NULL, 0, err);
+}
+
+int file_put_text(const struct file_put *p, const char *text, size_t len, struct error *err)
+{
+	return put_from(p, NULL, text, len, err);
 }
 
 static int read_target(const struct file_link *l, char *target, struct error *err)

@@ -22,6 +22,7 @@ struct file_put {
  * or attributes hold on to gets the contents in its place. Links at the end are followed. append: to a file that exists.
  */
 int file_put(const struct file_put *p, const struct file_link *l, struct error *err);
+int file_put_text(const struct file_put *p, const char *text, size_t len, struct error *err); /* likewise, of this text */
 /* The contents are where it leads. One that leads there already is fine. */
 int file_put_link(const struct file_put *p, const struct file_link *l, struct error *err);
 /* A folder that is there stays as it is. */

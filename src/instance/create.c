@@ -26,6 +26,7 @@
 #include "instance/metadata.h"
 #include "instance/names.h"
 #include "instance/place.h"
+#include "instance/templates.h"
 #include "instance/work.h"
 #include "model/profile.h"
 #include "model/settings.h"
@@ -278,6 +279,8 @@ static enum op_result step_commit(struct op *op, struct error *err)
 
 	time_now(now);
 	json_set_str(desired, "created_at", now);
+	if (!archive_is(w))
+		templates_defer(desired, copy_is(w) ? "copy" : "create");
 	if (check_again(w, desired, err) < 0 || take_metadata(w, err) < 0 || work_render(w->b, w->name, w->dir, desired, err) < 0 ||
 	    json_write_file(path, desired, JSON_DURABLE, err) < 0)
 		return OP_FAIL;

@@ -90,28 +90,28 @@ static void drop_child_fd(struct file_session *s)
 	s->child_fd = -1;
 }
 
-static int push_stopped(const struct file_session *s, const struct instance *inst, struct argv *argv, struct error *err)
+int file_push_stopped(struct berthd *b, const struct instance *inst, struct argv *argv, struct error *err)
 {
 	const char *fingerprint = json_str_or(json_obj(inst->desired, "config"), "volatile.base_image", "");
-	AUTO_FREE char *dir = instance_dir(s->b, s->name);
+	AUTO_FREE char *dir = instance_dir(b, inst->name);
 	AUTO_FREE char *tree = NULL;
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
 	uint32_t base, size;
 
 	if (inst->adopted)
-		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: start it first", s->name);
+		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: start it first", inst->name);
 	if (inst->note != NULL)
 		return error_set(err, ERROR_INVALID, "%s", inst->note);
 	argv_pushf(argv, "--dir=%s", dir);
 	if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0) {
-		tree = image_rootfs(s->b->images, fingerprint);
+		tree = image_rootfs(b->images, fingerprint);
 		argv_pushf(argv, "--lower=%s", tree);
-	} else if (s->b->probe->idmapped_mounts) {
+	} else if (b->probe->idmapped_mounts) {
 		argv_push(argv, "--unshifted");
 	}
-	instance_expand(s->b, inst->desired, &config, &devices);
-	idmap_of(s->b, config, &base, &size);
+	instance_expand(b, inst->desired, &config, &devices);
+	idmap_of(b, config, &base, &size);
 	if (size > 0)
 		argv_pushf(argv, "--idmap=%u:%u", base, size);
 	else
@@ -130,7 +130,7 @@ static int push_arguments(const struct file_session *s, struct argv *argv, struc
 		argv_pushf(argv, "--pid=%d", (int)inst->pid);
 	else if (instance_active(inst))
 		return error_set(err, ERROR_CONFLICT, "'%s' is just starting or stopping", s->name);
-	else if (push_stopped(s, inst, argv, err) < 0)
+	else if (file_push_stopped(s->b, inst, argv, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->verb.n; i++)
 		argv_push(argv, s->verb.v[i]);

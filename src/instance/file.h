@@ -14,6 +14,10 @@
 #include "berthd.h"
 
 struct file_session;
+struct instance;
+
+/* The arguments of helper/rootfs_open.h for a stopped instance: of berth-file, berth-template. */
+int file_push_stopped(struct berthd *b, const struct instance *inst, struct argv *argv, struct error *err);
 
 /* The program has ended, or could not be run: then err says why. Not called after file_session_close(). */
 typedef void (*file_session_cb)(const struct error *err, void *data);

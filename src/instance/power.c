@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "hook/hook.h"
 #include "instance/proxy.h"
+#include "instance/templates.h"
 #include "instance/work.h"
 #include "lxc/freezer.h"
 #include "model/settings.h"
@@ -160,9 +161,16 @@ enum op_result power_start(struct op *op, op_child_cb done, struct error *err)
 	return op_child(op, &argv, done, err);
 }
 
-enum op_result step_start(struct op *op, struct error *err)
+static enum op_result start_rendered(struct op *op, struct error *err)
 {
 	return power_start(op, power_started, err);
+}
+
+enum op_result step_start(struct op *op, struct error *err)
+{
+	enum op_result rc = templates_apply(op, start_rendered, err);
+
+	return rc == OP_DONE ? start_rendered(op, err) : rc;
 }
 
 enum op_result step_unstart_cut_short(struct op *op, struct error *err)

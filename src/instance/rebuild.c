@@ -11,6 +11,7 @@
 #include "hook/hook.h"
 #include "image/store.h"
 #include "instance/swap.h"
+#include "instance/templates.h"
 #include "instance/update.h"
 #include "instance/work.h"
 
@@ -157,6 +158,7 @@ static enum op_result step_commit(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
+	templates_defer(json_obj(w->args, "new"), "create");
 	return check_map(w, err) < 0 || update_put(w, json_obj(w->args, "new"), err) < 0 ? OP_FAIL : OP_DONE;
 }
 

@@ -12,6 +12,7 @@
 #include "hook/hook.h"
 #include "instance/place.h"
 #include "instance/snapshot_work.h"
+#include "instance/templates.h"
 #include "instance/update.h"
 #include "instance/volume.h"
 #include "instance/work.h"
@@ -109,8 +110,13 @@ static int move(struct work *w, const char *from, const char *to, struct error *
 static enum op_result step_move(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
+	struct instance *inst;
 
-	return move(w, w->name, new_name(w), err) < 0 ? OP_FAIL : OP_DONE;
+	if (move(w, w->name, new_name(w), err) < 0)
+		return OP_FAIL;
+	inst = registry_get(w->b->registry, new_name(w));
+	templates_defer(inst->desired, "rename");
+	return registry_save(w->b->registry, inst, JSON_DURABLE, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 /* Entered only after the check that nothing has the new name, so what has it now is ours. */

@@ -43,7 +43,7 @@ bool snapshot_has_no_ids(const struct berthd *b, const cJSON *snapshot)
 
 bool snapshot_key_lies_in_files(const char *key)
 {
-	return strcmp(key, "volatile.base_image") == 0 || strncmp(key, "volatile.idmap.", 15) == 0;
+	return strcmp(key, "volatile.base_image") == 0 || strcmp(key, "volatile.apply_template") == 0 || strncmp(key, "volatile.idmap.", 15) == 0;
 }
 
 static void merge_volatile(cJSON *config, const cJSON *own)

@@ -29,10 +29,13 @@ static bool has_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* Of volatile.*, a client may choose the addresses and interface names of nics; the rest is berth's own. */
+/*
+ * Of volatile.*, a client may choose the addresses and interface names of nics, and what templates are rendered next (which
+ * is gone after a start: who read it before it sends it back); the rest is berth's own.
+ */
 static bool may_choose(const char *key)
 {
-	return type_has_suffix(key, ".hwaddr") || type_has_suffix(key, ".host_name");
+	return strcmp(key, "volatile.apply_template") == 0 || type_has_suffix(key, ".hwaddr") || type_has_suffix(key, ".host_name");
 }
 
 /*

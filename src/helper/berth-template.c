@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth-template: renders templates of an image into the root folder of a stopped instance, for berthd. Both are hostile:
+ * its rights are those of the instance's own root, and no path leads out of the folder. What cannot be rendered or written
+ * is left as it is, and a line on standard output says why.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/pongo.h"
+#include "helper/file_path.h"
+#include "helper/file_put.h"
+#include "helper/no_leak_check.h"
+#include "helper/rootfs_open.h"
+
+enum { EXIT_USAGE = 2, INPUT_MAX = 256 << 20 };
+
+static const char usage_text[] =
+	"Usage: berth-template --dir=INSTANCE_DIR [--lower=TREE] --idmap=BASE:SIZE|none [--unshifted] <REQUEST\n"
+	"\n"
+	"Renders the templates of REQUEST into the stopped instance that lies in INSTANCE_DIR (--lower: on the overlay driver;\n"
+	"--unshifted: its files have the ids of the container). REQUEST is JSON: {\"context\": {…}, \"templates\": [{\"name\", \"text\",\n"
+	"\"path\", \"create_only\", \"context\": {…}}]}; the context of a template comes on top of the one for all. Prints a line\n"
+	"\"NAME:LINE: why\" or \"NAME: why\" for each that could not be rendered or written.\n";
+
+static int parse(struct rootfs_open *open, int argc, char **argv, struct error *err)
+{
+	static const struct option options[] = {
+		{ "dir", required_argument, NULL, 'd' }, { "lower", required_argument, NULL, 'l' },
+		{ "idmap", required_argument, NULL, 'i' }, { "unshifted", no_argument, NULL, 's' }, { 0 },
+	};
+	bool mapped = false;
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'd')
+			open->dir = optarg;
+		else if (c == 'l')
+			open->lower = optarg;
+		else if (c == 's')
+			open->unshifted = true;
+		else if (c != 'i')
+			return error_set(err, ERROR_INVALID, "wrong usage, see 'berth-template --help'");
+		else if (idmap_parse(optarg, &open->map, err) < 0)
+			return -1;
+		mapped = mapped || c == 'i';
+	}
+	if (argc != optind || open->dir == NULL || !mapped)
+		return error_set(err, ERROR_INVALID, "wrong usage, see 'berth-template --help'");
+	return 0;
+}
+
+static cJSON *read_request(struct error *err)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	char buf[65536];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) > 0 && text.len < INPUT_MAX)
+		strbuf_add(&text, buf, (size_t)n);
+	if (n != 0) {
+		error_set(err, ERROR_INVALID, "cannot read the request, or it is larger than %d bytes", INPUT_MAX);
+		return NULL;
+	}
+	return json_parse(text.buf, text.len, err);
+}
+
+/* The folders to it, as root's of the instance. */
+static int make_folders(int root, const char *path, struct error *err)
+{
+	for (const char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		AUTO_FREE char *folder = mem_strndup(path, (size_t)(slash - path));
+		struct file_put put = { .root = root, .path = folder, .mode = 0755 };
+
+		if (file_put_folder(&put, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_there(int root, const char *path)
+{
+	AUTO_CLOSE int fd = file_path_lookup(root, path, false);
+
+	return fd >= 0;
+}
+
+static int apply(int root, const cJSON *common, const cJSON *t, struct error *err)
+{
+	const char *text = json_str_or(t, "text", "");
+	AUTO_FREE char *path = file_path_clean(json_str_or(t, "path", ""));
+	AUTO_JSON cJSON *context = cJSON_Duplicate(common, true);
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
+	struct file_put put = { .root = root, .path = path, .mode = -1 };
+	const cJSON *item;
+
+	if (json_bool(t, "create_only", false) && is_there(root, path))
+		return 0;
+	cJSON_ArrayForEach(item, json_obj(t, "context"))
+		json_set(context, item->string, cJSON_Duplicate(item, true));
+	if (pongo_render(json_str_or(t, "name", "?"), text, strlen(text), context, &out, err) < 0)
+		return -1;
+	if (make_folders(root, path, err) == 0 && file_put_text(&put, out.buf, out.len, err) == 0)
+		return 0;
+	error_wrap(err, "%s: '%s' is not written", json_str_or(t, "name", "?"), path);
+	return -1;
+}
+
+static int run(const struct rootfs_open *open, struct error *err)
+{
+	AUTO_JSON cJSON *request = read_request(err);
+	int ignored = -1, root = request != NULL ? rootfs_open(open, &ignored, err) : -1;
+	const cJSON *t;
+
+	if (root < 0)
+		return -1;
+	umask(0);
+	cJSON_ArrayForEach(t, json_arr(request, "templates")) {
+		struct error why = ERROR_INIT;
+
+		if (apply(root, json_obj(request, "context"), t, &why) < 0)
+			printf("%s\n", why.msg);
+	}
+	close(root);
+	return fflush(stdout) == 0 ? 0 : error_set(err, ERROR_SYSTEM, "cannot write the answer");
+}
+
+int main(int argc, char **argv)
+{
+	struct rootfs_open open = { 0 };
+	struct error err = ERROR_INIT;
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage_text, stdout);
+		return EXIT_SUCCESS;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("berth-template " BERTH_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (parse(&open, argc, argv, &err) < 0) {
+		fprintf(stderr, "berth-template: %s\n", err.msg);
+		return EXIT_USAGE;
+	}
+	if (run(&open, &err) == 0)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "berth-template: %s\n", err.msg);
+	return EXIT_FAILURE;
+}
