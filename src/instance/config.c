@@ -72,7 +72,7 @@ int work_check(struct berthd *b, const cJSON *desired, struct error *err)
 	if (custom_check_devices(b, NULL, devices, err) < 0)
 		return -1;
 	custom_resolve(b, devices);
-	return work_check_devices(devices, err);
+	return work_check_devices(devices, err) < 0 ? -1 : size_check(b, devices, err);
 }
 
 /* Names that must stay the same over restarts: MAC addresses (Xen's prefix, as LXD uses) and host ends of veths. */

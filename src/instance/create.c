@@ -325,6 +325,7 @@ static const struct op_step launch_steps[] = {
 	{ "create", step_create, step_uncreate, 60, 0 },
 	{ "rootfs", step_rootfs, copy_thaw, 6 * 3600, 0 },
 	{ "thaw", copy_thaw, NULL, 0, 0 },
+	{ "size", step_size, NULL, 3600, 0 },
 	{ "snapshots", step_snapshots, NULL, 6 * 3600, 0 },
 	{ "commit", step_commit, NULL, 0, 0 },
 	{ "post-create", step_hook, NULL, 3600, 0 },

@@ -193,6 +193,7 @@ static const struct op_step restore_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-restore", step_hook, NULL, 3600, 0 },
 	{ "stage", step_stage, step_unstage, 3600, OP_LAZY },
+	{ "size", step_swap_size, step_unresize, 3600, OP_UNRECORDED },
 	{ "stop", step_stop, step_swap_unstop, 120, OP_UNRECORDED },
 	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "post-stop", step_power_hook, NULL, 3600, 0 },

@@ -19,6 +19,7 @@
 #include "instance/work.h"
 #include "lxc/cgroup.h"
 #include "model/settings.h"
+#include "pool/limit.h"
 #include "pool/pool.h"
 #include "pool/tree.h"
 
@@ -144,6 +145,7 @@ static int remove_fn(void *arg, struct error *err)
 	const struct work *w = arg;
 
 	cgroup_sweep(strrchr(w->dir, '/') + 1);
+	limit_forget(w->dir);
 	return pool_remove(w->dir, err) < 0 ? -1 : place_unlink(w->b, w->name, w->dir, err);
 }
 

@@ -291,6 +291,7 @@ static enum op_result step_pre_update(struct op *op, struct error *err)
 static const struct op_step update_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-update", step_pre_update, NULL, 3600, 0 },
+	{ "size", step_resize, step_unresize, 3600, OP_UNRECORDED },
 	{ "write", step_write, step_unwrite, 0, 0 },
 	{ "proxies", step_proxies, NULL, 0, 0 },
 	{ "live", step_live, NULL, 120, 0 },
@@ -376,7 +377,7 @@ static int check_with(struct berthd *b, const struct instance *inst, const char 
 	}
 	config_expand(list, n, inst->desired, &config, &devices);
 	free(list);
-	if (config_validate(config, b->probe, err) < 0 || work_check_devices(devices, err) < 0 ||
+	if (config_validate(config, b->probe, err) < 0 || work_check_devices(devices, err) < 0 || size_check(b, devices, err) < 0 ||
 	    assign_idmap(b, inst, desired, config, err) < 0)
 		return error_wrap(err, "instance '%s' uses this profile", inst->name);
 	return 0;

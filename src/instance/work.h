@@ -58,6 +58,14 @@ enum op_result storage_unmount(struct op *op, struct work *w, op_child_cb done, 
 /* Unmounts, then removes w->dir whole. WAITs. */
 enum op_result storage_remove(struct op *op, struct work *w, struct error *err);
 
+/* size.c: the size of the root disk */
+uint64_t size_of(const cJSON *expanded_devices); /* bytes; 0: no limit */
+int size_check(const struct berthd *b, const cJSON *expanded_devices, struct error *err); /* can its pool limit it? */
+enum op_result step_size(struct op *op, struct error *err);      /* of a tree that was just made: args "new" or "desired" */
+enum op_result step_swap_size(struct op *op, struct error *err); /* of the one that waits in NAME/.new (swap.h) */
+enum op_result step_resize(struct op *op, struct error *err);    /* of the one in place, if it changes: args "new", "was_devices" */
+enum op_result step_unresize(struct op *op, struct error *err);  /* undo of both: as it was */
+
 /* idmap.c: where this instance's ids lie; fills volatile.idmap.* in desired->config. */
 int idmap_assign(struct berthd *b, cJSON *desired, const cJSON *expanded_config, const char *own_name, struct error *err);
 void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, uint32_t *ret_size);

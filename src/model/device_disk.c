@@ -71,8 +71,9 @@ const struct device_property disk_properties[] = {
 	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING,
 	  "The storage pool of the root file system (overlay and dir: the default one with that storage "
 	  "driver), or of the volume in source." },
-	{ "size", "size", false, valid_size, KEY_LIVE_RESTART,
-	  "The root file system's size; refused by storage drivers that cannot enforce it (overlay, dir)." },
+	{ "size", "size", false, valid_size, KEY_LIVE_APPLY,
+	  "How much the root file system may take; refused where its storage pool cannot enforce it (btrfs can; others need "
+	  "a file system with project quotas)." },
 	{ "readonly", "bool", false, device_valid_bool, KEY_LIVE_APPLY, "Mount it read-only." },
 	{ "optional", "bool", false, device_valid_bool, KEY_LIVE_NOTHING,
 	  "Start also when the source is missing." },
@@ -126,12 +127,6 @@ int disk_validate(const char *device, const cJSON *props, struct error *err)
 	if (device_prop(props, "source"))
 		return error_set(err, ERROR_INVALID,
 				 "Root disk entry may not have a \"source\" property set");
-	if (device_prop(props, "size"))
-		return error_set(err, ERROR_INVALID,
-				 "size \"%s\" cannot be enforced by the overlay and dir storage drivers, "
-				 "whose instances share "
-				 "one file system (btrfs, zfs and lvm could): leave it out",
-				 device_prop(props, "size"));
 	for (const char *const *key = host_only; *key; key++) {
 		if (device_prop(props, *key))
 			return error_set(err, ERROR_INVALID, "The root disk has no option \"%s\"", *key);

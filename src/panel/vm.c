@@ -10,6 +10,7 @@
 #include "instance/instance.h"
 #include "instance/password.h"
 #include "instance/volume.h"
+#include "instance/work.h"
 #include "model/settings.h"
 #include "panel/vm_work.h"
 
@@ -86,6 +87,7 @@ cJSON *vm_args(const struct vmconfig *c)
 
 	json_set_str(args, "name", c->name);
 	json_set_str(args, "os_name", c->os_name);
+	json_set_str(args, "size", c->size);
 	copy_member(args, "config", c->config);
 	copy_member(args, "nics", c->nics);
 	copy_member(args, "volumes", c->volumes);
@@ -101,6 +103,37 @@ void vm_warn(struct vm *vm, const char *part, const char *text)
 	AUTO_FREE char *line = mem_printf("%s: %s", part, text);
 
 	cJSON_AddItemToArray(vm->warnings, cJSON_CreateString(line));
+}
+
+static const cJSON *root_of(const cJSON *devices)
+{
+	const cJSON *dev;
+
+	cJSON_ArrayForEach(dev, devices)
+		if (strcmp(json_str_or(dev, "type", ""), "disk") == 0 && strcmp(json_str_or(dev, "path", ""), "/") == 0)
+			return dev;
+	return NULL;
+}
+
+void vm_root_size(struct vm *vm, cJSON *devices, const cJSON *inherited)
+{
+	const cJSON *root = root_of(inherited);
+	const char *size = json_str_or(vm->args, "size", "");
+	AUTO_JSON cJSON *all = cJSON_CreateObject();
+	struct error err = ERROR_INIT;
+	cJSON *own;
+
+	if (json_str(vm->args, "size") == NULL || root == NULL || strcmp(json_str_or(root, "size", ""), size) == 0)
+		return;
+	own = cJSON_Duplicate(root, true);
+	json_set_str(own, "size", size[0] != '\0' ? size : NULL);
+	json_set(all, root->string, cJSON_Duplicate(own, true));
+	if (size_check(vm->b, all, &err) == 0) {
+		json_set(devices, root->string, own);
+		return;
+	}
+	cJSON_Delete(own);
+	vm_warn(vm, "hdd_num: the root disk is not limited", err.msg);
 }
 
 static void set_speeds(const struct vm *vm, cJSON *device)

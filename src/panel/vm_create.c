@@ -18,7 +18,7 @@ static cJSON *profile_devices(const struct vm *vm)
 	return json_obj(profile, "devices");
 }
 
-static cJSON *create_request(const struct vm *vm)
+static cJSON *create_request(struct vm *vm)
 {
 	cJSON *request = cJSON_CreateObject(), *source, *devices;
 	cJSON *config = cJSON_Duplicate(json_obj(vm->args, "config"), true), *item, *next;
@@ -32,6 +32,7 @@ static cJSON *create_request(const struct vm *vm)
 	json_set(request, "config", config);
 	devices = cJSON_AddObjectToObject(request, "devices");
 	vm_nic_devices(vm, devices, profile_devices(vm));
+	vm_root_size(vm, devices, profile_devices(vm));
 	source = cJSON_AddObjectToObject(request, "source");
 	json_set_str(source, "type", "image");
 	json_set_str(source, "fingerprint", json_str(vm->args, "fingerprint"));

@@ -55,7 +55,7 @@ static void set_nics(const struct vm *vm, cJSON *devices, const cJSON *old_devic
 	}
 }
 
-static cJSON *put_request(const struct vm *vm, const struct instance *inst)
+static cJSON *put_request(struct vm *vm, const struct instance *inst)
 {
 	static const char *const members[] = { "architecture", "config", "devices", "profiles", "description", "ephemeral",
 					       NULL };
@@ -70,6 +70,7 @@ static cJSON *put_request(const struct vm *vm, const struct instance *inst)
 	cJSON_ArrayForEach(item, json_obj(vm->args, "config"))
 		json_set_str(json_obj(request, "config"), item->string, item->valuestring[0] != '\0' ? item->valuestring : NULL);
 	set_nics(vm, json_obj(request, "devices"), devices);
+	vm_root_size(vm, json_obj(request, "devices"), devices);
 	return request;
 }
 
@@ -107,6 +108,8 @@ static enum op_result updated_stopped(struct op *op, struct op *update, struct e
 		push(vm->applied, item->string);
 	if (json_obj(vm->args, "speeds") != NULL)
 		push(vm->applied, "speed");
+	if (json_str(vm->args, "size") != NULL)
+		push(vm->applied, "size");
 	return OP_DONE;
 }
 
@@ -119,7 +122,7 @@ static enum op_result step_update(struct op *op, struct error *err)
 	if (inst == NULL)
 		return OP_FAIL;
 	if (cJSON_GetArraySize(json_obj(vm->args, "config")) == 0 && json_obj(vm->args, "nics") == NULL &&
-	    json_obj(vm->args, "speeds") == NULL)
+	    json_obj(vm->args, "speeds") == NULL && json_str(vm->args, "size") == NULL)
 		return OP_DONE;
 	request = put_request(vm, inst);
 	return op_follow(op, instance_update(vm->b, vm->name, request, false, err),

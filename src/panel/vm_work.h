@@ -5,7 +5,7 @@
 
 #include "panel/vm.h"
 
-/* args: {"name","os_name","config","nics","volumes","forwards","dns","speeds","fingerprint",…} */
+/* args: {"name","os_name","config","nics","volumes","forwards","dns","speeds","size","fingerprint",…} */
 struct vm {
 	struct berthd *b;
 	cJSON *args; /* the operation's */
@@ -26,6 +26,9 @@ void vm_create_register(struct op_queue *q); /* vm_create.c: the only one that i
 
 /* The devices of `nics` with the speeds of `speeds`; those of `present` that are nics of the profiles only: hidden. */
 void vm_nic_devices(const struct vm *vm, cJSON *devices, const cJSON *inherited);
+
+/* The root disk of `inherited`, with args.size, among devices; a warning where its pool cannot limit it. */
+void vm_root_size(struct vm *vm, cJSON *devices, const cJSON *inherited);
 
 enum op_result step_vm_template(struct op *op, struct error *err); /* args.os_name -> args.fingerprint */
 enum op_result step_vm_volumes(struct op *op, struct error *err);  /* attaches those of args.volumes */

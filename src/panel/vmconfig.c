@@ -115,8 +115,8 @@ static int field_disk(const struct settings *s, const char *field, const cJSON *
 
 	if (vmconfig_number(field, value, 0, 1 << 30, &n, err) < 0)
 		return -1;
-	if (n > 0)
-		vmconfig_warn(c, "hdd_num: the size of the root disk is not limited: neither storage driver can");
+	free(c->size);
+	c->size = n > 0 ? mem_printf("%.0fGiB", n) : mem_strdup("");
 	return 0;
 }
 
@@ -198,6 +198,7 @@ void vmconfig_clear(struct vmconfig *c)
 		explicit_bzero(c->os_pass, strlen(c->os_pass));
 	free(c->name);
 	free(c->os_name);
+	free(c->size);
 	free(c->os_pass);
 	cJSON_Delete(c->config);
 	cJSON_Delete(c->nics);

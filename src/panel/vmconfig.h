@@ -6,7 +6,7 @@
  *	os_name   template file of images_path, or image alias
  *	cpu_num   CPUs; cpu_per: percent of one CPU, a hard limit; 0 of each: no limit
  *	ram_num   GB (1024 MiB), or mem_num in MB (MiB), not both; 0: no limit
- *	hdd_num   GB; accepted, told as a warning: neither storage driver limits the root disk
+ *	hdd_num   GB that the root disk may take, 0: no limit; a warning where its storage pool cannot limit that
  *	nic_all   {NIC: {nic_type pub|nat, mac_addr, ip4_addr, ip6_addr, nic_gate, nic_mask, dns_addr[]}}: all of its NICs
  *	hdd_all   {VOLUME: {path, ro, source}}: all of its volumes
  *	nat_all   [{wan_port, lan_port, protocol, wan_addr, nat_tips}]: all of its port forwards
@@ -27,6 +27,7 @@
 struct vmconfig {
 	char *name;      /* or NULL */
 	char *os_name;   /* or NULL */
+	char *size;      /* of the root disk: "20GiB"; "" for no limit; or NULL */
 	char *os_pass;   /* or NULL; wiped by vmconfig_clear() */
 	cJSON *config;   /* LXD's keys; "": to be unset */
 	cJSON *nics;     /* devices by name, or NULL */

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "instance/work.h"
 #include "pool/custom_work.h"
+#include "pool/limit.h"
 
 static const char *arg(const struct custom_work *w, const char *key)
 {
@@ -35,6 +36,13 @@ static int check_room(struct custom_work *w, struct error *err)
 	return 0;
 }
 
+static bool limits(const struct berthd *b, const char *pool)
+{
+	struct error ignored = ERROR_INIT;
+
+	return limit_possible(b, pool, "", &ignored) == 0;
+}
+
 /* The configuration of the source is the copy's where the request says nothing. */
 static int take_source_config(struct custom_work *w, struct error *err)
 {
@@ -52,7 +60,7 @@ static int take_source_config(struct custom_work *w, struct error *err)
 	cJSON_ArrayForEach(item, json_obj(source, "config"))
 		if (json_str(config, item->string) == NULL)
 			json_set(config, item->string, cJSON_Duplicate(item, true));
-	if (strcmp(w->driver, "btrfs") != 0)
+	if (!limits(w->b, w->pool))
 		json_set(config, "size", NULL); /* which only the source's pool can limit */
 	if (arg(w, "description")[0] == '\0')
 		json_set_str(w->args, "description", json_str_or(source, "description", ""));
@@ -409,6 +417,13 @@ static int check_request(struct berthd *b, const char *pool, const cJSON *reques
 	return custom_name_check(json_str_or(request, "name", ""), err);
 }
 
+static int check_size(const struct berthd *b, const char *pool, const cJSON *config, struct error *err)
+{
+	const char *size = json_str_or(config, "size", "");
+
+	return size[0] == '\0' ? 0 : limit_possible(b, pool, size, err);
+}
+
 struct op *custom_create(struct berthd *b, const char *pool, const cJSON *request, struct error *err)
 {
 	const char *name = json_str_or(request, "name", "");
@@ -419,9 +434,11 @@ struct op *custom_create(struct berthd *b, const char *pool, const cJSON *reques
 	if (check_request(b, pool, request, err) < 0)
 		return NULL;
 	/* clients send the source's whole configuration along; a copy is not refused for a limit that its pool has not */
-	if (strcmp(json_str_or(json_obj(asked, "source"), "type", ""), "copy") == 0 && strcmp(pool_driver(b, pool), "btrfs") != 0)
+	if (strcmp(json_str_or(json_obj(asked, "source"), "type", ""), "copy") == 0 && !limits(b, pool))
 		json_set(json_obj(asked, "config"), "size", NULL);
 	if (pool_volume_config_check(pool_driver(b, pool), cJSON_GetObjectItemCaseSensitive(asked, "config"), err) < 0)
+		return NULL;
+	if (check_size(b, pool, json_obj(asked, "config"), err) < 0)
 		return NULL;
 	if (custom_exists(b, pool, name)) {
 		error_set(err, ERROR_CONFLICT, "Volume by that name already exists");

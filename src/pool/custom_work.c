@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "pool/limit.h"
 
 char *custom_lock(const char *pool, const char *name)
 {
@@ -118,14 +119,12 @@ enum op_result step_custom_untemp(struct op *op, struct error *err)
 
 int custom_apply_size(const struct custom_work *w, const char *path, const cJSON *config, struct error *err)
 {
-	const char *size = json_str_or(config, "size", "");
+	const char *size = json_str_or(config, "size", ""), *trees[] = { path, NULL };
 	uint64_t bytes = 0;
 
-	if (strcmp(w->driver, "btrfs") != 0)
-		return 0;
-	if (size[0] != '\0' && units_parse_size(size, &bytes, err) < 0)
+	if (size[0] != '\0' && (units_parse_size(size, &bytes, err) < 0 || limit_possible(w->b, w->pool, size, err) < 0))
 		return -1;
-	return pool_tree_limit(path, bytes, err);
+	return limit_trees(path, trees, bytes, err);
 }
 
 /* ---- copying */

@@ -89,7 +89,7 @@ static const struct key pool_keys[] = {
 };
 
 static const struct key volume_keys[] = {
-	{ "size", "btrfs", check_size },
+	{ "size", NULL, check_size },
 	{ "security.shifted", NULL, check_bool },
 	{ "security.unmapped", NULL, check_bool },
 	{ "snapshots.expiry", NULL, check_expiry },
@@ -128,9 +128,7 @@ static int check_one(const struct key *keys, const char *driver, const char *sho
 	if (key == NULL)
 		return refuse(item->string, err);
 	if (key->drivers != NULL && strcmp(key->drivers, driver) != 0)
-		return error_set(err, ERROR_INVALID, strcmp(name, "size") == 0 ?
-				 "Invalid option \"%s\": the storage driver \"%s\" cannot limit sizes: use a pool of the driver btrfs" :
-				 "Invalid option \"%s\": not one of the storage driver \"%s\"", item->string, driver);
+		return error_set(err, ERROR_INVALID, "Invalid option \"%s\": not one of the storage driver \"%s\"", item->string, driver);
 	if (key->check(item->valuestring, err) == 0)
 		return 0;
 	return error_wrap(err, "Invalid value for option \"%s\"", item->string);

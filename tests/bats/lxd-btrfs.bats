@@ -96,6 +96,25 @@ is_subvolume() {
 	assert "$(in_container "$c" cat /root/f)" = one
 	assert "$(cat "$pool/containers/$d/rootfs/root/f")" = two
 	is_subvolume "$pool/containers/$d/snapshots/s1/rootfs"
+	stock_refused "cannot be enforced" init bb "$c-x" -s default -d root,size=20MiB
+	stock config device set "$c" root size=20MiB
+	run in_container "$c" dd if=/dev/urandom of=/root/big bs=1M count=40
+	contains "$output" "uota exceeded"
+	in_container "$c" rm /root/big
+	stock restore "$c" s1
+	stock config device get "$c" root size
+	assert "$output" = ""
+	stock config device set "$c" root size=20MiB
+	stock snapshot "$c" s2
+	stock restore "$c" s2
+	run in_container "$c" dd if=/dev/urandom of=/root/big bs=1M count=40
+	contains "$output" "uota exceeded"
+	in_container "$c" rm /root/big
+	stock config device unset "$c" root size
+	in_container "$c" dd if=/dev/urandom of=/root/big bs=1M count=40
+	stock info "$c"
+	contains "$output" "root: 4"
+	stock delete "$c/s2"
 	stock storage volume create bt v1 size=20MiB
 	is_subvolume "$pool/custom/v1"
 	stock storage volume attach bt v1 "$c" vd /mnt/v1

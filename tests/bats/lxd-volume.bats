@@ -13,7 +13,7 @@ load lxd
 	stock_refused "Storage pool volume not found" storage volume show default nosuch
 	stock_refused '"block" is not supported' storage volume create default vb --type=block
 	stock_refused 'Invalid option "nosuch"' storage volume create default vb nosuch=1
-	stock_refused 'cannot limit sizes' storage volume create default vb size=1GiB
+	stock_refused 'cannot be enforced' storage volume create default vb size=1GiB
 	stock_refused 'Invalid volume name' storage volume create default "a b"
 	stock storage volume list default -f csv
 	assert "$output" = "custom,v1,,filesystem,0"

@@ -127,8 +127,6 @@ static void bad_devices(void **state)
 		{ DISK("\"size\":\"1GiB\""), "root disk" },
 		{ DISK("\"readonly\":\"maybe\""), "true or false" },
 		{ DISK("\"propagation\":\"sideways\""), "private, shared" },
-		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"size\":\"1GiB\"}}",
-		  "cannot be enforced by the overlay and dir" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"size\":\"much\"}}", "must be a size" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"no/such\"}}", "no name of a storage pool" },
 		{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"source\":\"/srv\"}}",

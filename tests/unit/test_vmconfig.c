@@ -47,7 +47,8 @@ static void limits(void **state)
 	assert_string_equal(json_str(c.config, "limits.cpu"), "2");
 	assert_string_equal(json_str(c.config, "limits.cpu.allowance"), "150ms/100ms");
 	assert_string_equal(json_str(c.config, "limits.memory"), "1536MiB");
-	assert_int_equal(cJSON_GetArraySize(c.warnings), 1);
+	assert_string_equal(c.size, "10GiB");
+	assert_int_equal(cJSON_GetArraySize(c.warnings), 0);
 }
 
 static void zero_is_no_limit(void **state)
