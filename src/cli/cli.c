@@ -17,7 +17,7 @@ const struct command *const cli_root[] = {
     &cmd_backup, &cmd_completion, &cmd_config, &cmd_console, &cmd_copy, &cmd_delete, &cmd_exec, &cmd_file, &cmd_hook, &cmd_host,
     &cmd_image, &cmd_info, &cmd_init, &cmd_kill, &cmd_launch, &cmd_list, &cmd_monitor, &cmd_network, &cmd_operation,
     &cmd_passwd, &cmd_pause, &cmd_profile, &cmd_publish, &cmd_query, &cmd_rebuild, &cmd_rename, &cmd_restart, &cmd_restore, &cmd_resume,
-    &cmd_scan, &cmd_shell, &cmd_snapshot, &cmd_start, &cmd_stop, &cmd_terminal, &cmd_version, &cmd_volume, NULL,
+    &cmd_scan, &cmd_shell, &cmd_snapshot, &cmd_start, &cmd_stop, &cmd_storage, &cmd_terminal, &cmd_version, &cmd_volume, NULL,
 };
 
 static const struct option global_options[] = {
@@ -268,7 +268,7 @@ static const struct command *nth(const struct cli *cli, size_t i)
 static bool only_in_lxc(const char *name)
 {
 	static const char *const words[] = { "alias", "cluster", "export", "import", "project",
-					     "remote", "storage", "warning" };
+					     "remote", "warning" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcmp(words[i], name))

@@ -60,16 +60,13 @@ static int device_add(struct cli *cli, int argc, char **argv, struct error *err)
 
 	if (rc != 0)
 		return rc;
-	if (cJSON_GetObjectItemCaseSensitive(object_map(&o, "devices"), argv[1]))
-		return error_set(err, ERROR_CONFLICT, "%s '%s' has a device '%s' already", o.kind->name, o.name, argv[1]);
 	if (argc == 5 && !strchr(argv[3], '='))
 		return error_set(err, ERROR_INVALID, "'%s' is not of the form key=value", argv[3]);
 	values = keyval_parse(argc - 3, argv + 3, err);
 	if (!values)
 		return -1;
 	json_set_str(values, "type", argv[2]);
-	json_set(object_map(&o, "devices"), argv[1], cJSON_Duplicate(values, true));
-	if (object_put(cli, &o, err) < 0)
+	if (object_device_add(cli, &o, argv[1], values, err) < 0)
 		return -1;
 	if (!cli->quiet)
 		printf("Device %s added to %s\n", argv[1], o.name);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "cli/columns.h"
 #include "cli/image.h"
 #include "cli/when.h"
 
@@ -85,11 +86,7 @@ static char *column_type(const cJSON *image)
 	return text_upper(json_str_or(image, "type", "container"));
 }
 
-static const struct column {
-	char letter;
-	const char *header;
-	char *(*value)(const cJSON *image);
-} columns[] = {
+static const struct column columns[] = {
 	{ 'l', "ALIAS", column_shortest_alias },
 	{ 'L', "ALIASES", column_aliases },
 	{ 'f', "FINGERPRINT", column_fingerprint },
@@ -100,34 +97,8 @@ static const struct column {
 	{ 't', "TYPE", column_type },
 	{ 's', "SIZE", column_size },
 	{ 'u', "UPLOAD DATE", column_uploaded },
+	{ 0 },
 };
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
-#define COLUMNS_MAX 32
-
-/* "lfd" or "l,f,d"; the number of columns, 0 after a message. */
-static size_t parse_columns(const struct cli *cli, const char *letters, const struct column **ret)
-{
-	size_t n = 0, i;
-
-	for (; *letters; letters++) {
-		if (*letters == ',')
-			continue;
-		for (i = 0; i < COLUMNS && columns[i].letter != *letters;)
-			i++;
-		if (i == COLUMNS) {
-			cli_usage(cli, "unknown column '%c': they are lLfFpdatsu", *letters);
-			return 0;
-		}
-		if (n == COLUMNS_MAX) {
-			cli_usage(cli, "at most %d columns", COLUMNS_MAX);
-			return 0;
-		}
-		ret[n++] = &columns[i];
-	}
-	if (n == 0)
-		cli_usage(cli, "no columns to show");
-	return n;
-}
 
 /* ---- filters */
 
@@ -182,59 +153,18 @@ static cJSON *list_get(struct cli *cli, char *const *filters, struct error *err)
 	return images;
 }
 
-static int list_print(const cJSON *images, const struct column *const *shown, size_t n, enum format format,
-		      struct error *err)
-{
-	const char *headers[COLUMNS_MAX];
-	struct table *table;
-	const cJSON *image;
-	size_t i;
-	int rc;
-
-	for (i = 0; i < n; i++)
-		headers[i] = shown[i]->header;
-	table = table_new(headers, n);
-	cJSON_ArrayForEach(image, images) {
-		char *cells[COLUMNS_MAX];
-
-		for (i = 0; i < n; i++)
-			cells[i] = shown[i]->value(image);
-		table_row(table, (const char *const *)cells);
-		for (i = 0; i < n; i++)
-			free(cells[i]);
-	}
-	rc = table_print(table, format, images, err);
-	table_free(table);
-	return rc;
-}
-
 int image_list_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = { { "columns", required_argument, NULL, 'c' },
-						 { "format", required_argument, NULL, 'f' },
-						 { 0 } };
-	const struct column *shown[COLUMNS_MAX];
 	AUTO_JSON cJSON *images = NULL;
-	enum format format = FORMAT_TABLE;
-	const char *letters = "lfpdatsu";
-	size_t n;
-	int c;
+	enum format format;
+	struct columns shown;
 
-	while ((c = cli_getopt(cli, argc, argv, "c:f:", options)) != -1) {
-		if (c == 'c')
-			letters = optarg;
-		else if (c != 'f')
-			return CLI_USAGE;
-		else if (format_parse(optarg, &format, err) < 0)
-			return cli_usage(cli, "%s", err->msg);
-	}
-	n = parse_columns(cli, letters, shown);
-	if (n == 0)
+	if (columns_options(cli, argc, argv, columns, "lfpdatsu", &shown, &format) != 0)
 		return CLI_USAGE;
 	if (optind < argc && strcmp(argv[optind], "local:") == 0) /* as lxc names the one server there is */
 		optind++;
 	images = list_get(cli, argv + optind, err);
-	return images ? list_print(images, shown, n, format, err) : -1;
+	return images ? columns_print(&shown, images, format, err) : -1;
 }
 
 /* ---- info */

@@ -51,74 +51,9 @@ int network_run_create(struct cli *cli, int argc, char **argv, struct error *err
 	return 0;
 }
 
-int network_run_delete(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 1, -1);
-
-	for (int i = 0; rc == 0 && i < argc; i++) {
-		AUTO_OBJECT struct object o = { 0 };
-		AUTO_JSON cJSON *result = NULL;
-
-		object_init(&o, &object_network, argv[i]);
-		result = client_change(cli->client, "DELETE", o.path, NULL, NULL, err);
-		if (!result)
-			return -1;
-		if (!cli->quiet)
-			printf("Network %s deleted\n", argv[i]);
-	}
-	return rc;
-}
-
-int network_run_rename(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	AUTO_JSON cJSON *body = cJSON_CreateObject();
-	AUTO_JSON cJSON *result = NULL;
-	AUTO_OBJECT struct object o = { 0 };
-	int rc = cli_args(cli, &argc, &argv, 2, 2);
-
-	if (rc != 0)
-		return rc;
-	object_init(&o, &object_network, argv[0]);
-	json_set_str(body, "name", argv[1]);
-	result = client_change(cli->client, "POST", o.path, body, NULL, err);
-	if (!result)
-		return -1;
-	if (!cli->quiet)
-		printf("Network %s renamed to %s\n", argv[0], argv[1]);
-	return 0;
-}
-
-int network_run_edit(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 1, 1);
-
-	return rc != 0 ? rc : object_edit(cli, &object_network, argv[0], err);
-}
-
-int network_run_get(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 2, 2);
-
-	return rc != 0 ? rc : object_run_get(cli, &object_network, argv[0], argv[1], false, err);
-}
-
-int network_run_set(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 2, -1);
-
-	return rc != 0 ? rc : object_run_set(cli, &object_network, argv[0], argc - 1, argv + 1, err);
-}
-
-int network_run_unset(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 2, 2);
-
-	return rc != 0 ? rc : object_run_unset(cli, &object_network, argv[0], argv[1], err);
-}
-
 /* ---- its nics */
 
-static bool is_nic_of(const cJSON *device, const char *network)
+static bool is_nic_of(const cJSON *device, const void *network)
 {
 	return strcmp(json_str_or(device, "type", ""), "nic") == 0 &&
 	       (strcmp(json_str_or(device, "network", ""), network) == 0 ||
@@ -128,25 +63,17 @@ static bool is_nic_of(const cJSON *device, const char *network)
 /* "network instance [device [interface]]"; kind: what has the devices. */
 static int attach(struct cli *cli, const struct object_kind *kind, int argc, char **argv, struct error *err)
 {
+	AUTO_JSON cJSON *nic = cJSON_CreateObject();
 	AUTO_OBJECT struct object network = { 0 };
 	AUTO_OBJECT struct object o = { 0 };
-	cJSON *nic, *devices;
 	int rc = cli_args(cli, &argc, &argv, 2, 4);
-	const char *device;
-	bool managed;
 
 	if (rc != 0)
 		return rc;
 	if (object_get(cli, &object_network, argv[0], &network, err) < 0 || object_get(cli, kind, argv[1], &o, err) < 0)
 		return -1;
-	device = argc > 2 ? argv[2] : argv[0];
-	devices = object_map(&o, "devices");
-	if (json_obj(devices, device))
-		return error_set(err, ERROR_CONFLICT, "'%s' has a device '%s' already", o.name, device);
-	managed = json_bool(network.value, "managed", false);
-	nic = cJSON_AddObjectToObject(devices, device);
 	json_set_str(nic, "type", "nic");
-	if (managed) {
+	if (json_bool(network.value, "managed", false)) {
 		json_set_str(nic, "network", argv[0]);
 	} else {
 		json_set_str(nic, "nictype",
@@ -155,34 +82,22 @@ static int attach(struct cli *cli, const struct object_kind *kind, int argc, cha
 	}
 	if (argc > 3)
 		json_set_str(nic, "name", argv[3]);
-	return object_put(cli, &o, err);
+	return object_device_add(cli, &o, argc > 2 ? argv[2] : argv[0], nic, err);
 }
 
 /* "network instance [device]": without a device, the only one. */
 static int detach(struct cli *cli, const struct object_kind *kind, int argc, char **argv, struct error *err)
 {
 	AUTO_OBJECT struct object o = { 0 };
-	const cJSON *device, *found = NULL;
-	cJSON *devices;
+	AUTO_FREE char *where = NULL;
 	int rc = cli_args(cli, &argc, &argv, 2, 3);
 
 	if (rc != 0)
 		return rc;
 	if (object_get(cli, kind, argv[1], &o, err) < 0)
 		return -1;
-	devices = object_map(&o, "devices");
-	cJSON_ArrayForEach(device, devices) {
-		if (!is_nic_of(device, argv[0]) || (argc > 2 && strcmp(device->string, argv[2]) != 0))
-			continue;
-		if (found)
-			return error_set(err, ERROR_INVALID, "more than one device of '%s' is on '%s': name it", o.name, argv[0]);
-		found = device;
-	}
-	if (!found)
-		return error_set(err, ERROR_NOT_FOUND, "'%s' has no %s on the network '%s'", o.name,
-				 argc > 2 ? "such device" : "device", argv[0]);
-	cJSON_DeleteItemFromObjectCaseSensitive(devices, found->string);
-	return object_put(cli, &o, err);
+	where = mem_printf("on the network '%s'", argv[0]);
+	return object_device_remove(cli, &o, argc > 2 ? argv[2] : NULL, is_nic_of, argv[0], where, err);
 }
 
 int network_run_attach(struct cli *cli, int argc, char **argv, struct error *err)

@@ -6,12 +6,6 @@
 #include "cli/cli.h"
 
 int network_run_create(struct cli *cli, int argc, char **argv, struct error *err);
-int network_run_delete(struct cli *cli, int argc, char **argv, struct error *err);
-int network_run_rename(struct cli *cli, int argc, char **argv, struct error *err);
-int network_run_edit(struct cli *cli, int argc, char **argv, struct error *err);
-int network_run_get(struct cli *cli, int argc, char **argv, struct error *err);
-int network_run_set(struct cli *cli, int argc, char **argv, struct error *err);
-int network_run_unset(struct cli *cli, int argc, char **argv, struct error *err);
 int network_run_attach(struct cli *cli, int argc, char **argv, struct error *err);
 int network_run_detach(struct cli *cli, int argc, char **argv, struct error *err);
 int network_attach_profile(struct cli *cli, int argc, char **argv, struct error *err);

@@ -10,143 +10,6 @@
 #include "base/strbuf.h"
 #include "cli/instance.h"
 
-static const char *const server_members[] = { "config", NULL };
-static const char *const instance_members[] = { "architecture", "config",   "devices",	   "ephemeral",
-						"profiles",	"stateful", "description", NULL };
-static const char *const snapshot_members[] = { "expires_at", NULL };
-static const char *const snapshot_shown[] = { "architecture", "config",	  "created_at", "devices", "ephemeral",
-					      "expires_at",   "profiles", "stateful",	NULL };
-static const char *const profile_members[] = { "config", "description", "devices", NULL };
-static const char *const profile_shown[] = { "config", "description", "devices", "name", "used_by", NULL };
-static const char *const network_members[] = { "config", "description", NULL };
-static const char *const network_shown[] = { "config", "description", "name", "type", "used_by", "managed", NULL };
-static const char *const image_members[] = { "auto_update", "properties", "public", "expires_at", "profiles", NULL };
-
-const struct object_kind object_server = {
-	.name = "server",
-	.prefix = "/1.0",
-	.settings = "config",
-	.writable = server_members,
-	.shown = server_members,
-	.unset_sends_empty = true,
-	.edit_help = "### This is a YAML representation of the server configuration.\n"
-		     "### Lines that start with '# ' are ignored.\n"
-		     "###\n"
-		     "### A sample configuration looks like:\n"
-		     "### config:\n"
-		     "###   user.owner: operations\n",
-};
-
-const struct object_kind object_instance = {
-	.name = "instance",
-	.prefix = "/1.0/instances/",
-	.settings = "config",
-	.writable = instance_members,
-	.shown = instance_members,
-	.edit_help = "### This is a YAML representation of the instance configuration.\n"
-		     "### Lines that start with '# ' are ignored.\n"
-		     "###\n"
-		     "### A sample configuration looks like:\n"
-		     "### config:\n"
-		     "###   limits.memory: 512MiB\n"
-		     "### devices:\n"
-		     "###   data:\n"
-		     "###     path: /srv/data\n"
-		     "###     source: /home/data\n"
-		     "###     type: disk\n"
-		     "### ephemeral: false\n"
-		     "### profiles:\n"
-		     "### - default\n"
-		     "###\n"
-		     "### The name cannot be changed here.\n",
-};
-
-/* "c1/snap0"; all that can change is when it ends. */
-const struct object_kind object_snapshot = {
-	.name = "snapshot",
-	.prefix = "/1.0/instances/",
-	.settings = "config",
-	.writable = snapshot_members,
-	.shown = snapshot_shown,
-	.edit_help = "### This is a YAML representation of the snapshot.\n"
-		     "### Lines that start with '# ' are ignored.\n"
-		     "###\n"
-		     "### Only expires_at can be changed, such as:\n"
-		     "### expires_at: 2027-03-23T17:38:37Z\n",
-};
-
-const struct object_kind object_profile = {
-	.name = "profile",
-	.prefix = "/1.0/profiles/",
-	.settings = "config",
-	.writable = profile_members,
-	.shown = profile_shown,
-	.unset_sends_empty = true,
-	.edit_help = "### This is a YAML representation of the profile.\n"
-		     "### Lines that start with '# ' are ignored.\n"
-		     "###\n"
-		     "### A profile is a set of configuration keys and devices:\n"
-		     "### config:\n"
-		     "###   limits.cpu: \"2\"\n"
-		     "### description: two cores, on the public bridge\n"
-		     "### devices:\n"
-		     "###   eth0:\n"
-		     "###     name: eth0\n"
-		     "###     nictype: bridged\n"
-		     "###     parent: lxcbr0\n"
-		     "###     type: nic\n"
-		     "###\n"
-		     "### The name and used_by are shown and cannot be changed here.\n",
-};
-
-const struct object_kind object_image = {
-	.name = "image",
-	.prefix = "/1.0/images/",
-	.settings = "properties",
-	.writable = image_members,
-	.shown = image_members,
-	.unset_sends_empty = true,
-	.edit_help = "### This is a YAML representation of the image properties.\n"
-		     "### Lines that start with '# ' are ignored.\n"
-		     "###\n"
-		     "### properties:\n"
-		     "###   description: My image\n",
-};
-
-const struct object_kind object_network = {
-	.name = "network",
-	.prefix = "/1.0/networks/",
-	.settings = "config",
-	.writable = network_members,
-	.shown = network_shown,
-	.unset_sends_empty = true,
-	.edit_help = "### This is a YAML representation of the network.\n"
-		     "### Lines that start with '# ' are ignored.\n"
-		     "###\n"
-		     "### config:\n"
-		     "###   ipv4.address: 10.62.42.1/24\n"
-		     "###   ipv4.nat: \"true\"\n"
-		     "###   ipv6.address: none\n"
-		     "### description: My network\n"
-		     "###\n"
-		     "### The name, type and used_by are shown and cannot be changed here.\n",
-};
-
-const struct object_kind *object_kind_of(const struct command *command)
-{
-	static const struct object_kind *const kinds[] = { &object_instance, &object_profile, &object_image, &object_network };
-	const char *first = command->complete ? command->complete : "";
-	size_t i;
-
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		size_t len = strlen(kinds[i]->name);
-
-		if (strncmp(first, kinds[i]->name, len) == 0 && (first[len] == ' ' || first[len] == '\0'))
-			return kinds[i];
-	}
-	return &object_server;
-}
-
 void object_init(struct object *o, const struct object_kind *kind, const char *name)
 {
 	AUTO_FREE char *segment = NULL;
@@ -157,8 +20,8 @@ void object_init(struct object *o, const struct object_kind *kind, const char *n
 	*o = (struct object){ .kind = kind, .name = mem_strdup(name ? name : "") };
 	if (kind == &object_instance && name && strchr(name, '/'))
 		o->kind = &object_snapshot;
-	if (o->kind == &object_snapshot)
-		o->path = instance_path(name, "");
+	if (o->kind->path)
+		o->path = o->kind->path(name ? name : "");
 	else
 		o->path = name ? mem_printf("%s%s", kind->prefix, segment) : mem_strdup(kind->prefix);
 }
@@ -237,10 +100,9 @@ int object_send(struct cli *cli, const struct object *o, struct error *err)
 
 int object_put(struct cli *cli, const struct object *o, struct error *err)
 {
-	if (o->kind != &object_snapshot)
+	if (!o->kind->frozen)
 		return object_send(cli, o, err);
-	return error_set(err, ERROR_INVALID,
-			 "the configuration of a snapshot is what it was: only expires_at can change, with berth config edit '%s'",
+	return error_set(err, ERROR_INVALID, "the configuration of a snapshot is what it was: only %s '%s'", o->kind->frozen,
 			 o->name);
 }
 

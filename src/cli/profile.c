@@ -35,18 +35,6 @@ static int profile_list(struct cli *cli, int argc, char **argv, struct error *er
 	return rc;
 }
 
-static int profile_show(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	AUTO_OBJECT struct object o = { 0 };
-	int rc = cli_args(cli, &argc, &argv, 1, 1);
-
-	if (rc != 0)
-		return rc;
-	if (object_get(cli, &object_profile, argv[0], &o, err) < 0)
-		return -1;
-	return object_show(&o, false, err);
-}
-
 /* POST /1.0/profiles; like gives config, devices and description, or NULL. */
 static int create(struct cli *cli, const char *name, const cJSON *like, struct error *err)
 {
@@ -88,73 +76,6 @@ static int profile_copy(struct cli *cli, int argc, char **argv, struct error *er
 	return create(cli, argv[1], o.value, err);
 }
 
-static int profile_delete(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int i, rc = cli_args(cli, &argc, &argv, 1, -1);
-
-	if (rc != 0)
-		return rc;
-	for (i = 0; i < argc; i++) {
-		AUTO_OBJECT struct object o = { 0 };
-		AUTO_JSON cJSON *result = NULL;
-
-		object_init(&o, &object_profile, argv[i]);
-		result = client_change(cli->client, "DELETE", o.path, NULL, NULL, err);
-		if (!result)
-			return -1;
-		if (!cli->quiet)
-			printf("Profile %s deleted\n", argv[i]);
-	}
-	return 0;
-}
-
-static int profile_rename(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	AUTO_JSON cJSON *body = cJSON_CreateObject();
-	AUTO_JSON cJSON *result = NULL;
-	AUTO_OBJECT struct object o = { 0 };
-	int rc = cli_args(cli, &argc, &argv, 2, 2);
-
-	if (rc != 0)
-		return rc;
-	object_init(&o, &object_profile, argv[0]);
-	json_set_str(body, "name", argv[1]);
-	result = client_change(cli->client, "POST", o.path, body, NULL, err);
-	if (!result)
-		return -1;
-	if (!cli->quiet)
-		printf("Profile %s renamed to %s\n", argv[0], argv[1]);
-	return 0;
-}
-
-static int profile_edit(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 1, 1);
-
-	return rc != 0 ? rc : object_edit(cli, &object_profile, argv[0], err);
-}
-
-static int profile_get(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 2, 2);
-
-	return rc != 0 ? rc : object_run_get(cli, &object_profile, argv[0], argv[1], false, err);
-}
-
-static int profile_set(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 2, -1);
-
-	return rc != 0 ? rc : object_run_set(cli, &object_profile, argv[0], argc - 1, argv + 1, err);
-}
-
-static int profile_unset(struct cli *cli, int argc, char **argv, struct error *err)
-{
-	int rc = cli_args(cli, &argc, &argv, 2, 2);
-
-	return rc != 0 ? rc : object_run_unset(cli, &object_profile, argv[0], argv[1], err);
-}
-
 static const char *const list_aliases[] = { "ls", NULL };
 static const char *const delete_aliases[] = { "rm", NULL };
 static const char *const rename_aliases[] = { "mv", NULL };
@@ -173,7 +94,7 @@ static const struct command profile_commands[] = {
 	  .args = "<profile>",
 	  .summary = "Show profile configurations",
 	  .examples = "  berth profile show default\n",
-	  .run = profile_show,
+	  .run = object_show_command,
 	  .complete = "profile" },
 	{ .name = "create",
 	  .args = "<profile>",
@@ -186,14 +107,14 @@ static const struct command profile_commands[] = {
 	  .args = "<profile>...",
 	  .summary = "Delete profiles that no instance uses",
 	  .examples = "  berth profile delete small\n",
-	  .run = profile_delete,
+	  .run = object_delete_command,
 	  .aliases = delete_aliases,
 	  .complete = "profile" },
 	{ .name = "rename",
 	  .args = "<profile> <new-name>",
 	  .summary = "Rename profiles",
 	  .examples = "  berth profile rename small tiny\n",
-	  .run = profile_rename,
+	  .run = object_rename_command,
 	  .aliases = rename_aliases,
 	  .complete = "profile -" },
 	{ .name = "copy",
@@ -208,26 +129,26 @@ static const struct command profile_commands[] = {
 	  .summary = "Edit profile configurations as YAML",
 	  .examples = "  berth profile edit small < small.yaml\n"
 		      "      Takes the content from a file instead of an editor.\n",
-	  .run = profile_edit,
+	  .run = object_edit_command,
 	  .complete = "profile" },
 	{ .name = "get",
 	  .args = "<profile> <key>",
 	  .summary = "Get values for profile configuration keys",
 	  .examples = "  berth profile get small limits.cpu\n",
-	  .run = profile_get,
+	  .run = object_get_command,
 	  .complete = "profile -" },
 	{ .name = "set",
 	  .args = "<profile> <key>=<value>...",
 	  .summary = "Set profile configuration keys",
 	  .examples = "  berth profile set small limits.cpu=1 boot.autostart=true\n"
 		      "  berth profile set small limits.cpu 1\n",
-	  .run = profile_set,
+	  .run = object_set_command,
 	  .complete = "profile -" },
 	{ .name = "unset",
 	  .args = "<profile> <key>",
 	  .summary = "Unset profile configuration keys",
 	  .examples = "  berth profile unset small limits.cpu\n",
-	  .run = profile_unset,
+	  .run = object_unset_command,
 	  .complete = "profile -" },
 	{ .name = "add",
 	  .args = "<instance> <profile>",

@@ -25,6 +25,7 @@ setup() {
 	refused 1 "Not Found" file push "$D/f" "$A/root/x/y/f"
 	run_berth file push -p --uid 7 --gid 8 --mode 600 "$D/f" "$D/back" "$A/root/x/y/"
 	api GET "/1.0/instances/$A/files?path=/root/x/y/back"
+	# shellcheck disable=SC2154 # of api
 	contains "$headers" "X-LXD-mode: 0600"
 	contains "$headers" "X-LXD-uid: 7"
 	contains "$headers" "X-LXD-gid: 8"
@@ -81,6 +82,89 @@ setup() {
 	refused 2 "single files" file push -r --uid 1 "$D/t" "$A/srv/"
 	mkfifo "$D/t/fifo"
 	refused 1 "cannot be pushed" file push -r "$D/t" "$A/srv/"
+}
+
+@test "storage pools" {
+	local p
+	p=$(name p)
+	run_berth storage create "$p" dir user.x=1 --description lab
+	assert "$output" = "Storage pool $p created"
+	refused 1 "already exists" storage create "$p" dir
+	refused 2 "dir, overlay or btrfs" storage create only
+	run_berth storage list -f csv
+	contains "$output" "$p,dir,$BERTH_TEST_ROOT/"
+	run_berth storage list -f json
+	assert "$(jq -r --arg p "$p" '.[] | select(.name == $p).description' <<<"$output")" = lab
+	run_berth storage set "$p" user.y=2 volume.snapshots.expiry=2d
+	run_berth storage get "$p" user.y
+	assert "$output" = 2
+	run_berth storage unset "$p" user.y
+	refused 1 "user.y" storage unset "$p" user.y
+	refused 1 "nosuch" storage set "$p" nosuch=1
+	"$BERTH" storage show "$p" | sed 's/^description: lab/description: shop/' >"$D/pool.yaml"
+	run_berth storage edit "$p" <"$D/pool.yaml"
+	run_berth storage info "$p"
+	contains "$output" "description: shop"
+	contains "$output" "space used: "
+	run_berth storage show "$p" --resources
+	contains "$output" "inodes:"
+	# volumes
+	run_berth storage volume create "$p" v user.a=b
+	refused 1 "already exists" storage volume create "$p" v
+	run_berth storage volume set "$p" v user.c=d
+	run_berth storage volume get "$p" v user.c
+	assert "$output" = d
+	run_berth storage volume unset "$p" v user.c
+	run_berth storage volume snapshot "$p" v
+	run_berth storage volume snapshot "$p" v s1 --no-expiry
+	run_berth storage volume snapshot "$p" v s1 --no-expiry --reuse
+	run_berth storage volume rename "$p" v/s1 v/s2
+	refused 2 "a snapshot stays with its volume" storage volume rename "$p" v/s2 w/s2
+	run_berth storage volume info "$p" v
+	contains "$output" "Usage: "
+	contains "$output" "| s2 "
+	run_berth storage volume show "$p" v/s2
+	contains "$output" "expires_at: 0001"
+	run_berth storage volume edit "$p" v/s2 <<<"description: kept"
+	run_berth storage volume show "$p" v/s2
+	contains "$output" "description: kept"
+	refused 1 "is what it was" storage volume set "$p" v/s2 user.a=c
+	run_berth storage volume restore "$p" v s2
+	run_berth storage volume list "$p" -c tn -f csv
+	assert "$output" = "$(printf '%s\n' 'custom,v' 'custom (snapshot),v/s2' 'custom (snapshot),v/snap0')"
+	run_berth storage volume copy "$p/v" "default/$p-w" --volume-only
+	run_berth storage volume list default "$p-w" -c n -f csv
+	assert "$output" = "$p-w"
+	run_berth storage volume move "default/$p-w" "$p/w2"
+	run_berth storage volume move "$p/w2" "$p/w3"
+	run_berth storage volume rename "$p" w3 w
+	run_berth storage volume show "$p" w
+	contains "$output" "user.a: b"
+	refused 1 "ot found" storage volume show "default" "$p-w"
+	# devices
+	run_berth storage volume attach "$p" v "$A"
+	run_berth config device get "$A" v path
+	assert "$output" = /mnt/v
+	run_berth storage volume attach "$p" v "$A" more /srv/more
+	refused 1 "name it" storage volume detach "$p" v "$A"
+	run_berth storage volume detach "$p" v "$A" more
+	run_berth storage volume detach "$p" custom/v "$A"
+	refused 1 "has no device of the volume 'v'" storage volume detach "$p" v "$A"
+	run_berth profile create "$p"
+	run_berth storage volume attach-profile "$p" v "$p" /srv
+	refused 1 "" storage volume delete "$p" v
+	run_berth storage volume detach-profile "$p" v "$p"
+	run_berth profile delete "$p"
+	# berth volume shows the same, of instances
+	run_berth volume create "$A/data"
+	run_berth storage volume show default "${A}_data"
+	run_berth volume delete "$A/data"
+	run_berth storage volume show default "container/$A"
+	refused 2 "names no volume" storage volume show default container/
+	refused 2 "POOL/VOLUME" storage volume copy v w
+	run_berth storage volume delete "$p" v/snap0 v w
+	run_berth storage delete "$p"
+	refused 1 "ot found" storage delete "$p"
 }
 
 @test "nothing is left behind" {
