@@ -70,6 +70,8 @@ static const char usage_text[] =
 	"      copies TREE, which may change, to the new folder DST, and notes in the new FILE what\n"
 	"  rest-copy --source=TREE --note=FILE DST\n"
 	"      then, when TREE is at rest: makes DST the same\n"
+	"  loose-copy --source=TREE DST\n"
+	"      copies TREE, which a container may be changing, to the empty folder DST\n"
 	"  merged-copy --source=INSTANCE_DIR --lower=TREE --idmap=BASE:SIZE|none --to=BASE:SIZE|none DST\n"
 	"      copies what INSTANCE_DIR's overlay shows, mounted or not, to the new folder DST;\n"
 	"      the ids of --idmap become those of --to (none: as they are in the container)\n"
@@ -234,6 +236,11 @@ static int run_rest_copy(const struct args *a, struct error *err)
 	return rootfs_copy_rest(a->source, a->operand[0], a->note, err);
 }
 
+static int run_loose_copy(const struct args *a, struct error *err)
+{
+	return need(a->source, "--source", err) ? -1 : rootfs_copy_loose(a->source, a->operand[0], err);
+}
+
 static int run_merged_copy(const struct args *a, struct error *err)
 {
 	const struct idmap map = idmap_between(&a->map, &a->to);
@@ -266,7 +273,7 @@ static const struct {
 	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "probe", 1, run_probe },
 	{ "attach", 0, run_attach }, { "detach", 0, run_detach }, { "idmap-copy", 1, run_copy },
 	{ "live-copy", 1, run_live_copy }, { "rest-copy", 1, run_rest_copy },
-	{ "merged-copy", 1, run_merged_copy }, { "enter", -1, run_enter },
+	{ "loose-copy", 1, run_loose_copy }, { "merged-copy", 1, run_merged_copy }, { "enter", -1, run_enter },
 };
 
 static int run(int argc, char **argv, struct error *err)

@@ -21,6 +21,7 @@
 
 enum pass {
 	PASS_ONLY, /* of a tree that does not change */
+	PASS_LOOSE, /* of one that may: as it goes */
 	PASS_LIVE, /* of one that does: notes what it copied */
 	PASS_REST, /* then at rest, by those notes */
 };
@@ -60,8 +61,9 @@ static int copy_error(const struct copy *c, int sys, struct error *err)
 /* Errors of a first pass that say: it was moved, removed or replaced just now. The second pass will see. */
 static bool has_changed(const struct copy *c, int sys)
 {
-	return c->pass == PASS_LIVE && (sys == ENOENT || sys == ENOTDIR || sys == ELOOP || sys == EEXIST || sys == ENXIO ||
-					sys == EISDIR || sys == EINVAL || sys == ESTALE);
+	return (c->pass == PASS_LIVE || c->pass == PASS_LOOSE) &&
+	       (sys == ENOENT || sys == ENOTDIR || sys == ELOOP || sys == EEXIST || sys == ENXIO || sys == EISDIR ||
+		sys == EINVAL || sys == ESTALE);
 }
 
 /* What lies at the current path of the copy goes, whatever it is; nobody else changes a copy. */
@@ -113,9 +115,10 @@ static int copy_subdir(struct copy *c, struct pair at, const char *name, const s
  * Of the file that was opened, which may not be the one that was looked at. A page that a memory map has made dirty
  * before shows no later writes in the ctime; one that is being written out does.
  */
-static int look_again(int src, struct stat *st)
+static int look_again(const struct copy *c, int src, struct stat *st)
 {
-	(void)sync_file_range(src, 0, 0, SYNC_FILE_RANGE_WRITE_AND_WAIT);
+	if (c->pass == PASS_LIVE)
+		(void)sync_file_range(src, 0, 0, SYNC_FILE_RANGE_WRITE_AND_WAIT);
 	if (fstat(src, st) < 0)
 		return -1;
 	if (S_ISREG(st->st_mode))
@@ -129,7 +132,7 @@ static int copy_regular(struct copy *c, struct pair at, const char *name, struct
 	AUTO_CLOSE int src = openat(at.src, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	AUTO_CLOSE int dst = -1;
 
-	if (src < 0 || (c->pass == PASS_LIVE && look_again(src, st) < 0))
+	if (src < 0 || ((c->pass == PASS_LIVE || c->pass == PASS_LOOSE) && look_again(c, src, st) < 0))
 		return copy_error(c, errno, err);
 	dst = openat(at.dst, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (dst < 0 || copy_data(src, dst, st->st_size) < 0 || copy_attributes(src, dst, st, c->map) < 0)
@@ -389,6 +392,18 @@ int rootfs_copy(const char *src, const char *dst, const struct idmap *map, struc
 	if (fd < 0)
 		return error_sys(err, errno, "cannot open '%s'", src);
 	return rootfs_copy_fd(fd, src, dst, map, err);
+}
+
+int rootfs_copy_loose(const char *src, const char *dst, struct error *err)
+{
+	static const struct idmap none;
+	struct copy c = { .map = &none, .top = src, .pass = PASS_LOOSE };
+	AUTO_CLOSE int from = open(src, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int to = open(dst, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (from < 0 || to < 0)
+		return error_sys(err, errno, "cannot open '%s'", from < 0 ? src : dst);
+	return run(&c, (struct pair){ from, to }, dst, err);
 }
 
 static int copy_noted(struct copy *c, int to, const char *dst, struct error *err)

@@ -24,5 +24,10 @@ int rootfs_copy_fd(int fd, const char *src, const char *dst, const struct idmap 
  */
 int rootfs_copy_live(const char *src, const char *dst, const char *note, struct error *err);
 int rootfs_copy_rest(const char *src, const char *dst, const char *note, struct error *err);
+/*
+ * In one pass, of a tree that a container may be changing, which is hostile: what it swaps or removes meanwhile is left out,
+ * and nothing is followed. dst is there and empty (it may be a subvolume). Owners and attributes as they are.
+ */
+int rootfs_copy_loose(const char *src, const char *dst, struct error *err);
 
 #endif

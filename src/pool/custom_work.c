@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "model/settings.h"
 #include "pool/limit.h"
 
 char *custom_lock(const char *pool, const char *name)
@@ -127,7 +128,7 @@ int custom_apply_size(const struct custom_work *w, const char *path, const cJSON
 	return limit_trees(path, trees, bytes, err);
 }
 
-/* ---- copying */
+/* ---- copying: a running container may have the volume, and put a link where cp(1) is about to go down */
 
 void custom_add_part(struct custom_work *w, const char *from, const char *to, bool readonly)
 {
@@ -141,7 +142,7 @@ void custom_add_part(struct custom_work *w, const char *from, const char *to, bo
 
 static enum op_result copied(struct op *op, const struct proc_result *result, struct error *err)
 {
-	return proc_check("cp", result, err) < 0 ? OP_FAIL : custom_copy_parts(op, err);
+	return proc_check("berth-rootfs", result, err) < 0 ? OP_FAIL : custom_copy_parts(op, err);
 }
 
 enum op_result custom_copy_parts(struct op *op, struct error *err)
@@ -149,7 +150,6 @@ enum op_result custom_copy_parts(struct op *op, struct error *err)
 	struct custom_work *w = op_data(op);
 	AUTO_JSON cJSON *part = w->parts->child != NULL ? cJSON_DetachItemViaPointer(w->parts, w->parts->child) : NULL;
 	const char *from = json_str(part, "from"), *to = json_str(part, "to");
-	AUTO_FREE char *inside = NULL;
 	struct argv argv = ARGV_INIT;
 
 	if (part == NULL)
@@ -159,7 +159,9 @@ enum op_result custom_copy_parts(struct op *op, struct error *err)
 												 custom_copy_parts(op, err);
 	if (pool_tree_create(w->driver, to, err) < 0)
 		return OP_FAIL;
-	inside = fs_join(from, ".");
-	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", inside, to, NULL);
+	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
+	argv_push(&argv, "loose-copy");
+	argv_pushf(&argv, "--source=%s", from);
+	argv_push(&argv, to);
 	return op_child(op, &argv, copied, err);
 }

@@ -458,6 +458,9 @@ exact() { # DIR
 	)
 	rfs live-copy --source="$s" --note="$note" "$d"
 	diff <(exact "$s") <(exact "$d") >&2
+	mkdir "$D/loose"
+	rfs loose-copy --source="$s" "$D/loose" # a copy in one, likewise
+	diff <(exact "$s") <(exact "$D/loose") >&2
 	ino=$(stat -c %i "$d/same/f" "$d/same/hard1")
 	(
 		cd "$s"
