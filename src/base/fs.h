@@ -50,5 +50,7 @@ int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct
 
 /* Disk usage of a tree in bytes (st_blocks), hard links once, one file system; ERROR_TIMEOUT after max_ms (0: never). */
 int fs_tree_usage(const char *path, unsigned max_ms, unsigned long long *ret, struct error *err);
+/* Is there a folder in it whose path below the top has more than so many bytes? */
+bool fs_tree_is_deep(const char *path, size_t bytes);
 
 #endif

@@ -38,6 +38,7 @@ struct walk {
 	bool remove;
 	long long deadline_ms; /* on CLOCK_MONOTONIC; 0: none */
 	unsigned long long usage;
+	size_t len, longest; /* of the path below the top, in bytes */
 	struct strmap *links; /* "dev:ino" of files with several names */
 };
 
@@ -176,6 +177,8 @@ static int enter(struct walk *w, int dirfd, const char *name)
 	};
 	mem_cleanup_close(&w->fd);
 	w->fd = fd;
+	w->len += strlen(name) + 1;
+	w->longest = w->len > w->longest ? w->len : w->longest;
 	count(w, &st);
 	return scan(w, f);
 }
@@ -184,6 +187,7 @@ static void pop(struct walk *w)
 {
 	struct frame *f = &w->stack[--w->depth];
 
+	w->len -= strlen(f->name) + 1;
 	free(f->name);
 	argv_clear(&f->subdirs);
 }
@@ -308,10 +312,31 @@ int fs_remove_tree(const char *path, struct error *err)
 	return rc < 0 ? -1 : 0;
 }
 
+static int look_at(const char *path, struct walk *w, struct error *err)
+{
+	AUTO_CLOSE int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc;
+
+	if (dirfd < 0)
+		return error_sys(err, errno, "cannot open folder '%s'", path);
+	w->links = strmap_new(NULL);
+	rc = walk_tree(w, dirfd, ".");
+	walk_end(w);
+	return rc < 0 ? -1 : 0;
+}
+
+bool fs_tree_is_deep(const char *path, size_t bytes)
+{
+	struct error ignored = ERROR_INIT;
+	struct walk w = { .top = path, .fd = -1, .err = &ignored };
+
+	(void)look_at(path, &w, &ignored);
+	return w.longest > bytes;
+}
+
 int fs_tree_usage(const char *path, unsigned max_ms, unsigned long long *ret, struct error *err)
 {
 	struct walk w = { .top = path, .fd = -1, .err = err };
-	AUTO_CLOSE int dirfd = -1;
 	struct stat st;
 	int rc;
 
@@ -322,13 +347,8 @@ int fs_tree_usage(const char *path, unsigned max_ms, unsigned long long *ret, st
 		*ret = (unsigned long long)st.st_blocks * 512;
 		return 0;
 	}
-	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dirfd < 0)
-		return error_sys(err, errno, "cannot open folder '%s'", path);
-	w.links = strmap_new(NULL);
 	w.deadline_ms = max_ms ? monotonic_ms() + max_ms : 0;
-	rc = walk_tree(&w, dirfd, ".");
+	rc = look_at(path, &w, err);
 	*ret = w.usage;
-	walk_end(&w);
-	return rc < 0 ? -1 : 0;
+	return rc;
 }

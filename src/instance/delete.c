@@ -14,8 +14,11 @@
 #include "instance/place.h"
 #include "instance/snapshot.h"
 #include "instance/work.h"
+#include "lxc/active.h"
 #include "model/settings.h"
 #include "pool/pool.h"
+
+#define DEEP_BYTES 2000 /* what lxc-destroy can certainly do */
 
 static bool is_protected(const struct berthd *b, const struct instance *inst)
 {
@@ -111,6 +114,19 @@ static enum op_result step_post_stop(struct op *op, struct error *err)
 	return json_bool(op_args(op), "ran", false) ? step_hook(op, err) : OP_DONE;
 }
 
+/*
+ * lxc-destroy goes down with a stack frame of 4 KiB per folder and a path for each: what a container nests deeply ends it,
+ * and it would never go. The sweep, which comes next, does without both.
+ */
+static int check_deep_fn(void *arg, struct error *err)
+{
+	const struct work *w = arg;
+
+	if (fs_tree_is_deep(w->dir, DEEP_BYTES))
+		return 0;
+	return error_set(err, ERROR_TOOL, "%s", json_str_or(w->args, "destroy_error", "'lxc-destroy' failed"));
+}
+
 static enum op_result destroyed(struct op *op, const struct proc_result *result, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -118,7 +134,11 @@ static enum op_result destroyed(struct op *op, const struct proc_result *result,
 
 	if (proc_check("lxc-destroy", result, err) == 0 || !fs_exists(config))
 		return OP_DONE;
-	return OP_FAIL;
+	if (lxc_may_be_active(w->b->settings->system_path, w->name))
+		return OP_FAIL;
+	json_set_str(w->args, "destroy_error", err->msg);
+	error_clear(err);
+	return op_thread(op, check_deep_fn, w, err);
 }
 
 static enum op_result unmounted(struct op *op, const struct proc_result *result, struct error *err)

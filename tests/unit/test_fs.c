@@ -253,6 +253,8 @@ static void depth_and_width_do_not_matter(void **state)
 	getrlimit(RLIMIT_NOFILE, &before);
 	few.rlim_max = before.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &few);
+	assert_true(fs_tree_is_deep("deep", 40000));
+	assert_false(fs_tree_is_deep("deep", 60000));
 	if (fs_tree_usage("deep", 0, &used, &err) < 0 || fs_remove_tree("deep", &err) < 0)
 		fail_msg("%s", err.msg);
 	setrlimit(RLIMIT_NOFILE, &before);
