@@ -306,9 +306,10 @@ char *image_file(const struct image_store *s, const char *fingerprint, unsigned 
 	return file && !strchr(file, '/') ? store_path(s, fingerprint, file) : NULL;
 }
 
+/* A volatile.base_image comes from wherever the instance does, and must not lead out of the store. */
 char *image_rootfs(const struct image_store *s, const char *fingerprint)
 {
-	return store_path(s, fingerprint, "rootfs");
+	return store_path(s, fingerprint_valid(fingerprint) ? fingerprint : "none", "rootfs");
 }
 
 void image_release(struct image_store *s, const char *fingerprint)

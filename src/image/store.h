@@ -34,7 +34,8 @@ const char *image_resolve(const struct image_store *s, const char *ref, struct e
 const char *image_find(const struct image_store *s, const char *prefix, struct error *err);
 /* The file as uploaded: n = 0 the whole image or the metadata of a split one, 1 its rootfs; or NULL. */
 char *image_file(const struct image_store *s, const char *fingerprint, unsigned n);
-char *image_rootfs(const struct image_store *s, const char *fingerprint); /* absolute path; caller frees */
+/* Absolute path; of what is no fingerprint, one where nothing is. Caller frees. */
+char *image_rootfs(const struct image_store *s, const char *fingerprint);
 /* An instance left it; may drop a deleted image's tree. */
 void image_release(struct image_store *s, const char *fingerprint);
 cJSON *image_json(const struct image_store *s, const char *fingerprint); /* with aliases, new object */

@@ -182,6 +182,7 @@ static void test_import(void **state)
 	struct room *m = *state;
 	AUTO_JSON cJSON *v = NULL;
 	AUTO_FREE char *rootfs = image_rootfs(m->b.images, ONE), *file = NULL;
+	AUTO_FREE char *elsewhere = image_rootfs(m->b.images, "../../../etc");
 	struct stat st;
 
 	assert_null(
@@ -202,6 +203,7 @@ static void test_import(void **state)
 	assert_string_equal(json_str(cJSON_GetArrayItem(json_arr(v, "aliases"), 0), "name"), "first");
 	assert_null(cJSON_GetObjectItemCaseSensitive(v, "berth"));
 	assert_true(fs_exists(rootfs));
+	assert_null(strstr(elsewhere, "..")); /* an instance of elsewhere says what its image is */
 	file = image_file(m->b.images, ONE, 0);
 	assert_true(fs_exists(file));
 	assert_null(image_file(m->b.images, ONE, 1));
