@@ -118,10 +118,12 @@ void exchange_gone(struct exchange *x)
 	request_gone(r);
 }
 
-/* Of a JSON body; SIGHUP may change it. */
+/* Of a JSON body; SIGHUP may change it. A stranger has no more to send than a certificate and a token. */
 static size_t body_max(const struct exchange *x)
 {
-	return (size_t)x->http->berthd->settings->http_max_body;
+	size_t max = (size_t)x->http->berthd->settings->http_max_body;
+
+	return x->stranger && max > HTTP_STRANGER_BODY ? HTTP_STRANGER_BODY : max;
 }
 
 /* "http://host/path" is to be taken like "/path" (RFC 9112 3.2.2). */
@@ -332,6 +334,7 @@ static enum MHD_Result begin(struct exchange *x, const char *method)
 	r->peer = x;
 	r->client = peer_ref(x->connection->peer);
 	x->request = r;
+	x->stranger = !request_trusted(r);
 	x->phase = EXCHANGE_BODY;
 	x->received_from = uv_now(x->http->loop);
 	set_deadline(x, HTTP_BODY_MS);

@@ -18,6 +18,7 @@
 #define HTTP_STALLED_S 120       /* without taking a byte of the reply */
 
 #define HTTP_CONNECTIONS_MAX 16384 /* an exec has five; fewer when there are fewer descriptors: http.c */
+#define HTTP_STRANGER_BODY (64 * 1024) /* of who is not trusted; else http_max_body */
 #define HTTP_CONNECTION_MEMORY (32 * 1024) /* headers and buffers of one connection */
 
 /* A connection of libmicrohttpd: what bounds the time it may take. */
@@ -49,6 +50,7 @@ struct exchange {
 	struct connection *connection;
 	enum exchange_phase phase;
 	bool in_handler;
+	bool stranger;       /* request_trusted() said so when it began */
 	bool pause;          /* once this piece of the body is taken */
 	struct raw_connection *raw; /* to be handed over when the 101 is out */
 	struct http_stream *stream; /* the reply's body */

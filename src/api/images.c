@@ -18,8 +18,9 @@ const char *image_of_request(struct request *r)
 	    image_find(request_berthd(r)->images, request_param(r, "fingerprint"), &err);
 
 	/* others are not to learn even that it is there */
-	if (fingerprint && !image_visible(r, fingerprint)) {
+	if (fingerprint ? !image_visible(r, fingerprint) : !request_trusted(r)) {
 		fingerprint = NULL;
+		error_clear(&err);
 		error_set(&err, ERROR_NOT_FOUND, "Image not found");
 	}
 	if (!fingerprint)

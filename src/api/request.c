@@ -160,7 +160,9 @@ const struct peer *request_peer(const struct request *r)
 
 bool request_trusted(const struct request *r)
 {
-	return !r->client || (r->client->cert && trust_find(r->berthd->trust, r->client->cert->fingerprint));
+	const struct x509 *cert = r->client ? r->client->cert : NULL;
+
+	return !r->client || (cert && x509_is_current(cert) && trust_find(r->berthd->trust, cert->fingerprint));
 }
 
 const char *request_method(const struct request *r)

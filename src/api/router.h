@@ -67,7 +67,7 @@ const cJSON *request_body(const struct request *r); /* parsed JSON body; NULL wh
 /* Who asks over HTTPS; NULL: it came through the unix socket. */
 struct peer;
 const struct peer *request_peer(const struct request *r);
-/* The unix socket, or a certificate of the trust store. Others get to the rows of access.c only. */
+/* The unix socket, or a certificate of the trust store that has not expired. Others get to the rows of access.c only. */
 bool request_trusted(const struct request *r);
 const char *request_method(const struct request *r);
 const char *request_path(const struct request *r); /* without the query */

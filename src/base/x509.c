@@ -77,6 +77,8 @@ static int fill(struct x509 *x, gnutls_x509_crt_t crt)
 		digest_finish(d, x->fingerprint);
 		x->pem = text_of(&pem);
 		x->common_name = common_name(crt);
+		x->from = gnutls_x509_crt_get_activation_time(crt);
+		x->until = gnutls_x509_crt_get_expiration_time(crt);
 	}
 	gnutls_free(der.data);
 	gnutls_free(pem.data);
@@ -111,15 +113,17 @@ void x509_free(struct x509 *x)
 	free(x);
 }
 
-static int check(gnutls_x509_crt_t crt, struct error *err)
+bool x509_is_current(const struct x509 *x)
 {
 	time_t now = time(NULL);
+
+	return now >= x->from && now <= x->until;
+}
+
+static int check(gnutls_x509_crt_t crt, struct error *err)
+{
 	unsigned bits = 0;
 
-	if (now < gnutls_x509_crt_get_activation_time(crt))
-		return error_set(err, ERROR_INVALID, "The provided certificate isn't valid yet");
-	if (now > gnutls_x509_crt_get_expiration_time(crt))
-		return error_set(err, ERROR_INVALID, "The provided certificate is expired");
 	if (gnutls_x509_crt_get_pk_algorithm(crt, &bits) == GNUTLS_PK_RSA && bits < RSA_BITS_MIN)
 		return error_set(err, ERROR_INVALID, "RSA key too weak (minimum of %dbit)", RSA_BITS_MIN);
 	return 0;
@@ -128,8 +132,12 @@ static int check(gnutls_x509_crt_t crt, struct error *err)
 int x509_check(const struct x509 *x, struct error *err)
 {
 	gnutls_x509_crt_t crt = NULL;
-	int rc = gnutls_x509_crt_init(&crt), ret;
+	int rc, ret;
 
+	if (!x509_is_current(x))
+		return error_set(err, ERROR_INVALID, "The provided certificate %s",
+				 time(NULL) < x->from ? "isn't valid yet" : "is expired");
+	rc = gnutls_x509_crt_init(&crt);
 	if (rc >= 0)
 		rc = import_any(crt, x->pem, strlen(x->pem));
 	ret = rc >= 0 ? check(crt, err) : error_set(err, ERROR_SYSTEM, "%s", gnutls_strerror(rc));

@@ -37,6 +37,11 @@ static void test_made_is_read(void **state)
 	assert_string_equal(x->common_name, "root@host-1");
 	assert_int_equal(strlen(x->fingerprint), 64);
 	assert_int_equal(x509_check(x, &err), 0);
+	assert_true(x509_is_current(x));
+	x->until = x->from - 1; /* over before it began */
+	assert_false(x509_is_current(x));
+	assert_int_equal(x509_check(x, &err), -1);
+	assert_string_equal(err.msg, "The provided certificate is expired");
 	/* what clients send: the base64 between the lines */
 	memcpy(bare, from, (size_t)(strstr(from, "-----END") - from));
 	again = x509_read(bare, strlen(bare), &err);
