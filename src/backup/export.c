@@ -409,7 +409,10 @@ static int check_algorithm(const char *algorithm, struct error *err)
 
 	if (strncmp(algorithm, "squashfs", 8) == 0 || strncmp(algorithm, "tar2sqfs", 8) == 0)
 		return error_set(err, ERROR_INVALID, "a backup cannot be compressed with '%.64s': it is a tar archive", algorithm);
-	return compressor_argv(algorithm, "", &argv, err);
+	if (compressor_argv(algorithm, "", &argv, err) == 0)
+		return 0;
+	error_wrap(err, "Invalid compression algorithm \"%.64s\"", algorithm);
+	return -1;
 }
 
 static int take(struct berthd *b, const struct instance *inst, const cJSON *request, cJSON *args, struct error *err)

@@ -35,7 +35,7 @@ struct op *export_create(struct berthd *b, const char *instance, const cJSON *re
 
 /* Array of export.json's, oldest first. */
 cJSON *export_list(const struct berthd *b, const struct instance *inst);
-/* One of them; ERROR_NOT_FOUND "Instance backup not found". */
+/* One of them; ERROR_NOT_FOUND "Load backup from database: Instance backup not found". */
 cJSON *export_get(const struct berthd *b, const struct instance *inst, const char *name, struct error *err);
 /* Its archive, open for reading. */
 int export_open(const struct berthd *b, const struct instance *inst, const char *name, struct error *err);

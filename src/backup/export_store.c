@@ -107,7 +107,7 @@ cJSON *export_get(const struct berthd *b, const struct instance *inst, const cha
 	if (export_name_check(name, &bad) == 0 && export_uuid(inst)[0] != '\0')
 		v = read_one(parent, name);
 	if (v == NULL)
-		error_set(err, ERROR_NOT_FOUND, "Instance backup not found");
+		error_set(err, ERROR_NOT_FOUND, "Load backup from database: Instance backup not found");
 	return v;
 }
 
@@ -209,12 +209,19 @@ static struct op *start(struct berthd *b, const struct op_kind *kind, const stru
 			const char *to, struct error *err)
 {
 	AUTO_FREE char *lock = mem_printf("export/%s/%s", export_uuid(inst), name);
-	AUTO_FREE char *url = mem_printf("/1.0/container/%s", inst->name); /* sic: so does LXD */
+	AUTO_FREE char *odd = mem_printf("/1.0/container/%s", inst->name); /* sic: so does LXD for a deletion */
+	AUTO_FREE char *containers = mem_printf("/1.0/containers/%s", inst->name);
+	AUTO_FREE char *instances = mem_printf("/1.0/instances/%s", inst->name);
 	const char *locks[] = { lock, NULL };
 	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
 	cJSON *args = cJSON_CreateObject();
 
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "container"), cJSON_CreateString(url));
+	if (to == NULL) {
+		cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "container"), cJSON_CreateString(odd));
+	} else {
+		cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "containers"), cJSON_CreateString(containers));
+		cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "instances"), cJSON_CreateString(instances));
+	}
 	json_set_str(args, "name", inst->name);
 	json_set_str(args, "uuid", export_uuid(inst));
 	json_set_str(args, "export", name);

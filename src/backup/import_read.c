@@ -156,6 +156,14 @@ static int take_snapshot(const cJSON *from, cJSON *list, struct error *err)
 	v = read_one(from, "a snapshot", err);
 	if (v == NULL)
 		return -1;
+	/* made before the first start, or after a change of the map, they lie otherwise than the container's */
+	if (json_str(json_obj(v, "config"), "volatile.last_state.idmap") != NULL) {
+		json_set_str(v, "shift", "");
+		if (take_shift(json_obj(v, "config"), v, err) < 0) {
+			cJSON_Delete(v);
+			return -1;
+		}
+	}
 	drop_volatile(json_obj(v, "config"));
 	json_set_str(v, "name", name);
 	json_set_str(v, "driver", "dir");
@@ -169,10 +177,14 @@ static int take_snapshots(const cJSON *index, cJSON *archive, struct error *err)
 {
 	cJSON *list = cJSON_AddArrayToObject(archive, "snapshots");
 	const cJSON *item;
+	cJSON *taken;
 
 	cJSON_ArrayForEach(item, json_arr(json_obj(index, "config"), "snapshots"))
 		if (take_snapshot(item, list, err) < 0)
 			return -1;
+	cJSON_ArrayForEach(taken, list)
+		if (json_str(taken, "shift") == NULL)
+			json_set_str(taken, "shift", json_str(archive, "shift"));
 	if (cJSON_GetArraySize(list) == cJSON_GetArraySize(json_arr(index, "snapshots")))
 		return 0;
 	return error_set(err, ERROR_INVALID, "the backup's index says nothing of some of its snapshots");

@@ -145,7 +145,7 @@ static void build_argv(const struct work *w, const char *into, struct argv *argv
 	argv_pushf(argv, "--stall=%lld", (long long)s->backup_stall_s);
 	if (json_bool(archive, "lxd", false)) {
 		argv_pushf(argv, "--prefix=%s/rootfs", json_str_or(archive, "folder", "backup/container"));
-		if (json_str(archive, "shift") != NULL)
+		if (json_str_or(archive, "shift", "")[0] != '\0')
 			argv_pushf(argv, "--shift=%s", json_str(archive, "shift"));
 		return;
 	}
@@ -210,6 +210,8 @@ static enum op_result unpack_snapshot(struct op *op, struct work *w, const cJSON
 				     .idmap_size = (uint32_t)json_int(archive, "idmap_size", 0) };
 
 	json_set(v, "name", NULL);
+	json_set(v, "shift", NULL);
+	json_set_str(archive, "shift", json_str_or(snapshot, "shift", ""));
 	json_set_int(v, "idmap_base", spec.idmap_base);
 	json_set_strf(archive, "folder", "backup/snapshots/%s", name);
 	if (make_folder(parent, err) < 0 || make_folder(dir, err) < 0 || json_write_file(note, v, JSON_QUICK, err) < 0)

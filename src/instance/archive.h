@@ -4,7 +4,7 @@
  * stream has a second pass, "manifest_name", "bytes": of the stream, for the progress, 0 if not known}.
  *
  * Of an archive in LXD's format (backup/export.h) it holds {"path", "lxd": true, "shift": "HOST:INSIDE:SIZE" or absent,
- * "snapshots": [berth.json's with their "name"]}.
+ * "snapshots": [berth.json's with their "name" and "shift"]}.
  */
 #ifndef BERTH_INSTANCE_ARCHIVE_H
 #define BERTH_INSTANCE_ARCHIVE_H

@@ -63,11 +63,11 @@ static int check_name(const char *name, struct error *err)
 	size_t len = strlen(name);
 
 	if (len == 0 || len > 200 || name[0] == '.' || strchr(name, '/') != NULL)
-		return error_set(err, ERROR_INVALID, "invalid template name '%.64s': a file name without '/', that does not begin "
+		return error_set(err, ERROR_INVALID, "Invalid template filename '%.64s': a file name without '/', that does not begin "
 						     "with '.'", name);
 	for (; *name != '\0'; name++)
 		if ((unsigned char)*name < 0x20 || *name == 0x7f)
-			return error_set(err, ERROR_INVALID, "invalid template name: it holds control characters");
+			return error_set(err, ERROR_INVALID, "Invalid template filename: it holds control characters");
 	return 0;
 }
 
@@ -82,7 +82,7 @@ static int read_at(const char *dir, const char *name, size_t max, struct strbuf 
 	char buf[8192];
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return error_set(err, ERROR_NOT_FOUND, "Template not found");
+		return error_set(err, ERROR_NOT_FOUND, "Template \"%s\" not found", name);
 	while ((n = read(fd, buf, sizeof(buf))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -416,6 +416,6 @@ int metadata_template_delete(struct berthd *b, const struct instance *inst, cons
 		return -1;
 	if (unlink(path) == 0)
 		return 0;
-	return errno == ENOENT ? error_set(err, ERROR_NOT_FOUND, "Template not found") :
+	return errno == ENOENT ? error_set(err, ERROR_NOT_FOUND, "Template \"%s\" not found", name) :
 	       error_sys(err, errno, "cannot remove '%s'", path);
 }

@@ -25,7 +25,7 @@ int metadata_put(struct berthd *b, const struct instance *inst, const cJSON *met
 
 /* Array of file names, sorted. */
 cJSON *metadata_templates(const struct berthd *b, const struct instance *inst);
-/* ERROR_NOT_FOUND "Template not found"; ERROR_INVALID for what is no name. */
+/* ERROR_NOT_FOUND "Template \"NAME\" not found"; ERROR_INVALID for what is no name. */
 int metadata_template_read(const struct berthd *b, const struct instance *inst, const char *name, struct strbuf *out,
 			   struct error *err);
 int metadata_template_write(struct berthd *b, const struct instance *inst, const char *name, const void *text, size_t len,

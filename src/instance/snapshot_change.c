@@ -212,7 +212,7 @@ struct op *snapshot_rename(struct berthd *b, const char *name, const char *snaps
 		return NULL;
 	new_dir = snapshot_dir(b, name, to);
 	if (fs_exists(new_dir)) {
-		error_set(err, ERROR_CONFLICT, "Snapshot \"%s/%s\" already exists", name, to);
+		error_set(err, ERROR_CONFLICT, "Name '%s/%s' already in use", name, to);
 		return NULL;
 	}
 	args = cJSON_CreateObject();

@@ -439,13 +439,14 @@ static char *choose_name(struct berthd *b, const struct instance *inst, const ch
 	return mem_strdup(given);
 }
 
-static int check_request(const cJSON *request, struct error *err)
+static int check_request(const cJSON *request, bool active, struct error *err)
 {
 	const cJSON *expires = cJSON_GetObjectItemCaseSensitive(request, "expires_at");
 	time_t ignored;
 
 	if (json_bool(request, "stateful", false))
-		return error_set(err, ERROR_UNSUPPORTED, "Unable to create a stateful snapshot. CRIU isn't installed");
+		return error_set(err, ERROR_UNSUPPORTED, "Unable to create a stateful snapshot. %s",
+				 active ? "CRIU isn't installed" : "The instance isn't running");
 	if (expires == NULL || cJSON_IsNull(expires))
 		return 0;
 	if (!cJSON_IsString(expires) || time_parse(expires->valuestring, &ignored) < 0)
@@ -460,7 +461,7 @@ struct op *snapshot_create(struct berthd *b, const char *name, const cJSON *requ
 	AUTO_FREE char *snapshot = NULL;
 	cJSON *args;
 
-	if (inst == NULL || check_request(request, err) < 0)
+	if (inst == NULL || check_request(request, instance_active(inst), err) < 0)
 		return NULL;
 	snapshot = choose_name(b, inst, json_str_or(request, "name", ""), err);
 	if (snapshot == NULL)

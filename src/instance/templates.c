@@ -80,7 +80,6 @@ static void add_template(const struct work *w, const struct instance *inst, cons
 	cJSON *v, *context;
 
 	if (metadata_template_read(w->b, inst, name, &text, &err) < 0) {
-		error_wrap(&err, "%s", name);
 		warn(w, err.msg, all);
 		return;
 	}

@@ -21,14 +21,14 @@ int name_validate_snapshot(const char *name, struct error *err)
 	else if (strlen(name) > NAME_MAX_BYTES)
 		rule = "it is longer than 200 bytes";
 	else if (strchr(name, '/') != NULL)
-		rule = "Cannot contain slashes";
+		rule = "Cannot contain \"/\"";
 	else if (!type_is_line(name))
 		rule = "Cannot contain control characters";
 	else if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		rule = "a name is needed";
 	if (rule == NULL)
 		return 0;
-	return error_set(err, ERROR_INVALID, "Invalid snapshot name: '%s': %s", type_show(name, show), rule);
+	return error_set(err, ERROR_INVALID, "Invalid snapshot name: %s ('%s')", rule, type_show(name, show));
 }
 
 /* Go's layout: what stands for which part. Longer ones first. */

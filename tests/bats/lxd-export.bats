@@ -223,6 +223,32 @@ END
 	assert "$(find "$BERTH_TEST_ROOT/backups" -name '.import*')" = ""
 }
 
+# tests/lxd/export.tar.xz: LXD 5.0.2 made it (dir pool; snapshot "early" before the first start, so not shifted; then started, so
+# shifted by 1000000; renamed, exported with --compression "xz -9"). Its image is the busybox one without /bin/busybox.
+@test "an archive that LXD itself made, with its snapshot and a template that waits" {
+	local t=$BATS_TEST_TMPDIR
+	stock import "$REPO/tests/lxd/export.tar.xz" -q
+	stock config get lxdmade user.k
+	assert "$output" = v
+	stock config get lxdmade volatile.apply_template
+	assert "$output" = rename
+	tar -C "$t" -xzf "$BUSYBOX_IMAGE" rootfs/bin/busybox
+	stock file push -q "$t/rootfs/bin/busybox" lxdmade/bin/busybox --mode 755
+	stock start lxdmade
+	assert "$(in_container lxdmade cat /etc/hostname)" = "lxdmade rename"
+	assert "$(in_container lxdmade cat /root/f)" = second
+	assert "$(in_container lxdmade stat -c %u:%g:%a /root/f /etc/passwd /tmp | tr '\n' ' ')" = "33:44:640 0:0:644 0:0:1777 "
+	stock stop -f lxdmade
+	stock restore lxdmade early
+	stock file pull -q lxdmade/root/f "$t/f"
+	assert "$(<"$t/f")" = first
+	stock file push -q "$t/rootfs/bin/busybox" lxdmade/bin/busybox --mode 755
+	stock start lxdmade
+	assert "$(in_container lxdmade cat /etc/hostname)" = "lxdmade create"
+	assert "$(in_container lxdmade stat -c %u:%g:%a /root/f /etc/passwd /tmp | tr '\n' ' ')" = "33:44:640 0:0:644 0:0:1777 "
+	stock delete -f lxdmade
+}
+
 @test "nothing is left behind" {
 	"$BERTH" delete -f "$SRC"
 	leak_check

@@ -58,7 +58,7 @@ load lxd
 	assert "$output" = hosts.tpl
 	stock config template show "$c" hosts.tpl
 	assert "$output" = "{{ container.name }}"
-	stock_refused "Template not found" config template show "$c" nosuch
+	stock_refused 'Template "nosuch" not found' config template show "$c" nosuch
 	for path in ..%2F..%2Fberth.json .x "" a%2Fb; do
 		api POST "/1.0/instances/$c/metadata/templates?path=$path" '{}'
 		assert "$http" = 400 "$path"
@@ -66,7 +66,7 @@ load lxd
 		[[ -z $path || $http == 400 ]]
 	done
 	stock config template delete "$c" hosts.tpl
-	stock_refused "Template not found" config template delete "$c" hosts.tpl
+	stock_refused 'Template "hosts.tpl" not found' config template delete "$c" hosts.tpl
 	stock config template list "$c" -f csv
 	assert "$output" = ""
 	stock delete "$c"
@@ -144,7 +144,7 @@ inside() {
 	out=$(jq -r '.[] | select(.type == "Template not applied" and .status == "new") | .last_message' <<<"$output")
 	contains "$out" "bad.tpl:2: the tag 'include' is not supported"
 	contains "$out" "slow.tpl:1: more than 4194304 bytes of output, or too many steps"
-	contains "$out" "none.tpl: Template not found"
+	contains "$out" 'Template "none.tpl" not found'
 	contains "$out" "cloud.tpl: '/etc/passwd/x' is not written"
 	grep -q "template bad.tpl:2: the tag 'include' is not supported" "${BERTH_TEST_LOGS:-$BERTH_TEST_ROOT}/berthd.log"
 
