@@ -63,7 +63,7 @@ try() {
 
 setup() {
 	PORT=$((21000 + BERTH_TEST_ID))
-	export PORT PATIENCE BERTH
+	export PORT PATIENCE BERTH LXD_CONF=$BERTH_TEST_ROOT/lxc-conf
 }
 
 @test "the host" {
@@ -125,6 +125,13 @@ setup() {
 	try "berth host call VMPowers"
 	contains "$output" '"success": true'
 	contains "$output" '"state": "Running"'
+}
+
+@test "LXD's client" {
+	try "lxc exec web"
+	contains "$output" hello
+	contains "$output" "$(name web)"
+	contains "$output" "RUNNING"
 }
 
 @test "away with it: nothing of the tour is left" {

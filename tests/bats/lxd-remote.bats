@@ -56,7 +56,7 @@ https() {
 	stock config unset core.https_allowed_origin
 	# neither old TLS nor anything that is none
 	assert "$(curl -sk --max-time 20 --tls-max 1.1 "https://$(address)/" || echo "$?")" = 35
-	printf 'GET / HTTP/1.0\r\n\r\n' | timeout 20 nc -q 5 "$BERTH_TEST_SUBNET.1" 8443 >"$BATS_TEST_TMPDIR/plain" || true
+	printf 'GET / HTTP/1.0\r\n\r\n' | timeout 20 socat -t5 - "TCP:$(address)" >"$BATS_TEST_TMPDIR/plain" || true
 	run ! grep -q api "$BATS_TEST_TMPDIR/plain"
 }
 

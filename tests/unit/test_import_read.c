@@ -64,8 +64,8 @@ static void test_bad(void **state)
 		"{\"config\":{\"container\":{\"profiles\":[[]]}}}",
 		"{\"config\":{\"container\":{\"config\":{\"volatile.last_state.idmap\":\"{\"}}}}",
 		"{\"config\":{\"container\":{\"config\":{\"volatile.last_state.idmap\":\"[{\\\"Isuid\\\":true}]\"}}}}",
-		"{\"config\":{\"container\":{\"config\":{\"volatile.last_state.idmap\":\"[{\\\"Isuid\\\":true,\\\"Isgid\\\":true,\\\"Hostid\\\":-1,"
-		"\\\"Nsid\\\":0,\\\"Maprange\\\":1}]\"}}}}",
+		("{\"config\":{\"container\":{\"config\":{\"volatile.last_state.idmap\":\"[{\\\"Isuid\\\":true,\\\"Isgid\\\":true,\\\"Hostid\\\":-1,"
+		 "\\\"Nsid\\\":0,\\\"Maprange\\\":1}]\"}}}}"),
 		"{\"snapshots\":[\"a\"],\"config\":{\"container\":{}}}",
 		"{\"config\":{\"container\":{},\"snapshots\":[{\"name\":\"../../x\"}]}}",
 		"{\"config\":{\"container\":{},\"snapshots\":[{\"name\":\"a\"},{\"name\":\"a\"}]}}",
