@@ -71,7 +71,7 @@ static void instance_patch(struct request *r)
 
 /* ---- of networks: LXD answers when it is done, so the request waits for the operation */
 
-static void reply_later(struct request *r, struct op *op, const char *action, const char *listen, const struct error *err)
+static void reply_later(struct request *r, struct op *op, const char *action, const char *listen, struct error *err)
 {
 	AUTO_FREE char *url = mem_printf("/1.0/networks/%s/forwards/%s", request_param(r, "name"), listen);
 
@@ -98,7 +98,7 @@ static cJSON *view(const cJSON *object)
 	cJSON *v = cJSON_Duplicate(object, true);
 
 	cJSON_DeleteItemFromObjectCaseSensitive(v, "network");
-	json_set_str(v, "location", "");
+	json_set_str(v, "location", "none");
 	return v;
 }
 
@@ -137,8 +137,8 @@ static void network_post(struct request *r)
 		    "network-forward-created", listen, &err);
 }
 
-/* The forward of the path; NULL: 404 was replied. */
-static const cJSON *find(struct request *r, char etag[65])
+/* The forward of the path; NULL: 404 was replied. failed: LXD's first words, or "". */
+static const cJSON *find(struct request *r, const char *failed, char etag[65])
 {
 	const cJSON *object;
 
@@ -146,7 +146,7 @@ static const cJSON *find(struct request *r, char etag[65])
 		return NULL;
 	object = forward_network_get(request_berthd(r), request_param(r, "name"), request_param(r, "listen"));
 	if (!object)
-		reply_errorf(r, ERROR_NOT_FOUND, "Network forward not found");
+		reply_errorf(r, ERROR_NOT_FOUND, "%sNetwork forward not found", failed);
 	else
 		etag_of(object, etag);
 	return object;
@@ -155,7 +155,7 @@ static const cJSON *find(struct request *r, char etag[65])
 static void network_get(struct request *r)
 {
 	char etag[65];
-	const cJSON *object = find(r, etag);
+	const cJSON *object = find(r, "", etag);
 
 	if (object)
 		reply_sync_etag(r, view(object), etag);
@@ -174,7 +174,7 @@ static void network_put(struct request *r)
 {
 	char etag[65];
 
-	if (!find(r, etag) || !request_etag_ok(r, etag))
+	if (!find(r, "", etag) || !request_etag_ok(r, etag))
 		return;
 	if (request_body(r))
 		put(r, request_body(r), "network-forward-updated");
@@ -186,7 +186,7 @@ static void network_put(struct request *r)
 static void network_patch(struct request *r)
 {
 	char etag[65];
-	const cJSON *old = find(r, etag), *item;
+	const cJSON *old = find(r, "", etag), *item;
 	AUTO_JSON cJSON *new = NULL;
 
 	if (!old || !request_etag_ok(r, etag))
@@ -209,7 +209,7 @@ static void network_delete(struct request *r)
 {
 	char etag[65];
 
-	if (find(r, etag))
+	if (find(r, "Failed deleting forward: ", etag))
 		put(r, NULL, "network-forward-deleted");
 }
 

@@ -143,7 +143,7 @@ void network_leases_get(struct request *r)
 	cJSON *list;
 
 	if (!network_managed(b, network)) {
-		reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
+		reply_errorf(r, ERROR_NOT_FOUND, "Failed loading network: Network not found");
 		return;
 	}
 	if (strcmp(network_driver(b, network), "bridge") != 0) {

@@ -92,7 +92,8 @@ static void profiles_post(struct request *r)
 	const cJSON *body = request_body(r);
 	struct error err = ERROR_INIT;
 
-	if (profile_create(request_berthd(r)->profiles, body, &err) < 0) {
+	if (devices_check_networks(NULL, json_obj(body, "devices"), &err) < 0 ||
+	    profile_create(request_berthd(r)->profiles, body, &err) < 0) {
 		if (err.code == ERROR_CONFLICT)
 			reply_500(r, &err);
 		else
@@ -129,6 +130,7 @@ static int replace(struct berthd *b, const char *name, const cJSON *profile, str
 {
 	if (config_validate(cJSON_GetObjectItemCaseSensitive(profile, "config"), b->probe, err) < 0 ||
 	    devices_validate(cJSON_GetObjectItemCaseSensitive(profile, "devices"), err) < 0 ||
+	    devices_check_networks(json_obj(profile_get(b->profiles, name), "devices"), json_obj(profile, "devices"), err) < 0 ||
 	    instance_profile_check(b, name, profile, err) < 0 ||
 	    instance_profile_changing(b, name, err) < 0 ||
 	    profile_put(b->profiles, name, profile, err) < 0)

@@ -102,11 +102,15 @@ static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct forwards *f = forwards_of(op);
 	cJSON *args = op_args(op);
-	int rc = json_str(args, "network") ? forward_check_network(f, args, err) : forward_check_instance(f, args, err);
+	bool of_network = json_str(args, "network") != NULL;
 
-	if (rc < 0)
+	if (of_network && forward_check_network(f, args, err) < 0) {
+		error_wrap(err, "Failed %s forward", forward_network_verb(json_bool(args, "must_be_new", false), json_obj(args, "object")));
 		return OP_FAIL;
-	if (!json_str(args, "network")) /* with the ports that were chosen */
+	}
+	if (!of_network && forward_check_instance(f, args, err) < 0)
+		return OP_FAIL;
+	if (!of_network) /* with the ports that were chosen */
 		op_metadata_set(op, "forwards", cJSON_Duplicate(json_arr(args, "added"), true));
 	return OP_DONE;
 }

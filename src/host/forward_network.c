@@ -74,6 +74,11 @@ static cJSON *object_of(const char *network, const char *listen, const cJSON *ob
 	return NULL;
 }
 
+const char *forward_network_verb(bool must_be_new, const cJSON *object)
+{
+	return must_be_new ? "creating" : object ? "updating" : "deleting";
+}
+
 struct op *forward_network_put(struct berthd *b, const char *network, const char *listen, const cJSON *object,
 			       bool must_be_new, struct error *err)
 {
@@ -82,14 +87,17 @@ struct op *forward_network_put(struct berthd *b, const char *network, const char
 	struct address a;
 
 	if (address_parse(listen, &a) < 0) {
-		error_set(err, ERROR_INVALID, "Invalid listen address: '%.64s'", listen);
+		error_set(err, ERROR_INVALID, "Failed %s forward: Invalid listen address: '%.64s'",
+			  forward_network_verb(must_be_new, object), listen);
 		return NULL;
 	}
 	address_text(&a, text);
 	if (object) {
 		v = object_of(network, text, object, err);
-		if (!v)
+		if (!v) {
+			error_wrap(err, "Failed %s forward", forward_network_verb(must_be_new, object));
 			return NULL;
+		}
 	}
 	args = cJSON_CreateObject();
 	json_set_str(args, "network", network);

@@ -35,6 +35,9 @@ int forward_save(struct forwards *f, struct error *err);
 cJSON *forward_network_rules(const cJSON *object); /* entries, each as in forward_rule.h with "network" */
 cJSON *forward_all(const struct forwards *f, const cJSON *except); /* entries of both kinds; not those of this object */
 
+/* forward_network.c: "creating", "updating" or "deleting" (object NULL): LXD says "Failed … forward: why". */
+const char *forward_network_verb(bool must_be_new, const cJSON *object);
+
 /* forward_change.c: starts the operation, whose arguments are taken: "instance", "do" and "entries", or "network",
  * "listen_address", "must_be_new" and "object". */
 enum { CHANGE_MAX = 10000 }; /* entries in one request */

@@ -7,6 +7,7 @@
 #include "model/device.h"
 #include "model/device_match.h"
 #include "model/key_types.h"
+#include "model/nic_network.h"
 
 #define DEVICE_NAME_MAX 64
 
@@ -209,10 +210,27 @@ int devices_check_start(const cJSON *expanded_devices, struct error *err)
 	return 0;
 }
 
+int devices_check_networks(const cJSON *old, const cJSON *devices, struct error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, devices) {
+		const cJSON *was = json_obj(old, item->string);
+
+		if (strcmp(json_str_or(item, "type", ""), "nic") != 0 || (was && cJSON_Compare(was, item, true)))
+			continue;
+		if (nic_network_check(item->string, item, err) < 0)
+			return error_wrap(err, "Device validation failed for \"%s\"", item->string);
+	}
+	return 0;
+}
+
 int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, struct error *err)
 {
 	const cJSON *item;
 
+	if (devices_check_networks(old_expanded, new_expanded, err) < 0)
+		return error_wrap(err, "Invalid devices");
 	cJSON_ArrayForEach(item, new_expanded) {
 		const cJSON *old = json_obj(old_expanded, item->string);
 

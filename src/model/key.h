@@ -103,7 +103,9 @@ const struct device_type *device_type_find(const char *name);
 int devices_validate(const cJSON *devices, struct error *err);
 /* `Failed to start device "eth0": …`: bridge or source that is not there now. */
 int devices_check_start(const cJSON *expanded_devices, struct error *err);
-/* The same for devices that are new or changed, old may be NULL: `Failed add validation for device "bad": …`. */
+/* Of nics that are new or changed, old may be NULL: is there the network that they name? `Device validation failed for "n1": …`. */
+int devices_check_networks(const cJSON *old, const cJSON *devices, struct error *err);
+/* As devices_check_start() for devices that are new or changed, old may be NULL: `Failed add validation for device "bad": …`. */
 int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, struct error *err);
 
 /* LXD's rule for instances: a host name label, 1-63, [A-Za-z0-9-], not starting with digit or '-', not ending in '-'. */

@@ -45,6 +45,8 @@ static void tell_model(const char *name, const cJSON *object)
 				      .parent = interface,
 				      .mtu = network_value(object, "bridge.mtu") ? network_value(object, "bridge.mtu")
 										 : network_value(object, "mtu"),
+				      .ip4 = network_value(object, "ipv4.address"),
+				      .ip6 = network_value(object, "ipv6.address"),
 			      });
 }
 

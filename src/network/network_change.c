@@ -92,6 +92,8 @@ static enum op_result step_check(struct op *op, struct error *err)
 		error_set(err, ERROR_INVALID, "Network interface \"%s\" already exists", name_of(new));
 	else if (old && other && network_used(b, name_of(old)))
 		error_set(err, ERROR_INVALID, "The network is currently in use");
+	else if (new)
+		network_check_subnet(b, old, new, err);
 	return err->code == ERROR_NONE ? OP_DONE : OP_FAIL;
 }
 

@@ -49,6 +49,23 @@ void network_side(const cJSON *object, int family, struct network_side *ret)
 	snprintf(ret->subnet, sizeof(ret->subnet), "%s/%u", text, ret->prefix);
 }
 
+const char *network_same_subnet(const cJSON *a, const cJSON *b, char out[INET6_ADDRSTRLEN + 4])
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct network_side x, y;
+
+		network_side(a, families[i], &x);
+		network_side(b, families[i], &y);
+		if (x.subnet[0] && strcmp(x.subnet, y.subnet) == 0) {
+			memcpy(out, x.subnet, sizeof(x.subnet));
+			return out;
+		}
+	}
+	return NULL;
+}
+
 /* A letter, digits and '_': anything else, '_' too, as "_2d". */
 void network_table(const char *name, char out[NETWORK_TABLE_SIZE])
 {

@@ -21,6 +21,9 @@ struct network_side { /* one family */
 };
 void network_side(const cJSON *object, int family, struct network_side *ret);
 
+/* Have two bridges the same subnet of one family? Then that, else NULL. out is for the text. */
+const char *network_same_subnet(const cJSON *a, const cJSON *b, char out[INET6_ADDRSTRLEN + 4]);
+
 #define NETWORK_TABLE_SIZE 64
 void network_table(const char *name, char out[NETWORK_TABLE_SIZE]); /* of nftables, family inet */
 

@@ -71,4 +71,7 @@ void network_serve_end_stale(const struct networks *n, const char *name);
 int network_serve_test(struct network *net, const cJSON *object, struct argv *out, struct error *err);
 void network_names_write(struct networks *n); /* reservations of all, now */
 
+/* network_subnet.c: nobody else on this host has the subnets that new has and old (or NULL) had not. */
+int network_check_subnet(const struct berthd *b, const cJSON *old, const cJSON *new, struct error *err);
+
 #endif

@@ -158,6 +158,9 @@ touched() {
 	assert "$output" =~ ^fd42:.*::1/64$
 	stock_refused "The network already exists" network create "$n"
 	stock_refused "The network already exists" network create "$BERTH_TEST_BRIDGE"
+	stock_refused "has the subnet" network create "$m" ipv4.address="$(LXD_SOCKET=$BERTH_SOCKET LXD_CONF=$BERTH_TEST_ROOT/lxc-conf lxc network get "$n" ipv4.address)"
+	stock_refused "has an address in the subnet" network create "$m" ipv4.address="$BERTH_TEST_SUBNET.9/24" ipv6.address=none
+	stock_refused "not found" network show "$m"
 	stock_refused "Network interface contains invalid characters" network create bad/name
 	stock_refused "Network interface is too long" network create much-too-long-a-name
 	stock_refused 'Network interface "lo" already exists' network create lo
@@ -187,6 +190,11 @@ touched() {
 	s=$(subnet 3)
 	stock network create "$n" ipv4.address="$s.1/24" ipv6.address=none ipv4.nat=true dns.domain=test
 	stock init bb "$c" -n "$n"
+	stock_refused "Error: Invalid devices: Device validation failed for \"eth0\": Device IP address \"10.1.2.3\" not within network \"$n\" subnet" \
+		config device set "$c" eth0 ipv4.address=10.1.2.3
+	stock_refused 'Error: Invalid devices: Device validation failed for "x": Failed loading device "x": Failed to load network "NOSUCH" for project "default": Network not found' \
+		config device add "$c" x nic network=NOSUCH
+	stock_refused 'Network not found' profile device add default x nic network=NOSUCH
 	stock network show "$n"
 	contains "$output" "/1.0/instances/$c"
 	stock_refused "The network is currently in use" network delete "$n"
@@ -280,7 +288,7 @@ touched() {
 @test "dnsmasq's own options, forwards, and what there is not" {
 	local n s old
 	n=$(name n6)
-	s=$(subnet 6)
+	s=$(subnet 9)
 	stock network create "$n" ipv4.address="$s.1/24" ipv6.address=none raw.dnsmasq=log-queries
 	old=$(dnsmasq_of "$n")
 	stock_refused "bad option at line 1" network set "$n" raw.dnsmasq=nonsense
@@ -302,6 +310,10 @@ touched() {
 	stock network forward set "$n" "192.0.2.$BERTH_TEST_ID" target_address="$s.6"
 	stock network forward get "$n" "192.0.2.$BERTH_TEST_ID" target_address
 	assert "$output" = "$s.6"
+	stock network forward show "$n" "192.0.2.$BERTH_TEST_ID"
+	contains "$output" "location: none"
+	stock_refused "Failed deleting forward: Network forward not found" network forward delete "$n" 192.0.2.254
+	stock_refused "Failed creating forward: A forward for that listen address already exists" network forward create "$n" "192.0.2.$BERTH_TEST_ID"
 	stock network forward list "$n" -f csv
 	assert "$output" = "192.0.2.$BERTH_TEST_ID,,$s.6,1"
 	api GET "/1.0/forwards"
