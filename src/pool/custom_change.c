@@ -14,6 +14,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/settings.h"
 #include "instance/work.h"
 #include "pool/custom_work.h"
 #include "pool/limit.h"
@@ -199,36 +200,69 @@ static enum op_result step_place(struct op *op, struct error *err)
 	return fs_sync_dir(dir, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
-/* ---- delete, also of a move's source */
+/* ---- delete, also of a move's source: what goes gets a name of its own first, so that only it is ever removed */
 
-static int discard(const struct custom_work *w, const char *pool, const char *name, struct error *err)
+/* A folder beside the volume. Caller frees. */
+static char *trash_of(const struct custom_work *w, const char *pool, const char *name)
+{
+	AUTO_FREE char *path = custom_path(w->b, pool, name);
+
+	return mem_printf("%.*s/..old.%s", (int)(strrchr(path, '/') - path), path, arg(w, "mark"));
+}
+
+static int hide(const struct custom_work *w, const char *pool, const char *name, struct error *err)
 {
 	AUTO_FREE char *path = custom_path(w->b, pool, name), *meta = custom_meta(w->b, pool, name);
-	AUTO_FREE char *dir = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
-	AUTO_FREE char *trash = mem_printf("%s/..old.%s", dir, arg(w, "mark"));
+	AUTO_FREE char *dir = mem_strndup(path, (size_t)(strrchr(path, '/') - path)), *trash = trash_of(w, pool, name);
 	AUTO_FREE char *data = fs_join(trash, "data"), *notes = fs_join(trash, "meta");
 
 	if (!fs_exists(dir))
 		return 0;
 	if (mkdir(trash, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", trash);
-	if (move_if_there(path, data, err) < 0 || move_if_there(meta, notes, err) < 0 || fs_sync_dir(dir, err) < 0)
+	/* the volume itself last: as long as it is there, the next start finds where it is */
+	if (move_if_there(meta, notes, err) < 0 || move_if_there(path, data, err) < 0 || fs_sync_dir(dir, err) < 0) {
+		(void)rename(data, path);
+		(void)rename(notes, meta);
+		(void)rmdir(trash);
 		return -1;
-	return pool_remove(trash, err);
-}
-
-static int discard_source_fn(void *data, struct error *err)
-{
-	const struct custom_work *w = data;
-
-	return discard(w, arg(w, "from_pool"), arg(w, "from"), err);
+	}
+	return 0;
 }
 
 static enum op_result step_take_source(struct op *op, struct error *err)
 {
+	const struct custom_work *w = op_data(op);
+
+	if (!json_bool(w->args, "move", false))
+		return OP_DONE;
+	return hide(w, arg(w, "from_pool"), arg(w, "from"), err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+/* Once it is hidden, nothing tells an instance's own volume from the pool's: it is looked for at both places. */
+static int sweep(const struct custom_work *w, const char *pool, const char *name, struct error *err)
+{
+	AUTO_FREE char *dir = pool_volumes(w->b, pool);
+	AUTO_FREE char *trash = mem_printf("%s/..old.%s", dir, arg(w, "mark"));
+	const char *bar = strchr(name, '_');
+	AUTO_FREE char *own = bar == NULL ? NULL : mem_printf("%s/%.*s/..old.%s", w->b->settings->extern_path, (int)(bar - name),
+							       name, arg(w, "mark"));
+
+	return pool_remove(trash, err) < 0 || (own != NULL && pool_remove(own, err) < 0) ? -1 : 0;
+}
+
+static int sweep_source_fn(void *data, struct error *err)
+{
+	const struct custom_work *w = data;
+
+	return sweep(w, arg(w, "from_pool"), arg(w, "from"), err);
+}
+
+static enum op_result step_sweep_source(struct op *op, struct error *err)
+{
 	struct custom_work *w = op_data(op);
 
-	return json_bool(w->args, "move", false) ? op_thread(op, discard_source_fn, w, err) : OP_DONE;
+	return json_bool(w->args, "move", false) ? op_thread(op, sweep_source_fn, w, err) : OP_DONE;
 }
 
 static const struct op_step create_steps[] = {
@@ -236,7 +270,8 @@ static const struct op_step create_steps[] = {
 	{ "build", step_build, step_custom_untemp, 6 * 3600, 0 },
 	{ "limit", step_limit, NULL, 0, 0 },
 	{ "place", step_place, NULL, 0, OP_COMMIT },
-	{ "take", step_take_source, NULL, 3600, 0 },
+	{ "take", step_take_source, NULL, 0, OP_REPORTS },
+	{ "sweep", step_sweep_source, NULL, 3600, 0 },
 	{ 0 },
 };
 
@@ -262,21 +297,42 @@ static enum op_result step_check_delete(struct op *op, struct error *err)
 	return OP_FAIL;
 }
 
-static int discard_fn(void *data, struct error *err)
+static enum op_result step_hide(struct op *op, struct error *err)
+{
+	const struct custom_work *w = op_data(op);
+
+	return hide(w, w->pool, w->name, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
+/* Not after a kill: that is finished. */
+static enum op_result step_unhide(struct op *op, struct error *err)
+{
+	const struct custom_work *w = op_data(op);
+	AUTO_FREE char *trash = mem_printf("%.*s/..old.%s", (int)(strrchr(w->path, '/') - w->path), w->path, arg(w, "mark"));
+	AUTO_FREE char *data = fs_join(trash, "data"), *notes = fs_join(trash, "meta");
+
+	if (move_if_there(data, w->path, err) < 0 || move_if_there(notes, w->meta, err) < 0)
+		return OP_FAIL;
+	(void)rmdir(trash);
+	return OP_DONE;
+}
+
+static int sweep_fn(void *data, struct error *err)
 {
 	const struct custom_work *w = data;
 
-	return discard(w, w->pool, w->name, err);
+	return sweep(w, w->pool, w->name, err);
 }
 
-static enum op_result step_discard(struct op *op, struct error *err)
+static enum op_result step_sweep(struct op *op, struct error *err)
 {
-	return op_thread(op, discard_fn, op_data(op), err);
+	return op_thread(op, sweep_fn, op_data(op), err);
 }
 
 static const struct op_step delete_steps[] = {
 	{ "check", step_check_delete, NULL, 0, 0 },
-	{ "discard", step_discard, NULL, 3600, OP_COMMIT },
+	{ "hide", step_hide, step_unhide, 0, OP_COMMIT },
+	{ "sweep", step_sweep, NULL, 3600, 0 },
 	{ 0 },
 };
 
@@ -314,8 +370,12 @@ static int rename_to(const struct custom_work *w, const char *from, const char *
 	AUTO_FREE char *path = fs_join(dir, from), *target = fs_join(dir, to);
 	AUTO_FREE char *meta = mem_printf("%s/.%s", dir, from), *target_meta = mem_printf("%s/.%s", dir, to);
 
-	if (move_if_there(meta, target_meta, err) < 0 || move_if_there(path, target, err) < 0)
+	if (move_if_there(meta, target_meta, err) < 0)
 		return -1;
+	if (move_if_there(path, target, err) < 0) {
+		(void)rename(target_meta, meta);
+		return -1;
+	}
 	return fs_sync_dir(dir, err);
 }
 

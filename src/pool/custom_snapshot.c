@@ -153,9 +153,17 @@ static enum op_result step_hide(struct op *op, struct error *err)
 	return rename_folder(w, from, to, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
+static enum op_result step_unhide(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	AUTO_FREE char *from = half_made(w), *to = folder(w, w->snapshot);
+
+	return rename_folder(w, from, to, err) < 0 ? OP_FAIL : OP_DONE;
+}
+
 static const struct op_step delete_steps[] = {
 	{ "check", step_check_snapshot, NULL, 0, 0 },
-	{ "hide", step_hide, NULL, 0, OP_COMMIT },
+	{ "hide", step_hide, step_unhide, 0, OP_COMMIT },
 	{ "remove", step_remove_half, NULL, 3600, 0 },
 	{ 0 },
 };

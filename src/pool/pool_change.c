@@ -358,6 +358,11 @@ static enum op_result step_check_delete(struct op *op, struct error *err)
 
 	if (pool_find(w->b, w->name, err) == NULL)
 		return OP_FAIL;
+	/* somebody may have unmounted it: what is in it is only seen when it is mounted */
+	if (json_bool(w->args, "mounts", false) && fs_exists(source_of(w)) && pool_mount(w->b, w->pool, err) < 0) {
+		error_wrap(err, "the storage pool '%s' may hold volumes", w->name);
+		return OP_FAIL;
+	}
 	users = pool_used_by(w->b, w->name);
 	if (users->child == NULL)
 		return OP_DONE;
@@ -401,17 +406,39 @@ static int drop_source(const struct pool_work *w, struct error *err)
 	return 0;
 }
 
+/* Whatever could not go keeps the pool: it is to be whole again. */
+static enum op_result step_unclear(struct op *op, struct error *err)
+{
+	struct pool_work *w = op_data(op);
+	bool mounts = json_bool(w->args, "mounts", false);
+
+	if (mounts ? pool_mount(w->b, w->pool, err) < 0 : fs_mkdirs(w->path, 0711, err) < 0)
+		return OP_FAIL;
+	return step_layout(op, err);
+}
+
 /* The entry goes last: until then the next start finds what to finish. */
 static enum op_result step_drop_source(struct op *op, struct error *err)
 {
 	return drop_source(op_data(op), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
+/* A start that came between the two made its folder again, to mount it there. */
+static enum op_result step_leave_last(struct op *op, struct error *err)
+{
+	struct pool_work *w = op_data(op);
+
+	if (json_bool(w->args, "mounts", false))
+		(void)rmdir(w->path);
+	return step_leave(op, err);
+}
+
 static const struct op_step delete_steps[] = {
 	{ "check", step_check_delete, NULL, 0, 0 },
-	{ "clear", step_clear, step_layout, 0, 0 },
+	{ "clear", step_clear, step_unclear, 0, 0 },
 	{ "source", step_drop_source, NULL, 120, OP_COMMIT },
-	{ "leave", step_leave, NULL, 0, 0 },
+	/* it can be deleted again; the next start would take the next one of that name */
+	{ "leave", step_leave_last, NULL, 0, OP_REPORTS },
 	{ 0 },
 };
 
