@@ -19,7 +19,7 @@ enum { SOURCE, PACK, SEVEN, PARTS }; /* SEVEN: whoever compresses */
 struct part {
 	struct pipeline *s;
 	struct proc *proc; /* NULL: it does not run */
-	const char *name;
+	char *name;        /* for messages; outlives the command line it is from */
 };
 
 struct pipeline {
@@ -233,6 +233,12 @@ static enum op_result wait_here(struct pipeline *s)
 
 /* ---- start */
 
+static void name_part(struct pipeline *s, int part, const char *name)
+{
+	free(s->parts[part].name);
+	s->parts[part].name = mem_strdup(name);
+}
+
 static int start_part(struct pipeline *s, int part, struct proc_spec *spec, struct error *err)
 {
 	struct part *p = &s->parts[part];
@@ -261,7 +267,7 @@ static int start_seven(struct pipeline *s, const struct pipeline_options *o, int
 	argv_pushf(&argv, "-mx=%d", o->level);
 	argv_pushl(&argv, "-si" BACKUP_TREE, "--", PIPELINE_ARCHIVE, NULL);
 	spec.argv = (const char *const *)argv.v;
-	s->parts[SEVEN].name = o->seven;
+	name_part(s, SEVEN, o->seven);
 	return start_part(s, SEVEN, &spec, err);
 }
 
@@ -271,7 +277,7 @@ static int start_packer(struct pipeline *s, const struct pipeline_options *o, in
 	struct proc_spec spec = { .argv = argv, .use_stdin_fd = true, .stdin_fd = in, .use_stdout_fd = true,
 				  .stdout_fd = o->file->fd };
 
-	s->parts[SEVEN].name = argv[0];
+	name_part(s, SEVEN, argv[0]);
 	return start_part(s, SEVEN, &spec, err);
 }
 
@@ -286,7 +292,7 @@ static int start_pack(struct pipeline *s, const struct pipeline_options *o, int 
 	if (o->bandwidth > 0)
 		argv_pushf(&argv, "--bandwidth=%llu", (unsigned long long)o->bandwidth);
 	spec.argv = (const char *const *)argv.v;
-	s->parts[PACK].name = "berth-pack";
+	name_part(s, PACK, "berth-pack");
 	return start_part(s, PACK, &spec, err);
 }
 
@@ -353,7 +359,7 @@ enum op_result pipeline_feed(struct pipeline *s, const struct argv *argv, cJSON 
 		return OP_FAIL;
 	}
 	s->warnings = warnings;
-	s->parts[SOURCE].name = slash != NULL && strcmp(slash, "/berth-rootfs") == 0 ? "tar" : argv->v[0];
+	name_part(s, SOURCE, slash != NULL && strcmp(slash, "/berth-rootfs") == 0 ? "tar" : argv->v[0]);
 	return start_part(s, SOURCE, &spec, err) < 0 ? OP_FAIL : wait_here(s);
 }
 
@@ -389,7 +395,11 @@ enum op_result pipeline_kill(struct pipeline *s, struct error *err)
 
 static void closed_cb(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct pipeline *s = handle->data;
+
+	for (int i = 0; i < PARTS; i++)
+		free(s->parts[i].name);
+	free(s);
 }
 
 void pipeline_free(struct pipeline *s)
