@@ -91,16 +91,11 @@ static enum op_result step_folder(struct op *op, struct error *err)
 	return export_write_facts(e->w.b, inst, snapshots, e->tmp, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
-static int remove_fn(void *arg, struct error *err)
-{
-	return fs_remove_tree(arg, err);
-}
-
 static enum op_result step_remove_folder(struct op *op, struct error *err)
 {
 	struct exporting *e = op_data(op);
 
-	return op_thread(op, remove_fn, e->tmp, err);
+	return op_thread(op, export_remove_fn, mem_strdup(e->tmp), err);
 }
 
 /* ---- the stream */

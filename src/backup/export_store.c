@@ -133,9 +133,9 @@ static char *dir_of(const struct work *w, const char *key, const char *prefix)
 	return export_dir(w->b, json_str_or(w->args, "uuid", "-"), name);
 }
 
-static int remove_fn(void *arg, struct error *err)
+int export_remove_fn(void *path_taken, struct error *err)
 {
-	AUTO_FREE char *path = arg;
+	AUTO_FREE char *path = path_taken;
 	AUTO_FREE char *parent = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
 
 	if (fs_remove_tree(path, err) < 0)
@@ -144,18 +144,23 @@ static int remove_fn(void *arg, struct error *err)
 	return 0;
 }
 
+/* What a removal that failed has left has the name that this one is to get. */
+static int delete_fn(void *arg, struct error *err)
+{
+	const struct work *w = arg;
+	AUTO_FREE char *dir = dir_of(w, "export", "");
+	AUTO_FREE char *gone = dir_of(w, "export", ".gone-");
+
+	if (fs_remove_tree(gone, err) < 0)
+		return -1;
+	if (rename(dir, gone) < 0 && errno != ENOENT)
+		return error_sys(err, errno, "cannot remove '%s'", dir);
+	return export_remove_fn(mem_strdup(gone), err);
+}
+
 static enum op_result step_delete(struct op *op, struct error *err)
 {
-	const struct work *w = op_data(op);
-	AUTO_FREE char *dir = dir_of(w, "export", "");
-	char *gone = dir_of(w, "export", ".gone-");
-
-	if (rename(dir, gone) < 0 && errno != ENOENT) {
-		error_sys(err, errno, "cannot remove '%s'", dir);
-		free(gone);
-		return OP_FAIL;
-	}
-	return op_thread(op, remove_fn, gone, err);
+	return op_thread(op, delete_fn, op_data(op), err);
 }
 
 static enum op_result step_rename(struct op *op, struct error *err)
