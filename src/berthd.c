@@ -37,6 +37,7 @@
 #include "host/notify.h"
 #include "host/warnings.h"
 #include "image/store.h"
+#include "instance/file.h"
 #include "instance/forward_place.h"
 #include "instance/instance.h"
 #include "instance/hotplug.h"
@@ -345,6 +346,7 @@ static void term_cb(uv_signal_t *handle, int signum)
 	d->b.images_clock = NULL;
 	custom_due_stop(d->b.volumes);
 	d->b.volumes = NULL;
+	file_sessions_end(&d->b);
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
 		       drained, d);
 }

@@ -321,12 +321,24 @@ int file_session_hand_over(struct file_session *s, int fd, const void *early, si
 	return len == 0 || send(s->fd, early, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
 }
 
+static void hang_up(struct file_session *s)
+{
+	if (s->fd >= 0)
+		shutdown(s->fd, SHUT_RDWR); /* the program sees that, and ends */
+}
+
 void file_session_make_way(struct berthd *b, const char *name)
 {
 	struct file_session *s = find_long(b, name);
 
-	if (s != NULL && s->fd >= 0)
-		shutdown(s->fd, SHUT_RDWR); /* the program sees that, and ends */
+	if (s != NULL)
+		hang_up(s);
+}
+
+void file_sessions_end(struct berthd *b)
+{
+	for (struct file_session *s = b->long_sessions; s != NULL; s = s->next)
+		hang_up(s);
 }
 
 void file_session_close(struct file_session *s)

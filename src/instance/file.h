@@ -37,6 +37,8 @@ bool file_session_watch(struct file_session *s, file_session_cb cb, void *data);
 int file_session_hand_over(struct file_session *s, int fd, const void *early, size_t len);
 /* Ends what would hold a stopped instance for long: another operation wants it. */
 void file_session_make_way(struct berthd *b, const char *name);
+/* The same of all: berthd ends. */
+void file_sessions_end(struct berthd *b);
 /* The program, if it has not ended, drops what it has begun; what it was told the end of it finishes. */
 void file_session_close(struct file_session *s);
 
