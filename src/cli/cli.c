@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/similar.h"
 
 #define SOCKET_DEFAULT "/run/berth/berth.sock"
@@ -14,10 +15,12 @@
 enum { OPT_SOCKET = 1000, OPT_DEBUG, OPT_VERSION };
 
 const struct command *const cli_root[] = {
-    &cmd_backup, &cmd_completion, &cmd_config, &cmd_console, &cmd_copy, &cmd_delete, &cmd_exec, &cmd_file, &cmd_hook, &cmd_host,
-    &cmd_image, &cmd_info, &cmd_init, &cmd_kill, &cmd_launch, &cmd_list, &cmd_monitor, &cmd_network, &cmd_operation,
-    &cmd_passwd, &cmd_pause, &cmd_profile, &cmd_publish, &cmd_query, &cmd_rebuild, &cmd_rename, &cmd_restart, &cmd_restore, &cmd_resume,
-    &cmd_scan, &cmd_shell, &cmd_snapshot, &cmd_start, &cmd_stop, &cmd_storage, &cmd_terminal, &cmd_version, &cmd_volume, NULL,
+    &cmd_backup, &cmd_cluster, &cmd_completion, &cmd_config, &cmd_console, &cmd_copy, &cmd_delete, &cmd_exec,
+    &cmd_export, &cmd_file, &cmd_hook, &cmd_host, &cmd_image, &cmd_import, &cmd_info, &cmd_init, &cmd_kill,
+    &cmd_launch, &cmd_list, &cmd_monitor, &cmd_move, &cmd_network, &cmd_operation, &cmd_passwd, &cmd_pause, &cmd_profile,
+    &cmd_project, &cmd_publish, &cmd_query, &cmd_rebuild, &cmd_rename, &cmd_restart, &cmd_restore, &cmd_resume,
+    &cmd_scan, &cmd_shell, &cmd_snapshot, &cmd_start, &cmd_stop, &cmd_storage, &cmd_terminal, &cmd_version,
+    &cmd_volume, &cmd_warning, NULL,
 };
 
 static const struct option global_options[] = {
@@ -264,14 +267,18 @@ static const struct command *nth(const struct cli *cli, size_t i)
 	return cli->command->sub[i].name ? &cli->command->sub[i] : NULL;
 }
 
-/* What fingers know from lxc, and no typing mistake. */
-static bool only_in_lxc(const char *name)
+/* What fingers know from lxc, and no typing mistake. group: the path of where it was looked for, without "berth". */
+static bool only_in_lxc(const char *group, const char *name)
 {
-	static const char *const words[] = { "alias", "cluster", "export", "import", "project",
-					     "remote", "warning" };
+	static const char *const words[] = {
+		"alias", "manpage", "remote", "file mount", "network acl", "network load-balancer", "network peer",
+		"network zone", "project create", "project delete", "project edit", "project get", "project rename", "project set",
+		"project switch", "project unset", "storage bucket", "storage volume export", "storage volume import",
+	};
+	AUTO_FREE char *path = mem_printf("%s%s%s", group, *group ? " " : "", name);
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (!strcmp(words[i], name))
+		if (!strcmp(words[i], path))
 			return true;
 	return false;
 }
@@ -279,10 +286,11 @@ static bool only_in_lxc(const char *name)
 static int unknown_command(const struct cli *cli, const char *name)
 {
 	const struct command *cmd, *best = NULL;
+	const char *space = strchr(cli->path, ' '), *group = space ? space + 1 : "";
 	size_t distance = SIMILAR_MAX + 1;
 
-	if (!cli->command && only_in_lxc(name))
-		return cli_usage(cli, "lxc has a command '%s', berth has not", name);
+	if (only_in_lxc(group, name))
+		return cli_usage(cli, "lxc has a command '%s%s%s', berth has not", group, *group ? " " : "", name);
 	for (size_t i = 0; (cmd = nth(cli, i)); i++)
 		if (similar_better(name, cmd->name, &distance))
 			best = cmd;

@@ -51,7 +51,7 @@ extern const struct command cmd_hook, cmd_passwd, cmd_info, cmd_list, cmd_init, 
     cmd_image, cmd_config, cmd_profile, cmd_monitor, cmd_operation, cmd_query, cmd_terminal, cmd_version, cmd_completion,
     cmd_volume, cmd_rebuild, cmd_host, cmd_scan,
     cmd_snapshot, cmd_restore;
-extern const struct command cmd_network, cmd_file, cmd_storage;
+extern const struct command cmd_network, cmd_file, cmd_storage, cmd_export, cmd_import, cmd_move, cmd_warning, cmd_project, cmd_cluster;
 
 int cli_main(int argc, char **argv);
 /* "berth start: …" + hint to --help on stderr; returns CLI_USAGE. */

@@ -27,18 +27,21 @@ int columns_parse(const struct cli *cli, const struct column *all, const char *l
 }
 
 int columns_options(const struct cli *cli, int argc, char **argv, const struct column *all, const char *letters,
-		    struct columns *ret, enum format *ret_format)
+		    struct columns *ret, enum format *ret_format, bool *ret_all)
 {
-	static const struct option options[] = { { "columns", required_argument, NULL, 'c' },
+	const struct option options[] = { { "columns", required_argument, NULL, 'c' },
 						 { "format", required_argument, NULL, 'f' },
+						 { ret_all ? "all" : NULL, no_argument, NULL, 'a' },
 						 { 0 } };
 	struct error err = ERROR_INIT;
 	int c;
 
 	*ret_format = FORMAT_TABLE;
-	while ((c = cli_getopt(cli, argc, argv, "c:f:", options)) != -1) {
+	while ((c = cli_getopt(cli, argc, argv, ret_all ? "c:f:a" : "c:f:", options)) != -1) {
 		if (c == 'c')
 			letters = optarg;
+		else if (c == 'a')
+			*ret_all = true;
 		else if (c != 'f')
 			return CLI_USAGE;
 		else if (format_parse(optarg, ret_format, &err) < 0)

@@ -19,9 +19,12 @@ struct columns {
 
 /* "lfd" or "l,f,d". 0, or CLI_USAGE after a message. */
 int columns_parse(const struct cli *cli, const struct column *all, const char *letters, struct columns *ret);
-/* -c and -f of a list that has no other options; the arguments begin at optind then. letters: what is shown without -c. */
+/*
+ * -c and -f of a list, and -a (--all) unless ret_all is NULL; the arguments begin at optind then. letters: what is shown
+ * without -c.
+ */
 int columns_options(const struct cli *cli, int argc, char **argv, const struct column *all, const char *letters,
-		    struct columns *ret, enum format *ret_format);
+		    struct columns *ret, enum format *ret_format, bool *ret_all);
 int columns_print(const struct columns *c, const cJSON *objects, enum format format, struct error *err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/config_device.h"
+#include "cli/config_metadata.h"
 #include "cli/object.h"
 
 /* Options of show and get. */
@@ -150,6 +151,18 @@ static const struct command config_commands[] = {
 	  .examples = "  berth config device add c1 data disk source=/srv/data path=/data\n"
 		      "  berth config device override c1 eth0 ipv4.address=10.0.3.50/24\n",
 	  .sub = config_device_commands },
+	{ .name = "metadata",
+	  .summary = "Manage instance metadata files",
+	  .examples = "  berth config metadata show c1\n",
+	  .sub = config_metadata_commands },
+	{ .name = "template",
+	  .summary = "Manage instance file templates",
+	  .examples = "  berth config template list c1\n",
+	  .sub = config_template_commands },
+	{ .name = "trust",
+	  .summary = "Manage trusted clients",
+	  .examples = "  berth config trust add laptop.crt\n",
+	  .sub = config_trust_commands },
 	{ 0 },
 };
 

@@ -4,11 +4,12 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/copy.h"
 #include "cli/instance.h"
 
 struct copy {
 	bool instance_only, ephemeral, no_profiles;
+	bool moves; /* the source ends when the copy is there */
 	const char *storage;
 	cJSON *config, *devices, *profiles;
 };
@@ -138,7 +139,7 @@ static cJSON *copy_body(const struct copy *c, const cJSON *instance, const char 
 	json_set_str(body, "type", "container");
 	json_set_str(body, "architecture", json_str_or(instance, "architecture", ""));
 	json_set_str(body, "description", json_str_or(instance, "description", ""));
-	json_set_bool(body, "ephemeral", c->ephemeral);
+	json_set_bool(body, "ephemeral", c->moves ? json_bool(instance, "ephemeral", false) : c->ephemeral);
 	json_set_bool(body, "stateful", false);
 	json_set(body, "config", config);
 	json_set(body, "devices", copied_devices(c, instance));
@@ -165,6 +166,13 @@ static int copy_parsed(struct cli *cli, const struct copy *c, const char *from, 
 	body = copy_body(c, instance, from, to);
 	op = client_change(cli->client, "POST", "/1.0/instances", body, NULL, err);
 	return op ? 0 : -1;
+}
+
+int copy_to_pool(struct cli *cli, const char *from, const char *to, const char *pool, bool instance_only, struct error *err)
+{
+	const struct copy c = { .instance_only = instance_only, .moves = true, .storage = pool };
+
+	return copy_parsed(cli, &c, from, to, err);
 }
 
 static int copy_run(struct cli *cli, int argc, char **argv, struct error *err)

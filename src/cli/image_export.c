@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -13,68 +10,9 @@
 #include "base/mem.h"
 #include "cli/image.h"
 #include "cli/form.h"
+#include "cli/partial.h"
 
 #define PARTS_MAX 2
-
-/* The file being received: under a temporary name, which no end of this program but SIGKILL leaves behind. */
-static char partial[PATH_MAX];
-
-static void drop_partial(int signal_number)
-{
-	if (partial[0])
-		unlink(partial);
-	signal(signal_number, SIG_DFL);
-	raise(signal_number);
-}
-
-static int partial_open(const char *dir, struct error *err)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = drop_partial };
-	char name[PATH_MAX];
-	size_t i;
-	int fd;
-
-	if (snprintf(name, sizeof(name), "%s/.berth-export.XXXXXX", dir) >= (int)sizeof(name))
-		return error_set(err, ERROR_INVALID, "'%s' is too long for a path", dir);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0)
-		return error_sys(err, errno, "cannot write in '%s'", dir);
-	memcpy(partial, name, sizeof(name));
-	return fd;
-}
-
-static void partial_drop(void)
-{
-	if (partial[0])
-		unlink(partial);
-	partial[0] = '\0';
-}
-
-/* Where the result goes: a folder and the wished name ("": as the server says). */
-struct target {
-	char *dir;
-	char *name;
-};
-
-static void target_parse(const char *arg, struct target *t)
-{
-	const char *slash = arg ? strrchr(arg, '/') : NULL;
-	struct stat st;
-
-	if (!arg || (stat(arg, &st) == 0 && S_ISDIR(st.st_mode))) {
-		t->dir = mem_strdup(arg ? arg : ".");
-		t->name = mem_strdup("");
-		return;
-	}
-	if (slash)
-		t->dir = slash == arg ? mem_strdup("/") : mem_strndup(arg, (size_t)(slash - arg));
-	else
-		t->dir = mem_strdup(".");
-	t->name = mem_strdup(slash ? slash + 1 : arg);
-}
 
 /* ".tar.xz" of the server's name, "" when it has none; fingerprints have no dots. */
 static const char *ending(const char *server_name)
@@ -95,24 +33,6 @@ static char *result_path(const struct target *t, const char *name, const char *e
 	if (len > end_len && strcmp(t->name + len - end_len, end) == 0)
 		end = "";
 	return mem_printf("%s/%s%s%s", t->dir, t->name, extra, end);
-}
-
-/* mkstemp makes files private: the result is as the umask says. */
-static void set_mode(int fd)
-{
-	mode_t mask = umask(0);
-
-	umask(mask);
-	(void)fchmod(fd, 0666 & ~mask);
-}
-
-static int keep(int fd, const char *path, struct error *err)
-{
-	set_mode(fd);
-	if (rename(partial, path) < 0)
-		return error_sys(err, errno, "cannot write '%s'", path);
-	partial[0] = '\0';
-	return 0;
 }
 
 /* Cuts one part out of the received body. */
@@ -172,7 +92,7 @@ static int export_to(struct cli *cli, const char *fingerprint, const char *url, 
 	if (n > 0)
 		return write_parts(fd, t, fingerprint, parts, n, err);
 	path = result_path(t, name && name[0] != '.' ? name : fingerprint, "");
-	return keep(fd, path, err);
+	return partial_keep(fd, path, err);
 }
 
 int image_export_cmd(struct cli *cli, int argc, char **argv, struct error *err)
@@ -194,8 +114,7 @@ int image_export_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 	target_parse(argv[1], &t);
 	rc = export_to(cli, strrchr(image.path, '/') + 1, url, &t, err);
 	partial_drop();
-	free(t.dir);
-	free(t.name);
+	target_clear(&t);
 	if (rc == 0 && !cli->quiet)
 		puts("Image exported successfully!");
 	return rc;

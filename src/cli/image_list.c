@@ -159,7 +159,7 @@ int image_list_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 	enum format format;
 	struct columns shown;
 
-	if (columns_options(cli, argc, argv, columns, "lfpdatsu", &shown, &format) != 0)
+	if (columns_options(cli, argc, argv, columns, "lfpdatsu", &shown, &format, NULL) != 0)
 		return CLI_USAGE;
 	if (optind < argc && strcmp(argv[optind], "local:") == 0) /* as lxc names the one server there is */
 		optind++;

@@ -26,7 +26,8 @@ struct object_kind {
 	const char *edit_help;       /* the comment on top of the editor's text */
 };
 extern const struct object_kind object_server, object_instance, object_snapshot, object_profile, object_image, object_network,
-    object_pool,
+    object_pool, object_warning, object_project, object_certificate,
+    object_metadata, /* of an instance */
     object_volume, object_volume_snapshot; /* named "POOL/TYPE/VOLUME[/SNAPSHOT]" */
 
 /* The kind a command works on: the one its row names first in `complete`. */

@@ -25,6 +25,15 @@ static const char *const volume_shown[] = { "config", "description", "name", "ty
 static const char *const volume_snapshot_members[] = { "description", "expires_at", NULL };
 static const char *const volume_snapshot_shown[] = { "description", "expires_at", "name", "config", "content_type",
 						     "created_at", NULL };
+static const char *const warning_members[] = { "status", NULL };
+static const char *const warning_shown[] = { "uuid",	      "location",      "project",      "type",	   "count", "first_seen_at",
+					     "last_seen_at", "last_message", "severity", "status", "entity_url", NULL };
+static const char *const project_members[] = { "config", "description", NULL };
+static const char *const project_shown[] = { "config", "description", "name", "used_by", NULL };
+static const char *const certificate_members[] = { "name", "type", "restricted", "projects", "certificate", NULL };
+static const char *const certificate_shown[] = { "name",	 "type",	"restricted", "projects",
+						 "certificate", "fingerprint", NULL };
+static const char *const metadata_members[] = { "architecture", "creation_date", "expiry_date", "properties", "templates", NULL };
 static const char *const image_members[] = { "auto_update", "properties", "public", "expires_at", "profiles", NULL };
 
 const struct object_kind object_server = {
@@ -214,10 +223,62 @@ const struct object_kind object_volume_snapshot = {
 		     "### expires_at: 2027-03-23T17:38:37Z\n",
 };
 
+const struct object_kind object_warning = {
+	.name = "warning",
+	.title = "Warning",
+	.prefix = "/1.0/warnings/",
+	.writable = warning_members,
+	.shown = warning_shown,
+};
+
+const struct object_kind object_project = {
+	.name = "project",
+	.title = "Project",
+	.prefix = "/1.0/projects/",
+	.settings = "config",
+	.writable = project_members,
+	.shown = project_shown,
+};
+
+const struct object_kind object_certificate = {
+	.name = "certificate",
+	.title = "Certificate",
+	.prefix = "/1.0/certificates/",
+	.writable = certificate_members,
+	.shown = certificate_shown,
+	.edit_help = "### This is a YAML representation of the trusted client.\n"
+		     "### Lines that start with '# ' are ignored.\n"
+		     "###\n"
+		     "### The fingerprint is shown and cannot be changed here.\n",
+};
+
+static char *metadata_path(const char *instance)
+{
+	return instance_path(instance, "/metadata");
+}
+
+const struct object_kind object_metadata = {
+	.name = "metadata",
+	.path = metadata_path,
+	.settings = "properties",
+	.writable = metadata_members,
+	.shown = metadata_members,
+	.edit_help = "### This is a YAML representation of the instance's metadata.\n"
+		     "### Lines that start with '# ' are ignored.\n"
+		     "###\n"
+		     "### templates:\n"
+		     "###   /etc/hosts:\n"
+		     "###     when:\n"
+		     "###     - create\n"
+		     "###     - start\n"
+		     "###     template: hosts.tpl\n",
+};
+
 const struct object_kind *object_kind_of(const struct command *command)
 {
 	static const struct object_kind *const kinds[] = { &object_instance, &object_profile, &object_image,
-							    &object_network,  &object_pool };
+							    &object_network,  &object_pool,    &object_warning,
+							    &object_project,  &object_certificate };
 	const char *first = command->complete ? command->complete : "";
 	size_t i;
 

@@ -131,7 +131,7 @@ static int volume_list(struct cli *cli, int argc, char **argv, struct error *err
 	struct columns shown;
 	enum format format;
 
-	if (columns_options(cli, argc, argv, list_columns, "tndcu", &shown, &format) != 0 || cli_argc(cli, argc, 1, -1) != 0)
+	if (columns_options(cli, argc, argv, list_columns, "tndcu", &shown, &format, NULL) != 0 || cli_argc(cli, argc, 1, -1) != 0)
 		return CLI_USAGE;
 	pool = client_escape(instance_local(argv[optind]));
 	filter = filter_query(argv + optind + 1);

@@ -88,7 +88,7 @@ complete_words() {
 
 @test "completion: commands, options, values" {
 	if command -v shellcheck >/dev/null; then shellcheck "$BERTH_TEST_ROOT/completion"; fi
-	assert "$(complete_words im)" = image
+	assert "$(complete_words ima)" = image
 	contains "$(complete_words image '')" import
 	assert "$(complete_words image list --form)" = --format
 	assert "$(complete_words image list -f c)" = $'compact\ncsv'
@@ -114,6 +114,7 @@ complete_words() {
 	assert "$(complete_words restore "$c" '')" = one
 	run_berth volume create "$c/data"
 	assert "$(complete_words volume delete t)" = "$c/data"
+	assert "$(complete_words storage volume show default '')" = "${c}_data"
 	assert "$(complete_words volume detach "$c" '')" = data
 	run_berth backup create "$c"
 	assert "$(complete_words backup restore "$c" l)" = latest

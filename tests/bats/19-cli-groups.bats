@@ -167,6 +167,142 @@ setup() {
 	refused 1 "ot found" storage delete "$p"
 }
 
+@test "export, import, move" {
+	local one two p
+	one=$(name i) two=$(name j) p=$(name q)
+	"$BERTH" file push - "$A/root/f" <<<kept
+	run_berth config set "$A" user.k=v volatile.eth0.hwaddr=00:16:3e:01:02:03
+	run_berth snapshot "$A" s0
+	cd "$D"
+	run_berth export "$A"
+	assert "$output" = "Backup exported successfully!"
+	tar tzf "$A.tar.gz" backup/snapshots/s0/ >/dev/null
+	run_berth export "$A" "$D/x" --instance-only --compression none
+	assert "$(tar tf x | grep -c ^backup/snapshots)" = 0
+	"$BERTH" export -q "$A" - --compression zstd >y
+	assert "$(head -c 4 y | od -An -tx1 | tr -d ' ')" = 28b52ffd
+	assert "$(find . -name '.berth-export*')" = ""
+	refused 1 "isn't currently supported" export "$A" z --compression nosuch
+	refused 1 "Instance not found" export "$(name nosuch)"
+	run_berth import "$A.tar.gz" "$one"
+	assert "$output" = "Instance $one imported"
+	refused 1 "exists" import "$A.tar.gz" "$one"
+	refused 1 "" import "$REPO/README.md" "$two"
+	run_berth file pull "$one/root/f" -
+	assert "$output" = kept
+	# another name, another pool, both
+	run_berth move "$one/s0" "$one/s1"
+	run_berth move "$one" "$two"
+	run_berth storage create "$p" dir
+	run_berth config set "$two" volatile.eth0.hwaddr=00:16:3e:01:02:04
+	run_berth move "$two" -s "$p"
+	run_berth config get "$two" volatile.eth0.hwaddr
+	assert "$output" = 00:16:3e:01:02:04
+	run_berth list "^$two\$" -c nbS -f csv
+	assert "$output" = "$two,$p,1"
+	run_berth move "$two" "$one" -s default --instance-only
+	run_berth list "^$one\$" -c nbS -f csv
+	assert "$output" = "$one,default,0"
+	run_berth volume create "$one/data"
+	refused 1 "would stay behind" move "$one" -s "$p"
+	run_berth volume delete "$one/data"
+	refused 2 "goes with --storage" move "$one" "$two" --instance-only
+	run_berth delete "$one"
+	run_berth storage delete "$p"
+}
+
+@test "config metadata, config template" {
+	run_berth config metadata show "$A"
+	contains "$output" "architecture:"
+	run_berth config template create "$A" motd.tpl
+	refused 1 "already" config template create "$A" motd.tpl
+	run_berth config template edit "$A" motd.tpl <<<'I am {{ container.name }}'
+	run_berth config template show "$A" motd.tpl
+	assert "$output" = 'I am {{ container.name }}'
+	run_berth config template list "$A" -f csv
+	contains "$output" motd.tpl
+	"$BERTH" config metadata show "$A" | python3 -c '
+import sys, yaml
+v = yaml.safe_load(sys.stdin)
+v["templates"] = dict(v.get("templates") or {}, **{"/etc/motd": {"when": ["start"], "template": "motd.tpl"}})
+yaml.safe_dump(v, sys.stdout)' >"$D/m.yaml"
+	run_berth config metadata edit "$A" <"$D/m.yaml"
+	run_berth config metadata show "$A"
+	contains "$output" "template: motd.tpl"
+	run_berth config metadata edit "$A" <<<"templates: {}"
+	run_berth config template delete "$A" motd.tpl
+	refused 1 "ot found" config template show "$A" motd.tpl
+}
+
+@test "config of the server, trust, warnings, projects" {
+	local fp token
+	run_berth config set user.x=1
+	run_berth config get user.x
+	assert "$output" = 1
+	run_berth config show
+	contains "$output" "user.x: \"1\""
+	run_berth config edit <<<'config: {user.y: "2"}'
+	run_berth config get user.x
+	assert "$output" = ""
+	run_berth config unset user.y
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:secp384r1 -nodes -keyout "$D/key" -out "$D/laptop.crt" \
+		-subj /CN=laptop 2>/dev/null
+	run_berth config trust add "$D/laptop.crt"
+	run_berth config trust list -f csv
+	contains "$output" "client,laptop.crt,"
+	fp=${output##*,}
+	"$BERTH" config trust show "$fp" | sed 's/^name: .*/name: mine/' >"$D/t.yaml"
+	run_berth config trust edit "$fp" <"$D/t.yaml"
+	run_berth config trust list -f json
+	assert "$(jq -r '.[0].name' <<<"$output")" = mine
+	run_berth config trust remove "$fp"
+	refused 1 "no certificate in PEM form" config trust add "$D/key"
+	refused 2 "--name NAME" config trust add
+	refused 1 "isn't listening" config trust add --name friend
+	run_berth config set core.https_address="$BERTH_TEST_SUBNET.1"
+	run_berth config trust add --name friend -q
+	token=$output
+	assert "$(base64 -d <<<"$token" | jq -r .client_name)" = friend
+	run_berth config trust list-tokens -f csv
+	contains "$output" "friend,$token,"
+	run_berth config trust revoke-token friend
+	refused 1 "No token" config trust revoke-token friend
+	run_berth config unset core.https_address
+	run_berth project list -f csv
+	contains "$output" "default (current),YES,YES,YES,YES"
+	run_berth project show default
+	contains "$output" "features.images"
+	refused 1 "not clustered" cluster list
+	refused 2 "lxc has a command 'network acl', berth has not" network acl
+	refused 2 "lxc has a command 'project create', berth has not" project create x
+}
+
+@test "warnings" {
+	local u
+	daemon_stop
+	mkdir -p "$BERTH_TEST_ROOT/state"
+	echo '[{"uuid":"9bd5a8a2-9f0c-4f45-8f9e-0f4a3d3c2b11","location":"none","project":"","type":"Test","count":2,
+		"first_seen_at":"2026-11-22T01:02:03Z","last_seen_at":"2026-11-22T01:02:04Z","last_message":"it is one",
+		"severity":"low","entity_url":"","status":"new"}]' >"$BERTH_TEST_ROOT/state/warnings.json"
+	daemon_start
+	u=9bd5a8a2-9f0c-4f45-8f9e-0f4a3d3c2b11
+	run_berth warning list -c utSscm -f csv
+	contains "$output" "$u,Test,NEW,LOW,2,it is one"
+	run_berth warning show "$u"
+	contains "$output" "last_message: it is one"
+	run_berth warning acknowledge "$u"
+	run_berth warning list -f csv
+	[[ $output != *"$u"* ]]
+	run_berth warning list --all -c uS -f csv
+	contains "$output" "$u,ACKNOWLEDGED"
+	run_berth warning delete "$u"
+	refused 1 "Warning not found" warning show "$u"
+	run_berth warning delete --all
+	run_berth warning list --all -f json
+	assert "$output" = "[]"
+	refused 2 "unknown column 'X'" warning list -c X
+}
+
 @test "nothing is left behind" {
 	leak_check
 }

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* berth project, berth cluster: there is one project, and no cluster; both say so in LXD's words. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "cli/cli.h"
+#include "cli/object.h"
+
+static const char *feature(const cJSON *project, const char *key)
+{
+	return strcmp(json_str_or(json_obj(project, "config"), key, ""), "true") == 0 ? "YES" : "NO";
+}
+
+static int project_list(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	static const char *const headers[] = { "NAME",	   "IMAGES",	  "PROFILES", "STORAGE VOLUMES",
+					       "NETWORKS", "DESCRIPTION", "USED BY" };
+	AUTO_JSON cJSON *projects = NULL;
+	enum format format;
+	struct table *table;
+	const cJSON *p;
+	int rc = format_args(cli, &argc, &argv, 1, &format);
+
+	if (rc != 0)
+		return rc;
+	projects = client_get(cli->client, "/1.0/projects?recursion=1", NULL, err);
+	if (!projects)
+		return -1;
+	table = table_new(headers, 7);
+	cJSON_ArrayForEach(p, projects) {
+		AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(p, "used_by")));
+		const char *name = json_str_or(p, "name", "");
+		AUTO_FREE char *shown = mem_printf("%s%s", name, strcmp(name, "default") == 0 ? " (current)" : "");
+
+		table_row(table, (const char *const[]){ shown, feature(p, "features.images"), feature(p, "features.profiles"),
+							feature(p, "features.storage.volumes"), feature(p, "features.networks"),
+							json_str_or(p, "description", ""), used });
+	}
+	rc = table_print(table, format, projects, err);
+	table_free(table);
+	return rc;
+}
+
+static const char *const list_aliases[] = { "ls", NULL };
+
+static const struct command project_commands[] = {
+	{ .name = "list",
+	  .args = "",
+	  .summary = "List projects: the one there is",
+	  .options = "  -f, --format FORMAT   table, compact, json, csv or yaml (default table)\n",
+	  .examples = "  berth project list\n",
+	  .run = project_list,
+	  .aliases = list_aliases },
+	{ .name = "show",
+	  .args = "<project>",
+	  .summary = "Show project options",
+	  .examples = "  berth project show default\n",
+	  .run = object_show_command,
+	  .complete = "project -" },
+	{ 0 },
+};
+
+const struct command cmd_project = {
+	.name = "project",
+	.summary = "Show the project",
+	.examples = "  berth project list\n",
+	.sub = project_commands,
+};
+
+static int cluster_list(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	AUTO_JSON cJSON *members = NULL;
+	enum format format;
+	int rc = format_args(cli, &argc, &argv, 1, &format);
+
+	if (rc != 0)
+		return rc;
+	members = client_get(cli->client, "/1.0/cluster/members?recursion=1", NULL, err);
+	return members ? error_set(err, ERROR_UNSUPPORTED, "this berthd is older than the one that has a cluster") : -1;
+}
+
+static const struct command cluster_commands[] = {
+	{ .name = "list",
+	  .args = "",
+	  .summary = "List all the cluster members: says that there is no cluster",
+	  .options = "  -f, --format FORMAT   table, compact, json, csv or yaml (default table)\n",
+	  .examples = "  berth cluster list\n",
+	  .run = cluster_list,
+	  .aliases = list_aliases },
+	{ 0 },
+};
+
+const struct command cmd_cluster = {
+	.name = "cluster",
+	.summary = "Say that there is no cluster",
+	.examples = "  berth cluster list\n",
+	.sub = cluster_commands,
+};
