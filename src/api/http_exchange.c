@@ -173,6 +173,8 @@ static struct MHD_Response *make_body(struct exchange *x, struct reply *reply)
 
 	if (reply->stream.on_end)
 		return http_stream_response(x, reply);
+	if (reply->n_parts > 0)
+		return http_parts_response(reply);
 	if (reply->fd >= 0) {
 		m = MHD_create_response_from_fd64((uint64_t)reply->size, reply->fd);
 		if (m)

@@ -107,6 +107,9 @@ void exchange_resume(struct exchange *x, enum exchange_phase phase);
 struct MHD_Response *http_stream_response(struct exchange *x, struct reply *reply);
 void http_stream_stop(struct http_stream *s); /* the exchange goes, or its client has left */
 
+/* http_parts.c: a response whose body is the reply's parts, which it takes; NULL: out of memory. */
+struct MHD_Response *http_parts_response(struct reply *reply);
+
 /* http_raw.c */
 struct raw_connection *raw_new(struct http *h, const struct raw_handler *handler, void *data);
 void raw_drop(struct raw_connection *c); /* the client left before the switch */

@@ -258,11 +258,44 @@ void reply_file_type(struct request *r, const char *type, unsigned mode, unsigne
 	r->reply.gid = gid;
 }
 
-void reply_multipart(struct request *r, int fd_taken, const char *boundary)
+void reply_parts_clear(struct reply_part *parts, size_t n)
 {
-	if (r->reply.status == 0)
-		r->reply.content_type = mem_printf("multipart/form-data; boundary=%s", boundary);
-	reply_file(r, fd_taken, NULL);
+	for (size_t i = 0; i < n; i++) {
+		if (!parts[i].text)
+			close(parts[i].fd);
+		free(parts[i].text);
+	}
+}
+
+/* False: one of them is no regular file. */
+static bool measure(struct reply_part *parts, size_t n)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!parts[i].text && (fstat(parts[i].fd, &st) < 0 || !S_ISREG(st.st_mode)))
+			return false;
+		parts[i].size = parts[i].text ? strlen(parts[i].text) : (uint64_t)st.st_size;
+	}
+	return true;
+}
+
+void reply_multipart(struct request *r, const struct reply_part *parts_taken, size_t n, const char *boundary)
+{
+	struct reply_part parts[REPLY_PARTS_MAX] = { 0 };
+
+	memcpy(parts, parts_taken, n * sizeof(*parts));
+	if (!measure(parts, n) || !may_reply(r)) {
+		reply_parts_clear(parts, n);
+		if (r->reply.status == 0)
+			reply_errorf(r, ERROR_TOOL, "what was to be sent is not a regular file");
+		return;
+	}
+	memcpy(r->reply.parts, parts, sizeof(parts));
+	r->reply.n_parts = n;
+	r->reply.content_type = mem_printf("multipart/form-data; boundary=%s", boundary);
+	r->reply.status = 200;
+	r->transport->send(r);
 }
 
 void etag_of(const cJSON *v, char out[65])

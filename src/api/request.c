@@ -40,6 +40,7 @@ static void reply_clear(struct reply *reply)
 	free(reply->location);
 	free(reply->etag);
 	free(reply->modified);
+	reply_parts_clear(reply->parts, reply->n_parts);
 	if (reply->stream.on_end != NULL) /* there is nobody to send it to */
 		reply->stream.on_end(reply->stream.data);
 	if (reply->fd >= 0)

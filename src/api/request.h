@@ -45,6 +45,8 @@ struct reply {
 	const char *type; /* X-LXD-type, or NULL; then the next three too */
 	unsigned mode, uid, gid;
 	char *modified;   /* X-LXD-modified, or NULL */
+	struct reply_part parts[REPLY_PARTS_MAX]; /* body from these, one after the other */
+	size_t n_parts;
 	struct reply_stream stream; /* body from chunks when .on_end is set */
 	const struct websocket_handler *websocket; /* 101 */
 	void *websocket_data;
@@ -97,6 +99,9 @@ bool router_route(struct request *r);
 bool request_body_data(struct request *r, const void *data, size_t len, size_t max);
 /* The body is complete: parses it and runs the handler (unless a reply is there already). */
 void router_dispatch(struct request *r);
+
+/* reply.c: frees the texts, closes the files. */
+void reply_parts_clear(struct reply_part *parts, size_t n);
 
 /* upload.c */
 int upload_begin(struct request *r, struct error *err);

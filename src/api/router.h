@@ -120,8 +120,15 @@ void reply_file_modified(struct request *r, const char *modified);
  */
 void request_pause(struct request *r);
 void request_go_on(struct request *r);
-/* The file is the multipart body. */
-void reply_multipart(struct request *r, int fd_taken, const char *boundary);
+/* A piece of a body: the text, or if that is NULL the whole regular file. */
+struct reply_part {
+	char *text;
+	int fd;
+	uint64_t size; /* of the file; reply_multipart() looks */
+};
+enum { REPLY_PARTS_MAX = 5 };
+/* They are the multipart body, one after the other; texts and descriptors are taken. */
+void reply_multipart(struct request *r, const struct reply_part *parts_taken, size_t n, const char *boundary);
 
 /* SHA-256 over the sorted compact JSON: quoted by the reply. */
 void etag_of(const cJSON *v, char out[65]);

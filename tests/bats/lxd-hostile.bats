@@ -58,6 +58,24 @@ routes() {
 	assert "$http" -eq 400
 }
 
+@test "a stranger gets what is public, a split image in one body" {
+	local dir=$BATS_TEST_TMPDIR fp
+	mkdir "$dir/tree"
+	tar -xzf "$BUSYBOX_IMAGE" -C "$dir/tree"
+	tar -czf "$dir/metadata.tar.gz" -C "$dir/tree" metadata.yaml
+	tar -czf "$dir/rootfs.tar.gz" -C "$dir/tree/rootfs" .
+	stock image import "$dir/metadata.tar.gz" "$dir/rootfs.tar.gz" --alias split --public
+	fp=$(cat "$dir/metadata.tar.gz" "$dir/rootfs.tar.gz" | sha256sum | cut -d ' ' -f 1)
+	run curl -skI "https://$(address)/1.0/images/$fp/export"
+	contains "$output" "Content-Length: "
+	stranger "/1.0/images/$fp/export"
+	assert "$http" -eq 200
+	contains "$output" "Content-Length: $(stat -c %s "$dir/body")"
+	stranger "/1.0/images/${fp:0:4}"
+	assert "$http" -eq 200
+	stock image delete split
+}
+
 @test "a certificate is trusted no longer than it is valid" {
 	local dir=$BATS_TEST_TMPDIR fp c
 	for c in old new; do
