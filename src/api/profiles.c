@@ -155,7 +155,8 @@ static void put(struct request *r, const cJSON *profile)
 /* For PUT and PATCH: the profile there is, when it is the one the client saw and there is something to change. */
 static const cJSON *find_unchanged(struct request *r)
 {
-	const cJSON *profile = find(r, "");
+	AUTO_FREE char *failed = mem_printf("Failed to retrieve profile \"%s\": ", request_param(r, "name"));
+	const cJSON *profile = find(r, failed);
 	char etag[65];
 
 	if (!profile)

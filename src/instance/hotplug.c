@@ -18,6 +18,7 @@
 #include "instance/applied.h"
 #include "instance/update.h"
 #include "model/device_match.h"
+#include "model/key_types.h"
 #include "model/settings.h"
 
 enum {
@@ -89,8 +90,9 @@ static bool all_in(const cJSON *nodes, const cJSON *others)
 	return true;
 }
 
-/* Makes of the wanted devices what the container has, in nodes. True: there is a difference. */
-static bool as_given(const char *dir, cJSON *devices)
+/* Makes of the wanted devices what the container has, in nodes. True: there is a difference. A privileged one can be given
+ * nothing before its next start. */
+static bool as_given(const char *dir, cJSON *devices, bool privileged)
 {
 	AUTO_FREE char *folder = fs_join(dir, "devices");
 	bool differs = false;
@@ -103,7 +105,7 @@ static bool as_given(const char *dir, cJSON *devices)
 		if (!device_is_matched(device))
 			continue;
 		given = given_nodes(folder, device->string);
-		differs = differs || !all_in(given, wanted) || !all_in(wanted, given);
+		differs = differs || !all_in(given, wanted) || (!privileged && !all_in(wanted, given));
 		json_set(device, MATCH_NODES, given);
 	}
 	return differs;
@@ -123,7 +125,7 @@ static void look(struct berthd *b, struct instance *inst)
 	}
 	last = cJSON_GetArrayItem(states, cJSON_GetArraySize(states) - 1);
 	devices_match(json_obj(last, "devices"), &(struct match_roots){ b->settings->sysfs_dir, "/proc", "/dev" });
-	if (!as_given(dir, json_obj(last, "devices")))
+	if (!as_given(dir, json_obj(last, "devices"), type_is_true(json_str(json_obj(last, "config"), "security.privileged"))))
 		return;
 	if (cJSON_GetArraySize(states) == 1 && applied_write(b, inst, states, &err) < 0)
 		log_warning("instance '%s': %s", inst->name, err.msg);

@@ -83,6 +83,7 @@ setup() {
 	stock_refused 'Error inserting "e1" into database: The profile already exists' profile create e1
 	stock_refused "Error: Fetch profile: Profile not found" profile show nosuch
 	stock_refused "Error: Unknown configuration key: nosuch" profile set e1 nosuch=1
+	stock_refused 'Error: Failed to retrieve profile "nosuch": Profile not found' profile edit nosuch
 	stock_refused "Error: Profile not found" profile add "$C" nosuch
 	stock_refused "Error: Profile not found" profile delete nosuch
 	stock_refused 'The "default" profile cannot be deleted' profile delete default
