@@ -145,7 +145,7 @@ load lxd
 		journal_ends
 		assert "$(cat "$BERTH_TEST_ROOT/volumes/_custom/v1/f")" = "${kind#*:}" "$kind"
 	done
-	fault custom-delete/discard/kill-after
+	fault custom-delete/hide/kill-after
 	stock '?' storage volume delete default v1
 	revive
 	journal_ends
