@@ -75,6 +75,7 @@ const char *const api_extensions[] = {
 	"storage_api_volume_snapshots",
 	"storage_unmapped",                /* security.unmapped */
 	"projects",                        /* there is one, and it cannot be changed */
+	"container_incremental_copy",     /* source.refresh of a copy, see instance/refresh.h */
 	"usb_optional_vendorid",
 	"snapshot_scheduling",             /* snapshots.schedule, .schedule.stopped, .pattern */
 	"snapshot_schedule_aliases",

@@ -12,6 +12,7 @@
 #include "instance/copy.h"
 #include "instance/delete.h"
 #include "instance/instance.h"
+#include "instance/refresh.h"
 #include "instance/snapshot.h"
 #include "instance/update.h"
 #include "instance/volume.h"
@@ -221,5 +222,6 @@ void instance_register(struct op_queue *q)
 	rename_register(q);
 	volume_register(q);
 	rebuild_register(q);
+	refresh_register(q);
 	snapshot_register(q);
 }

@@ -26,6 +26,7 @@
 #include "instance/metadata.h"
 #include "instance/names.h"
 #include "instance/place.h"
+#include "instance/refresh.h"
 #include "instance/templates.h"
 #include "instance/work.h"
 #include "model/profile.h"
@@ -550,6 +551,8 @@ static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive,
 	if (archive == NULL && take_source(b, request, args, err) < 0)
 		goto fail;
 	image_profiles(b, request, args, desired);
+	if (archive == NULL && refresh_asked(b, request, json_str(args, "name")))
+		return refresh_start(b, args, err);
 	op = work_start(b, &launch_kind, args, err);
 	if (op != NULL)
 		op_on_end(op, launch_ended, b);

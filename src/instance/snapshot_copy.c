@@ -10,6 +10,7 @@
 #include "instance/address.h"
 #include "instance/copy.h"
 #include "instance/snapshot_work.h"
+#include "instance/swap.h"
 #include "instance/volume.h"
 
 #define LEFT "snapshots_left" /* in the work's scratch: names, an array */
@@ -50,9 +51,17 @@ static int check_one(const struct work *w, const cJSON *snapshot, struct error *
 			 "copy without snapshots, with --instance-only", name, source_of(w), was, base);
 }
 
-static int make_folder(const struct work *w, const char *path, struct error *err)
+char *snapshot_staged(const struct work *w, const char *name)
 {
-	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, name);
+	AUTO_FREE char *staging = swap_staging(w);
+
+	return mem_printf("%s/snapshots/%s", staging, strrchr(dir, '/') + 1);
+}
+
+static int make_folder(const char *path, struct error *err)
+{
+	AUTO_FREE char *parent = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
 
 	if ((mkdir(parent, 0700) < 0 && errno != EEXIST) || mkdir(path, 0700) < 0)
 		return error_sys(err, errno, "cannot make '%s'", path);
@@ -70,13 +79,13 @@ static enum op_result copy_one(struct op *op, struct work *w, const cJSON *snaps
 {
 	const char *name = json_str_or(snapshot, "name", "");
 	AUTO_FREE char *from = snapshot_dir(w->b, source_of(w), name);
-	AUTO_FREE char *to = snapshot_dir(w->b, w->name, name);
+	AUTO_FREE char *to = json_bool(w->args, "into_staging", false) ? snapshot_staged(w, name) : snapshot_dir(w->b, w->name, name);
 	AUTO_FREE char *src = fs_join(from, snapshot_part(snapshot));
 	AUTO_FREE char *dst = fs_join(to, snapshot_part(snapshot));
 	AUTO_FREE char *note = fs_join(to, DESIRED_FILE);
 	AUTO_JSON cJSON *v = NULL;
 
-	if (check_one(w, snapshot, err) < 0 || make_folder(w, to, err) < 0)
+	if (check_one(w, snapshot, err) < 0 || make_folder(to, err) < 0)
 		return OP_FAIL;
 	v = note_of_copy(w, snapshot);
 	if (json_write_file(note, v, JSON_QUICK, err) < 0)
@@ -102,7 +111,7 @@ enum op_result step_copy_snapshots(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct instance *source;
-	const cJSON *item;
+	const cJSON *item, *fresh;
 	cJSON *left;
 
 	if (!copy_is(w) || !json_bool(w->args, "with_snapshots", false))
@@ -110,10 +119,13 @@ enum op_result step_copy_snapshots(struct op *op, struct error *err)
 	source = registry_find(w->b->registry, source_of(w), err);
 	if (source == NULL)
 		return OP_FAIL;
+	fresh = json_arr(w->args, "fresh");
 	if (w->scratch == NULL)
 		w->scratch = cJSON_CreateObject();
-	left = cJSON_CreateArray();
+	left = fresh != NULL ? cJSON_Duplicate(fresh, true) : cJSON_CreateArray();
 	json_set(w->scratch, LEFT, left);
+	if (fresh != NULL) /* of a refresh: some */
+		return copy_next(op, err);
 	cJSON_ArrayForEach(item, snapshot_list(w->b, source))
 		cJSON_AddItemToArray(left, cJSON_CreateString(json_str_or(item, "name", "")));
 	return copy_next(op, err);

@@ -19,6 +19,8 @@ bool snapshot_pending(const struct berthd *b, const struct op_kind *kind, const 
 /* Copies a tree as it is: owners, attributes, devices (an overlay's whiteouts). dst is new, or an empty folder. */
 enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op_child_cb done, struct error *err);
 const char *snapshot_part(const cJSON *desired); /* "upper" or "rootfs" */
+/* Where a refresh (refresh.h) has a snapshot until it takes its place; caller frees. */
+char *snapshot_staged(const struct work *w, const char *name);
 /* A key that says how the files lie: the snapshot's, while the rest of volatile.* is the instance's. */
 bool snapshot_key_lies_in_files(const char *key);
 /* The tree of the driver dir, where LXC maps ids at the mount. */

@@ -39,6 +39,24 @@ static bool may_choose(const char *key)
 }
 
 /*
+ * The configuration of another instance, as `lxc copy --refresh` puts it after the copy: of its addresses and names this one
+ * takes none.
+ */
+static void drop_others(cJSON *config, const cJSON *old_config)
+{
+	const char *uuid = json_str(config, "volatile.uuid"), *own = json_str(old_config, "volatile.uuid");
+	cJSON *item, *next;
+
+	if (uuid == NULL || own == NULL || strcmp(uuid, own) == 0)
+		return;
+	for (item = config->child; item != NULL; item = next) {
+		next = item->next;
+		if (has_prefix(item->string, "volatile."))
+			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
+	}
+}
+
+/*
  * What a client sends back of berth's own keys is what it read a moment ago, not a change; what it leaves out
  * stays. A volatile key that berth does not have is a mistake.
  */
@@ -46,6 +64,7 @@ static int keep_volatile(cJSON *config, const cJSON *old_config, struct error *e
 {
 	const cJSON *item;
 
+	drop_others(config, old_config);
 	cJSON_ArrayForEach(item, config)
 		if (has_prefix(item->string, "volatile.") && !may_choose(item->string) &&
 		    cJSON_GetObjectItemCaseSensitive(old_config, item->string) == NULL)

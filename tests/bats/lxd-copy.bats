@@ -61,6 +61,71 @@ setup_file_more() {
 	stock delete "$c"
 }
 
+snapshots_of() {
+	stock query "/1.0/instances/$1/snapshots?recursion=1"
+	jq -r '[.[].name] | sort | join(" ")' <<<"$output"
+}
+
+@test "a copy is refreshed: files, configuration, and the snapshots that differ" {
+	local a b fault mac
+	a=$(name f1)
+	b=$(name f2)
+	stock init bb "$a" -c user.a=1
+	stock snapshot "$a" one
+	stock snapshot "$a" both
+	stock copy "$a" "$b" --refresh
+	assert "$(snapshots_of "$b")" = "both one"
+	mac=$(key_of "$b" volatile.eth0.hwaddr)
+	stock config set "$a" user.a=2
+	stock config set "$b" user.b=3
+	stock delete "$a/one"
+	stock snapshot "$a" two
+	stock snapshot "$b" mine
+	stock delete "$b/both"
+	stock snapshot "$b" both
+	stock file push -q - "$a/root/new" <<<"of $a"
+	stock file push -q - "$b/root/old" <<<"of $b"
+
+	# killed or failed anywhere, it is as it was, or as it is to be
+	for fault in refresh/stage/kill-after refresh/snapshots/kill refresh/commit/fail refresh/commit/kill-after; do
+		fault "$fault"
+		stock '?' copy "$a" "$b" --refresh
+		[[ $fault != *kill* ]] || revive "$fault"
+		fault ""
+		wait_for 10 journal_empty
+		assert "$(snapshots_of "$b")" = "both mine one" "$fault"
+		assert "$(key_of "$b" user.b)" = 3
+		stock file pull -q "$b/root/old" -
+		assert "$output" = "of $b"
+	done
+	fault refresh/place/kill
+	stock '?' copy "$a" "$b" --refresh
+	revive refresh/place/kill
+	fault ""
+	wait_for 10 journal_empty
+	assert "$(snapshots_of "$b")" = "both two"
+
+	stock copy "$a" "$b" --refresh
+	assert "$(snapshots_of "$b")" = "both two"
+	assert "$(key_of "$b" user.a)" = 2
+	assert "$(key_of "$b" user.b)" = null
+	assert "$(key_of "$b" volatile.eth0.hwaddr)" = "$mac"
+	stock file pull -q "$b/root/new" -
+	assert "$output" = "of $a"
+	stock_refused "" file pull -q "$b/root/old" -
+	stock start "$a" "$b"
+	stock_refused "Failed getting exclusive access to instance: Instance is running" copy "$a" "$b" --refresh
+	stock stop -f "$b"
+	stock exec "$a" -- sh -c 'echo later >/root/new'
+	stock copy "$a" "$b" --refresh --instance-only
+	stock list "^$a\$" -c s -f csv
+	assert "$output" = RUNNING
+	stock start "$b"
+	assert "$(in_container "$b" cat /root/new)" = later
+	stock_refused "cannot be refreshed from itself" copy "$a" "$a" --refresh
+	stock delete -f "$a" "$b"
+}
+
 @test "nothing is left behind" {
 	"$BERTH" delete -f "$SRC"
 	leak_check
