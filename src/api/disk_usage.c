@@ -4,70 +4,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/tree_usage.h"
 #include "base/fs.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "instance/instance.h"
 
 #define COUNT_MS 2000
 
-struct count {
-	uv_work_t work;
-	struct request *request; /* NULL when the client left */
+struct asked {
 	struct berthd *b;
 	char *name;
-	char *path;
 	void (*reply)(struct request *r, struct instance *inst, cJSON *disk);
-	unsigned long long bytes;
-	bool ok;
-	struct error err;
 };
 
-static void count_cb(uv_work_t *work)
+static void counted(struct request *r, void *data, const unsigned long long *bytes, const struct error *err)
 {
-	struct count *c = work->data;
+	struct asked *a = data;
 
-	c->ok = fs_tree_usage(c->path, COUNT_MS, &c->bytes, &c->err) == 0;
-}
+	if (r != NULL) {
+		cJSON *disk = cJSON_CreateObject();
 
-static void counted_cb(uv_work_t *work, int status)
-{
-	struct count *c = work->data;
-	cJSON *disk;
-
-	if (c->request != NULL) {
-		disk = cJSON_CreateObject();
-		if (status == 0 && c->ok)
-			json_set_int(cJSON_AddObjectToObject(disk, "root"), "usage", (int64_t)c->bytes);
-		else
-			log_debug("disk usage of '%s': %s", c->name, c->err.msg);
-		c->reply(c->request, registry_get(c->b->registry, c->name), disk);
+		if (bytes != NULL)
+			json_set_int(cJSON_AddObjectToObject(disk, "root"), "usage", (int64_t)*bytes);
+		a->reply(r, registry_get(a->b->registry, a->name), disk);
 	}
-	free(c->name);
-	free(c->path);
-	free(c);
-}
-
-static void gone(struct request *r)
-{
-	((struct count *)request_data(r))->request = NULL;
+	free(a->name);
+	free(a);
 }
 
 void disk_usage(struct request *r, const struct instance *inst,
 		void (*reply)(struct request *r, struct instance *inst, cJSON *disk))
 {
-	struct count *c = mem_alloc(sizeof(*c));
+	struct asked *a = mem_alloc(sizeof(*a));
 	AUTO_FREE char *dir = instance_dir(request_berthd(r), inst->name);
 	bool overlay = strcmp(json_str_or(inst->desired, "driver", ""), "overlay") == 0;
+	AUTO_FREE char *path = fs_join(dir, overlay ? "upper" : "rootfs");
 
-	c->work.data = c;
-	c->request = r;
-	c->b = request_berthd(r);
-	c->name = mem_strdup(inst->name);
-	c->path = fs_join(dir, overlay ? "upper" : "rootfs");
-	c->reply = reply;
-	request_set_data(r, c);
-	request_on_gone(r, gone);
-	uv_queue_work(c->b->loop, &c->work, count_cb, counted_cb);
+	a->b = request_berthd(r);
+	a->name = mem_strdup(inst->name);
+	a->reply = reply;
+	tree_usage(r, path, COUNT_MS, counted, a);
 }

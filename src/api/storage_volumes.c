@@ -10,10 +10,9 @@
 
 #include "api/events.h"
 #include "api/lifecycle.h"
-#include "base/fs.h"
+#include "api/tree_usage.h"
 #include "base/ident.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "instance/instance.h"
 #include "instance/snapshot.h"
@@ -337,41 +336,19 @@ static void delete_one(struct request *r)
 
 /* ---- state: what it takes of the disk, counted */
 
-struct count {
-	uv_work_t work;
-	struct request *request; /* NULL when the client left */
-	char *path;
-	unsigned long long bytes;
-	bool ok;
-	struct error err;
-};
-
-static void count_cb(uv_work_t *work)
+static void counted(struct request *r, void *data, const unsigned long long *bytes, const struct error *err)
 {
-	struct count *c = work->data;
+	cJSON *v;
 
-	c->ok = fs_tree_usage(c->path, COUNT_MS, &c->bytes, &c->err) == 0;
-}
-
-static void counted_cb(uv_work_t *work, int status)
-{
-	struct count *c = work->data;
-
-	if (c->request != NULL && status == 0 && c->ok) {
-		cJSON *v = cJSON_CreateObject(), *usage = cJSON_AddObjectToObject(v, "usage");
-
-		json_set_int(usage, "used", (int64_t)c->bytes);
-		reply_sync(c->request, v);
-	} else if (c->request != NULL) {
-		reply_error(c->request, &c->err);
+	if (r == NULL)
+		return;
+	if (bytes == NULL) {
+		reply_error(r, err);
+		return;
 	}
-	free(c->path);
-	free(c);
-}
-
-static void gone(struct request *r)
-{
-	((struct count *)request_data(r))->request = NULL;
+	v = cJSON_CreateObject();
+	json_set_int(cJSON_AddObjectToObject(v, "usage"), "used", (int64_t)*bytes);
+	reply_sync(r, v);
 }
 
 static void get_state(struct request *r)
@@ -381,19 +358,14 @@ static void get_state(struct request *r)
 	bool custom = strcmp(request_param(r, "type"), "custom") == 0;
 	struct error err = ERROR_INIT;
 	AUTO_JSON cJSON *v = find(r, &err);
-	struct count *c;
+	AUTO_FREE char *path = NULL;
 
 	if (v == NULL) {
 		reply_error(r, &err);
 		return;
 	}
-	c = mem_alloc(sizeof(*c));
-	c->work.data = c;
-	c->request = r;
-	c->path = custom ? custom_path(b, pool, name) : instance_dir(b, name);
-	request_set_data(r, c);
-	request_on_gone(r, gone);
-	uv_queue_work(b->loop, &c->work, count_cb, counted_cb);
+	path = custom ? custom_path(b, pool, name) : instance_dir(b, name);
+	tree_usage(r, path, COUNT_MS, counted, NULL);
 }
 
 const struct route storage_volume_routes[] = {

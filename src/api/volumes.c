@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* /1.0/volumes: berth's own resource, see instance/volume.h. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/lifecycle.h"
 #include "api/router.h"
-#include "base/fs.h"
+#include "api/tree_usage.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "instance/volume.h"
 
@@ -68,60 +66,29 @@ static void post_list(struct request *r)
 
 /* ---- one, with what it takes of the disk */
 
-struct count {
-	uv_work_t work;
-	struct request *request; /* NULL when the client left */
-	cJSON *volume;
-	unsigned long long bytes;
-	bool ok;
-	struct error err;
-};
-
-static void count_cb(uv_work_t *work)
-{
-	struct count *c = work->data;
-
-	c->ok = fs_tree_usage(json_str(c->volume, "path"), COUNT_MS, &c->bytes, &c->err) == 0;
-}
-
 /* One that takes long to count has no "usage". */
-static void counted_cb(uv_work_t *work, int status)
+static void counted(struct request *r, void *data, const unsigned long long *bytes, const struct error *err)
 {
-	struct count *c = work->data;
+	cJSON *volume = data;
 
-	if (status == 0 && c->ok)
-		json_set_int(c->volume, "usage", (int64_t)c->bytes);
+	if (bytes != NULL)
+		json_set_int(volume, "usage", (int64_t)*bytes);
+	if (r != NULL)
+		reply_sync(r, volume);
 	else
-		log_debug("disk usage of '%s': %s", json_str(c->volume, "path"), c->err.msg);
-	if (c->request != NULL)
-		reply_sync(c->request, c->volume);
-	else
-		cJSON_Delete(c->volume);
-	free(c);
-}
-
-static void gone(struct request *r)
-{
-	((struct count *)request_data(r))->request = NULL;
+		cJSON_Delete(volume);
 }
 
 static void get_one(struct request *r)
 {
 	struct error err = ERROR_INIT;
 	cJSON *volume = volume_get(request_berthd(r), request_param(r, "owner"), request_param(r, "name"), &err);
-	struct count *c;
 
 	if (volume == NULL) {
 		reply_error(r, &err);
 		return;
 	}
-	c = mem_alloc(sizeof(*c));
-	c->work.data = c;
-	c->request = r;
-	c->volume = volume;
-	request_set_data(r, c);
-	request_on_gone(r, gone);
-	uv_queue_work(request_berthd(r)->loop, &c->work, count_cb, counted_cb);
+	tree_usage(r, json_str(volume, "path"), COUNT_MS, counted, volume);
 }
 
 static void delete_one(struct request *r)
