@@ -173,7 +173,7 @@ const struct x509 *remote_certificate(struct remote *r, struct error *err)
 
 static void accept_one(struct remote *r, int fd, const struct sockaddr_storage *from, socklen_t len)
 {
-	unsigned port = ntohs(((const struct sockaddr_in *)(const void *)from)->sin_port); /* the same place in IPv6's */
+	struct sockaddr_in in; /* the port has the same place in IPv6's */
 	char host[INET_TEXT_SIZE];
 	int one = 1;
 
@@ -186,7 +186,8 @@ static void accept_one(struct remote *r, int fd, const struct sockaddr_storage *
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	inet_text(from, len, host);
-	remote_connection_new(r, fd, host, port);
+	memcpy(&in, from, sizeof(in));
+	remote_connection_new(r, fd, host, ntohs(in.sin_port));
 }
 
 static void accept_cb(uv_poll_t *poll, int status, int events)
@@ -208,12 +209,11 @@ static void accept_cb(uv_poll_t *poll, int status, int events)
 
 static int open_socket(const struct place *p, struct error *err)
 {
-	const char *any[] = { "::", "0.0.0.0", NULL }, *one[] = { p->host, NULL };
-	const char *const *host = *p->host ? one : any;
+	const char *const hosts[] = { *p->host ? p->host : "::", *p->host ? NULL : "0.0.0.0" };
 	int fd = -EADDRNOTAVAIL;
 
-	for (; *host && fd < 0 && fd != -EADDRINUSE; host++) {
-		struct addrinfo *list = look_up(*host, p->port);
+	for (int i = 0; i < 2 && hosts[i] && fd < 0 && fd != -EADDRINUSE; i++) {
+		struct addrinfo *list = look_up(hosts[i], p->port);
 
 		fd = list ? inet_listen(list) : -EADDRNOTAVAIL;
 		if (list)

@@ -5,7 +5,6 @@
  */
 #include "api/storage_volumes.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/events.h"
