@@ -7,7 +7,7 @@ int columns_parse(const struct cli *cli, const struct column *all, const char *l
 {
 	char known[COLUMNS_MAX + 1] = "";
 
-	for (size_t i = 0; all[i].letter && i < COLUMNS_MAX; i++)
+	for (size_t i = 0; i < COLUMNS_MAX && all[i].letter; i++)
 		known[i] = all[i].letter;
 	ret->n = 0;
 	for (; *letters; letters++) {

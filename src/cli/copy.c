@@ -206,7 +206,7 @@ const struct command cmd_copy = {
 		   "  -d, --device NAME,KEY=VALUE,...   Add or change a device of the copy (repeatable)\n"
 		   "  -p, --profile NAME                Apply this profile to the copy (repeatable)\n"
 		   "      --no-profiles                 Apply none\n"
-		   "  -s, --storage POOL                Put its root disk into this pool: dir, or overlay\n"
+		   "  -s, --storage POOL                Put its root disk into this storage pool\n"
 		   "  -e, --ephemeral                   Delete the copy when it stops\n"
 		   "      --instance-only               Without its snapshots\n",
 	.examples = "  berth copy c1 c2\n"

@@ -232,6 +232,12 @@ int file_pull(struct cli *cli, int argc, char **argv, struct error *err)
 	}
 	if (cli_argc(cli, argc, 2, -1) != 0)
 		return CLI_USAGE;
+	for (int i = optind; i < argc - 1; i++) {
+		AUTO_PLACE struct file_place place = { 0 };
+
+		if (file_place_parse(argv[i], &place, err) < 0)
+			return cli_usage(cli, "%s", err->msg);
+	}
 	p.target = argv[argc - 1];
 	if (strcmp(p.target, "-") != 0)
 		rc = look_at_target(&p, argc - 1 - optind, err);

@@ -52,7 +52,7 @@ setup() {
 	refused 1 "Missing target directory" file push "$D/f" "$D/back" "$A/etc/hosts"
 	refused 1 "without --recursive" file pull "$A/root" "$D/r"
 	refused 1 "--recursive pushes it" file push "$D" "$A/root/"
-	refused 1 "must be INSTANCE/PATH" file pull "$A" -
+	refused 2 "must be INSTANCE/PATH" file pull "$A" -
 	refused 2 "octal" file push "$D/f" "$A/root/" --mode 0999
 	refused 2 "4294967294" file push "$D/f" "$A/root/" --uid -5
 }
