@@ -59,6 +59,7 @@ const char *const api_extensions[] = {
 	"event_lifecycle",
 	"container_mount_propagation",     /* propagation of disks */
 	"container_backup",                /* instances/NAME/backups: LXD's archives, see backup/export.h */
+	"container_local_cross_pool_handling",
 	"proxy_unix",
 	"proxy_udp",
 	"proxy_tcp_udp_multi_port_handling",
@@ -109,6 +110,7 @@ const char *const api_extensions[] = {
 	"backup_override_name",            /* X-LXD-name, X-LXD-pool */
 	"network_type_physical",
 	"instance_bulk_state_change",      /* PUT instances */
+	"instance_pool_move",
 	"storage_volume_state",
 	"warnings",
 	"server_supported_storage_drivers",

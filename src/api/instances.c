@@ -20,6 +20,7 @@
 #include "instance/ephemeral.h"
 #include "instance/fields.h"
 #include "instance/instance.h"
+#include "instance/move.h"
 #include "instance/snapshot.h"
 
 static void reply_change(struct request *r, struct op *op, const struct error *err, const char *action, const char *name)
@@ -274,6 +275,13 @@ static void post_one(struct request *r)
 
 	if (inst == NULL)
 		return;
+	if (json_bool(body, "migration", false) && json_str_or(body, "pool", "")[0] != '\0') {
+		bool renames = name[0] != '\0' && strcmp(name, inst->name) != 0;
+
+		reply_change(r, instance_move(request_berthd(r), inst->name, body, &err), &err,
+			     renames ? "instance-renamed" : "instance-updated", renames ? name : inst->name);
+		return;
+	}
 	if (json_bool(body, "migration", false)) {
 		reply_errorf(r, ERROR_UNSUPPORTED, "migration is not supported");
 		return;

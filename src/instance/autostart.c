@@ -12,6 +12,7 @@
 #include "instance/copy.h"
 #include "instance/delete.h"
 #include "instance/instance.h"
+#include "instance/move.h"
 #include "instance/refresh.h"
 #include "instance/snapshot.h"
 #include "instance/update.h"
@@ -220,6 +221,7 @@ void instance_register(struct op_queue *q)
 	delete_register(q);
 	update_register(q);
 	rename_register(q);
+	move_register(q);
 	volume_register(q);
 	rebuild_register(q);
 	refresh_register(q);

@@ -23,25 +23,30 @@ static const char *new_name(struct work *w)
 	return json_str_or(w->args, "new_name", "");
 }
 
+int rename_check(struct work *w, const char *to, struct error *err)
+{
+	const struct instance *inst = registry_find(w->b->registry, w->name, err);
+	AUTO_FREE char *target = instance_dir(w->b, to);
+
+	if (inst == NULL)
+		return -1;
+	if (inst->adopted)
+		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: rename it with lxc-copy -R", w->name);
+	if (instance_active(inst))
+		return error_set(err, ERROR_INVALID, "Renaming of running container not allowed");
+	if (fs_exists(target))
+		return error_set(err, ERROR_CONFLICT, "Name \"%s\" already in use", to);
+	if (volume_rename_check(w->b, w->name, to, err) < 0)
+		return -1;
+	json_set_bool(w->args, "volumes", volume_owns(w->b, w->name));
+	return 0;
+}
+
 static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	const struct instance *inst = registry_find(w->b->registry, w->name, err);
-	AUTO_FREE char *target = instance_dir(w->b, new_name(w));
 
-	if (inst == NULL)
-		return OP_FAIL;
-	if (inst->adopted)
-		error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: rename it with lxc-copy -R", w->name);
-	else if (instance_active(inst))
-		error_set(err, ERROR_INVALID, "Renaming of running container not allowed");
-	else if (fs_exists(target))
-		error_set(err, ERROR_CONFLICT, "Name \"%s\" already in use", new_name(w));
-	else if (volume_rename_check(w->b, w->name, new_name(w), err) == 0) {
-		json_set_bool(w->args, "volumes", volume_owns(w->b, w->name));
-		return OP_DONE;
-	}
-	return OP_FAIL;
+	return rename_check(w, new_name(w), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static int rename_in_file(const struct work *w, const char *path, const char *from, const char *to, struct error *err)
@@ -89,7 +94,7 @@ static int rename_sources(struct work *w, struct instance *inst, const char *fro
 	return registry_save(w->b->registry, inst, JSON_DURABLE, err) < 0 ? -1 : rename_in_snapshots(w, from, to, err);
 }
 
-static int move(struct work *w, const char *from, const char *to, struct error *err)
+int rename_apply(struct work *w, const char *from, const char *to, struct error *err)
 {
 	AUTO_FREE char *new_dir = NULL;
 	struct instance *inst;
@@ -112,7 +117,7 @@ static enum op_result step_move(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	struct instance *inst;
 
-	if (move(w, w->name, new_name(w), err) < 0)
+	if (rename_apply(w, w->name, new_name(w), err) < 0)
 		return OP_FAIL;
 	inst = registry_get(w->b->registry, new_name(w));
 	templates_defer(inst->desired, "rename");
@@ -130,7 +135,7 @@ static enum op_result step_unmove(struct op *op, struct error *err)
 			return OP_DONE;
 		return volume_rename(w->b, new_name(w), w->name, err) < 0 ? OP_FAIL : OP_DONE;
 	}
-	return move(w, new_name(w), w->name, err) < 0 ? OP_FAIL : OP_DONE;
+	return rename_apply(w, new_name(w), w->name, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static const struct op_step rename_steps[] = {

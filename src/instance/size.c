@@ -11,9 +11,6 @@
 #include "instance/work.h"
 #include "pool/limit.h"
 
-#define BYTES "size_bytes" /* in the work's scratch, for the thread, with the folder that has the trees */
-#define FOLDER "size_folder"
-
 static const char *text_of(const cJSON *expanded_devices)
 {
 	const cJSON *dev;
@@ -67,20 +64,19 @@ static uint64_t earlier(const struct work *w)
 static int limit_fn(void *data, struct error *err)
 {
 	const struct work *w = data;
-	const char *folder = json_str_or(w->scratch, FOLDER, w->dir);
-	AUTO_FREE char *rootfs = fs_join(folder, "rootfs"), *upper = fs_join(folder, "upper"), *work = fs_join(folder, "work");
+	AUTO_FREE char *staging = swap_staging(w);
+	const char *in = w->size_staged ? staging : w->dir;
+	AUTO_FREE char *rootfs = fs_join(in, "rootfs"), *upper = fs_join(in, "upper"), *work = fs_join(in, "work");
 	const char *dir[] = { rootfs, NULL }, *overlay[] = { upper, work, NULL };
 
 	/* of an overlay, rootfs/ is where it is mounted: not its own */
-	return limit_trees(w->dir, fs_exists(upper) ? overlay : dir, (uint64_t)json_int(w->scratch, BYTES, 0), err);
+	return limit_trees(w->dir, fs_exists(upper) ? overlay : dir, w->size, err);
 }
 
-static enum op_result apply(struct op *op, struct work *w, const char *folder, uint64_t bytes, struct error *err)
+static enum op_result apply(struct op *op, struct work *w, bool staged, uint64_t bytes, struct error *err)
 {
-	if (w->scratch == NULL)
-		w->scratch = cJSON_CreateObject();
-	json_set_int(w->scratch, BYTES, (int64_t)bytes);
-	json_set_str(w->scratch, FOLDER, folder);
+	w->size = bytes;
+	w->size_staged = staged;
 	return op_thread(op, limit_fn, w, err);
 }
 
@@ -89,16 +85,15 @@ enum op_result step_size(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	uint64_t bytes = wanted(w);
 
-	return bytes == 0 ? OP_DONE : apply(op, w, w->dir, bytes, err);
+	return bytes == 0 ? OP_DONE : apply(op, w, false, bytes, err);
 }
 
 enum op_result step_swap_size(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	AUTO_FREE char *staging = swap_staging(w);
 	uint64_t bytes = wanted(w);
 
-	return bytes == 0 && earlier(w) == 0 ? OP_DONE : apply(op, w, staging, bytes, err);
+	return bytes == 0 && earlier(w) == 0 ? OP_DONE : apply(op, w, true, bytes, err);
 }
 
 enum op_result step_resize(struct op *op, struct error *err)
@@ -106,7 +101,7 @@ enum op_result step_resize(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	uint64_t bytes = wanted(w);
 
-	return bytes == earlier(w) ? OP_DONE : apply(op, w, w->dir, bytes, err);
+	return bytes == earlier(w) ? OP_DONE : apply(op, w, false, bytes, err);
 }
 
 enum op_result step_unresize(struct op *op, struct error *err)
@@ -114,5 +109,5 @@ enum op_result step_unresize(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 	uint64_t bytes = earlier(w);
 
-	return bytes == wanted(w) ? OP_DONE : apply(op, w, w->dir, bytes, err);
+	return bytes == wanted(w) ? OP_DONE : apply(op, w, false, bytes, err);
 }

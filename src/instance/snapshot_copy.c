@@ -26,6 +26,8 @@ static cJSON *note_of_copy(const struct work *w, const cJSON *snapshot)
 	cJSON *v = cJSON_Duplicate(snapshot, true), *config = json_obj(v, "config"), *item, *next;
 
 	json_set(v, "name", NULL);
+	if (json_bool(w->args, "moves", false))
+		return v;
 	for (item = config->child; item != NULL; item = next) {
 		next = item->next;
 		if (strncmp(item->string, "volatile.", 9) == 0 && !snapshot_key_lies_in_files(item->string))
@@ -79,7 +81,8 @@ static enum op_result copy_one(struct op *op, struct work *w, const cJSON *snaps
 {
 	const char *name = json_str_or(snapshot, "name", "");
 	AUTO_FREE char *from = snapshot_dir(w->b, source_of(w), name);
-	AUTO_FREE char *to = json_bool(w->args, "into_staging", false) ? snapshot_staged(w, name) : snapshot_dir(w->b, w->name, name);
+	AUTO_FREE char *to = json_bool(w->args, "into_staging", false) ? snapshot_staged(w, name) :
+			     mem_printf("%s/" SNAPSHOTS_DIR "%s", w->dir, strrchr(from, '/'));
 	AUTO_FREE char *src = fs_join(from, snapshot_part(snapshot));
 	AUTO_FREE char *dst = fs_join(to, snapshot_part(snapshot));
 	AUTO_FREE char *note = fs_join(to, DESIRED_FILE);

@@ -14,10 +14,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "hook/hook.h"
+#include "instance/place.h"
 #include "instance/snapshot_work.h"
 #include "lxc/freezer.h"
 #include "model/settings.h"
 #include "model/snapshot_pattern.h"
+#include "pool/pool.h"
 #include "pool/tree.h"
 
 #define NEW ".new"
@@ -115,6 +117,9 @@ enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op
 			return OP_FAIL;
 		return done != NULL ? done(op, &well, err) : OP_DONE;
 	}
+	if (!fs_exists(dst) && strcmp(pool_driver(w->b, place_pool(w->b, w->dir)), "btrfs") == 0 &&
+	    pool_tree_create("btrfs", dst, err) < 0)
+		return OP_FAIL;
 	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
 	argv_push(&argv, "idmap-copy");
 	argv_pushf(&argv, "--lower=%s", src);

@@ -32,6 +32,9 @@ int update_put(struct work *w, const cJSON *desired, struct error *err);
 enum op_result step_live(struct op *op, struct error *err); /* update_live.c */
 
 void update_register(struct op_queue *q);
+/* rename.c: may it be called so? Fills args "volumes" for rename_apply(), which makes no half of it its own undo. */
+int rename_check(struct work *w, const char *to, struct error *err);
+int rename_apply(struct work *w, const char *from, const char *to, struct error *err); /* idempotent */
 void rename_register(struct op_queue *q);
 void rebuild_register(struct op_queue *q);
 

@@ -14,6 +14,8 @@ struct work {
 	char *dir;         /* system_path/NAME, or where that link leads (place.h) */
 	long log_offset;   /* lxc.log before a start */
 	bool made;         /* dir, by this very operation (a recovered one looks for its mark) */
+	uint64_t size;     /* of size.c, for its thread */
+	bool size_staged;
 	cJSON *scratch;    /* of the one operation that needs it; freed with the work */
 };
 

@@ -142,6 +142,59 @@ is_subvolume() {
 	wait_for 10 nothing loops
 }
 
+@test "instances move between pools, whole or not at all" {
+	local c step
+	c=$(name mv)
+	stock storage create sp1 dir
+	stock storage create bt btrfs size=256MiB
+	stock init bb "$c" -c user.a=b
+	stock config get "$c" volatile.eth0.hwaddr
+	local mac=$output
+	stock snapshot "$c" s1
+	for step in stage/kill-after notes/kill switch/kill switch/kill-after; do
+		fault "move/$step"
+		stock '?' move "$c" -s sp1
+		revive "$step"
+		journal_ends
+		stock list "$c" -f csv -c nsb
+		case $step in
+		switch/*) assert "$output" = "$c,STOPPED,sp1" ;;
+		*) assert "$output" = "$c,STOPPED,default" ;;
+		esac
+		[[ -z $(find "$BERTH_TEST_ROOT/lxc" "$BERTH_TEST_ROOT/pools/sp1" -maxdepth 2 -name '.mov*') ]] || die "FAIL: left after $step"
+		[[ $step != switch/kill ]] || stock move "$c" -s default
+	done
+	[[ -L $BERTH_TEST_ROOT/lxc/$c ]]
+	stock start "$c"
+	stock_refused "CRIU isn't installed" move "$c" -s bt
+	stock stop -f "$c"
+	stock move "$c" -s sp1
+	stock move "$c" "$c-r" -s bt
+	stock list -f csv -c nsb "^$c"
+	assert "$output" = "$c-r,STOPPED,bt"
+	is_subvolume "$BERTH_TEST_ROOT/pools/bt/containers/$c-r/rootfs"
+	[[ -z $(ls -A "$BERTH_TEST_ROOT/pools/sp1/containers") ]]
+	stock config get "$c-r" volatile.eth0.hwaddr
+	assert "$output" = "$mac"
+	stock config get "$c-r" user.a
+	assert "$output" = b
+	stock start "$c-r"
+	in_container "$c-r" touch /root/f
+	stock restore "$c-r" s1
+	run in_container "$c-r" ls /root/f
+	assert "$status" -ne 0
+	stock stop -f "$c-r"
+	stock_refused "Storage pool not found" move "$c-r" -s nosuch
+	stock move "$c-r" -s default --instance-only
+	[[ ! -e $BERTH_TEST_ROOT/lxc/$c-r/snapshots ]] || die "FAIL: $(find "$BERTH_TEST_ROOT/lxc/$c-r" -maxdepth 2; cat "$BERTH_TEST_ROOT/lxc/$c-r/berth.json")"
+	stock query "/1.0/instances/$c-r/snapshots"
+	assert "$output" = "[]"
+	stock delete "$c-r"
+	stock storage delete sp1
+	stock storage delete bt
+	wait_for 10 nothing loops
+}
+
 @test "an instance in a pool that is half made or half deleted by a killed berthd" {
 	local c step
 	c=$(name half)
