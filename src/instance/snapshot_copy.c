@@ -20,12 +20,24 @@ static const char *source_of(const struct work *w)
 	return json_str_or(w->args, "copy_of", "");
 }
 
+/* Going back to it must not say that it lies in the pool of then. */
+static void set_pool(const struct work *w, cJSON *note)
+{
+	const cJSON *desired = json_obj(w->args, "desired"), *dev;
+
+	json_set_str(note, "pool", json_str(desired, "pool"));
+	cJSON_ArrayForEach(dev, json_obj(desired, "devices"))
+		if (strcmp(json_str_or(dev, "type", ""), "disk") == 0 && strcmp(json_str_or(dev, "path", ""), "/") == 0)
+			json_set(json_obj(note, "devices"), dev->string, cJSON_Duplicate(dev, true));
+}
+
 /* Its own names, addresses and volumes are the source's: what a copy does not take, going back to it does not bring. */
 static cJSON *note_of_copy(const struct work *w, const cJSON *snapshot)
 {
 	cJSON *v = cJSON_Duplicate(snapshot, true), *config = json_obj(v, "config"), *item, *next;
 
 	json_set(v, "name", NULL);
+	set_pool(w, v);
 	if (json_bool(w->args, "moves", false))
 		return v;
 	for (item = config->child; item != NULL; item = next) {
