@@ -270,6 +270,7 @@ static const struct op_step refresh_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "freeze", step_freeze, copy_thaw, 60, 0 },
 	{ "stage", step_stage, step_unstage, 6 * 3600, 0 },
+	{ "size", step_swap_size, step_unresize, 3600, OP_UNRECORDED },
 	{ "thaw", copy_thaw, NULL, 0, 0 },
 	{ "snapshots", step_copy_snapshots, NULL, 6 * 3600, 0 },
 	{ "settle", step_power_settle, NULL, 0, 0 },
