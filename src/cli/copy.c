@@ -6,15 +6,17 @@
 #include "base/mem.h"
 #include "cli/copy.h"
 #include "cli/instance.h"
+#include "cli/object.h"
 
 struct copy {
 	bool instance_only, ephemeral, no_profiles;
-	bool moves; /* the source ends when the copy is there */
+	bool moves;   /* the source ends when the copy is there */
+	bool refresh; /* a copy that is there is brought up to date */
 	const char *storage;
 	cJSON *config, *devices, *profiles;
 };
 
-enum { OPT_INSTANCE_ONLY = 1, OPT_NO_PROFILES, OPT_STATELESS };
+enum { OPT_INSTANCE_ONLY = 1, OPT_NO_PROFILES, OPT_STATELESS, OPT_REFRESH };
 
 static const struct option copy_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -24,6 +26,7 @@ static const struct option copy_options[] = {
 	{ "ephemeral", no_argument, NULL, 'e' },
 	{ "no-profiles", no_argument, NULL, OPT_NO_PROFILES },
 	{ "instance-only", no_argument, NULL, OPT_INSTANCE_ONLY },
+	{ "refresh", no_argument, NULL, OPT_REFRESH },
 	{ "stateless", no_argument, NULL, OPT_STATELESS }, /* of lxc: what we always do */
 	{ 0 },
 };
@@ -41,6 +44,7 @@ static int take_option(struct copy *c, int opt, struct error *err)
 	c->ephemeral |= opt == 'e';
 	c->no_profiles |= opt == OPT_NO_PROFILES;
 	c->instance_only |= opt == OPT_INSTANCE_ONLY;
+	c->refresh |= opt == OPT_REFRESH;
 	return 0;
 }
 
@@ -123,6 +127,8 @@ static cJSON *copy_source(const struct copy *c, const cJSON *instance, const cha
 	json_set_str(source, "source", instance_local(from));
 	if (base)
 		json_set_str(source, "base-image", base);
+	if (c->refresh)
+		json_set_bool(source, "refresh", true);
 	json_set_bool(source, "instance_only", c->instance_only);
 	json_set_bool(source, "container_only", c->instance_only);
 	return source;
@@ -153,6 +159,28 @@ static cJSON *copy_body(const struct copy *c, const cJSON *instance, const char 
 	return body;
 }
 
+/* berthd refreshes files and snapshots: the configuration is ours to put. What is volatile stays the copy's own. */
+static int put_config(struct cli *cli, const char *to, const cJSON *body, struct error *err)
+{
+	static const char *const members[] = { "config", "devices", "profiles", "description" };
+	AUTO_OBJECT struct object o = { 0 };
+	AUTO_JSON cJSON *old = NULL;
+	const cJSON *item;
+
+	if (object_get(cli, &object_instance, to, &o, err) < 0)
+		return -1;
+	old = cJSON_Duplicate(json_obj(o.value, "config"), true);
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		item = cJSON_GetObjectItemCaseSensitive(body, members[i]);
+		if (item)
+			json_set(o.value, members[i], cJSON_Duplicate(item, true));
+	}
+	cJSON_ArrayForEach(item, old)
+		if (strncmp(item->string, "volatile.", 9) == 0)
+			json_set(object_settings(&o), item->string, cJSON_Duplicate(item, true));
+	return object_put(cli, &o, err);
+}
+
 static int copy_parsed(struct cli *cli, const struct copy *c, const char *from, const char *to,
 		       struct error *err)
 {
@@ -165,7 +193,9 @@ static int copy_parsed(struct cli *cli, const struct copy *c, const char *from, 
 		return -1;
 	body = copy_body(c, instance, from, to);
 	op = client_change(cli->client, "POST", "/1.0/instances", body, NULL, err);
-	return op ? 0 : -1;
+	if (!op)
+		return -1;
+	return c->refresh ? put_config(cli, to, body, err) : 0;
 }
 
 int copy_to_pool(struct cli *cli, const char *from, const char *to, const char *pool, bool instance_only, struct error *err)
@@ -208,9 +238,11 @@ const struct command cmd_copy = {
 		   "      --no-profiles                 Apply none\n"
 		   "  -s, --storage POOL                Put its root disk into this storage pool\n"
 		   "  -e, --ephemeral                   Delete the copy when it stops\n"
-		   "      --instance-only               Without its snapshots\n",
+		   "      --instance-only               Without its snapshots\n"
+		   "      --refresh                     Bring a copy that is there already up to date\n",
 	.examples = "  berth copy c1 c2\n"
-		    "  berth copy c1 c2 -c limits.memory=1GiB -d eth0,ipv4.address=10.0.3.21\n",
+		    "  berth copy c1 c2 -c limits.memory=1GiB -d eth0,ipv4.address=10.0.3.21\n"
+		    "  berth copy c1 c2 --refresh\n",
 	.run = copy_run,
 	.aliases = aliases,
 	.complete = "snapshot -",

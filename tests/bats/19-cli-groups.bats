@@ -190,6 +190,18 @@ setup() {
 	refused 1 "" import "$REPO/README.md" "$two"
 	run_berth file pull "$one/root/f" -
 	assert "$output" = kept
+	# a copy that is brought up to date
+	run_berth copy "$A" "$two"
+	"$BERTH" file push - "$A/root/f" <<<newer
+	run_berth config set "$A" user.k=w
+	run_berth copy "$A" "$two" --refresh
+	run_berth file pull "$two/root/f" -
+	assert "$output" = newer
+	run_berth config get "$two" user.k
+	assert "$output" = w
+	run_berth config get "$two" volatile.eth0.hwaddr
+	assert "$output" != 00:16:3e:01:02:03
+	run_berth delete "$two"
 	# another name, another pool, both
 	run_berth move "$one/s0" "$one/s1"
 	run_berth move "$one" "$two"
