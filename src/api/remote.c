@@ -241,7 +241,7 @@ static void stop(struct remote *r)
 
 static int start(struct remote *r, const char *address, struct error *err)
 {
-	struct place p;
+	struct place p = { 0 };
 	int fd = split(address, &p, err) < 0 ? -1 : open_socket(&p, err);
 
 	if (fd < 0)

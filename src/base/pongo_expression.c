@@ -276,6 +276,7 @@ static int calculate(struct pongo *p, char op, struct pongo_value *a, const stru
 {
 	double x = pongo_value_number(a), y = pongo_value_number(b), r = op == '*' ? x * y : op == '+' ? x + y : x - y;
 	bool is_float = a->type == PONGO_FLOAT || b->type == PONGO_FLOAT;
+	long long divisor = whole(y), quotient = divisor ? whole(x) / divisor : 0;
 
 	if (op == '+' && a->type == PONGO_WORDS && b->type == PONGO_WORDS) {
 		struct pongo_value joined = { .type = PONGO_WORDS, .s = mem_printf("%s%s", a->s, b->s) };
@@ -284,12 +285,12 @@ static int calculate(struct pongo *p, char op, struct pongo_value *a, const stru
 		*a = joined;
 		return pongo_spend(p, strlen(a->s));
 	}
-	if ((op == '/' || op == '%') && (y == 0 || (!is_float && whole(y) == 0)))
+	if ((op == '/' || op == '%') && (y == 0 || (!is_float && divisor == 0)))
 		return pongo_fail(p, "a division by zero");
 	if (op == '/')
-		r = is_float ? x / y : (double)(whole(x) / whole(y));
+		r = is_float ? x / y : (double)quotient;
 	if (op == '%')
-		r = is_float ? fmod(x, y) : (double)(whole(x) % whole(y));
+		r = is_float ? fmod(x, y) : (double)(whole(x) % divisor);
 	pongo_value_clear(a);
 	*a = is_float ? (struct pongo_value){ .type = PONGO_FLOAT, .f = r } : pongo_value_integer(whole(r));
 	return 0;

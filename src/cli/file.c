@@ -45,8 +45,10 @@ int file_place_parse(const char *arg, struct file_place *ret, struct error *err)
 	size_t len = strlen(local);
 
 	*ret = (struct file_place){ 0 };
-	if (!slash || slash == local)
-		return error_set(err, ERROR_INVALID, "'%s' is no file of an instance: it must be INSTANCE/PATH", arg);
+	if (!slash || slash == local) {
+		error_set(err, ERROR_INVALID, "'%s' is no file of an instance: it must be INSTANCE/PATH", arg);
+		return -1;
+	}
 	ret->instance = mem_strndup(local, (size_t)(slash - local));
 	ret->path = file_join("", slash);
 	ret->folder = local[len - 1] == '/' || (local[len - 1] == '.' && local[len - 2] == '/');

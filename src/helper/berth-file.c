@@ -113,6 +113,7 @@ static int parse(struct args *a, int argc, char **argv, struct error *err)
 	};
 	int c;
 
+	a->verb = "";
 	a->type = "file";
 	a->put.mode = -1;
 	opterr = 0;

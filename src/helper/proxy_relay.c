@@ -249,7 +249,7 @@ static void side_event(struct side *side, uint32_t events)
 
 size_t proxy_protocol_line(int client, char *buf, size_t size)
 {
-	struct sockaddr_storage peer, own;
+	struct sockaddr_storage peer = { 0 }, own = { 0 };
 	socklen_t peer_len = sizeof(peer), own_len = sizeof(own);
 	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
 	int n;
