@@ -16,6 +16,8 @@
 #define WARNING "Template not applied"
 #define PATIENCE_MS 30000
 #define WARNINGS_MAX 20
+#define TEXTS_MAX (8 << 20) /* of all that is rendered at once: an image may name one file a thousand times */
+#define COST 1024	    /* of one beside its text */
 
 void templates_defer(cJSON *desired, const char *trigger)
 {
@@ -71,8 +73,9 @@ static bool is_when(const cJSON *t, const char *trigger)
 	return false;
 }
 
-static void add_template(const struct work *w, const struct instance *inst, const cJSON *t, const char *trigger, cJSON *list,
-			 struct strbuf *all)
+/* False: no more of them are taken. */
+static bool add_template(const struct work *w, const struct instance *inst, const cJSON *t, const char *trigger, cJSON *list,
+			 size_t *left, struct strbuf *all)
 {
 	const char *name = json_str_or(t, "template", "");
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
@@ -81,8 +84,13 @@ static void add_template(const struct work *w, const struct instance *inst, cons
 
 	if (metadata_template_read(w->b, inst, name, &text, &err) < 0) {
 		warn(w, err.msg, all);
-		return;
+		return true;
 	}
+	if (text.len + COST > *left) {
+		warn(w, "and others are left out: too many, or too large together", all);
+		return false;
+	}
+	*left -= text.len + COST;
 	v = cJSON_CreateObject();
 	json_set_str(v, "name", name);
 	json_set_str(v, "text", text.buf);
@@ -94,6 +102,7 @@ static void add_template(const struct work *w, const struct instance *inst, cons
 	if (json_obj(t, "properties") != NULL)
 		json_set(context, "properties", cJSON_Duplicate(json_obj(t, "properties"), true));
 	cJSON_AddItemToArray(list, v);
+	return true;
 }
 
 static cJSON *context_of(const struct work *w, const struct instance *inst)
@@ -121,14 +130,16 @@ static cJSON *collect(const struct work *w, const struct instance *inst, struct 
 	struct error err = ERROR_INIT;
 	AUTO_JSON cJSON *metadata = metadata_get(w->b, inst, &err);
 	cJSON *list = cJSON_CreateArray();
+	size_t left = TEXTS_MAX;
+	bool more = true;
 	const cJSON *t;
 
 	if (metadata == NULL)
 		warn(w, err.msg, all);
 	for (size_t i = since != NULL ? 0 : 1; i < 2; i++)
 		cJSON_ArrayForEach(t, json_obj(metadata, "templates"))
-			if (is_when(t, triggers[i]))
-				add_template(w, inst, t, triggers[i], list, all);
+			if (more && is_when(t, triggers[i]))
+				more = add_template(w, inst, t, triggers[i], list, &left, all);
 	return list;
 }
 

@@ -128,6 +128,24 @@ while True: swap(-100, sys.argv[1].encode(), -100, sys.argv[2].encode(), 2)' "$v
 	stock storage volume delete default hv
 }
 
+@test "an image that names one template many times does not fill berthd's memory, and no path leads out" {
+	local c
+	c=$(name tpl)
+	stock init bb "$c"
+	head -c 1000000 /dev/zero | tr '\0' x >"$BATS_TEST_TMPDIR/large"
+	api POST "/1.0/instances/$c/metadata/templates?path=t.tpl" "$(cat "$BATS_TEST_TMPDIR/large")"
+	assert "$http" -eq 200
+	api PUT "/1.0/instances/$c/metadata" "$(jq -nc '{templates: ([{key: "/../../../../out", value: {template: "t.tpl", when: ["start"]}}] +
+		[range(100) | {key: "/in/\(.)", value: {template: "t.tpl", when: ["start"]}}] | from_entries)}')"
+	assert "$http" -eq 200
+	stock start "$c"
+	assert "$(in_container "$c" sh -c 'ls /in | wc -l')" -le 8
+	assert "$(in_container "$c" sh -c 'wc -c </out')" -eq 1000000
+	stock warning list --format csv
+	contains "$output" "Template not applied"
+	stock delete -f "$c"
+}
+
 @test "an instance goes, however long the paths in it are" {
 	local c
 	c=$(name deep)
