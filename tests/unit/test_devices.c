@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "model/device.h"
 #include "model/nic.h"
+#include "model/nic_network.h"
 
 static cJSON *parse(const char *text)
 {
@@ -162,7 +163,7 @@ static void host_checks(void **state)
 	static const char *const bad[][2] = {
 		{ "{\"bad\":{\"type\":\"disk\",\"source\":\"/nosuch\",\"path\":\"/x\"}}",
 		  "Missing source path \"/nosuch\" for disk \"bad\"" },
-		{ "{\"e\":{\"type\":\"nic\",\"network\":\"nosuchbr0\"}}",
+		{ "{\"e\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":\"nosuchbr0\"}}",
 		  "Parent device \"nosuchbr0\" doesn't exist" },
 		{ "{\"e\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":\"lo\"}}",
 		  "Parent device \"lo\" is not a bridge" },
@@ -192,6 +193,34 @@ static void host_checks(void **state)
 		/* what was there before is not looked at again */
 		assert_int_equal(devices_check_added(devices, devices, &err), 0);
 	}
+}
+
+/* What check says of new devices, from its first word on. */
+static void check_networks(const char *devices, const char *message)
+{
+	AUTO_JSON cJSON *v = parse(devices);
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(devices_check_networks(NULL, v, &err), *message ? -1 : 0);
+	assert_string_equal(err.msg, message);
+	assert_int_equal(devices_check_networks(v, v, &err), 0);
+}
+
+static void networks_of_nics(void **state)
+{
+	nic_network_set("kept0", &(struct nic_network){ "bridge", "kept0", NULL, "10.1.2.1/24", "fd42::1/64" });
+	nic_network_set("vlan", &(struct nic_network){ "macvlan", "eth0", NULL, NULL, NULL });
+	check_networks("{\"n\":{\"type\":\"nic\",\"network\":\"nosuchbr0\"}}",
+		       "Device validation failed for \"n\": Failed loading device \"n\": Failed to load network \"nosuchbr0\" for project "
+		       "\"default\": Network not found");
+	check_networks("{\"n\":{\"type\":\"nic\",\"network\":\"kept0\",\"ipv4.address\":\"10.1.3.4\"}}",
+		       "Device validation failed for \"n\": Device IP address \"10.1.3.4\" not within network \"kept0\" subnet");
+	check_networks("{\"n\":{\"type\":\"nic\",\"network\":\"kept0\",\"ipv6.address\":\"fd43::2/64\"}}",
+		       "Device validation failed for \"n\": Device IP address \"fd43::2\" not within network \"kept0\" subnet");
+	check_networks("{\"n\":{\"type\":\"nic\",\"network\":\"kept0\",\"ipv4.address\":\"10.1.2.4/24\",\"ipv6.address\":\"fd42::4\"}}", "");
+	check_networks("{\"n\":{\"type\":\"nic\",\"network\":\"vlan\",\"ipv4.address\":\"10.1.3.4\"},\"d\":{\"type\":\"none\"}}", "");
+	nic_network_set("kept0", NULL);
+	nic_network_set("vlan", NULL);
 }
 
 static void nic_names(void **state)
@@ -259,7 +288,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_devices),	 cmocka_unit_test(bad_devices),
-		cmocka_unit_test(host_checks),	 cmocka_unit_test(nic_names),
+		cmocka_unit_test(host_checks),	 cmocka_unit_test(networks_of_nics),
+		cmocka_unit_test(nic_names),
 		cmocka_unit_test(nic_addresses),
 	};
 
