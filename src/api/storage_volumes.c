@@ -326,6 +326,10 @@ static void delete_one(struct request *r)
 	struct error err = ERROR_INIT;
 	struct op *op;
 
+	if (strcmp(request_param(r, "type"), "container") == 0) {
+		reply_errorf(r, ERROR_INVALID, "Storage volumes of type \"container\" cannot be deleted with the storage API");
+		return;
+	}
 	if (!storage_volume_is_custom(r))
 		return;
 	op = custom_delete(b, pool, name, &err);

@@ -397,6 +397,8 @@ struct op *custom_restore(struct berthd *b, const char *pool, const char *name, 
 {
 	cJSON *args = args_of(b, pool, name, snapshot, err);
 
+	if (args == NULL && custom_exists(b, pool, name) && err->code == ERROR_NOT_FOUND)
+		error_set(err, ERROR_NOT_FOUND, "Snapshot not found"); /* LXD's words, only here */
 	return args != NULL ? custom_start(b, &custom_restore_kind, NULL, args, err) : NULL;
 }
 

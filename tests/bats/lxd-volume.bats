@@ -61,6 +61,8 @@ load lxd
 	api GET "/1.0/storage-pools/default/volumes/custom/v1/snapshots?recursion=1"
 	assert "$(field '[.metadata[].name] | join(" ")')" = "v1/s1 v1/snap0"
 	in_container "$c" sh -c 'echo two >/mnt/v1/f'
+	stock_refused "Snapshot not found" storage volume restore default v1 nosuch
+	stock_refused "cannot be deleted with the storage API" storage volume delete default "container/$c"
 	stock_refused "Cannot restore custom volume used by running instances" storage volume restore default v1 s1
 	stock storage volume detach default v1 "$c" vd
 	run in_container "$c" ls /mnt/v1/f
