@@ -137,8 +137,8 @@ static bool is_network_address(const struct address *a, unsigned bits)
 
 static int is_own(int family, const char *v, struct error *err)
 {
-	struct address a;
-	unsigned bits;
+	struct address a = { 0 };
+	unsigned bits = 0;
 
 	if (strcmp(v, "auto") == 0 || strcmp(v, "none") == 0)
 		return 0;
@@ -185,8 +185,8 @@ struct list_check {
 static bool good_route(const char *word, void *data)
 {
 	const struct list_check *c = data;
-	struct address a;
-	unsigned bits;
+	struct address a = { 0 };
+	unsigned bits = 0;
 
 	if (split_cidr(c->family, word, &a, &bits, c->err) < 0)
 		return false;

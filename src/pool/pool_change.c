@@ -128,7 +128,7 @@ static int check_image(struct pool_work *w, const char *source, struct error *er
 	struct statvfs fs;
 	AUTO_FREE char *parent = mem_strndup(source, (size_t)(strrchr(source, '/') - source));
 
-	if (parent[0] != '\0' && statvfs(parent, &fs) < 0 && (errno != ENOENT || statvfs(w->b->settings->state_path, &fs) < 0))
+	if (statvfs(parent[0] != '\0' ? parent : "/", &fs) < 0 && (errno != ENOENT || statvfs(w->b->settings->state_path, &fs) < 0))
 		return error_sys(err, errno, "cannot look at '%s'", parent);
 	if (json_str(config, "size") == NULL) { /* LXD's rule: a fifth of what is free, 5 to 30 GiB */
 		uint64_t fifth = (uint64_t)fs.f_bavail * fs.f_frsize / 5 / GIB;
