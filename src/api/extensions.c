@@ -115,6 +115,7 @@ const char *const api_extensions[] = {
 	"warnings",
 	"server_supported_storage_drivers",
 	"network_forward",                 /* networks/NAME/forwards */
+	"custom_volume_refresh",           /* source.refresh */
 	"image_source_project",            /* source.project */
 	"linux_sysctl",
 	"certificate_self_renewal",

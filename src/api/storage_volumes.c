@@ -183,13 +183,15 @@ static void create(struct request *r, const char *type)
 	AUTO_JSON cJSON *body = cJSON_Duplicate(request_body(r), true);
 	AUTO_FREE char *url = storage_volume_url(pool, json_str_or(body, "name", ""), NULL);
 	bool copies = strcmp(json_str_or(json_obj(body, "source"), "type", ""), "copy") == 0;
+	bool there = custom_exists(b, pool, json_str_or(body, "name", ""));
 	struct error err = ERROR_INIT;
 	struct op *op;
 
 	if (type != NULL)
 		json_set_str(body, "type", type);
 	op = custom_create(b, pool, body, &err);
-	lifecycle_after(b, op, "storage-volume-created", url);
+	if (!there) /* of a refresh LXD tells nothing */
+		lifecycle_after(b, op, "storage-volume-created", url);
 	if (copies)
 		reply_op(r, op, &err);
 	else

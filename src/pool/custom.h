@@ -39,7 +39,10 @@ void custom_resolve(const struct berthd *b, cJSON *devices);
 int custom_check_devices(const struct berthd *b, const cJSON *old, const cJSON *devices, struct error *err);
 
 /* ---- changes: operations that hold "pool-volume/POOL/NAME" */
-/* StorageVolumesPost: source.type "" or "copy" (source.name "v" or "v/snap", source.pool, source.volume_only). */
+/*
+ * StorageVolumesPost: source.type "" or "copy" (source.name "v" or "v/snap", source.pool, source.volume_only; with
+ * source.refresh a volume that is there gets the source's data and snapshots, custom_refresh.c).
+ */
 struct op *custom_create(struct berthd *b, const char *pool, const cJSON *request, struct error *err);
 struct op *custom_delete(struct berthd *b, const char *pool, const char *name, struct error *err);
 /* {"name", "pool": another one}; in use is refused. */

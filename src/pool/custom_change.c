@@ -112,7 +112,7 @@ static int write_meta(const struct custom_work *w, struct error *err)
 	return custom_write(meta, v, err);
 }
 
-static int copy_snapshot_notes(const char *from, const char *to, struct error *err)
+int custom_copy_notes(const char *from, const char *to, struct error *err)
 {
 	AUTO_FREE char *source = fs_join(from, CUSTOM_SNAPSHOT_FILE), *target = fs_join(to, CUSTOM_SNAPSHOT_FILE);
 	AUTO_JSON cJSON *v = NULL;
@@ -139,7 +139,7 @@ static int add_snapshots(struct custom_work *w, struct error *err)
 		AUTO_FREE char *to = fs_join(folder, json_str(item, "name"));
 		AUTO_FREE char *from_data = fs_join(from, "data"), *to_data = fs_join(to, "data");
 
-		if (copy_snapshot_notes(from, to, err) < 0)
+		if (custom_copy_notes(from, to, err) < 0)
 			return -1;
 		custom_add_part(w, from_data, to_data, true);
 	}
@@ -179,7 +179,7 @@ static enum op_result step_limit(struct op *op, struct error *err)
 }
 
 /* Idempotent: what has been moved already is not there any more. */
-static int move_if_there(const char *from, const char *to, struct error *err)
+int custom_move_if_there(const char *from, const char *to, struct error *err)
 {
 	if (rename(from, to) == 0 || errno == ENOENT)
 		return 0;
@@ -194,7 +194,7 @@ static enum op_result step_place(struct op *op, struct error *err)
 
 	if (fs_exists(data) && fs_exists(meta) && fs_exists(w->meta) && pool_remove(w->meta, err) < 0)
 		return OP_FAIL; /* left of one whose folder somebody removed by hand */
-	if (move_if_there(meta, w->meta, err) < 0 || move_if_there(data, w->path, err) < 0)
+	if (custom_move_if_there(meta, w->meta, err) < 0 || custom_move_if_there(data, w->path, err) < 0)
 		return OP_FAIL;
 	(void)rmdir(w->temp);
 	return fs_sync_dir(dir, err) < 0 ? OP_FAIL : OP_DONE;
@@ -221,7 +221,7 @@ static int hide(const struct custom_work *w, const char *pool, const char *name,
 	if (mkdir(trash, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", trash);
 	/* the volume itself last: as long as it is there, the next start finds where it is */
-	if (move_if_there(meta, notes, err) < 0 || move_if_there(path, data, err) < 0 || fs_sync_dir(dir, err) < 0) {
+	if (custom_move_if_there(meta, notes, err) < 0 || custom_move_if_there(path, data, err) < 0 || fs_sync_dir(dir, err) < 0) {
 		(void)rename(data, path);
 		(void)rename(notes, meta);
 		(void)rmdir(trash);
@@ -311,7 +311,7 @@ static enum op_result step_unhide(struct op *op, struct error *err)
 	AUTO_FREE char *trash = mem_printf("%.*s/..old.%s", (int)(strrchr(w->path, '/') - w->path), w->path, arg(w, "mark"));
 	AUTO_FREE char *data = fs_join(trash, "data"), *notes = fs_join(trash, "meta");
 
-	if (move_if_there(data, w->path, err) < 0 || move_if_there(notes, w->meta, err) < 0)
+	if (custom_move_if_there(data, w->path, err) < 0 || custom_move_if_there(notes, w->meta, err) < 0)
 		return OP_FAIL;
 	(void)rmdir(trash);
 	return OP_DONE;
@@ -370,9 +370,9 @@ static int rename_to(const struct custom_work *w, const char *from, const char *
 	AUTO_FREE char *path = fs_join(dir, from), *target = fs_join(dir, to);
 	AUTO_FREE char *meta = mem_printf("%s/.%s", dir, from), *target_meta = mem_printf("%s/.%s", dir, to);
 
-	if (move_if_there(meta, target_meta, err) < 0)
+	if (custom_move_if_there(meta, target_meta, err) < 0)
 		return -1;
-	if (move_if_there(path, target, err) < 0) {
+	if (custom_move_if_there(path, target, err) < 0) {
 		(void)rename(target_meta, meta);
 		return -1;
 	}
@@ -409,6 +409,7 @@ void custom_register(struct op_queue *q)
 	op_queue_register(q, &custom_snapshot_delete_kind);
 	op_queue_register(q, &custom_snapshot_rename_kind);
 	op_queue_register(q, &custom_restore_kind);
+	op_queue_register(q, &custom_refresh_kind);
 }
 
 /* ---- requests */
@@ -440,8 +441,6 @@ static int take_source(struct berthd *b, const char *pool, const cJSON *source, 
 		return error_set(err, ERROR_UNSUPPORTED, "migration from other servers is not supported");
 	if (strcmp(type, "copy") != 0)
 		return error_set(err, ERROR_INVALID, "Unknown source type \"%.64s\"", type);
-	if (json_bool(source, "refresh", false))
-		return error_set(err, ERROR_UNSUPPORTED, "a volume cannot be refreshed from another: copy it to a new one");
 	if (name[0] == '\0')
 		return error_set(err, ERROR_INVALID, "No source volume name supplied");
 	if (from_pool[0] == '\0')
@@ -484,6 +483,36 @@ static int check_size(const struct berthd *b, const char *pool, const cJSON *con
 	return size[0] == '\0' ? 0 : limit_possible(b, pool, size, err);
 }
 
+/* What belongs to an instance is called as its owner says, and its place is known only while it is there. */
+static int check_owned(const struct berthd *b, const char *pool, const char *name, const char *how, struct error *err)
+{
+	AUTO_FREE char *path = custom_path(b, pool, name), *dir = pool_volumes(b, pool);
+	AUTO_FREE char *plain = fs_join(dir, name);
+
+	return strcmp(path, plain) == 0 ? 0 :
+		error_set(err, ERROR_INVALID, "the volume '%s' belongs to an instance, and is %s", name, how);
+}
+
+/* Description and configuration stay what they are, as in LXD. */
+static struct op *refresh(struct berthd *b, const char *pool, const char *name, const cJSON *source, struct error *err)
+{
+	AUTO_FREE char *own = custom_lock(pool, name);
+	AUTO_FREE char *other = NULL;
+	cJSON *args = custom_args(pool, name);
+
+	if (check_owned(b, pool, name, "not refreshed from another", err) < 0 || take_source(b, pool, source, args, err) < 0) {
+		cJSON_Delete(args);
+		return NULL;
+	}
+	other = custom_lock(json_str(args, "from_pool"), json_str(args, "from"));
+	return custom_start(b, &custom_refresh_kind, strcmp(own, other) != 0 ? other : NULL, args, err);
+}
+
+static bool refreshes(const cJSON *source)
+{
+	return strcmp(json_str_or(source, "type", ""), "copy") == 0 && json_bool(source, "refresh", false);
+}
+
 struct op *custom_create(struct berthd *b, const char *pool, const cJSON *request, struct error *err)
 {
 	const char *name = json_str_or(request, "name", "");
@@ -493,6 +522,8 @@ struct op *custom_create(struct berthd *b, const char *pool, const cJSON *reques
 
 	if (check_request(b, pool, request, err) < 0)
 		return NULL;
+	if (refreshes(json_obj(request, "source")) && custom_exists(b, pool, name))
+		return refresh(b, pool, name, json_obj(request, "source"), err);
 	/* clients send the source's whole configuration along; a copy is not refused for a limit that its pool has not */
 	if (strcmp(json_str_or(json_obj(asked, "source"), "type", ""), "copy") == 0 && !limits(b, pool))
 		json_set(json_obj(asked, "config"), "size", NULL);
@@ -538,16 +569,6 @@ static struct op *move(struct berthd *b, const char *pool, const char *name, con
 	return custom_start(b, &create_kind, other, args, err);
 }
 
-/* An instance's own volume is called as its owner says. */
-static int check_owned(const struct berthd *b, const char *pool, const char *name, struct error *err)
-{
-	AUTO_FREE char *path = custom_path(b, pool, name), *dir = pool_volumes(b, pool);
-	AUTO_FREE char *plain = fs_join(dir, name);
-
-	return strcmp(path, plain) == 0 ? 0 :
-		error_set(err, ERROR_INVALID, "the volume '%s' belongs to an instance, and is renamed with it", name);
-}
-
 struct op *custom_rename(struct berthd *b, const char *pool, const char *name, const cJSON *request, struct error *err)
 {
 	const char *to = json_str_or(request, "name", ""), *to_pool = json_str_or(request, "pool", "");
@@ -558,7 +579,7 @@ struct op *custom_rename(struct berthd *b, const char *pool, const char *name, c
 		return NULL;
 	if (to_pool[0] != '\0' && strcmp(to_pool, pool) != 0)
 		return move(b, pool, name, to_pool, to, err);
-	if (check_owned(b, pool, name, err) < 0)
+	if (check_owned(b, pool, name, "renamed with it", err) < 0)
 		return NULL;
 	other = strcmp(to, name) != 0 ? custom_lock(pool, to) : NULL;
 	args = custom_args(pool, name);

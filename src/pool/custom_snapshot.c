@@ -226,7 +226,7 @@ static enum op_result step_build(struct op *op, struct error *err)
 	return custom_copy_parts(op, err);
 }
 
-static enum op_result step_limit(struct op *op, struct error *err)
+enum op_result step_custom_limit(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *data = fs_join(w->temp, "data");
@@ -236,7 +236,7 @@ static enum op_result step_limit(struct op *op, struct error *err)
 }
 
 /* Idempotent: as long as the new tree is where it was made, it has not been put in place. */
-static enum op_result step_swap(struct op *op, struct error *err)
+enum op_result step_custom_swap(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *data = fs_join(w->temp, "data"), *old = fs_join(w->temp, "old");
@@ -258,8 +258,8 @@ static enum op_result step_swap(struct op *op, struct error *err)
 static const struct op_step restore_steps[] = {
 	{ "check", step_check_restore, NULL, 0, 0 },
 	{ "build", step_build, step_custom_untemp, 6 * 3600, 0 },
-	{ "limit", step_limit, NULL, 0, 0 },
-	{ "swap", step_swap, NULL, 0, OP_COMMIT },
+	{ "limit", step_custom_limit, NULL, 0, 0 },
+	{ "swap", step_custom_swap, NULL, 0, OP_COMMIT },
 	{ "sweep", step_custom_untemp, NULL, 3600, 0 },
 	{ 0 },
 };

@@ -45,7 +45,15 @@ int custom_make_temp(const struct custom_work *w, struct error *err);
 /* "size" of the config of a btrfs volume; 0: none */
 int custom_apply_size(const struct custom_work *w, const char *path, const cJSON *config, struct error *err);
 
+/* Steps of what puts another tree in place: temp/data gets the volume's size; it becomes the volume, whose tree is temp/old. */
+enum op_result step_custom_limit(struct op *op, struct error *err);
+enum op_result step_custom_swap(struct op *op, struct error *err);
+/* Idempotent: what has been moved already is not there any more. */
+int custom_move_if_there(const char *from, const char *to, struct error *err);
+/* Makes the folder `to` with the snapshot.json of the folder `from`. */
+int custom_copy_notes(const char *from, const char *to, struct error *err);
+
 extern const struct op_kind custom_snapshot_create_kind, custom_snapshot_delete_kind, custom_snapshot_rename_kind,
-	custom_restore_kind;
+	custom_restore_kind, custom_refresh_kind;
 
 #endif

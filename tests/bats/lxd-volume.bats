@@ -96,6 +96,76 @@ load lxd
 	[[ -z $(ls -A "$BERTH_TEST_ROOT/volumes/_custom") ]]
 }
 
+@test "a copy is refreshed: data and snapshots, not the configuration" {
+	local c dir=$BERTH_TEST_ROOT/volumes/_custom step
+	c=$(name refresh)
+	stock storage volume create default v1 user.a=1
+	echo one >"$dir/v1/f"
+	stock storage volume snapshot default v1 s1
+	stock storage volume copy default/v1 default/v2 --refresh
+	api GET "/1.0/storage-pools/default/volumes/custom/v2/snapshots?recursion=1"
+	assert "$(field '.metadata[].name')" = "v2/s1"
+	stock storage volume set default v1 user.a=2
+	stock storage volume set default v2 user.b=3
+	echo two >"$dir/v1/f"
+	echo own >"$dir/v2/own"
+	chown 5:6 "$dir/v1/f"
+	stock storage volume snapshot default v1 s2
+	stock storage volume snapshot default v2 extra
+	stock storage volume delete default v2/s1
+	stock storage volume snapshot default v2 s1 # another one of that name
+	stock_refused "Volume by that name already exists" storage volume copy default/v1 default/v2
+	stock_refused "Storage pool volume not found" storage volume copy default/nosuch default/v2 --refresh
+	stock_refused "not found" storage volume copy default/v1/nosuch default/v2 --refresh
+	stock storage volume copy default/v1 default/v2 --refresh --volume-only
+	assert "$(ls -A "$dir/v2")" = f
+	stock storage volume show default v2/extra
+	for step in build/kill-after swap/kill swap/kill-after snapshots/kill snapshots/kill-after sweep/kill-after; do
+		[[ -e $dir/.v2/snapshots/extra ]] || stock storage volume snapshot default v2 extra
+		stock storage volume delete default v2/s1
+		stock storage volume snapshot default v2 s1
+		echo old >"$dir/v2/f"
+		fault "custom-refresh/$step"
+		stock '?' storage volume copy default/v1 default/v2 --refresh
+		revive "$step"
+		journal_ends
+		if [[ $step == build/* ]]; then
+			assert "$(cat "$dir/v2/f")" = old "$step"
+			stock storage volume show default v2/extra
+			continue
+		fi
+		assert "$(cat "$dir/v2/f")" = two "$step"
+		assert "$(stat -c %u:%g "$dir/v2/f")" = 5:6 "$step"
+		assert "$(cat "$dir/.v2/snapshots/s1/data/f")" = one "$step"
+		assert "$(cat "$dir/.v2/snapshots/s2/data/f")" = two "$step"
+		assert "$(cd "$dir/.v2/snapshots" && echo *)" = "s1 s2" "$step"
+		assert "$(ls -A "$dir")" = $'.v1\n.v2\nv1\nv2' "$step"
+	done
+	stock storage volume get default v2 user.a
+	assert "$output" = 1
+	stock storage volume get default v2 user.b
+	assert "$output" = 3
+	stock storage volume copy default/v2 default/v2 --refresh
+	stock storage volume show default v2/s2
+	stock storage volume copy default/v1/s1 default/v2 --refresh
+	assert "$(cat "$dir/v2/f")" = one
+	api GET "/1.0/storage-pools/default/volumes/custom/v2/snapshots"
+	assert "$(field .metadata)" = "[]" # as LXD: a snapshot has none
+	stock launch bb "$c"
+	stock storage volume attach default v2 "$c" vd /mnt/v
+	stock_refused "used by running instances" storage volume copy default/v1 default/v2 --refresh
+	stock stop -f "$c"
+	stock storage volume copy default/v1 default/v2 --refresh
+	assert "$(cat "$dir/v2/f")" = two
+	run_berth volume attach "$c" data
+	stock_refused "belongs to an instance" storage volume copy default/v1 "default/${c}_data" --refresh
+	stock delete -f "$c"
+	stock storage volume delete default "${c}_data"
+	stock storage volume delete default v1
+	stock storage volume delete default v2
+	[[ -z $(ls -A "$dir") ]]
+}
+
 @test "an instance's own volumes are the default pool's" {
 	local c
 	c=$(name own)
