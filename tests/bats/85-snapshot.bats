@@ -173,7 +173,7 @@ load snapshot
 	refused 1 "Invalid snapshot name" snapshot "$n" $'a\nb'
 	refused 1 "200 bytes" snapshot "$n" "$(printf 'x%.0s' {1..201})"
 	run_berth snapshot "$n" "$(printf '%%%.0s' {1..80})"
-	refused 1 "already exists" rename "$n/a.b" "$n/-x"
+	refused 1 "already in use" rename "$n/a.b" "$n/-x"
 	refused 1 "Snapshot not found" delete "$n/nosuch"
 	refused 1 "Snapshot $n/nosuch does not exist" restore "$n" nosuch
 	refused 1 "Instance not found" snapshot nosuch
