@@ -142,10 +142,14 @@ static void add_stranger(struct request *r, const char *name)
 
 static void wipe_password(struct request *r)
 {
-	cJSON *password = cJSON_GetObjectItemCaseSensitive(r->json, "password");
+	static const char *const members[] = { "password", "trust_token" };
 
-	if (cJSON_IsString(password))
-		explicit_bzero(password->valuestring, strlen(password->valuestring));
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		cJSON *secret = cJSON_GetObjectItemCaseSensitive(r->json, members[i]);
+
+		if (cJSON_IsString(secret))
+			explicit_bzero(secret->valuestring, strlen(secret->valuestring));
+	}
 }
 
 static void post(struct request *r)

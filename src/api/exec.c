@@ -339,7 +339,7 @@ static int take_request(struct request *r, const struct instance *inst, cJSON *a
 	json_set(args, "command", cJSON_Duplicate(command, true));
 	json_set_bool(args, "interactive", f->interactive && f->sockets);
 	json_set_bool(args, "record", f->record);
-	instance_expand(request_berthd(r), inst->desired, &config, &devices);
+	instance_expand_shown(request_berthd(r), inst->desired, &config, &devices);
 	complete_environment(config, environment, json_int(args, "user", 0));
 	find_owner(request_berthd(r), config, args);
 	cJSON_Delete(config);

@@ -125,7 +125,7 @@ static cJSON *users_by_parent(const struct berthd *b)
 		AUTO_JSON cJSON *config = NULL;
 		AUTO_JSON cJSON *devices = NULL;
 
-		instance_expand(b, registry_get(b->registry, *n)->desired, &config, &devices);
+		instance_expand_shown(b, registry_get(b->registry, *n)->desired, &config, &devices);
 		add_user(users, devices, "instances", *n);
 	}
 	return users;

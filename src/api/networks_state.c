@@ -115,7 +115,7 @@ static void add_static(const struct berthd *b, cJSON *list, const char *instance
 	AUTO_JSON cJSON *devices = NULL;
 	const cJSON *dev;
 
-	instance_expand(b, registry_get(b->registry, instance)->desired, &config, &devices);
+	instance_expand_shown(b, registry_get(b->registry, instance)->desired, &config, &devices);
 	cJSON_ArrayForEach(dev, devices) {
 		const struct nic_source source = { config, devices, dir };
 		struct nic nic;

@@ -53,7 +53,7 @@ static cJSON *common(struct berthd *b, const char *name, const cJSON *desired)
 {
 	cJSON *v = cJSON_CreateObject(), *config = NULL, *devices = NULL;
 
-	instance_expand(b, desired, &config, &devices);
+	instance_expand_shown(b, desired, &config, &devices);
 	json_set_str(v, "architecture", json_str_or(desired, "architecture", "x86_64"));
 	put_config(v, "config", json_obj(desired, "config"));
 	json_set(v, "devices", cJSON_Duplicate(json_obj(desired, "devices"), true));

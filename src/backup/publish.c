@@ -86,7 +86,7 @@ static const cJSON *find_source(const struct publishing *p, char **ret_dir, stru
 	if (err->code != ERROR_NONE)
 		return NULL;
 	if (ret_dir != NULL)
-		*ret_dir = fs_join(p->b->settings->system_path, p->name);
+		*ret_dir = instance_dir(p->b, p->name);
 	return inst->desired;
 }
 

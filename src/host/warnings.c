@@ -179,6 +179,11 @@ int warning_delete(struct warnings *w, const char *uuid, struct error *err)
 
 	if (!e)
 		return error_set(err, ERROR_NOT_FOUND, "Warning not found");
-	cJSON_Delete(cJSON_DetachItemViaPointer(w->list, e));
-	return save(w, err);
+	e = cJSON_DetachItemViaPointer(w->list, e);
+	if (save(w, err) < 0) {
+		cJSON_AddItemToArray(w->list, e);
+		return -1;
+	}
+	cJSON_Delete(e);
+	return 0;
 }

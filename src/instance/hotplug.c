@@ -167,7 +167,7 @@ static void lost(void *data)
 {
 	struct ear *ear = data;
 
-	if (!ear->stopped)
+	if (!ear->stopped && !uv_is_active((const uv_handle_t *)&ear->settle)) /* a steady stream must not put it off for ever */
 		uv_timer_start(&ear->settle, settled_cb, SETTLE_MS, 0);
 }
 

@@ -23,7 +23,8 @@ cJSON *instance_state(struct berthd *b, struct instance *inst);
 const char *instance_etag(struct instance *inst);
 /* Profiles and the instance's own merged; both results are new. */
 void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices);
-/* The same as clients see it: a disk that is a pool's volume names that, where instance_expand() has its path. */
+/* The same as clients see it: without the paths of volumes and the nodes of hardware, which instance_expand() looks for on
+ * the disk and in /sys. For who wants nics or keys only, too. */
 void instance_expand_shown(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices);
 /* The storage pool it lies in. Borrowed. */
 const char *instance_pool(const struct berthd *b, const struct instance *inst);

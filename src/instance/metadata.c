@@ -207,8 +207,10 @@ cJSON *metadata_get(struct berthd *b, const struct instance *inst, struct error 
 
 	if (read_at(dir, FILE_NAME, METADATA_MAX, &text, &missing) == 0)
 		v = json_parse(text.buf, text.len, err);
-	else
+	else if (missing.code == ERROR_NOT_FOUND)
 		v = of_image(image_get(b->images, base_image(inst)));
+	else
+		v = NULL, *err = missing;
 	if (v != NULL)
 		complete(inst, v);
 	return v;

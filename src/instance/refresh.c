@@ -180,7 +180,7 @@ static enum op_result step_stage(struct op *op, struct error *err)
 	spec.fingerprint = json_str_or(config, "volatile.base_image", "");
 	if (strcmp(spec.driver, "overlay") == 0 && storage_prepare(op, w, &spec, err) == OP_FAIL)
 		return OP_FAIL;
-	return snapshot_copy(op, src, dst, NULL, err);
+	return snapshot_copy(op, src, dst, false, NULL, err);
 }
 
 /* ---- commit, then the snapshots: both again and again until they are done */

@@ -105,7 +105,7 @@ static enum op_result copy_one(struct op *op, struct work *w, const cJSON *snaps
 	v = note_of_copy(w, snapshot);
 	if (json_write_file(note, v, JSON_QUICK, err) < 0)
 		return OP_FAIL;
-	return snapshot_copy(op, src, dst, copied, err);
+	return snapshot_copy(op, src, dst, true, copied, err);
 }
 
 static enum op_result copy_next(struct op *op, struct error *err)

@@ -106,14 +106,15 @@ bool snapshot_pending(const struct berthd *b, const struct op_kind *kind, const 
 	return p.found;
 }
 
-enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op_child_cb done, struct error *err)
+enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, bool readonly, op_child_cb done,
+			     struct error *err)
 {
 	const struct work *w = op_data(op);
 	const struct proc_result well = { .out = "", .errs = "" };
 	struct argv argv = ARGV_INIT;
 
 	if (pool_tree_can_snapshot(src, dst)) {
-		if ((fs_exists(dst) && rmdir(dst) < 0) || pool_tree_snapshot(src, dst, strstr(dst, "/" SNAPSHOTS_DIR "/") != NULL, err) < 0)
+		if ((fs_exists(dst) && rmdir(dst) < 0) || pool_tree_snapshot(src, dst, readonly, err) < 0)
 			return OP_FAIL;
 		return done != NULL ? done(op, &well, err) : OP_DONE;
 	}
@@ -183,7 +184,7 @@ static enum op_result run_copy(struct op *op, struct work *w, const char *comman
 	src = fs_join(w->dir, snapshot_part(inst->desired));
 	dst = fs_join(path, snapshot_part(inst->desired));
 	if (command == NULL)
-		return snapshot_copy(op, src, dst, NULL, err);
+		return snapshot_copy(op, src, dst, true, NULL, err);
 	argv_pushf(&argv, "%s/berth-rootfs", w->b->settings->libexec_dir);
 	argv_push(&argv, command);
 	argv_pushf(&argv, "--source=%s", src);

@@ -140,7 +140,7 @@ static enum op_result step_stage(struct op *op, struct error *err)
 	/* the folders an overlay needs beside its upper/; with the driver dir there is only the tree */
 	if (strcmp(spec.driver, "overlay") == 0 && storage_prepare(op, w, &spec, err) == OP_FAIL)
 		return OP_FAIL;
-	return snapshot_copy(op, src, dst, NULL, err);
+	return snapshot_copy(op, src, dst, false, NULL, err);
 }
 
 /* ---- stop, commit, start */

@@ -16,8 +16,10 @@ struct instance *snapshot_instance(const struct berthd *b, const char *name, str
 struct op *snapshot_start(struct berthd *b, const struct op_kind *kind, cJSON *args_taken, struct error *err);
 /* Has an operation of this kind on this snapshot (NULL: any of the instance) not ended yet? */
 bool snapshot_pending(const struct berthd *b, const struct op_kind *kind, const char *instance, const char *snapshot);
-/* Copies a tree as it is: owners, attributes, devices (an overlay's whiteouts). dst is new, or an empty folder. */
-enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, op_child_cb done, struct error *err);
+/* Copies a tree as it is: owners, attributes, devices (an overlay's whiteouts). dst is new, or an empty folder; readonly
+ * counts where it becomes a subvolume of btrfs. */
+enum op_result snapshot_copy(struct op *op, const char *src, const char *dst, bool readonly, op_child_cb done,
+			     struct error *err);
 const char *snapshot_part(const cJSON *desired); /* "upper" or "rootfs" */
 /* Where a refresh (refresh.h) has a snapshot until it takes its place; caller frees. */
 char *snapshot_staged(const struct work *w, const char *name);

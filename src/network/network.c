@@ -200,7 +200,7 @@ bool network_used(const struct berthd *b, const char *name)
 		AUTO_JSON cJSON *config = NULL;
 		AUTO_JSON cJSON *devices = NULL;
 
-		instance_expand(b, registry_get(b->registry, *i)->desired, &config, &devices);
+		instance_expand_shown(b, registry_get(b->registry, *i)->desired, &config, &devices);
 		if (any_nic(name, devices))
 			return true;
 	}

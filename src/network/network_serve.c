@@ -54,7 +54,7 @@ static void add_instance(const struct berthd *b, const char *network, const stru
 	AUTO_FREE char *dir = instance_dir(b, inst->name);
 	const cJSON *device;
 
-	instance_expand(b, inst->desired, &config, &devices);
+	instance_expand_shown(b, inst->desired, &config, &devices);
 	cJSON_ArrayForEach(device, devices) {
 		const struct nic_source src = { config, devices, dir };
 		struct nic nic;

@@ -100,7 +100,9 @@ const char *pool_driver(const struct berthd *b, const char *name)
 	if (pool == NULL)
 		return NULL;
 	if (strcmp(name, POOL_DEFAULT) != 0)
-		return json_str_or(pool, "driver", "dir");
+		driver = json_str_or(pool, "driver", "dir");
+	if (strcmp(driver, "btrfs") == 0)
+		return "btrfs";
 	if (strcmp(driver, "auto") == 0) /* as storage_choose() */
 		return b->probe->overlay_idmapped ? "overlay" : "dir";
 	return strcmp(driver, "overlay") == 0 ? "overlay" : "dir";

@@ -35,7 +35,7 @@ static void push_environment(struct argv *a, struct berthd *b, const char *name)
 	AUTO_JSON cJSON *devices = NULL;
 	const cJSON *item;
 
-	instance_expand(b, inst->desired, &config, &devices);
+	instance_expand_shown(b, inst->desired, &config, &devices);
 	cJSON_ArrayForEach(item, config)
 		if (strncmp(item->string, "environment.", 12) == 0 && cJSON_IsString(item))
 			argv_pushf(a, "--set-var=%s=%s", item->string + 12, item->valuestring);

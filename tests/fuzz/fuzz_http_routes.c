@@ -13,14 +13,19 @@
 #include "../unit/fake_request.h"
 #include "api/events.h"
 #include "api/server_config.h"
+#include "api/trust.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "host/host.h"
+#include "host/warnings.h"
 #include "image/store.h"
 #include "instance/instance.h"
 #include "lxc/probe.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "network/network.h"
+#include "pool/pool.h"
 
 #define RESET_EVERY 2000 /* inputs, after which what they made is removed */
 
@@ -85,7 +90,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct settings_source source = { .root = dir };
 	struct error err = ERROR_INIT;
-	AUTO_FREE char *journal = NULL, *profiles = NULL, *server = NULL;
+	AUTO_FREE char *journal = NULL, *profiles = NULL, *server = NULL, *trust = NULL, *warnings = NULL;
 
 	/* profiles are synced to the disk: /dev/shm is none */
 	snprintf(dir, sizeof(dir), "%s/berth-fuzz-routes-XXXXXX",
@@ -100,13 +105,20 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	journal = fs_join(berthd.settings->state_path, "operations");
 	profiles = fs_join(berthd.settings->state_path, "profiles");
 	server = fs_join(berthd.settings->state_path, "server.json");
+	trust = fs_join(berthd.settings->state_path, "trust");
+	warnings = fs_join(berthd.settings->state_path, "warnings.json");
 	berthd.ops = op_queue_new(&loop, journal, &berthd, 0);
 	berthd.events = events_new(&berthd);
 	berthd.server = server_config_open(server, &err);
 	berthd.profiles = profile_store_open(profiles, "br0", &probe, &err);
 	berthd.images = image_store_open(&berthd, in_use, NULL, &err);
+	berthd.warnings = warnings_open(warnings, &err);
+	berthd.trust = trust_open(trust, &err);
+	must(berthd.warnings && berthd.trust && pools_open(&berthd, &err), err.msg);
 	berthd.registry = registry_open(&berthd, &err);
 	must(berthd.server && berthd.profiles && berthd.images && berthd.registry, err.msg);
+	host_open(&berthd, &source);
+	must(networks_open(&berthd, &err) == 0, err.msg);
 	return 0;
 }
 
