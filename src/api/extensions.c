@@ -107,6 +107,7 @@ const char *const api_extensions[] = {
 	"api_os",
 	"network_dns_search",
 	"network_type_macvlan",
+	"custom_volume_backup",
 	"backup_override_name",            /* X-LXD-name, X-LXD-pool */
 	"network_type_physical",
 	"instance_bulk_state_change",      /* PUT instances */

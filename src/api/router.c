@@ -32,7 +32,7 @@ static const struct route *const tables[] = {
 	instance_metadata_routes,
 	host_routes,
 	network_routes, forward_routes, exec_routes, console_routes, log_routes,
-	storage_routes, storage_volume_routes, storage_snapshot_routes,
+	storage_routes, storage_volume_routes, storage_volume_backup_routes, storage_snapshot_routes,
 	host_module_routes,
 	file_routes, sftp_routes,
 };

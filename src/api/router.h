@@ -55,7 +55,8 @@ extern const struct route exec_routes[], console_routes[], log_routes[];
 extern const struct route server_routes[], operation_routes[], event_routes[], image_routes[],
 	profile_routes[], sftp_routes[], instance_routes[], volume_routes[], snapshot_routes[], hook_routes[], password_routes[],
 	terminal_routes[], backup_routes[], instance_metadata_routes[], backup_restore_routes[], host_routes[], host_module_routes[],
-	network_routes[], forward_routes[], file_routes[], storage_routes[], storage_volume_routes[], storage_snapshot_routes[];
+	network_routes[], forward_routes[], file_routes[], storage_routes[], storage_volume_routes[],
+	storage_volume_backup_routes[], storage_snapshot_routes[];
 
 struct berthd *request_berthd(const struct request *r);
 /* "{name}" of the pattern; never NULL for those it has */

@@ -377,7 +377,7 @@ const struct route storage_volume_routes[] = {
 	{ "GET", "/1.0/storage-pools/{name}/volumes", get_all, NULL },
 	{ "POST", "/1.0/storage-pools/{name}/volumes", post_all, NULL },
 	{ "GET", "/1.0/storage-pools/{name}/volumes/{type}", get_type, NULL },
-	{ "POST", "/1.0/storage-pools/{name}/volumes/{type}", post_type, NULL },
+	{ "POST", "/1.0/storage-pools/{name}/volumes/{type}", post_type, &storage_volume_import_body },
 	{ "GET", "/1.0/storage-pools/{name}/volumes/{type}/{volume}", get_one, NULL },
 	{ "PUT", "/1.0/storage-pools/{name}/volumes/{type}/{volume}", put_one, NULL },
 	{ "PATCH", "/1.0/storage-pools/{name}/volumes/{type}/{volume}", patch_one, NULL },

@@ -12,6 +12,9 @@ void storage_volume_etag(const cJSON *object, char out[65]);
 /* Only type custom can be changed; false: replied. */
 bool storage_volume_is_custom(struct request *r);
 
+/* Of POST volumes/TYPE: a backup becomes a volume (storage_volume_backups.c). */
+extern const struct route_upload storage_volume_import_body;
+
 /* Starts what the clock does with snapshots of volumes, with events of it. */
 void volumes_by_the_clock(struct berthd *b);
 

@@ -8,6 +8,7 @@
 
 #include "backup/backup.h"
 #include "backup/export.h"
+#include "backup/volume_export.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -84,6 +85,7 @@ static void minute_cb(time_t minute, void *data)
 	struct tm tm;
 
 	export_sweep(d->b);
+	volume_export_sweep(d->b);
 	if (localtime_r(&minute, &tm) == NULL)
 		return;
 	names = registry_names(d->b->registry);

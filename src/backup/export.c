@@ -126,7 +126,7 @@ static enum op_result step_kill_stream(struct op *op, struct error *err)
 	return pipeline_kill(e->pipeline, err);
 }
 
-static void push_tar(struct argv *argv)
+void export_push_tar(struct argv *argv)
 {
 	argv_pushl(argv, "tar", "--create", "--file=-", "--blocking-factor=512", "--format=posix",
 		   "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime", "--numeric-owner", NULL);
@@ -139,7 +139,7 @@ static enum op_result step_facts(struct op *op, struct error *err)
 	bool first = strcmp(op_step_name(op), "index") == 0;
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 
-	push_tar(&argv);
+	export_push_tar(&argv);
 	argv_pushl(&argv, "--owner=0", "--group=0", "-C", e->tmp, NULL);
 	if (first)
 		argv_push(&argv, "backup/index.yaml");
@@ -385,7 +385,7 @@ static int take_name(struct berthd *b, const struct instance *inst, const char *
 	return 0;
 }
 
-static int take_expiry(const cJSON *request, cJSON *args, struct error *err)
+int export_take_expiry(const cJSON *request, cJSON *args, struct error *err)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(request, "expires_at");
 	const char *text = v != NULL && !cJSON_IsNull(v) ? cJSON_GetStringValue(v) : TIME_UNSET;
@@ -398,7 +398,7 @@ static int take_expiry(const cJSON *request, cJSON *args, struct error *err)
 	return 0;
 }
 
-static int check_algorithm(const char *algorithm, struct error *err)
+int export_check_algorithm(const char *algorithm, struct error *err)
 {
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 
@@ -422,8 +422,8 @@ static int take(struct berthd *b, const struct instance *inst, const cJSON *requ
 				 inst->name);
 	if (export_uuid(inst)[0] == '\0')
 		return error_set(err, ERROR_INVALID, "'%s' has no volatile.uuid", inst->name);
-	if (take_name(b, inst, json_str_or(request, "name", ""), args, err) < 0 || take_expiry(request, args, err) < 0 ||
-	    check_algorithm(algorithm, err) < 0)
+	if (take_name(b, inst, json_str_or(request, "name", ""), args, err) < 0 || export_take_expiry(request, args, err) < 0 ||
+	    export_check_algorithm(algorithm, err) < 0)
 		return -1;
 	time_now(now);
 	json_set_str(args, "name", inst->name);

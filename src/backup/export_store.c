@@ -12,6 +12,8 @@
 
 #include "backup/export.h"
 #include "backup/export_private.h"
+#include "backup/volume_export.h"
+#include "backup/volume_import.h"
 #include "base/fs.h"
 #include "base/ident.h"
 #include "base/json.h"
@@ -77,7 +79,7 @@ static void insert(cJSON *list, cJSON *v)
 	cJSON_InsertItemInArray(list, i, v);
 }
 
-static cJSON *list_in(const char *parent)
+cJSON *export_list_in(const char *parent)
 {
 	cJSON *list = cJSON_CreateArray(), *v;
 	DIR *dir = opendir(parent);
@@ -95,7 +97,7 @@ cJSON *export_list(const struct berthd *b, const struct instance *inst)
 {
 	AUTO_FREE char *parent = export_dir(b, export_uuid(inst), "");
 
-	return export_uuid(inst)[0] != '\0' ? list_in(parent) : cJSON_CreateArray();
+	return export_uuid(inst)[0] != '\0' ? export_list_in(parent) : cJSON_CreateArray();
 }
 
 cJSON *export_get(const struct berthd *b, const struct instance *inst, const char *name, struct error *err)
@@ -259,7 +261,7 @@ struct op *export_rename(struct berthd *b, const struct instance *inst, const ch
 
 /* ---- what nobody wants any more */
 
-static bool has_expired(const cJSON *v)
+bool export_has_expired(const cJSON *v)
 {
 	time_t when;
 
@@ -298,9 +300,9 @@ static void sweep_one(struct berthd *b, const char *uuid)
 			log_warning("%s", err.msg);
 		return;
 	}
-	list = list_in(dir);
+	list = export_list_in(dir);
 	cJSON_ArrayForEach(v, list)
-		if (has_expired(v) && export_delete(b, inst, json_str_or(v, "name", ""), &err) == NULL)
+		if (export_has_expired(v) && export_delete(b, inst, json_str_or(v, "name", ""), &err) == NULL)
 			log_warning("expired backup of '%s': %s", inst->name, err.msg);
 }
 
@@ -321,4 +323,6 @@ void export_register(struct op_queue *q)
 {
 	export_create_register(q);
 	op_queue_register(q, &delete_kind);
+	volume_export_register(q);
+	volume_import_register(q);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backup/import.h"
+#include "backup/volume_import.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,6 +29,7 @@ struct import {
 	int fd;
 	uint64_t total;
 	char *name, *pool;
+	bool volume;     /* not an instance */
 	import_cb cb;
 	void *data;
 };
@@ -159,6 +161,15 @@ static void ended(struct op *op, void *data)
 	free(path);
 }
 
+static struct op *begin_volume(struct import *im, const cJSON *index, struct error *err)
+{
+	struct op *op = volume_import(im->b, im->pool, im->name, index, im->path, err);
+
+	if (op != NULL)
+		op_on_end(op, ended, mem_strdup(im->path));
+	return op;
+}
+
 static struct op *begin(struct import *im, const cJSON *index, struct error *err)
 {
 	AUTO_JSON cJSON *v = import_read(index, im->name, err);
@@ -187,7 +198,7 @@ static struct op *read_index(struct import *im, const struct proc_result *result
 	}
 	if (proc_check("berth-restore", result, err) < 0 || said == NULL)
 		return NULL;
-	return begin(im, json_obj(said, "index"), err);
+	return (im->volume ? begin_volume : begin)(im, json_obj(said, "index"), err);
 }
 
 static void index_cb(const struct proc_result *result, void *data)
@@ -234,6 +245,12 @@ void import_start(struct import *im, const char *name, const char *pool, import_
 		return;
 	cb(NULL, &err, data);
 	import_abort(im);
+}
+
+void import_start_volume(struct import *im, const char *name, const char *pool, import_cb cb, void *data)
+{
+	im->volume = true;
+	import_start(im, name, pool, cb, data);
 }
 
 void import_clean(struct berthd *b)

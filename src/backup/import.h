@@ -28,6 +28,9 @@ void import_abort(struct import *im); /* NULL is fine */
 typedef void (*import_cb)(struct op *op, const struct error *err, void *data);
 void import_start(struct import *im, const char *name, const char *pool, import_cb cb, void *data);
 
+/* The same of a custom volume (volume_import.h), into the pool. */
+void import_start_volume(struct import *im, const char *name, const char *pool, import_cb cb, void *data);
+
 void import_clean(struct berthd *b); /* what a killed daemon left */
 
 /*

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "backup/import.h"
+#include "backup/import_private.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -102,10 +103,9 @@ static int take_ranges(const cJSON *map, struct ranges *r, struct error *err)
 	return 1;
 }
 
-static int take_shift(const cJSON *config, cJSON *archive, struct error *err)
+int import_take_shift(const char *text, cJSON *archive, struct error *err)
 {
 	static const char *const keys[] = { "Hostid", "Nsid", "Maprange" };
-	const char *text = json_str_or(config, "volatile.last_state.idmap", "");
 	struct error bad = ERROR_INIT;
 	AUTO_JSON cJSON *map = text[0] != '\0' ? json_parse(text, strlen(text), &bad) : cJSON_CreateArray();
 	struct ranges r = { 0 };
@@ -113,7 +113,7 @@ static int take_shift(const cJSON *config, cJSON *archive, struct error *err)
 	int rc;
 
 	if (!cJSON_IsArray(map) && !cJSON_IsNull(map))
-		return error_set(err, ERROR_INVALID, "the backup's volatile.last_state.idmap is no id map");
+		return error_set(err, ERROR_INVALID, "the backup's map of ids (volatile.…) is none");
 	rc = take_ranges(map, &r, err);
 	if (rc <= 0)
 		return rc;
@@ -124,6 +124,11 @@ static int take_shift(const cJSON *config, cJSON *archive, struct error *err)
 	}
 	json_set_strf(archive, "shift", "%lld:%lld:%lld", (long long)v[0], (long long)v[1], (long long)v[2]);
 	return 0;
+}
+
+static int take_shift(const cJSON *config, cJSON *archive, struct error *err)
+{
+	return import_take_shift(json_str_or(config, "volatile.last_state.idmap", ""), archive, err);
 }
 
 /* ---- snapshots */

@@ -79,7 +79,7 @@ static int check_move(struct custom_work *w, struct error *err)
 	return users->child == NULL ? 0 : error_set(err, ERROR_INVALID, "The storage volume is still in use");
 }
 
-static enum op_result step_check_create(struct op *op, struct error *err)
+enum op_result step_custom_check_new(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 
@@ -99,7 +99,7 @@ static int own_root(const struct custom_work *w, const char *path, struct error 
 	return 0;
 }
 
-static int write_meta(const struct custom_work *w, struct error *err)
+int custom_write_new(const struct custom_work *w, struct error *err)
 {
 	AUTO_FREE char *meta = fs_join(w->temp, "meta");
 	AUTO_JSON cJSON *v = cJSON_CreateObject();
@@ -152,7 +152,7 @@ static enum op_result step_build(struct op *op, struct error *err)
 	AUTO_FREE char *data = fs_join(w->temp, "data");
 	AUTO_FREE char *from = NULL;
 
-	if (custom_make_temp(w, err) < 0 || write_meta(w, err) < 0)
+	if (custom_make_temp(w, err) < 0 || custom_write_new(w, err) < 0)
 		return OP_FAIL;
 	if (json_str(w->args, "from") == NULL)
 		return pool_tree_create(w->driver, data, err) < 0 || own_root(w, data, err) < 0 ? OP_FAIL : OP_DONE;
@@ -170,7 +170,7 @@ static enum op_result step_build(struct op *op, struct error *err)
 	return custom_copy_parts(op, err);
 }
 
-static enum op_result step_limit(struct op *op, struct error *err)
+enum op_result step_custom_limit_new(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *data = fs_join(w->temp, "data");
@@ -186,7 +186,7 @@ int custom_move_if_there(const char *from, const char *to, struct error *err)
 	return error_sys(err, errno, "cannot rename '%s' to '%s'", from, to);
 }
 
-static enum op_result step_place(struct op *op, struct error *err)
+enum op_result step_custom_place_new(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *data = fs_join(w->temp, "data"), *meta = fs_join(w->temp, "meta");
@@ -266,10 +266,10 @@ static enum op_result step_sweep_source(struct op *op, struct error *err)
 }
 
 static const struct op_step create_steps[] = {
-	{ "check", step_check_create, NULL, 0, 0 },
+	{ "check", step_custom_check_new, NULL, 0, 0 },
 	{ "build", step_build, step_custom_untemp, 6 * 3600, 0 },
-	{ "limit", step_limit, NULL, 0, 0 },
-	{ "place", step_place, NULL, 0, OP_COMMIT },
+	{ "limit", step_custom_limit_new, NULL, 0, 0 },
+	{ "place", step_custom_place_new, NULL, 0, OP_COMMIT },
 	{ "take", step_take_source, NULL, 0, OP_REPORTS },
 	{ "sweep", step_sweep_source, NULL, 3600, 0 },
 	{ 0 },

@@ -45,6 +45,14 @@ int custom_make_temp(const struct custom_work *w, struct error *err);
 /* "size" of the config of a btrfs volume; 0: none */
 int custom_apply_size(const struct custom_work *w, const char *path, const cJSON *config, struct error *err);
 
+/*
+ * Steps of what makes a new one, of args "config" and "description": its name is free; temp/data gets its size; temp/data
+ * and temp/meta become the volume. custom_write_new() makes temp/meta.
+ */
+enum op_result step_custom_check_new(struct op *op, struct error *err);
+enum op_result step_custom_limit_new(struct op *op, struct error *err);
+enum op_result step_custom_place_new(struct op *op, struct error *err);
+int custom_write_new(const struct custom_work *w, struct error *err);
 /* Steps of what puts another tree in place: temp/data gets the volume's size; it becomes the volume, whose tree is temp/old. */
 enum op_result step_custom_limit(struct op *op, struct error *err);
 enum op_result step_custom_swap(struct op *op, struct error *err);

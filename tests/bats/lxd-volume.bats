@@ -226,6 +226,156 @@ load lxd
 	[[ -z $(ls -A "$BERTH_TEST_ROOT/volumes/_custom") ]]
 }
 
+# exports of a volume that are there, and what is half-made beside it
+exports_of() { # VOLUME
+	ls -A "$BERTH_TEST_ROOT/volumes/_custom/.$1/backups" 2>/dev/null || true
+}
+
+@test "volumes: export, import, and the backups between" {
+	local dir=$BERTH_TEST_ROOT/volumes/_custom out=$BERTH_TEST_ROOT/v.tar url=/1.0/storage-pools/default/volumes/custom/v1/backups step
+	stock storage volume create default v1 user.a=1
+	stock storage volume edit default v1 <<<$'description: d\nconfig:\n  user.a: "1"'
+	mkdir "$dir/v1/sub"
+	echo one >"$dir/v1/sub/f"
+	ln -s /etc/passwd "$dir/v1/link"
+	ln "$dir/v1/sub/f" "$dir/v1/hard"
+	chown 5:70000 "$dir/v1/sub/f"
+	chmod 2750 "$dir/v1/sub"
+	setfattr -n user.x -v y "$dir/v1/sub/f"
+	chmod 0755 "$dir/v1"
+	chown 7:8 "$dir/v1"
+	stock storage volume snapshot default v1 s1
+	echo two >"$dir/v1/sub/f"
+	stock storage volume export default v1 "$out" --compression none
+	assert "$(tar -tf "$out" | head -n 1)" = backup/index.yaml
+	contains "$(tar -tf "$out")" backup/volume-snapshots/s1/sub/f
+	assert "$(tar -xOf "$out" backup/volume/sub/f)" = two
+	assert "$(exports_of v1)" = ""
+	stock storage volume import default "$out" v2
+	stock storage volume show default v2
+	contains "$output" "description: d"
+	contains "$output" 'user.a: "1"'
+	assert "$(cat "$dir/v2/sub/f" "$dir/.v2/snapshots/s1/data/sub/f")" = $'two\none'
+	assert "$(stat -c %u:%g "$dir/v2/sub/f")" = 5:70000
+	assert "$(stat -c %a "$dir/v2/sub")" = 2750
+	assert "$(stat -c %a:%u:%g "$dir/v2" "$dir/.v2/snapshots/s1/data")" = $'755:7:8\n755:7:8'
+	assert "$(getfattr --only-values -n user.x "$dir/v2/sub/f")" = y
+	assert "$(readlink "$dir/v2/link")" = /etc/passwd
+	[[ $dir/v2/hard -ef $dir/v2/sub/f ]]
+	stock_refused "Volume by that name already exists" storage volume import default "$out" v2
+	stock storage volume delete default v2
+	# a name of its own, without snapshots, any packing
+	stock storage volume export default v1 "$out" --volume-only --compression xz
+	stock storage volume rename default v1 v3
+	stock storage volume import default "$out"
+	api GET /1.0/storage-pools/default/volumes/custom/v1/snapshots
+	assert "$(field .metadata)" = "[]"
+	stock storage volume delete default v3
+	stock_refused "Storage pool volume not found" storage volume export default nosuch "$out.no"
+	stock_refused "Invalid volume name" storage volume import default "$out" "a b"
+	stock_refused "Storage pool not found" storage volume import nosuch "$out" v2
+	echo nonsense >"$out"
+	stock_refused "Unsupported compression" storage volume import default "$out" v2
+
+	stock query -X POST -d '{"volume_only":true}' --wait "$url"
+	stock query -X POST -d '{"name":"b1","expires_at":"2100-01-01T00:00:00Z"}' --wait "$url"
+	stock_refused 'Backup "v1/b1" already exists' query -X POST -d '{"name":"b1"}' --wait "$url"
+	stock_refused "Backup names may not contain slashes" query -X POST -d '{"name":"a/b"}' --wait "$url"
+	stock_refused "expires_at 'x'" query -X POST -d '{"name":"b2","expires_at":"x"}' --wait "$url"
+	stock_refused 'Invalid compression algorithm "nosuch"' query -X POST -d '{"compression_algorithm":"nosuch"}' --wait "$url"
+	api GET "$url"
+	assert "$(field '.metadata | sort | join(" ")')" = "$url/b1 $url/backup0"
+	stock_refused 'Backup "v1/b1" already exists' query -X POST -d '{"name":"b1"}' --wait "$url/backup0"
+	stock query -X POST -d '{"name":"b2"}' --wait "$url/backup0"
+	api GET "$url/b2"
+	assert "$(field '.metadata | [.name, .volume_only, .optimized_storage, .expires_at] | @csv')" = '"b2",true,false,"0001-01-01T00:00:00Z"'
+	stock query -X DELETE --wait "$url/b2"
+	stock_refused "Storage volume backup not found" query "$url/b2"
+	stock_refused "Storage volume backup not found" query -X DELETE --wait "$url/b2"
+	stock_refused "Storage volume backup not found" query "$url/b2/export"
+	stock storage volume rename default v1 v4 # they are its own, whatever it is called
+	assert "$(exports_of v4)" = b1
+	stock storage volume delete default v4
+	[[ -z $(ls -A "$dir") ]]
+}
+
+@test "exports and imports of volumes in which berthd is killed" {
+	local dir=$BERTH_TEST_ROOT/volumes/_custom out=$BERTH_TEST_ROOT/k.tar step
+	stock storage volume create default v1
+	echo one >"$dir/v1/f"
+	stock storage volume snapshot default v1 s1
+	for step in copy/kill-after trees/kill-after sync/fail; do
+		fault "custom-export/$step"
+		stock '?' storage volume export default v1 "$out"
+		[[ $step == */fail ]] || revive "$step"
+		journal_ends
+		assert "$(exports_of v1)" = "" "$step"
+		assert "$(ls -A "$dir")" = $'.v1\nv1' "$step"
+	done
+	for step in publish/kill publish/kill-after sweep/kill-after; do
+		fault "custom-export/$step"
+		stock '?' storage volume export default v1 "$out"
+		revive "$step"
+		journal_ends
+		assert "$(exports_of v1)" = backup0 "$step"
+		assert "$(ls -A "$dir")" = $'.v1\nv1' "$step"
+		fault custom-export-delete/delete/kill
+		stock '?' query -X DELETE --wait /1.0/storage-pools/default/volumes/custom/v1/backups/backup0
+		revive "$step"
+		journal_ends
+		assert "$(exports_of v1)" = "" "$step"
+	done
+	stock storage volume export default v1 "$out"
+	for step in build/kill-after limit/fail place/kill; do
+		fault "custom-import/$step"
+		stock '?' storage volume import default "$out" v2
+		[[ $step == */fail ]] || revive "$step"
+		journal_ends
+		[[ -z $(find "$BERTH_TEST_ROOT/backups" -name '.import.*') ]]
+		[[ $step == place/* ]] || assert "$(ls -A "$dir")" = $'.v1\nv1' "$step"
+	done
+	assert "$(cat "$dir/v2/f" "$dir/.v2/snapshots/s1/data/f")" = $'one\none'
+	stock storage volume delete default v1
+	stock storage volume delete default v2
+	[[ -z $(ls -A "$dir") ]]
+}
+
+# A tar archive of backup/ in the folder, with this index.
+backup_of() { # FOLDER INDEX
+	printf '%s' "$2" >"$1/backup/index.yaml"
+	tar -C "$1" -cf "$1.tar" backup/index.yaml backup
+}
+
+@test "backups of volumes that lie" {
+	local dir=$BERTH_TEST_ROOT/volumes/_custom lie=$BERTH_TEST_ROOT/lie index
+	index=$'name: v\ntype: custom\nconfig:\n  volume:\n    name: v\n    config: {}\n'
+	mkdir -p "$lie/backup"
+	refused() { # INDEX PART
+		backup_of "$lie" "$1"
+		stock_refused "$2" storage volume import default "$lie.tar" v
+	}
+	refused "$index" "the backup holds no backup/volume"
+	mkdir "$lie/backup/volume"
+	refused "${index/custom/container}" "of type 'container'"
+	refused $'optimized: true\n'"$index" "optimized-storage"
+	refused "${index/config: \{\}/config: [a]}" "must hold strings"
+	refused "${index/config: \{\}/config: {a: [b]\}}" "'a' of the volume is no string"
+	refused "${index/config: \{\}/config: {nosuch: b\}}" 'Invalid option "nosuch"'
+	refused "${index/config: \{\}/content_type: block}" "of type 'block'"
+	refused "${index/config: \{\}/config: {volatile.idmap.last: nonsense\}}" "map of ids"
+	refused $'snapshots: [s1]\n'"$index" "says nothing of some of its snapshots"
+	refused $'snapshots: [s1]\n'"$index"$'  volume_snapshots: [{name: s1}]\n' "the backup holds no backup/volume-snapshots/s1"
+	refused $'snapshots: [a]\n'"$index"$'  volume_snapshots: [{name: ../../a}]\n' "Invalid volume name"
+	refused $'snapshots: [a, a]\n'"$index"$'  volume_snapshots: [{name: a}, {name: a}]\n' "twice"
+	ln -s /tmp "$lie/backup/volume/out"
+	tar -C "$lie" -cf "$lie.tar" backup/index.yaml backup
+	tar -C "$lie" -rf "$lie.tar" --transform='s,^.*index.yaml$,backup/volume/out/berth-lie,' backup/index.yaml
+	stock '?' storage volume import default "$lie.tar" v
+	[[ ! -e /tmp/berth-lie ]]
+	stock '?' storage volume delete default v
+	[[ -z $(ls -A "$dir") && -z $(find "$BERTH_TEST_ROOT/backups" -name '.import.*') ]]
+}
+
 @test "nothing is left behind" {
 	leak_check
 }

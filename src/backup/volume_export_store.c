@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* What lies in a volume's backups/, read anew each time; its end, and its other names. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backup/export_private.h"
+#include "backup/volume_export.h"
+#include "base/fs.h"
+#include "base/ident.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "pool/custom_work.h"
+
+char *volume_export_dir(const struct berthd *b, const char *pool, const char *volume, const char *name)
+{
+	AUTO_FREE char *meta = custom_meta(b, pool, volume);
+
+	return mem_printf("%s/backups/%s", meta, name);
+}
+
+cJSON *volume_export_list(const struct berthd *b, const char *pool, const char *volume, struct error *err)
+{
+	AUTO_FREE char *dir = NULL;
+
+	if (custom_find(b, pool, volume, err) < 0)
+		return NULL;
+	dir = volume_export_dir(b, pool, volume, "");
+	return export_list_in(dir);
+}
+
+cJSON *volume_export_get(const struct berthd *b, const char *pool, const char *volume, const char *name, struct error *err)
+{
+	AUTO_JSON cJSON *list = volume_export_list(b, pool, volume, err);
+	cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+		if (strcmp(json_str_or(item, "name", ""), name) == 0)
+			return cJSON_DetachItemViaPointer(list, item);
+	if (list != NULL)
+		error_set(err, ERROR_NOT_FOUND, "Storage volume backup not found");
+	return NULL;
+}
+
+int volume_export_open(const struct berthd *b, const char *pool, const char *volume, const char *name, struct error *err)
+{
+	AUTO_JSON cJSON *v = volume_export_get(b, pool, volume, name, err);
+	AUTO_FREE char *dir = NULL;
+	AUTO_FREE char *path = NULL;
+	int fd;
+
+	if (v == NULL)
+		return -1;
+	dir = volume_export_dir(b, pool, volume, name);
+	path = fs_join(dir, EXPORT_ARCHIVE);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? error_sys(err, errno, "cannot open '%s'", path) : fd;
+}
+
+/* ---- delete and rename: args export, to */
+
+static char *dir_of(const struct custom_work *w, const char *key)
+{
+	return volume_export_dir(w->b, w->pool, w->name, json_str_or(w->args, key, "-"));
+}
+
+/* What it is called while it goes is the operation's own name: nothing else is ever removed. */
+static int delete_fn(void *data, struct error *err)
+{
+	const struct custom_work *w = data;
+	AUTO_FREE char *dir = dir_of(w, "export"), *parent = fs_join(w->meta, "backups");
+
+	if (rename(dir, w->temp) < 0 && errno != ENOENT)
+		return error_sys(err, errno, "cannot remove '%s'", dir);
+	if (fs_remove_tree(w->temp, err) < 0)
+		return -1;
+	(void)rmdir(parent); /* of the last one */
+	return 0;
+}
+
+static enum op_result step_delete(struct op *op, struct error *err)
+{
+	return op_thread(op, delete_fn, op_data(op), err);
+}
+
+static int already(const char *volume, const char *to, struct error *err)
+{
+	return error_set(err, ERROR_CONFLICT, "Backup \"%s/%s\" already exists", volume, to);
+}
+
+static enum op_result step_rename(struct op *op, struct error *err)
+{
+	const struct custom_work *w = op_data(op);
+	AUTO_FREE char *from = dir_of(w, "export"), *to = dir_of(w, "another");
+
+	if (fs_exists(to))
+		already(w->name, json_str_or(w->args, "another", ""), err);
+	else if (rename(from, to) < 0)
+		error_sys(err, errno, "cannot rename '%s' to '%s'", from, to);
+	else
+		return OP_DONE;
+	return OP_FAIL;
+}
+
+static void *change_load(void *ctx, cJSON *args, struct error *err)
+{
+	static const char *const keys[] = { "export", "another" };
+
+	for (size_t i = 0; i < 2; i++)
+		if (json_str(args, keys[i]) != NULL && export_name_check(json_str(args, keys[i]), err) < 0)
+			return NULL;
+	return custom_load(ctx, args, err);
+}
+
+static const struct op_step delete_steps[] = { { "delete", step_delete, NULL, 3600, OP_COMMIT }, { 0 } };
+static const struct op_step rename_steps[] = { { "rename", step_rename, NULL, 60, 0 }, { 0 } };
+
+static const struct op_kind delete_kind = {
+	.name = "custom-export-delete",
+	.description = "Deleting custom volume backup",
+	.steps = delete_steps,
+	.load = change_load,
+	.unload = custom_unload,
+	.frees = true,
+};
+
+/* One rename(2): there is no half of it. */
+static const struct op_kind rename_kind = {
+	.name = "custom-export-rename",
+	.description = "Renaming custom volume backup",
+	.steps = rename_steps,
+	.load = change_load,
+	.unload = custom_unload,
+	.volatile_ = true,
+};
+
+struct op *volume_export_start(struct berthd *b, const struct op_kind *kind, cJSON *args, cJSON *resources, struct error *err)
+{
+	AUTO_FREE char *lock = custom_lock(json_str(args, "pool"), json_str(args, "volume"));
+	const char *locks[] = { lock, NULL };
+	struct op_options options = { .locks = locks, .resources = resources };
+
+	return op_start(b->ops, kind, args, &options, err);
+}
+
+static struct op *change(struct berthd *b, const struct op_kind *kind, cJSON *args, const char *name, struct error *err)
+{
+	AUTO_FREE char *url = mem_printf("/1.0/volume/%s", json_str_or(args, "volume", "")); /* sic: as LXD */
+	cJSON *resources = cJSON_CreateObject();
+
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(resources, "volume"), cJSON_CreateString(url));
+	json_set_str(args, "export", name);
+	return volume_export_start(b, kind, args, resources, err);
+}
+
+struct op *volume_export_delete(struct berthd *b, const char *pool, const char *volume, const char *name, struct error *err)
+{
+	AUTO_JSON cJSON *v = volume_export_get(b, pool, volume, name, err);
+
+	return v != NULL ? change(b, &delete_kind, custom_args(pool, volume), name, err) : NULL;
+}
+
+struct op *volume_export_rename(struct berthd *b, const char *pool, const char *volume, const char *name, const char *to,
+				struct error *err)
+{
+	AUTO_JSON cJSON *v = volume_export_get(b, pool, volume, name, err);
+	AUTO_JSON cJSON *other = NULL;
+	struct error none = ERROR_INIT;
+	cJSON *args;
+
+	if (v == NULL || export_name_check(to, err) < 0)
+		return NULL;
+	other = volume_export_get(b, pool, volume, to, &none);
+	if (other != NULL) {
+		already(volume, to, err);
+		return NULL;
+	}
+	args = custom_args(pool, volume);
+	json_set_str(args, "another", to);
+	return change(b, &rename_kind, args, name, err);
+}
+
+/* ---- what nobody wants any more */
+
+static void sweep_volume(struct berthd *b, const char *pool, const char *volume)
+{
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *list = volume_export_list(b, pool, volume, &err);
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, list)
+		if (export_has_expired(v) && volume_export_delete(b, pool, volume, json_str_or(v, "name", ""), &err) == NULL)
+			log_warning("expired backup of the volume '%s': %s", volume, err.msg);
+}
+
+void volume_export_sweep(struct berthd *b)
+{
+	AUTO_FREE const char **pools = pool_names(b);
+	struct error none = ERROR_INIT;
+	const cJSON *volume;
+
+	for (const char **p = pools; *p != NULL; p++) {
+		AUTO_JSON cJSON *volumes = pool_usable(b, *p, &none) == 0 ? custom_list(b, *p) : NULL;
+
+		cJSON_ArrayForEach(volume, volumes)
+			sweep_volume(b, *p, json_str_or(volume, "name", ""));
+	}
+}
+
+void volume_export_register(struct op_queue *q)
+{
+	op_queue_register(q, &volume_export_kind);
+	op_queue_register(q, &delete_kind);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* As custom-create (pool/custom_change.c), whose trees berth-restore unpacks, one pass over the archive for each. */
+#include "backup/volume_import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "lxc/probe.h"
+#include "model/settings.h"
+#include "pool/custom_work.h"
+#include "pool/limit.h"
+
+#define REPORT "report.json"
+#define LAST_ID 4294967294u
+
+/* Args beyond custom_work's: config, description, archive (its path), shift, snapshots[]. In w->parts: {"folder", "to"}. */
+
+static enum op_result next_tree(struct op *op, struct error *err);
+
+static int take_report(const struct custom_work *w, const struct proc_result *result, struct error *err)
+{
+	AUTO_FREE char *path = fs_join(w->temp, REPORT);
+	struct error unread = ERROR_INIT;
+	AUTO_JSON cJSON *report = json_read_file(path, &unread);
+	const char *text = json_str(report, "error");
+	int64_t code = json_int(report, "code", ERROR_TOOL);
+
+	(void)unlink(path);
+	if (proc_check("berth-restore", result, err) < 0 && text == NULL)
+		return -1;
+	if (text == NULL && json_int(report, "entries", 0) == 0)
+		return error_set(err, ERROR_INVALID, "the backup holds no %s", json_str_or(w->args, "folder", ""));
+	if (text == NULL)
+		return 0;
+	return error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL, "%s", text);
+}
+
+static enum op_result unpacked(struct op *op, const struct proc_result *result, struct error *err)
+{
+	return take_report(op_data(op), result, err) < 0 ? OP_FAIL : next_tree(op, err);
+}
+
+static void build_argv(const struct custom_work *w, const char *folder, const char *to, struct argv *argv)
+{
+	const struct settings *s = w->b->settings;
+
+	argv_pushf(argv, "%s/berth-restore", s->libexec_dir);
+	argv_push(argv, "tree");
+	argv_pushf(argv, "--into=%s", to);
+	argv_pushf(argv, "--report=%s/" REPORT, w->temp);
+	argv_pushf(argv, "--max-bytes=%lld", (long long)s->image_max_bytes);
+	argv_pushf(argv, "--max-entries=%lld", (long long)s->image_max_entries);
+	argv_pushf(argv, "--max-id=%u", LAST_ID);
+	argv_pushf(argv, "--stall=%lld", (long long)s->backup_stall_s);
+	argv_pushf(argv, "--prefix=%s", folder);
+	if (json_str(w->args, "shift") != NULL)
+		argv_pushf(argv, "--shift=%s", json_str(w->args, "shift"));
+}
+
+static enum op_result next_tree(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	AUTO_JSON cJSON *part = w->parts->child != NULL ? cJSON_DetachItemViaPointer(w->parts, w->parts->child) : NULL;
+	const char *path = json_str_or(w->args, "archive", ""), *folder = json_str_or(part, "folder", "");
+	AUTO_CLOSE int fd = -1;
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	struct proc_spec spec = { .use_stdin_fd = true };
+
+	if (part == NULL)
+		return OP_DONE;
+	spec.stdin_fd = fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		error_sys(err, errno, "cannot open '%s'", path);
+		return OP_FAIL;
+	}
+	if (pool_tree_create(w->driver, json_str(part, "to"), err) < 0)
+		return OP_FAIL;
+	json_set_str(w->args, "folder", folder);
+	build_argv(w, folder, json_str(part, "to"), &argv);
+	spec.argv = (const char *const *)argv.v;
+	return op_child_spec(op, &spec, unpacked, err);
+}
+
+static void add_part(struct custom_work *w, const char *folder, const char *to)
+{
+	cJSON *part = cJSON_CreateObject();
+
+	json_set_str(part, "folder", folder);
+	json_set_str(part, "to", to);
+	cJSON_AddItemToArray(w->parts, part);
+}
+
+static int add_snapshot(struct custom_work *w, const cJSON *snapshot, struct error *err)
+{
+	const char *name = json_str_or(snapshot, "name", "");
+	AUTO_FREE char *dir = mem_printf("%s/meta/snapshots/%s", w->temp, name);
+	AUTO_FREE char *note = fs_join(dir, CUSTOM_SNAPSHOT_FILE), *data = fs_join(dir, "data");
+	AUTO_FREE char *folder = mem_printf("backup/volume-snapshots/%s", name);
+	AUTO_JSON cJSON *v = cJSON_Duplicate(snapshot, true);
+
+	json_set(v, "name", NULL);
+	if (custom_name_check(name, err) < 0 || fs_mkdirs(dir, 0700, err) < 0 || json_write_file(note, v, JSON_DURABLE, err) < 0)
+		return -1;
+	add_part(w, folder, data);
+	return 0;
+}
+
+static enum op_result step_build(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	AUTO_FREE char *data = fs_join(w->temp, "data");
+	const cJSON *item;
+
+	if (custom_make_temp(w, err) < 0 || custom_write_new(w, err) < 0)
+		return OP_FAIL;
+	add_part(w, "backup/volume", data);
+	cJSON_ArrayForEach(item, json_arr(w->args, "snapshots"))
+		if (add_snapshot(w, item, err) < 0)
+			return OP_FAIL;
+	return next_tree(op, err);
+}
+
+static const struct op_step import_steps[] = {
+	{ "check", step_custom_check_new, NULL, 0, 0 },
+	{ "build", step_build, step_custom_untemp, 30 * 86400, 0 },
+	{ "limit", step_custom_limit_new, NULL, 0, 0 },
+	{ "place", step_custom_place_new, NULL, 0, OP_COMMIT },
+	{ 0 },
+};
+
+static const struct op_kind import_kind = {
+	.name = "custom-import",
+	.description = "Restoring custom volume backup",
+	.steps = import_steps,
+	.load = custom_load,
+	.unload = custom_unload,
+	.may_cancel = true,
+};
+
+void volume_import_register(struct op_queue *q)
+{
+	op_queue_register(q, &import_kind);
+}
+
+struct op *volume_import(struct berthd *b, const char *pool, const char *name, const cJSON *index, const char *path,
+			 struct error *err)
+{
+	AUTO_JSON cJSON *v = volume_import_read(index, err);
+	cJSON *config = json_obj(v, "config"), *args;
+	struct error ignored = ERROR_INIT;
+
+	if (v == NULL || pool_usable(b, pool, err) < 0)
+		return NULL;
+	if (!b->probe->idmapped_mounts) {
+		error_set(err, ERROR_UNSUPPORTED, "volumes cannot be imported here: this kernel has no idmapped mounts");
+		return NULL;
+	}
+	if (name == NULL)
+		name = json_str_or(v, "name", "");
+	if (limit_possible(b, pool, "", &ignored) < 0)
+		json_set(config, "size", NULL); /* which only the pool can limit where it was */
+	if (custom_name_check(name, err) < 0 || pool_volume_config_check(pool_driver(b, pool), config, err) < 0)
+		return NULL;
+	if (custom_exists(b, pool, name)) {
+		error_set(err, ERROR_CONFLICT, "Volume by that name already exists");
+		return NULL;
+	}
+	args = custom_args(pool, name);
+	json_set_str(args, "archive", path);
+	json_set_str(args, "description", json_str_or(v, "description", ""));
+	json_set_str(args, "shift", json_str(v, "shift"));
+	json_set(args, "config", cJSON_Duplicate(config, true));
+	json_set(args, "snapshots", cJSON_Duplicate(json_arr(v, "snapshots"), true));
+	return custom_start(b, &import_kind, NULL, args, err);
+}
