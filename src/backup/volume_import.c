@@ -18,7 +18,7 @@
 #define REPORT "report.json"
 #define LAST_ID 4294967294u
 
-/* Args beyond custom_work's: config, description, archive (its path), shift, snapshots[]. In w->parts: {"folder", "to"}. */
+/* Args beyond custom_work's: config, description, archive (its path), shift, snapshots[]. In w->parts: {"folder", "to", "shift"}. */
 
 static enum op_result next_tree(struct op *op, struct error *err);
 
@@ -45,28 +45,29 @@ static enum op_result unpacked(struct op *op, const struct proc_result *result, 
 	return take_report(op_data(op), result, err) < 0 ? OP_FAIL : next_tree(op, err);
 }
 
-static void build_argv(const struct custom_work *w, const char *folder, const char *to, struct argv *argv)
+static void build_argv(const struct custom_work *w, const cJSON *part, struct argv *argv)
 {
+	const char *shift = json_str(part, "shift");
 	const struct settings *s = w->b->settings;
 
 	argv_pushf(argv, "%s/berth-restore", s->libexec_dir);
 	argv_push(argv, "tree");
-	argv_pushf(argv, "--into=%s", to);
+	argv_pushf(argv, "--into=%s", json_str_or(part, "to", ""));
 	argv_pushf(argv, "--report=%s/" REPORT, w->temp);
 	argv_pushf(argv, "--max-bytes=%lld", (long long)s->image_max_bytes);
 	argv_pushf(argv, "--max-entries=%lld", (long long)s->image_max_entries);
 	argv_pushf(argv, "--max-id=%u", LAST_ID);
 	argv_pushf(argv, "--stall=%lld", (long long)s->backup_stall_s);
-	argv_pushf(argv, "--prefix=%s", folder);
-	if (json_str(w->args, "shift") != NULL)
-		argv_pushf(argv, "--shift=%s", json_str(w->args, "shift"));
+	argv_pushf(argv, "--prefix=%s", json_str_or(part, "folder", ""));
+	if (shift != NULL)
+		argv_pushf(argv, "--shift=%s", shift);
 }
 
 static enum op_result next_tree(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_JSON cJSON *part = w->parts->child != NULL ? cJSON_DetachItemViaPointer(w->parts, w->parts->child) : NULL;
-	const char *path = json_str_or(w->args, "archive", ""), *folder = json_str_or(part, "folder", "");
+	const char *path = json_str_or(w->args, "archive", "");
 	AUTO_CLOSE int fd = -1;
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	struct proc_spec spec = { .use_stdin_fd = true };
@@ -80,18 +81,20 @@ static enum op_result next_tree(struct op *op, struct error *err)
 	}
 	if (pool_tree_create(w->driver, json_str(part, "to"), err) < 0)
 		return OP_FAIL;
-	json_set_str(w->args, "folder", folder);
-	build_argv(w, folder, json_str(part, "to"), &argv);
+	json_set_str(w->args, "folder", json_str(part, "folder"));
+	build_argv(w, part, &argv);
 	spec.argv = (const char *const *)argv.v;
 	return op_child_spec(op, &spec, unpacked, err);
 }
 
-static void add_part(struct custom_work *w, const char *folder, const char *to)
+/* of: what has the "shift" */
+static void add_part(struct custom_work *w, const cJSON *of, const char *folder, const char *to)
 {
 	cJSON *part = cJSON_CreateObject();
 
 	json_set_str(part, "folder", folder);
 	json_set_str(part, "to", to);
+	json_set_str(part, "shift", json_str(of, "shift"));
 	cJSON_AddItemToArray(w->parts, part);
 }
 
@@ -104,9 +107,10 @@ static int add_snapshot(struct custom_work *w, const cJSON *snapshot, struct err
 	AUTO_JSON cJSON *v = cJSON_Duplicate(snapshot, true);
 
 	json_set(v, "name", NULL);
+	json_set(v, "shift", NULL);
 	if (custom_name_check(name, err) < 0 || fs_mkdirs(dir, 0700, err) < 0 || json_write_file(note, v, JSON_DURABLE, err) < 0)
 		return -1;
-	add_part(w, folder, data);
+	add_part(w, snapshot, folder, data);
 	return 0;
 }
 
@@ -118,7 +122,7 @@ static enum op_result step_build(struct op *op, struct error *err)
 
 	if (custom_make_temp(w, err) < 0 || custom_write_new(w, err) < 0)
 		return OP_FAIL;
-	add_part(w, "backup/volume", data);
+	add_part(w, w->args, "backup/volume", data);
 	cJSON_ArrayForEach(item, json_arr(w->args, "snapshots"))
 		if (add_snapshot(w, item, err) < 0)
 			return OP_FAIL;

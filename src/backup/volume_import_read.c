@@ -51,7 +51,8 @@ static cJSON *read_one(const cJSON *from, const char *what, struct error *err)
 			json_set_str(taken, item->string, item->valuestring);
 	}
 	json_set_str(v, "description", json_str_or(from, "description", ""));
-	if (err->code == ERROR_NONE)
+	/* how the files lie: as the last container had them, where nothing mapped the mounts; of a snapshot, the last one then */
+	if (err->code == ERROR_NONE && import_take_shift(json_str_or(config, "volatile.idmap.last", ""), v, err) == 0)
 		return v;
 	cJSON_Delete(v);
 	return NULL;
@@ -105,9 +106,7 @@ cJSON *volume_import_read(const cJSON *index, struct error *err)
 	if (v == NULL)
 		return NULL;
 	json_set_str(v, "name", json_str_or(index, "name", json_str_or(volume, "name", "")));
-	/* how its files lie: as the container saw them that had it last, where nothing maps mounts */
-	if (import_take_shift(json_str_or(json_obj(volume, "config"), "volatile.idmap.last", ""), v, err) == 0 &&
-	    take_snapshots(index, v, err) == 0)
+	if (take_snapshots(index, v, err) == 0)
 		return v;
 	cJSON_Delete(v);
 	return NULL;

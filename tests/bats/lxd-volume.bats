@@ -367,6 +367,15 @@ backup_of() { # FOLDER INDEX
 	refused $'snapshots: [s1]\n'"$index"$'  volume_snapshots: [{name: s1}]\n' "the backup holds no backup/volume-snapshots/s1"
 	refused $'snapshots: [a]\n'"$index"$'  volume_snapshots: [{name: ../../a}]\n' "Invalid volume name"
 	refused $'snapshots: [a, a]\n'"$index"$'  volume_snapshots: [{name: a}, {name: a}]\n' "twice"
+	# not a lie: the volume was shifted for a container of LXD's, its snapshot is older
+	mkdir -p "$lie/backup/volume-snapshots/s"
+	touch "$lie/backup/volume/f" "$lie/backup/volume-snapshots/s/f"
+	chown 1000005:1000006 "$lie/backup/volume/f"
+	backup_of "$lie" $'snapshots: [s]\nname: v\ntype: custom\nconfig:\n  volume_snapshots: [{name: s}]\n  volume:\n    config:\n'"      volatile.idmap.last: \
+'[{\"Isuid\":true,\"Isgid\":true,\"Hostid\":1000000,\"Nsid\":0,\"Maprange\":65536}]'"
+	stock storage volume import default "$lie.tar" v
+	assert "$(stat -c %u:%g "$dir/v/f" "$dir/.v/snapshots/s/data/f")" = $'5:6\n0:0'
+	stock storage volume delete default v
 	ln -s /tmp "$lie/backup/volume/out"
 	tar -C "$lie" -cf "$lie.tar" backup/index.yaml backup
 	tar -C "$lie" -rf "$lie.tar" --transform='s,^.*index.yaml$,backup/volume/out/berth-lie,' backup/index.yaml
