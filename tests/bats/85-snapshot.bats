@@ -177,7 +177,7 @@ load snapshot
 	refused 1 "Snapshot not found" delete "$n/nosuch"
 	refused 1 "Snapshot $n/nosuch does not exist" restore "$n" nosuch
 	refused 1 "Instance not found" snapshot nosuch
-	refused 1 "Unable to create a stateful snapshot. CRIU isn't installed" snapshot "$n" st --stateful
+	refused 1 "Unable to create a stateful snapshot. " snapshot "$n" st --stateful
 	refused 1 "only expires_at can change" config set "$n/a.b" user.x=1
 	run_berth delete "$n"
 }
