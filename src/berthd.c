@@ -51,6 +51,7 @@
 #include "panel/vm.h"
 #include "pool/custom.h"
 #include "pool/pool.h"
+#include "pool/pool_lost.h"
 #include "proc/op.h"
 #include "proc/ticker.h"
 #include "terminal/terminal.h"
@@ -292,6 +293,7 @@ static void listen_now(struct daemon *d)
 	backups_by_the_clock(&d->b);
 	d->b.images_clock = images_by_the_clock(&d->b);
 	volumes_by_the_clock(&d->b);
+	d->b.pool_watch = pool_watch_start(&d->b);
 }
 
 static void recovered_one(struct op *op, void *data)
@@ -346,6 +348,8 @@ static void term_cb(uv_signal_t *handle, int signum)
 	d->b.images_clock = NULL;
 	custom_due_stop(d->b.volumes);
 	d->b.volumes = NULL;
+	pool_watch_stop(d->b.pool_watch);
+	d->b.pool_watch = NULL;
 	file_sessions_end(&d->b);
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
 		       drained, d);
@@ -411,6 +415,8 @@ static void close_rooms(struct daemon *d)
 	b->images_clock = NULL;
 	custom_due_stop(b->volumes);
 	b->volumes = NULL;
+	pool_watch_stop(b->pool_watch);
+	b->pool_watch = NULL;
 	remote_free(b->remote);
 	b->remote = NULL;
 	http_free(b->http);

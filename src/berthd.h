@@ -28,6 +28,7 @@ struct warnings;
 struct forwards;
 struct networks;
 struct pools;
+struct pool_watch;
 struct custom_due;
 struct proxies;
 struct late;
@@ -40,6 +41,7 @@ struct berthd {
 	struct op_queue *ops;
 	struct profile_store *profiles;
 	struct pools *pools;
+	struct pool_watch *pool_watch;
 	struct custom_due *volumes; /* snapshots of custom volumes by the clock */
 	struct image_store *images;
 	struct registry *registry;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "instance/place.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -54,6 +55,36 @@ char *place_dir(const struct berthd *b, const char *name)
 	char *target = linked(b, path);
 
 	return target != NULL ? target : mem_strdup(path);
+}
+
+bool place_lost(const struct berthd *b, const char *name, struct error *err)
+{
+	AUTO_FREE char *link = NULL;
+	AUTO_FREE char *target = NULL;
+
+	if (name[0] == '.' || name[0] == '\0' || strchr(name, '/') != NULL)
+		return false;
+	link = fs_join(b->settings->system_path, name);
+	target = linked(b, link);
+	return target != NULL && pool_usable(b, place_pool(b, target), err) < 0;
+}
+
+cJSON *place_linked(const struct berthd *b, const char *pool)
+{
+	cJSON *names = cJSON_CreateArray();
+	DIR *dir = opendir(b->settings->system_path);
+	const struct dirent *d;
+
+	while (dir != NULL && (d = readdir(dir)) != NULL) {
+		AUTO_FREE char *link = fs_join(b->settings->system_path, d->d_name);
+		AUTO_FREE char *target = d->d_name[0] != '.' ? linked(b, link) : NULL;
+
+		if (target != NULL && strcmp(place_pool(b, target), pool) == 0)
+			cJSON_AddItemToArray(names, cJSON_CreateString(d->d_name));
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return names;
 }
 
 const char *place_wanted(const struct berthd *b, const cJSON *expanded_devices)

@@ -7,6 +7,7 @@
 #define BERTH_INSTANCE_PLACE_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "berthd.h"
@@ -15,6 +16,10 @@
 char *place_dir(const struct berthd *b, const char *name);
 char *place_in_pool(const struct berthd *b, const char *pool, const char *name); /* caller frees */
 const char *place_pool(const struct berthd *b, const char *dir); /* the pool that dir is a folder of. Borrowed */
+/* Is it in a pool that is not there now? ERROR_UNAVAILABLE then. Any name. */
+bool place_lost(const struct berthd *b, const char *name, struct error *err);
+/* Names of those in that pool, by their links: also while it is not there. A new array. */
+cJSON *place_linked(const struct berthd *b, const char *pool);
 /* The root disk's pool: default for what names none and for the names of drivers. Borrowed. */
 const char *place_wanted(const struct berthd *b, const cJSON *expanded_devices);
 

@@ -154,6 +154,8 @@ struct instance *registry_load(struct registry *r, const char *name)
 	struct instance *inst = strmap_get(r->instances, name);
 
 	if (!fs_exists(config)) {
+		if (inst != NULL && place_lost(r->b, name, &(struct error)ERROR_INIT))
+			return inst; /* as it was known, until its pool is there again */
 		if (inst != NULL)
 			registry_remove(r, name);
 		return NULL;
@@ -262,7 +264,8 @@ static void forget_vanished(struct registry *r, const char *prefix, struct regis
 	for (const char **n = names; *n != NULL; n++) {
 		AUTO_FREE char *dir = instance_dir(r->b, *n);
 
-		if (!has_prefix(*n, prefix) || fs_exists(dir) || locked(r, *n))
+		if (!has_prefix(*n, prefix) || fs_exists(dir) || locked(r, *n) ||
+		    place_lost(r->b, *n, &(struct error)ERROR_INIT))
 			continue;
 		log_info("instance '%s' vanished from '%s'", *n, r->b->settings->system_path);
 		registry_remove(r, *n);
@@ -471,7 +474,7 @@ struct instance *registry_find(const struct registry *r, const char *name, struc
 {
 	struct instance *inst = registry_get(r, name);
 
-	if (inst == NULL)
+	if (inst == NULL && !place_lost(r->b, name, err))
 		error_set(err, ERROR_NOT_FOUND, "Instance not found");
 	return inst;
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "instance/applied.h"
+#include "instance/place.h"
 #include "instance/reboot.h"
 #include "instance/registry.h"
 
@@ -44,6 +45,7 @@ bool remains_remove(const struct berthd *b, const char *name)
 	AUTO_FREE char *path = instance_dir(b, name);
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct error err = ERROR_INIT;
 	bool removed = false;
 
 	if (dir != NULL && only_notes(dir)) {
@@ -52,6 +54,8 @@ bool remains_remove(const struct berthd *b, const char *name)
 		removed = rmdir(path) == 0;
 		if (!removed)
 			log_warning("'%s' is left of a container that was destroyed: %s", path, strerror(errno));
+		else if (place_unlink(b, name, path, &err) < 0) /* lxc-destroy does not remove a link */
+			log_warning("%s", err.msg);
 	}
 	if (dir != NULL)
 		closedir(dir);

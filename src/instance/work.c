@@ -61,6 +61,14 @@ static void add_resource(cJSON *resources, const char *kind, const char *name)
 	cJSON_AddItemToArray(list, cJSON_CreateString(url));
 }
 
+/* What runs has its files open, so that it can be stopped without its pool. */
+static bool without_pool(const struct berthd *b, const char *name, struct error *err)
+{
+	const struct instance *inst = registry_get(b->registry, name);
+
+	return (inst == NULL || !instance_active(inst)) && place_lost(b, name, err);
+}
+
 struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args, struct error *err)
 {
 	const char *name = json_str_or(args, "name", "");
@@ -68,9 +76,13 @@ struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args,
 	const char *new_name = json_str_or(args, "new_name", json_str(args, "copy_of"));
 	AUTO_FREE char *lock2 = new_name != NULL ? mem_printf("instance/%s", new_name) : NULL;
 	const char *locks[] = { lock, lock2, NULL };
-	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject(),
-				      .description = json_str(args, "description") };
+	struct op_options options = { .locks = locks, .description = json_str(args, "description") };
 
+	if (without_pool(b, name, err)) {
+		cJSON_Delete(args);
+		return NULL;
+	}
+	options.resources = cJSON_CreateObject();
 	file_session_make_way(b, name);
 	add_resource(options.resources, "containers", name);
 	add_resource(options.resources, "instances", name);

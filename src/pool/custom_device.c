@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "instance/instance.h"
+#include "instance/place.h"
 #include "instance/work.h"
 #include "model/key_types.h"
 #include "model/profile.h"
@@ -94,13 +95,17 @@ cJSON *pool_used_by(struct berthd *b, const char *pool)
 	AUTO_FREE const char **names = registry_names(b->registry);
 	AUTO_FREE const char **profiles = profile_names(b->profiles);
 	AUTO_FREE char *kind = mem_printf("storage-pools/%s/volumes/custom", pool);
-	AUTO_JSON cJSON *volumes = pool_usable(b, pool, &(struct error)ERROR_INIT) == 0 ? custom_list(b, pool) : NULL;
+	bool there = pool_usable(b, pool, &(struct error)ERROR_INIT) == 0;
+	AUTO_JSON cJSON *volumes = there ? custom_list(b, pool) : NULL;
+	AUTO_JSON cJSON *lost = there ? NULL : place_linked(b, pool); /* the registry may not know them */
 	cJSON *urls = cJSON_CreateArray();
 	const cJSON *item;
 
 	for (const char **n = names; *n != NULL; n++)
-		if (strcmp(instance_pool(b, registry_get(b->registry, *n)), pool) == 0)
+		if (there && strcmp(instance_pool(b, registry_get(b->registry, *n)), pool) == 0)
 			add(urls, "instances", *n);
+	cJSON_ArrayForEach(item, lost)
+		add(urls, "instances", item->valuestring);
 	for (const char **p = profiles; *p != NULL; p++)
 		if (has_root_in(json_obj(profile_get(b->profiles, *p), "devices"), pool))
 			add(urls, "profiles", *p);

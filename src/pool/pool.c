@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -108,16 +109,31 @@ const char *pool_driver(const struct berthd *b, const char *name)
 	return strcmp(driver, "overlay") == 0 ? "overlay" : "dir";
 }
 
+/* A folder that lies on another file system is there without it, too, only empty. */
+static bool folder_is_there(const cJSON *pool, const char *path)
+{
+	AUTO_FREE char *instances = fs_join(path, "containers");
+	struct stat st;
+
+	return stat(instances, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       (strcmp(json_str_or(pool, "driver", ""), "btrfs") != 0 || pool_is_btrfs(path));
+}
+
 int pool_usable(const struct berthd *b, const char *name, struct error *err)
 {
 	const cJSON *pool = pool_find(b, name, err);
+	AUTO_FREE char *path = NULL;
+	bool mounts;
 
 	if (pool == NULL)
 		return -1;
-	if (!pool_needs_mount(pool) || pool_is_mounted(b, pool))
+	mounts = pool_needs_mount(pool);
+	path = pool_path_of(b, pool);
+	if (strcmp(name, POOL_DEFAULT) == 0 || ((!mounts || pool_is_mounted(b, pool)) && folder_is_there(pool, path)))
 		return 0;
-	return error_set(err, ERROR_UNAVAILABLE, "the storage pool '%s' is not mounted: see berthd's log for why, mend it, "
-			 "and restart berthd", name);
+	return error_set(err, ERROR_UNAVAILABLE, "Storage pool is unavailable on this server: '%s' %s '%s'", name,
+			 mounts ? "is not mounted from" : "is not in its folder", mounts ?
+			 json_str_or(json_obj(pool, "config"), "source", "") : path);
 }
 
 /* ---- files */
@@ -168,7 +184,7 @@ static void load_one(struct berthd *b, const char *file)
 	pool = json_read_file(path, &err);
 	if (pool != NULL && understood(pool, name, &err)) {
 		strmap_put(b->pools->pools, name, pool);
-		if (pool_needs_mount(pool) && pool_mount(b, pool, &err) < 0)
+		if (pool_needs_mount(pool) && pool_mount_again(b, pool, &err) < 0)
 			log_error("storage pool '%s': %s", name, err.msg);
 		return;
 	}

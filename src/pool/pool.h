@@ -31,7 +31,7 @@ const char *pool_driver(const struct berthd *b, const char *name); /* "dir", "ov
 char *pool_path(const struct berthd *b, const char *name); /* its folder; of the default pool system_path. Caller frees */
 char *pool_instances(const struct berthd *b, const char *name); /* the folder of instances' folders; caller frees */
 char *pool_volumes(const struct berthd *b, const char *name);   /* of custom volumes; caller frees */
-/* There, and mounted if it must be. ERROR_NOT_FOUND, ERROR_UNAVAILABLE. */
+/* There, and mounted if it must be. ERROR_NOT_FOUND; ERROR_UNAVAILABLE, until pool_lost.h finds it again. */
 int pool_usable(const struct berthd *b, const char *name, struct error *err);
 
 /*

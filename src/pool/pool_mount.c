@@ -28,7 +28,7 @@ static const char *source_of(const cJSON *pool)
 	return json_str_or(json_obj(pool, "config"), "source", "");
 }
 
-/* A device or a file is mounted, a folder is used where it is. The file's name tells also when it is not there. */
+/* A device or a file is mounted, a folder is used where it is. The name tells also when it is not there. */
 bool pool_needs_mount(const cJSON *pool)
 {
 	const char *source = source_of(pool);
@@ -36,7 +36,9 @@ bool pool_needs_mount(const cJSON *pool)
 
 	if (strcmp(json_str_or(pool, "driver", ""), "btrfs") != 0)
 		return false;
-	return stat(source, &st) < 0 ? true : !S_ISDIR(st.st_mode);
+	if (stat(source, &st) < 0)
+		return strncmp(source, "/dev/", 5) == 0 || type_has_suffix(source, ".img");
+	return !S_ISDIR(st.st_mode);
 }
 
 bool pool_is_btrfs(const char *path)
@@ -170,6 +172,20 @@ int pool_mount(const struct berthd *b, const cJSON *pool, struct error *err)
 		return do_mount(source, path, pool, err);
 	loop = loop_attach(source, device, err);
 	return loop < 0 ? -1 : do_mount(device, path, pool, err);
+}
+
+int pool_mount_again(const struct berthd *b, const cJSON *pool, struct error *err)
+{
+	AUTO_FREE char *path = fs_join(b->settings->pools_path, json_str_or(pool, "name", ""));
+	AUTO_FREE char *instances = fs_join(path, "containers");
+
+	if (pool_mount(b, pool, err) < 0)
+		return -1;
+	if (fs_exists(instances))
+		return 0;
+	if (pool_unmount(b, pool, err) < 0)
+		return -1;
+	return error_set(err, ERROR_INVALID, "the btrfs in '%s' is another one: it has no folder 'containers'", source_of(pool));
 }
 
 int pool_unmount(const struct berthd *b, const cJSON *pool, struct error *err)

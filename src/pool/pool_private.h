@@ -28,6 +28,8 @@ bool pool_needs_mount(const cJSON *pool);
 bool pool_is_mounted(const struct berthd *b, const cJSON *pool);
 /* Idempotent, both. A regular file is mounted through a loop device that goes with the mount. */
 int pool_mount(const struct berthd *b, const cJSON *pool, struct error *err);
+/* Of a pool that was made: another file system, as a device may hold after a reboot, is not left mounted. */
+int pool_mount_again(const struct berthd *b, const cJSON *pool, struct error *err);
 int pool_unmount(const struct berthd *b, const cJSON *pool, struct error *err);
 int pool_mount_options_check(const char *text, struct error *err);
 bool pool_is_btrfs(const char *path); /* does path lie on one? */

@@ -9,6 +9,11 @@ loops() { # of files below our root
 	losetup -l -n -O BACK-FILE | grep -F "$BERTH_TEST_ROOT/"
 }
 
+pool_is() { # POOL STATE
+	api GET "/1.0/storage-pools/$1"
+	[[ $(field .metadata.status) == "$2" ]]
+}
+
 is_subvolume() {
 	[[ $(stat -c %i "$1") == 256 ]]
 }
@@ -74,6 +79,57 @@ is_subvolume() {
 		wait_for 10 nothing loops || die "FAIL: loops after $step: $(loops)"
 		[[ -z $(ls -A "$BERTH_TEST_ROOT/pools") ]] || die "FAIL: after $step: $(ls -A "$BERTH_TEST_ROOT/pools")"
 	done
+}
+
+@test "a pool whose source is missing is refused, kept, and found again" {
+	local c d away=$BERTH_TEST_ROOT/away
+	c=$(name lost)
+	d=$(name lostdir)
+	mkdir "$BERTH_TEST_ROOT/folder"
+	stock storage create bt btrfs size=256MiB
+	stock storage create sp1 dir source="$BERTH_TEST_ROOT/folder"
+	stock init bb "$c" -s bt
+	stock init bb "$d" -s sp1
+	daemon_stop
+	umount "$BERTH_TEST_ROOT/pools/bt"
+	mkdir "$away"
+	mv "$BERTH_TEST_ROOT/pools/bt.img" "$BERTH_TEST_ROOT/folder/containers" "$away"
+	daemon_start
+	stock storage list -f csv
+	contains "$output" "bt,btrfs,$BERTH_TEST_ROOT/pools/bt.img,,1,UNAVAILABLE"
+	contains "$output" "sp1,dir,$BERTH_TEST_ROOT/folder,,1,UNAVAILABLE"
+	stock_refused "Storage pool is unavailable on this server: 'bt'" start "$c"
+	stock_refused "Storage pool is unavailable on this server: 'sp1'" delete "$d"
+	stock_refused "Storage pool is unavailable on this server" init bb "$c" -s default
+	stock_refused "Storage pool is unavailable on this server" init bb "$c-2" -s sp1
+	stock_refused "Storage pool is unavailable on this server" storage volume list bt
+	stock_refused "The storage pool is currently in use" storage delete bt
+	stock_refused "The storage pool is currently in use" storage delete sp1
+	stock warning list -f csv
+	contains "$output" "Storage pool unavailable,NEW,HIGH"
+	truncate -s 128M "$BERTH_TEST_ROOT/other.img"
+	mkfs.btrfs -q "$BERTH_TEST_ROOT/other.img"
+	mv "$BERTH_TEST_ROOT/other.img" "$BERTH_TEST_ROOT/pools/bt.img" # another file system is not taken for the pool's
+	wait_for 10 grep -q "is another one" "$BERTH_TEST_LOGS/berthd.log"
+	[[ -z $(findmnt -n "$BERTH_TEST_ROOT/pools/bt") ]]
+	mv "$away/bt.img" "$BERTH_TEST_ROOT/pools/bt.img"
+	mv "$away/containers" "$BERTH_TEST_ROOT/folder/containers"
+	wait_for 20 pool_is bt Created
+	wait_for 20 pool_is sp1 Created
+	wait_for 20 is_state "$c" STOPPED
+	wait_for 20 is_state "$d" STOPPED
+	stock warning list -f csv
+	[[ $output != *"Storage pool"* ]]
+	mv "$BERTH_TEST_ROOT/folder/containers" "$away" # while berthd runs: they stay in the list
+	stock_refused "Storage pool is unavailable on this server" start "$d"
+	is_state "$d" STOPPED
+	mv "$away/containers" "$BERTH_TEST_ROOT/folder/containers"
+	stock start "$c"
+	stock delete -f "$c" "$d"
+	stock storage delete bt
+	stock storage delete sp1
+	wait_for 10 nothing loops
+	rm -r "$BERTH_TEST_ROOT/folder" "$away"
 }
 
 @test "instances and volumes on btrfs are subvolumes" {
