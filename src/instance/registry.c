@@ -251,6 +251,8 @@ static void scan_one(struct registry *r, const char *name, struct registry_scan 
 	}
 	if (!as_read(r, name) && registry_load(r, name) == NULL) {
 		ret->removed += known;
+		if (known && remains_remove(r->b, name))
+			log_info("instance '%s': what lxc-destroy left of it is removed", name);
 		return;
 	}
 	ret->scanned++;

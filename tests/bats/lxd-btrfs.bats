@@ -45,6 +45,13 @@ is_subvolume() {
 	stock copy "$c-r/s1" "$d" -s default
 	[[ ! -L $BERTH_TEST_ROOT/lxc/$d && $(cat "$BERTH_TEST_ROOT/lxc/$d/rootfs/root/f") == one ]]
 	stock_refused "The storage pool is currently in use" storage delete sp1
+	stock init bb "$c-by" -s sp1
+	run by_lxc destroy "$c-by" # stumbles over the link when all else is gone; what tells of it is in the pool
+	api POST /1.0/host/scan {}
+	api GET "$(field .operation)/wait"
+	stock list -f csv -c n "^$c-by"
+	assert "$output" = ""
+	[[ ! -L $BERTH_TEST_ROOT/lxc/$c-by && ! -e $BERTH_TEST_ROOT/pools/sp1/containers/$c-by ]]
 	stock_refused "Cannot update root disk device pool name" config device set "$c-r" root pool=default
 	stock delete -f "$c-r"
 	stock delete "$d"
