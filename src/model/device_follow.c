@@ -150,14 +150,14 @@ int follow_render(struct render *r, const char *device, const cJSON *props, stru
 static enum live_result node_live(const struct live_change *c, const char *device, const cJSON *old, const cJSON *new,
 				  struct error *err)
 {
-	const cJSON *node = old ? old : new;
+	const char *name = new ? new->string : old->string;
 	int before = cJSON_GetArraySize(c->commands);
-	enum live_result result = unix_live(c, node->string, old, new, err);
+	enum live_result result = unix_live(c, name, old, new, err);
 	cJSON *command = cJSON_GetArrayItem(c->commands, before);
 
-	if (result == LIVE_APPLIED && old && !new) {
+	if (result == LIVE_APPLIED && !new) {
 		AUTO_FREE char *program = mem_printf("%s/berth-device-node", c->libexec_dir);
-		AUTO_FREE char *gone = mem_printf("--remove=%s/devices/%s", c->instance_dir, node->string);
+		AUTO_FREE char *gone = mem_printf("--remove=%s/devices/%s", c->instance_dir, name);
 
 		live_command(c, device, program, gone, NULL);
 	}

@@ -56,12 +56,15 @@ int custom_write_new(const struct custom_work *w, struct error *err);
 /* Steps of what puts another tree in place: temp/data gets the volume's size; it becomes the volume, whose tree is temp/old. */
 enum op_result step_custom_limit(struct op *op, struct error *err);
 enum op_result step_custom_swap(struct op *op, struct error *err);
+/* Can this pool keep a volume below a size? */
+bool custom_limits(const struct berthd *b, const char *pool);
 /* Idempotent: what has been moved already is not there any more. */
 int custom_move_if_there(const char *from, const char *to, struct error *err);
 /* Makes the folder `to` with the snapshot.json of the folder `from`. */
 int custom_copy_notes(const char *from, const char *to, struct error *err);
 
-extern const struct op_kind custom_snapshot_create_kind, custom_snapshot_delete_kind, custom_snapshot_rename_kind,
+extern const struct op_kind custom_create_kind, custom_delete_kind, custom_rename_kind, custom_snapshot_create_kind,
+	custom_snapshot_delete_kind, custom_snapshot_rename_kind,
 	custom_restore_kind, custom_refresh_kind;
 
 #endif

@@ -224,7 +224,7 @@ daemon_stop() {
 	local pid
 	pid=$(daemon_pid)
 	process_alive "$pid" || return 0
-	kill -TERM "$pid"
+	kill -TERM "$pid" 2>/dev/null || return 0 # it ended just now
 	wait_for 30 process_gone "$pid" && return
 	kill -KILL "$pid"
 	die "FAIL: berthd did not end within 30 s of SIGTERM"
