@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "instance/instance.h"
 
-#define COUNT_MS 2000
 
 struct asked {
 	struct berthd *b;
@@ -44,5 +43,5 @@ void disk_usage(struct request *r, const struct instance *inst,
 	a->b = request_berthd(r);
 	a->name = mem_strdup(inst->name);
 	a->reply = reply;
-	tree_usage(r, path, COUNT_MS, counted, a);
+	tree_usage(r, path, TREE_USAGE_MS, counted, a);
 }

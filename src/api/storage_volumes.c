@@ -19,7 +19,6 @@
 #include "pool/custom.h"
 #include "pool/pool.h"
 
-#define COUNT_MS 10000
 
 char *storage_volume_url(const char *pool, const char *name, const char *snapshot)
 {
@@ -370,7 +369,7 @@ static void get_state(struct request *r)
 		return;
 	}
 	path = custom ? custom_path(b, pool, name) : instance_dir(b, name);
-	tree_usage(r, path, COUNT_MS, counted, NULL);
+	tree_usage(r, path, TREE_USAGE_MS, counted, NULL);
 }
 
 const struct route storage_volume_routes[] = {

@@ -6,6 +6,9 @@
 #include "api/router.h"
 #include "base/error.h"
 
+/* Enough for what fits a request; one of the few threads is busy as long. */
+#define TREE_USAGE_MS 2000
+
 /* r: NULL when the client has left. bytes: NULL when counting failed or took over the milliseconds given, as err says. */
 typedef void tree_usage_done(struct request *r, void *data, const unsigned long long *bytes, const struct error *err);
 

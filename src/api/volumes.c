@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "instance/volume.h"
 
-#define COUNT_MS 2000
 
 static char *url_of(const char *owner, const char *name)
 {
@@ -88,7 +87,7 @@ static void get_one(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	tree_usage(r, json_str(volume, "path"), COUNT_MS, counted, volume);
+	tree_usage(r, json_str(volume, "path"), TREE_USAGE_MS, counted, volume);
 }
 
 static void delete_one(struct request *r)

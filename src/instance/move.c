@@ -220,7 +220,7 @@ static enum op_result step_rename(struct op *op, struct error *err)
 
 	if (to == NULL || registry_get(w->b->registry, w->name) == NULL)
 		return OP_DONE;
-	return rename_apply(w, w->name, to, err) < 0 ? OP_FAIL : OP_DONE;
+	return rename_apply(w, w->name, to, err) < 0 || rename_tell_templates(w, to, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static const struct op_step move_steps[] = {

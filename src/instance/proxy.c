@@ -71,11 +71,25 @@ static void resume(struct waiter *w, enum op_result result, const struct error *
 	uv_close((uv_handle_t *)&w->timer, waiter_closed_cb);
 }
 
+static void no_longer_fresh(struct proxies *all, const char *instance)
+{
+	size_t pos = 0;
+	void *value;
+
+	while (strmap_next(all->running, &pos, NULL, &value)) {
+		struct proxy *p = value;
+
+		if (strcmp(p->instance, instance) == 0)
+			p->fresh = false;
+	}
+}
+
 static void too_long_cb(uv_timer_t *timer)
 {
 	struct waiter *w = timer->data;
 
 	log_warning("instance '%s': its proxy devices take long to start", w->instance);
+	no_longer_fresh(w->all, w->instance); /* what a later update waits for is its own */
 	resume(w, OP_DONE, NULL);
 }
 
@@ -97,19 +111,6 @@ static const struct proxy *look(const struct proxies *all, const char *instance,
 		*ret_busy = *ret_busy || p->state == PROXY_STARTING;
 	}
 	return failed;
-}
-
-static void no_longer_fresh(struct proxies *all, const char *instance)
-{
-	size_t pos = 0;
-	void *value;
-
-	while (strmap_next(all->running, &pos, NULL, &value)) {
-		struct proxy *p = value;
-
-		if (strcmp(p->instance, instance) == 0)
-			p->fresh = false;
-	}
 }
 
 static enum op_result judge(struct proxies *all, const char *instance, bool must, struct error *err)

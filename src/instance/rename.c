@@ -115,13 +115,8 @@ int rename_apply(struct work *w, const char *from, const char *to, struct error 
 static enum op_result step_move(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	struct instance *inst;
 
-	if (rename_apply(w, w->name, new_name(w), err) < 0)
-		return OP_FAIL;
-	inst = registry_get(w->b->registry, new_name(w));
-	templates_defer(inst->desired, "rename");
-	return registry_save(w->b->registry, inst, JSON_DURABLE, err) < 0 ? OP_FAIL : OP_DONE;
+	return rename_apply(w, w->name, new_name(w), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 /* Entered only after the check that nothing has the new name, so what has it now is ours. */
@@ -138,11 +133,30 @@ static enum op_result step_unmove(struct op *op, struct error *err)
 	return rename_apply(w, new_name(w), w->name, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
+int rename_tell_templates(const struct work *w, const char *name, struct error *err)
+{
+	struct instance *inst = registry_get(w->b->registry, name);
+
+	if (inst == NULL)
+		return error_set(err, ERROR_NOT_FOUND, "Instance not found");
+	templates_defer(inst->desired, "rename");
+	return registry_save(w->b->registry, inst, JSON_DURABLE, err);
+}
+
+/* Last: an undone rename leaves no trace of it. */
+static enum op_result step_templates(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	return rename_tell_templates(w, new_name(w), err) < 0 ? OP_FAIL : OP_DONE;
+}
+
 static const struct op_step rename_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-rename", step_hook, NULL, 3600, 0 },
 	{ "move", step_move, step_unmove, 0, 0 },
 	{ "post-rename", step_hook, NULL, 3600, 0 },
+	{ "templates", step_templates, NULL, 0, 0 },
 	{ 0 },
 };
 

@@ -35,6 +35,8 @@ void update_register(struct op_queue *q);
 /* rename.c: may it be called so? Fills args "volumes" for rename_apply(), which makes no half of it its own undo. */
 int rename_check(struct work *w, const char *to, struct error *err);
 int rename_apply(struct work *w, const char *from, const char *to, struct error *err); /* idempotent */
+/* Templates for "rename" wait for its next start. */
+int rename_tell_templates(const struct work *w, const char *name, struct error *err);
 void rename_register(struct op_queue *q);
 void rebuild_register(struct op_queue *q);
 
