@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "backup/export.h"
+#include "backup/export_private.h"
 #include "base/fs.h"
 #include "base/ident.h"
 #include "base/json.h"
@@ -157,36 +158,46 @@ static int write_folder(struct berthd *b, const struct instance *inst, const cha
 	       metadata_copy(b, inst, dir, err) < 0 ? -1 : 0;
 }
 
-static cJSON *index_of(const struct instance *inst, const cJSON *snapshots, cJSON *config_taken)
+cJSON *export_index(const char *name, const char *backend, const char *pool, const char *type, const cJSON *snapshots,
+		    cJSON *config_taken)
 {
 	cJSON *v = cJSON_CreateObject(), *names = cJSON_CreateArray();
 	const cJSON *item;
 
-	json_set_str(v, "name", inst->name);
-	json_set_str(v, "backend", "dir");
-	json_set_str(v, "pool", "default");
+	json_set_str(v, "name", name);
+	json_set_str(v, "backend", backend);
+	json_set_str(v, "pool", pool);
 	cJSON_ArrayForEach(item, snapshots)
 		cJSON_AddItemToArray(names, cJSON_CreateString(json_str_or(item, "name", "")));
-	if (names->child != NULL)
-		json_set(v, "snapshots", names);
-	else
+	json_set(v, "snapshots", names->child != NULL ? names : NULL);
+	if (names->child == NULL)
 		cJSON_Delete(names);
 	json_set_bool(v, "optimized", false);
 	json_set_bool(v, "optimized_header", false);
-	json_set_str(v, "type", "container");
+	json_set_str(v, "type", type);
 	json_set(v, "config", config_taken);
 	return v;
 }
 
+/* What is left to be read after this. */
+int export_write_index(const char *dir, const cJSON *index, cJSON *args, struct error *err)
+{
+	const cJSON *names = json_arr(index, "snapshots");
+
+	json_set(args, "left", names != NULL ? cJSON_Duplicate(names, true) : cJSON_CreateArray());
+	return write_yaml(dir, EXPORT_INDEX, index, err);
+}
+
 int export_write_facts(struct berthd *b, const struct instance *inst, const cJSON *snapshots, const char *dir,
-		       struct error *err)
+		       cJSON *args, struct error *err)
 {
 	AUTO_FREE char *top = fs_join(dir, "backup");
 	AUTO_FREE char *own = fs_join(top, "container");
-	AUTO_JSON cJSON *index = index_of(inst, snapshots, config_of(b, inst, snapshots));
+	AUTO_JSON cJSON *index = export_index(inst->name, "dir", "default", "container", snapshots,
+						config_of(b, inst, snapshots));
 	const cJSON *config = json_obj(index, "config"), *item;
 
-	if (write_folder(b, inst, own, config, err) < 0 || write_yaml(top, "index.yaml", index, err) < 0)
+	if (write_folder(b, inst, own, config, err) < 0 || export_write_index(top, index, args, err) < 0)
 		return -1;
 	cJSON_ArrayForEach(item, snapshots) {
 		AUTO_FREE char *path = mem_printf("%s/snapshots/%s", top, json_str_or(item, "name", ""));

@@ -34,130 +34,50 @@ const char *export_uuid(const struct instance *inst)
 	return json_str_or(json_obj(inst->desired, "config"), "volatile.uuid", "");
 }
 
-int export_name_check(const char *name, struct error *err)
-{
-	size_t len = strlen(name);
-
-	if (strchr(name, '/') != NULL)
-		return error_set(err, ERROR_INVALID, "Backup names may not contain slashes");
-	if (len == 0 || len > 200 || name[0] == '.')
-		return error_set(err, ERROR_INVALID, "Invalid backup name '%.64s': 1 to 200 bytes, the first no '.'", name);
-	for (; *name != '\0'; name++)
-		if ((unsigned char)*name < 0x20 || *name == 0x7f)
-			return error_set(err, ERROR_INVALID, "Invalid backup name: it holds control characters");
-	return 0;
-}
-
 /* ---- the list */
 
-static cJSON *read_one(const char *parent, const char *name)
+static const char missing[] = "Load backup from database: Instance backup not found";
+
+/* Of one without a UUID, a shelf that is never there. */
+static char *shelf_of(const struct berthd *b, const struct instance *inst)
 {
-	AUTO_FREE char *path = mem_printf("%s/%s/" EXPORT_NOTE, parent, name);
-	struct error err = ERROR_INIT;
-	cJSON *v = fs_exists(path) ? json_read_file(path, &err) : NULL;
+	const char *uuid = export_uuid(inst);
 
-	if (v != NULL && (json_str(v, "created_at") == NULL || json_str(v, "expires_at") == NULL)) {
-		cJSON_Delete(v);
-		return NULL;
-	}
-	if (v != NULL)
-		json_set_str(v, "name", name);
-	return v;
-}
-
-/* Oldest first. */
-static void insert(cJSON *list, cJSON *v)
-{
-	int i = 0;
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, list) {
-		if (strcmp(json_str_or(item, "created_at", ""), json_str_or(v, "created_at", "")) > 0)
-			break;
-		i++;
-	}
-	cJSON_InsertItemInArray(list, i, v);
-}
-
-cJSON *export_list_in(const char *parent)
-{
-	cJSON *list = cJSON_CreateArray(), *v;
-	DIR *dir = opendir(parent);
-	const struct dirent *d;
-
-	while (dir != NULL && (d = readdir(dir)) != NULL)
-		if (d->d_name[0] != '.' && (v = read_one(parent, d->d_name)) != NULL)
-			insert(list, v);
-	if (dir != NULL)
-		closedir(dir);
-	return list;
+	return export_dir(b, uuid[0] != '\0' ? uuid : "-", "");
 }
 
 cJSON *export_list(const struct berthd *b, const struct instance *inst)
 {
-	AUTO_FREE char *parent = export_dir(b, export_uuid(inst), "");
+	AUTO_FREE char *shelf = shelf_of(b, inst);
 
-	return export_uuid(inst)[0] != '\0' ? export_list_in(parent) : cJSON_CreateArray();
+	return export_shelf_list(shelf);
 }
 
 cJSON *export_get(const struct berthd *b, const struct instance *inst, const char *name, struct error *err)
 {
-	AUTO_FREE char *parent = export_dir(b, export_uuid(inst), "");
-	struct error bad = ERROR_INIT;
-	cJSON *v = NULL;
+	AUTO_FREE char *shelf = shelf_of(b, inst);
 
-	if (export_name_check(name, &bad) == 0 && export_uuid(inst)[0] != '\0')
-		v = read_one(parent, name);
-	if (v == NULL)
-		error_set(err, ERROR_NOT_FOUND, "Load backup from database: Instance backup not found");
-	return v;
+	return export_shelf_get(shelf, name, missing, err);
 }
 
 int export_open(const struct berthd *b, const struct instance *inst, const char *name, struct error *err)
 {
-	AUTO_JSON cJSON *v = export_get(b, inst, name, err);
-	AUTO_FREE char *dir = export_dir(b, export_uuid(inst), name);
-	AUTO_FREE char *path = fs_join(dir, EXPORT_ARCHIVE);
-	int fd;
+	AUTO_FREE char *shelf = shelf_of(b, inst);
 
-	if (v == NULL)
-		return -1;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? error_sys(err, errno, "cannot open '%s'", path) : fd;
+	return export_shelf_open(shelf, name, missing, err);
 }
 
 /* ---- delete and rename: args name, uuid, export, to */
 
-static char *dir_of(const struct work *w, const char *key, const char *prefix)
-{
-	AUTO_FREE char *name = mem_printf("%s%s", prefix, json_str_or(w->args, key, "-"));
-
-	return export_dir(w->b, json_str_or(w->args, "uuid", "-"), name);
-}
-
-int export_remove_fn(void *path_taken, struct error *err)
-{
-	AUTO_FREE char *path = path_taken;
-	AUTO_FREE char *parent = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
-
-	if (fs_remove_tree(path, err) < 0)
-		return -1;
-	(void)rmdir(parent); /* of the last one */
-	return 0;
-}
-
-/* What a removal that failed has left has the name that this one is to get. */
 static int delete_fn(void *arg, struct error *err)
 {
 	const struct work *w = arg;
-	AUTO_FREE char *dir = dir_of(w, "export", "");
-	AUTO_FREE char *gone = dir_of(w, "export", ".gone-");
+	const char *uuid = json_str_or(w->args, "uuid", "-"), *name = json_str_or(w->args, "export", "-");
+	AUTO_FREE char *shelf = export_dir(w->b, uuid, "");
+	AUTO_FREE char *hidden = mem_printf(".gone-%s", name);
+	AUTO_FREE char *gone = fs_join(shelf, hidden);
 
-	if (fs_remove_tree(gone, err) < 0)
-		return -1;
-	if (rename(dir, gone) < 0 && errno != ENOENT)
-		return error_sys(err, errno, "cannot remove '%s'", dir);
-	return export_remove_fn(mem_strdup(gone), err);
+	return export_shelf_remove(shelf, name, gone, err);
 }
 
 static enum op_result step_delete(struct op *op, struct error *err)
@@ -168,16 +88,9 @@ static enum op_result step_delete(struct op *op, struct error *err)
 static enum op_result step_rename(struct op *op, struct error *err)
 {
 	const struct work *w = op_data(op);
-	AUTO_FREE char *from = dir_of(w, "export", "");
-	AUTO_FREE char *to = dir_of(w, "to", "");
+	AUTO_FREE char *shelf = export_dir(w->b, json_str_or(w->args, "uuid", "-"), "");
 
-	if (fs_exists(to))
-		error_set(err, ERROR_CONFLICT, "Backup \"%s/%s\" already exists", w->name, json_str_or(w->args, "to", ""));
-	else if (rename(from, to) < 0)
-		error_sys(err, errno, "cannot rename '%s' to '%s'", from, to);
-	else
-		return OP_DONE;
-	return OP_FAIL;
+	return export_shelf_rename(shelf, json_str_or(w->args, "export", "-"), json_str_or(w->args, "to", "-"), w->name, err);
 }
 
 static void *change_load(void *ctx, cJSON *args, struct error *err)
@@ -216,18 +129,15 @@ static struct op *start(struct berthd *b, const struct op_kind *kind, const stru
 			const char *to, struct error *err)
 {
 	AUTO_FREE char *lock = mem_printf("export/%s/%s", export_uuid(inst), name);
-	AUTO_FREE char *odd = mem_printf("/1.0/container/%s", inst->name); /* sic: so does LXD for a deletion */
-	AUTO_FREE char *containers = mem_printf("/1.0/containers/%s", inst->name);
-	AUTO_FREE char *instances = mem_printf("/1.0/instances/%s", inst->name);
 	const char *locks[] = { lock, NULL };
 	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
 	cJSON *args = cJSON_CreateObject();
 
 	if (to == NULL) {
-		cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "container"), cJSON_CreateString(odd));
+		op_resource(options.resources, "container", "/1.0/container/%s", inst->name); /* sic: so does LXD for a deletion */
 	} else {
-		cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "containers"), cJSON_CreateString(containers));
-		cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "instances"), cJSON_CreateString(instances));
+		op_resource(options.resources, "containers", "/1.0/containers/%s", inst->name);
+		op_resource(options.resources, "instances", "/1.0/instances/%s", inst->name);
 	}
 	json_set_str(args, "name", inst->name);
 	json_set_str(args, "uuid", export_uuid(inst));
@@ -245,28 +155,14 @@ struct op *export_delete(struct berthd *b, const struct instance *inst, const ch
 
 struct op *export_rename(struct berthd *b, const struct instance *inst, const char *name, const char *to, struct error *err)
 {
-	AUTO_JSON cJSON *v = export_get(b, inst, name, err);
-	AUTO_JSON cJSON *other = NULL;
-	struct error none = ERROR_INIT;
+	AUTO_FREE char *shelf = shelf_of(b, inst);
 
-	if (v == NULL || export_name_check(to, err) < 0)
+	if (export_shelf_can_rename(shelf, name, to, missing, inst->name, err) < 0)
 		return NULL;
-	other = export_get(b, inst, to, &none);
-	if (other != NULL) {
-		error_set(err, ERROR_CONFLICT, "Backup \"%s/%s\" already exists", inst->name, to);
-		return NULL;
-	}
 	return start(b, &rename_kind, inst, name, to, err);
 }
 
 /* ---- what nobody wants any more */
-
-bool export_has_expired(const cJSON *v)
-{
-	time_t when;
-
-	return time_parse(json_str_or(v, "expires_at", ""), &when) == 0 && when > 0 && when < time(NULL);
-}
 
 /* *ret_unsure: one that cannot be understood may be the owner. */
 static struct instance *owner_of(struct berthd *b, const char *uuid, bool *ret_unsure)
@@ -300,7 +196,7 @@ static void sweep_one(struct berthd *b, const char *uuid)
 			log_warning("%s", err.msg);
 		return;
 	}
-	list = export_list_in(dir);
+	list = export_shelf_list(dir);
 	cJSON_ArrayForEach(v, list)
 		if (export_has_expired(v) && export_delete(b, inst, json_str_or(v, "name", ""), &err) == NULL)
 			log_warning("expired backup of '%s': %s", inst->name, err.msg);
@@ -321,7 +217,7 @@ void export_sweep(struct berthd *b)
 
 void export_register(struct op_queue *q)
 {
-	export_create_register(q);
+	op_queue_register(q, &export_kind);
 	op_queue_register(q, &delete_kind);
 	volume_export_register(q);
 	volume_import_register(q);

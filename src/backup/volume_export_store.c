@@ -18,70 +18,53 @@
 #include "base/mem.h"
 #include "pool/custom_work.h"
 
+#define SHELF "backups"
+
+static const char missing[] = "Storage volume backup not found";
+
 char *volume_export_dir(const struct berthd *b, const char *pool, const char *volume, const char *name)
 {
 	AUTO_FREE char *meta = custom_meta(b, pool, volume);
 
-	return mem_printf("%s/backups/%s", meta, name);
+	return mem_printf("%s/" SHELF "/%s", meta, name);
+}
+
+/* NULL with err when there is no such volume. */
+static char *shelf_of(const struct berthd *b, const char *pool, const char *volume, struct error *err)
+{
+	return custom_find(b, pool, volume, err) == 0 ? volume_export_dir(b, pool, volume, "") : NULL;
 }
 
 cJSON *volume_export_list(const struct berthd *b, const char *pool, const char *volume, struct error *err)
 {
-	AUTO_FREE char *dir = NULL;
+	AUTO_FREE char *shelf = shelf_of(b, pool, volume, err);
 
-	if (custom_find(b, pool, volume, err) < 0)
-		return NULL;
-	dir = volume_export_dir(b, pool, volume, "");
-	return export_list_in(dir);
+	return shelf != NULL ? export_shelf_list(shelf) : NULL;
 }
 
 cJSON *volume_export_get(const struct berthd *b, const char *pool, const char *volume, const char *name, struct error *err)
 {
-	AUTO_JSON cJSON *list = volume_export_list(b, pool, volume, err);
-	cJSON *item;
+	AUTO_FREE char *shelf = shelf_of(b, pool, volume, err);
 
-	cJSON_ArrayForEach(item, list)
-		if (strcmp(json_str_or(item, "name", ""), name) == 0)
-			return cJSON_DetachItemViaPointer(list, item);
-	if (list != NULL)
-		error_set(err, ERROR_NOT_FOUND, "Storage volume backup not found");
-	return NULL;
+	return shelf != NULL ? export_shelf_get(shelf, name, missing, err) : NULL;
 }
 
 int volume_export_open(const struct berthd *b, const char *pool, const char *volume, const char *name, struct error *err)
 {
-	AUTO_JSON cJSON *v = volume_export_get(b, pool, volume, name, err);
-	AUTO_FREE char *dir = NULL;
-	AUTO_FREE char *path = NULL;
-	int fd;
+	AUTO_FREE char *shelf = shelf_of(b, pool, volume, err);
 
-	if (v == NULL)
-		return -1;
-	dir = volume_export_dir(b, pool, volume, name);
-	path = fs_join(dir, EXPORT_ARCHIVE);
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? error_sys(err, errno, "cannot open '%s'", path) : fd;
+	return shelf != NULL ? export_shelf_open(shelf, name, missing, err) : -1;
 }
 
-/* ---- delete and rename: args export, to */
-
-static char *dir_of(const struct custom_work *w, const char *key)
-{
-	return volume_export_dir(w->b, w->pool, w->name, json_str_or(w->args, key, "-"));
-}
+/* ---- delete and rename: args export, another */
 
 /* What it is called while it goes is the operation's own name: nothing else is ever removed. */
 static int delete_fn(void *data, struct error *err)
 {
 	const struct custom_work *w = data;
-	AUTO_FREE char *dir = dir_of(w, "export"), *parent = fs_join(w->meta, "backups");
+	AUTO_FREE char *shelf = fs_join(w->meta, SHELF);
 
-	if (rename(dir, w->temp) < 0 && errno != ENOENT)
-		return error_sys(err, errno, "cannot remove '%s'", dir);
-	if (fs_remove_tree(w->temp, err) < 0)
-		return -1;
-	(void)rmdir(parent); /* of the last one */
-	return 0;
+	return export_shelf_remove(shelf, json_str_or(w->args, "export", "-"), w->temp, err);
 }
 
 static enum op_result step_delete(struct op *op, struct error *err)
@@ -89,23 +72,12 @@ static enum op_result step_delete(struct op *op, struct error *err)
 	return op_thread(op, delete_fn, op_data(op), err);
 }
 
-static int already(const char *volume, const char *to, struct error *err)
-{
-	return error_set(err, ERROR_CONFLICT, "Backup \"%s/%s\" already exists", volume, to);
-}
-
 static enum op_result step_rename(struct op *op, struct error *err)
 {
 	const struct custom_work *w = op_data(op);
-	AUTO_FREE char *from = dir_of(w, "export"), *to = dir_of(w, "another");
+	AUTO_FREE char *shelf = fs_join(w->meta, SHELF);
 
-	if (fs_exists(to))
-		already(w->name, json_str_or(w->args, "another", ""), err);
-	else if (rename(from, to) < 0)
-		error_sys(err, errno, "cannot rename '%s' to '%s'", from, to);
-	else
-		return OP_DONE;
-	return OP_FAIL;
+	return export_shelf_rename(shelf, json_str_or(w->args, "export", "-"), json_str_or(w->args, "another", "-"), w->name, err);
 }
 
 static void *change_load(void *ctx, cJSON *args, struct error *err)
@@ -151,10 +123,9 @@ struct op *volume_export_start(struct berthd *b, const struct op_kind *kind, cJS
 
 static struct op *change(struct berthd *b, const struct op_kind *kind, cJSON *args, const char *name, struct error *err)
 {
-	AUTO_FREE char *url = mem_printf("/1.0/volume/%s", json_str_or(args, "volume", "")); /* sic: as LXD */
 	cJSON *resources = cJSON_CreateObject();
 
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(resources, "volume"), cJSON_CreateString(url));
+	op_resource(resources, "volume", "/1.0/volume/%s", json_str_or(args, "volume", "")); /* sic: as LXD */
 	json_set_str(args, "export", name);
 	return volume_export_start(b, kind, args, resources, err);
 }
@@ -169,18 +140,11 @@ struct op *volume_export_delete(struct berthd *b, const char *pool, const char *
 struct op *volume_export_rename(struct berthd *b, const char *pool, const char *volume, const char *name, const char *to,
 				struct error *err)
 {
-	AUTO_JSON cJSON *v = volume_export_get(b, pool, volume, name, err);
-	AUTO_JSON cJSON *other = NULL;
-	struct error none = ERROR_INIT;
+	AUTO_FREE char *shelf = shelf_of(b, pool, volume, err);
 	cJSON *args;
 
-	if (v == NULL || export_name_check(to, err) < 0)
+	if (shelf == NULL || export_shelf_can_rename(shelf, name, to, missing, volume, err) < 0)
 		return NULL;
-	other = volume_export_get(b, pool, volume, to, &none);
-	if (other != NULL) {
-		already(volume, to, err);
-		return NULL;
-	}
 	args = custom_args(pool, volume);
 	json_set_str(args, "another", to);
 	return change(b, &rename_kind, args, name, err);

@@ -87,6 +87,9 @@ struct op_options {
 	const char *description;  /* overrides the kind's */
 };
 
+/* Adds a URL to the list `kind` of resources: op_resource(r, "instances", "/1.0/instances/%s", name). */
+void op_resource(cJSON *resources, const char *kind, const char *url, ...) __attribute__((format(printf, 3, 4)));
+
 struct op_queue *op_queue_new(uv_loop_t *loop, const char *journal_dir, void *ctx, unsigned parallel);
 void op_queue_free(struct op_queue *q);
 /* Keeps a little room in this file for the journal of kinds that free some. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How operations look to clients: LXD's operation object (doc/api.md). */
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "proc/op_private.h"
 
 enum op_status op_status(const struct op *op)
@@ -69,6 +71,20 @@ cJSON *op_json(struct op *op)
 		json_set_bool(v, "undoing", op->phase == OP_PHASE_UNDO);
 	}
 	return v;
+}
+
+void op_resource(cJSON *resources, const char *kind, const char *url, ...)
+{
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(resources, kind);
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	va_list ap;
+
+	va_start(ap, url);
+	strbuf_vaddf(&text, url, ap);
+	va_end(ap);
+	if (list == NULL)
+		list = cJSON_AddArrayToObject(resources, kind);
+	cJSON_AddItemToArray(list, cJSON_CreateString(text.buf));
 }
 
 void op_metadata_set(struct op *op, const char *key, cJSON *value_taken)
