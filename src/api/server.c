@@ -19,6 +19,9 @@
 #include "lxc/probe.h"
 #include "model/settings.h"
 
+/* The LXD whose API this is. */
+#define API_OF_LXD "5.0.2"
+
 static void root_get(struct request *r)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -130,7 +133,9 @@ static void add_names(cJSON *env, const struct settings *settings)
 	json_set_str(env, "server_event_mode", "full-mesh");
 	json_set_str(env, "server_name", named ? settings->server_name : un.nodename);
 	json_set_int(env, "server_pid", getpid());
-	json_set_str(env, "server_version", BERTH_VERSION);
+	/* Clients compare it with versions of LXD: Terraform's provider wants 3.0. */
+	json_set_str(env, "server_version", API_OF_LXD);
+	json_set_str(env, "berth_version", BERTH_VERSION);
 }
 
 /* Clients tell servers apart by it, whether it listens or not. */

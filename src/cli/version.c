@@ -14,7 +14,7 @@ static int version(struct cli *cli, int argc, char **argv, struct error *err)
 	server = client_get(cli->client, "/1.0", NULL, &why);
 	printf("Client version: %s\n", BERTH_VERSION);
 	printf("Server version: %s\n",
-	       server ? json_str_or(json_obj(server, "environment"), "server_version", "unknown") : "unreachable");
+	       server ? json_str_or(json_obj(server, "environment"), "berth_version", "unknown") : "unreachable");
 	if (!server && cli->debug)
 		fprintf(stderr, "%s\n", why.msg);
 	return 0;

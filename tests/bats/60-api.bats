@@ -27,7 +27,8 @@ alive() {
 	assert "$(field .metadata.api_version)" = 1.0
 	assert "$(field .metadata.auth)" = trusted
 	assert "$(field '.metadata.api_extensions | length')" -gt 20
-	assert "$(field .metadata.environment.server_version)" != null
+	assert "$(field .metadata.environment.server_version)" = 5.0.2
+	assert "$(field .metadata.environment.berth_version)" = "$(cat "$REPO/VERSION")"
 	contains "${headers,,}" "etag: "
 	contains "${headers,,}" "content-type: application/json"
 }
