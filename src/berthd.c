@@ -50,6 +50,7 @@
 #include "network/network.h"
 #include "panel/vm.h"
 #include "pool/custom.h"
+#include "pool/image_volume.h"
 #include "pool/pool.h"
 #include "pool/pool_lost.h"
 #include "proc/op.h"
@@ -207,6 +208,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	network_register(b->ops);
 	pool_register(b->ops);
 	custom_register(b->ops);
+	image_volume_register(b->ops);
 	b->events = events_new(b);
 	b->server = server_config_open(server, err);
 	if (b->server == NULL)
@@ -226,6 +228,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 		return -1;
 	if (pools_open(b, err) == NULL) /* before the instances that lie in them are looked for */
 		return -1;
+	image_volume_open(b);
 	b->registry = registry_open(b, err);
 	if (b->registry == NULL)
 		return -1;

@@ -14,6 +14,11 @@ struct at {
 	const char *pool, *name;
 };
 
+static bool is_custom(struct request *r)
+{
+	return strcmp(request_param(r, "type"), "custom") == 0;
+}
+
 /* false: replied */
 static bool where(struct request *r, struct at *ret)
 {
@@ -39,6 +44,10 @@ static void get_list(struct request *r)
 	const cJSON *item;
 	struct at at;
 
+	if (!is_custom(r)) {
+		storage_builtin_snapshots(r);
+		return;
+	}
 	if (!where(r, &at))
 		return;
 	snapshots = custom_snapshot_list(at.b, at.pool, at.name, &err);
@@ -85,6 +94,10 @@ static void get_one(struct request *r)
 	char tag[65];
 	cJSON *v;
 
+	if (!is_custom(r)) {
+		storage_builtin_snapshot(r);
+		return;
+	}
 	if (!where(r, &at))
 		return;
 	v = custom_snapshot_get(at.b, at.pool, at.name, request_param(r, "snapshot"), &err);
@@ -105,6 +118,10 @@ static void change(struct request *r, bool patch)
 	struct at at;
 	char tag[65];
 
+	if (!is_custom(r)) {
+		storage_builtin_snapshot_put(r, patch);
+		return;
+	}
 	if (!where(r, &at))
 		return;
 	v = custom_snapshot_get(at.b, at.pool, at.name, snapshot, &err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /1.0/storage-pools/POOL/volumes: custom volumes (pool/custom.h), and the root file systems of instances, which are
- * volumes of type container here and can only be looked at.
+ * /1.0/storage-pools/POOL/volumes: custom volumes (pool/custom.h); those of instances and of images are in
+ * storage_builtin.c.
  */
 #include "api/storage_volumes.h"
 
@@ -36,59 +36,34 @@ void storage_volume_etag(const cJSON *object, char out[65])
 	etag_of(v, out);
 }
 
+bool storage_volume_type(const char *type, struct error *err)
+{
+	static const char *const types[] = { "container", "virtual-machine", "image", "custom", NULL };
+
+	for (const char *const *t = types; *t != NULL; t++)
+		if (strcmp(*t, type) == 0)
+			return true;
+	error_set(err, ERROR_INVALID, "Invalid storage volume type name \"%.64s\"", type);
+	return false;
+}
+
+static bool is_custom(struct request *r)
+{
+	return strcmp(request_param(r, "type"), "custom") == 0;
+}
+
 bool storage_volume_is_custom(struct request *r)
 {
 	const char *type = request_param(r, "type");
 
+	struct error err = ERROR_INIT;
+
 	if (strcmp(type, "custom") == 0)
 		return true;
-	if (strcmp(type, "container") == 0 || strcmp(type, "virtual-machine") == 0 || strcmp(type, "image") == 0)
-		reply_errorf(r, ERROR_INVALID, "Invalid storage volume type \"%s\": only custom volumes can be changed here", type);
-	else
-		reply_errorf(r, ERROR_INVALID, "Invalid storage volume type \"%.64s\"", type);
+	if (storage_volume_type(type, &err))
+		error_set(&err, ERROR_INVALID, "Invalid storage volume type \"%s\": this is for custom volumes only", type);
+	reply_error(r, &err);
 	return false;
-}
-
-/* ---- instances as volumes */
-
-static cJSON *container_volume(const struct instance *inst, const char *snapshot, const cJSON *of)
-{
-	AUTO_FREE char *url = mem_printf("/1.0/instances/%s%s%s", inst->name, snapshot != NULL ? "/snapshots/" : "",
-					 snapshot != NULL ? snapshot : "");
-	const char *urls[] = { url };
-	cJSON *v = cJSON_CreateObject();
-
-	cJSON_AddObjectToObject(v, "config");
-	json_set_str(v, "description", json_str_or(of, "description", ""));
-	if (snapshot != NULL)
-		json_set_strf(v, "name", "%s/%s", inst->name, snapshot);
-	else
-		json_set_str(v, "name", inst->name);
-	json_set_str(v, "type", "container");
-	json_set(v, "used_by", cJSON_CreateStringArray(urls, 1));
-	json_set_str(v, "location", "none");
-	json_set_str(v, "content_type", "filesystem");
-	json_set_str(v, "project", "default");
-	json_set_str(v, "created_at", json_str_or(of, "created_at", TIME_UNSET));
-	return v;
-}
-
-static void add_containers(struct berthd *b, const char *pool, cJSON *list)
-{
-	AUTO_FREE const char **names = registry_names(b->registry);
-
-	for (const char **n = names; *n != NULL; n++) {
-		struct instance *inst = registry_get(b->registry, *n);
-		const cJSON *snapshot;
-
-		if (strcmp(instance_pool(b, inst), pool) != 0)
-			continue;
-		cJSON_AddItemToArray(list, container_volume(inst, NULL, inst->desired));
-		if (inst->adopted)
-			continue;
-		cJSON_ArrayForEach(snapshot, snapshot_list(b, inst))
-			cJSON_AddItemToArray(list, container_volume(inst, json_str_or(snapshot, "name", ""), snapshot));
-	}
 }
 
 /* ---- lists */
@@ -140,8 +115,7 @@ static void list_volumes(struct request *r, const char *type)
 		reply_error(r, &err);
 		return;
 	}
-	if (type == NULL || strcmp(type, "container") == 0)
-		add_containers(b, pool, all);
+	storage_builtin_add(b, pool, type, all);
 	if (type == NULL || strcmp(type, "custom") == 0)
 		add_custom(b, pool, all);
 	list = cJSON_CreateArray();
@@ -164,15 +138,13 @@ static void get_all(struct request *r)
 
 static void get_type(struct request *r)
 {
-	static const char *const types[] = { "container", "virtual-machine", "image", "custom", NULL };
 	const char *type = request_param(r, "type");
+	struct error err = ERROR_INIT;
 
-	for (const char *const *t = types; *t != NULL; t++)
-		if (strcmp(*t, type) == 0) {
-			list_volumes(r, type);
-			return;
-		}
-	reply_errorf(r, ERROR_INVALID, "Invalid storage volume type \"%.64s\"", type);
+	if (storage_volume_type(type, &err))
+		list_volumes(r, type);
+	else
+		reply_error(r, &err);
 }
 
 static void create(struct request *r, const char *type)
@@ -213,17 +185,8 @@ static cJSON *find(struct request *r, struct error *err)
 {
 	struct berthd *b = request_berthd(r);
 	const char *pool = request_param(r, "name"), *type = request_param(r, "type"), *name = request_param(r, "volume");
-	const struct instance *inst;
 
-	if (strcmp(type, "custom") == 0)
-		return custom_get(b, pool, name, err);
-	if (pool_find(b, pool, err) == NULL)
-		return NULL;
-	inst = strcmp(type, "container") == 0 ? registry_get(b->registry, name) : NULL;
-	if (inst != NULL && strcmp(instance_pool(b, inst), pool) == 0)
-		return container_volume(inst, NULL, inst->desired);
-	error_set(err, ERROR_NOT_FOUND, "Storage pool volume not found");
-	return NULL;
+	return is_custom(r) ? custom_get(b, pool, name, err) : storage_builtin_get(b, pool, type, name, err);
 }
 
 static void get_one(struct request *r)
@@ -286,7 +249,10 @@ static void change(struct request *r, bool patch)
 
 static void put_one(struct request *r)
 {
-	change(r, false);
+	if (is_custom(r))
+		change(r, false);
+	else
+		storage_builtin_put(r);
 }
 
 static void patch_one(struct request *r)
@@ -305,6 +271,10 @@ static void post_one(struct request *r)
 	struct error err = ERROR_INIT;
 	struct op *op;
 
+	if (!is_custom(r) && storage_volume_type(request_param(r, "type"), &err)) {
+		reply_errorf(r, ERROR_INVALID, "Renaming storage volumes of type \"%s\" is not allowed", request_param(r, "type"));
+		return;
+	}
 	if (!storage_volume_is_custom(r))
 		return;
 	if (json_bool(request_body(r), "migration", false)) {
@@ -327,8 +297,8 @@ static void delete_one(struct request *r)
 	struct error err = ERROR_INIT;
 	struct op *op;
 
-	if (strcmp(request_param(r, "type"), "container") == 0) {
-		reply_errorf(r, ERROR_INVALID, "Storage volumes of type \"container\" cannot be deleted with the storage API");
+	if (!is_custom(r) && storage_volume_type(request_param(r, "type"), &err)) {
+		storage_builtin_delete(r);
 		return;
 	}
 	if (!storage_volume_is_custom(r))
@@ -366,6 +336,10 @@ static void get_state(struct request *r)
 
 	if (v == NULL) {
 		reply_error(r, &err);
+		return;
+	}
+	if (strcmp(request_param(r, "type"), "image") == 0) {
+		reply_errorf(r, ERROR_INVALID, "Invalid storage volume type \"image\"");
 		return;
 	}
 	path = custom ? custom_path(b, pool, name) : instance_dir(b, name);

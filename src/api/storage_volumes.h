@@ -9,8 +9,19 @@
 char *storage_volume_url(const char *pool, const char *name, const char *snapshot);
 /* What of a volume's or a snapshot's object may change. */
 void storage_volume_etag(const cJSON *object, char out[65]);
-/* Only type custom can be changed; false: replied. */
+/* Of LXD's four. ERROR_INVALID */
+bool storage_volume_type(const char *type, struct error *err);
+/* This is for custom volumes; false: replied. */
 bool storage_volume_is_custom(struct request *r);
+
+/* ---- volumes that come and go with instances and images (storage_builtin.c) */
+void storage_builtin_add(struct berthd *b, const char *pool, const char *type_or_null, cJSON *list);
+cJSON *storage_builtin_get(struct berthd *b, const char *pool, const char *type, const char *name, struct error *err);
+void storage_builtin_put(struct request *r);
+void storage_builtin_delete(struct request *r);
+void storage_builtin_snapshots(struct request *r);
+void storage_builtin_snapshot(struct request *r);
+void storage_builtin_snapshot_put(struct request *r, bool patch);
 
 /* Of POST volumes/TYPE: a backup becomes a volume (storage_volume_backups.c). */
 extern const struct route_upload storage_volume_import_body;

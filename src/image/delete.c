@@ -22,6 +22,7 @@ struct deletion {
 	const char *fingerprint;
 	char *home, *away;       /* the folder, and where it goes */
 	char *json, *json_away;  /* the same for image.json of a tree that is kept */
+	cJSON *copies;
 };
 
 static void *delete_load(void *ctx, cJSON *args, struct error *err)
@@ -55,6 +56,7 @@ static void delete_unload(void *data)
 	free(d->away);
 	free(d->json);
 	free(d->json_away);
+	cJSON_Delete(d->copies);
 	free(d);
 }
 
@@ -112,6 +114,25 @@ static enum op_result delete_aliases(struct op *op, struct error *err)
 	return alias_remove_of(d->store, d->fingerprint, err) ? OP_FAIL : OP_DONE;
 }
 
+static int remove_copies(void *data, struct error *err)
+{
+	const struct deletion *d = data;
+	const cJSON *path;
+
+	cJSON_ArrayForEach(path, d->copies)
+		if (d->store->copy_remove(path->valuestring, err))
+			return -1;
+	return 0;
+}
+
+static enum op_result delete_copies(struct op *op, struct error *err)
+{
+	struct deletion *d = op_data(op);
+
+	d->copies = d->store->copies ? d->store->copies(d->fingerprint, d->store->data) : NULL;
+	return d->copies && d->copies->child ? op_thread(op, remove_copies, d, err) : OP_DONE;
+}
+
 static enum op_result delete_remove(struct op *op, struct error *err)
 {
 	static const char *const pieces[] = {"image",	      "image.metadata", "image.rootfs",
@@ -137,6 +158,7 @@ static const struct op_step delete_steps[] = {
 	{ "hide", delete_hide, delete_unhide, 0, 0 },
 	{ "commit", delete_commit, NULL, 0, OP_COMMIT },
 	{ "aliases", delete_aliases, NULL, 0, 0 },
+	{ "copies", delete_copies, NULL, LONG_TIME_S, 0 },
 	{ "remove", delete_remove, NULL, LONG_TIME_S, 0 },
 	{ 0 },
 };

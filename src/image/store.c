@@ -239,6 +239,13 @@ struct image_store *image_store_open(struct berthd *b, bool (*in_use)(const char
 	return s;
 }
 
+void image_store_copies(struct image_store *s, cJSON *(*places)(const char *fingerprint, void *data),
+			int (*remove)(const char *path, struct error *err))
+{
+	s->copies = places;
+	s->copy_remove = remove;
+}
+
 void image_store_free(struct image_store *s)
 {
 	if (!s)

@@ -25,6 +25,9 @@ struct image_store;
 struct image_store *image_store_open(struct berthd *b, bool (*in_use)(const char *fingerprint, void *data),
 				     void *data, struct error *err);
 void image_store_free(struct image_store *s);
+/* Where else trees of an image lie that go with it: places() is a new array of paths; remove() is for threads. */
+void image_store_copies(struct image_store *s, cJSON *(*places)(const char *fingerprint, void *data),
+			int (*remove)(const char *path, struct error *err));
 
 const char **image_fingerprints(const struct image_store *s); /* sorted; free the array */
 const cJSON *image_get(const struct image_store *s, const char *fingerprint); /* exact; borrowed or NULL */

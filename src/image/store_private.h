@@ -20,6 +20,8 @@ struct image_store {
 	char *staging; /* images_path/.staging */
 	bool (*in_use)(const char *fingerprint, void *data);
 	void *data;
+	cJSON *(*copies)(const char *fingerprint, void *data);
+	int (*copy_remove)(const char *path, struct error *err);
 	struct strmap *images; /* fingerprint -> image.json as cJSON, with a private member "berth" */
 	cJSON *aliases;
 	uv_timer_t *sweep; /* trees of deleted images, looked at once the registry knows all instances */

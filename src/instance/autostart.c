@@ -14,6 +14,7 @@
 #include "instance/instance.h"
 #include "instance/move.h"
 #include "instance/refresh.h"
+#include "instance/root_volume.h"
 #include "instance/snapshot.h"
 #include "instance/update.h"
 #include "instance/volume.h"
@@ -226,4 +227,5 @@ void instance_register(struct op_queue *q)
 	rebuild_register(q);
 	refresh_register(q);
 	snapshot_register(q);
+	root_volume_register(q);
 }

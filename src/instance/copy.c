@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/address.h"
+#include "instance/root_volume.h"
 #include "instance/snapshot_work.h"
 #include "instance/volume.h"
 #include "model/settings.h"
@@ -117,6 +118,7 @@ int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error 
 		return error_set(err, ERROR_INVALID, "the snapshot cannot be understood: %s", json_str(src, "note"));
 	merge_under(json_obj(desired, "config"), json_obj(src, "config"));
 	merge_under(json_obj(desired, "devices"), json_obj(src, "devices"));
+	root_volume_copy(desired, src);
 	address_forget(desired, src);
 	volume_drop(b, json_obj(desired, "devices"), json_obj(src, "devices"));
 	if (!cJSON_IsArray(profiles))

@@ -31,6 +31,7 @@
 #include "instance/work.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "pool/image_volume.h"
 #include "pool/pool.h"
 
 #define MARK ".berth-op"
@@ -499,7 +500,11 @@ static void launch_ended(struct op *op, void *data)
 {
 	struct berthd *b = data;
 
+	const char *fingerprint = json_str_or(op_args(op), "fingerprint", "");
+
 	image_release(b->images, json_str(op_args(op), "fingerprint"));
+	if (fingerprint[0] != '\0' && image_get(b->images, fingerprint) == NULL)
+		image_volume_sweep(b);
 }
 
 /* Who names no profiles gets those of the image. */

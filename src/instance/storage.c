@@ -19,6 +19,7 @@
 #include "instance/work.h"
 #include "lxc/cgroup.h"
 #include "model/settings.h"
+#include "pool/image_volume.h"
 #include "pool/limit.h"
 #include "pool/pool.h"
 #include "pool/tree.h"
@@ -106,6 +107,48 @@ static bool on_btrfs(const struct work *w)
 	return strcmp(pool_driver(w->b, place_pool(w->b, w->dir)), "btrfs") == 0;
 }
 
+/* ---- images in the pool (pool/image_volume.h), where the tree is the image's own as it is */
+
+static int take_fn(void *arg, struct error *err)
+{
+	const struct work *w = arg;
+
+	return pool_tree_snapshot(w->image_volume, w->image_tree, false, err);
+}
+
+/* The instance is made, with it or without. */
+static int keep_fn(void *arg, struct error *err)
+{
+	const struct work *w = arg;
+	struct error ignored = ERROR_INIT;
+
+	(void)image_volume_keep(w->image_tree, w->image_volume, &ignored);
+	return 0;
+}
+
+static enum op_result copied(struct op *op, const struct proc_result *result, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	if (proc_check("cp", result, err) < 0)
+		return OP_FAIL;
+	if (w->image_volume == NULL || image_get(w->b->images, strrchr(w->image_volume, '/') + 1) == NULL)
+		return OP_DONE;
+	return op_thread(op, keep_fn, w, err);
+}
+
+/* Is there one to take? Notes where it is, or is to be kept. */
+static bool note_image(struct work *w, const struct storage_spec *spec, const char *target)
+{
+	bool as_it_is = spec->idmap_size == 0 || w->b->probe->idmapped_mounts;
+
+	free(w->image_tree);
+	free(w->image_volume);
+	w->image_tree = mem_strdup(target);
+	w->image_volume = as_it_is ? image_volume_path(w->b, place_pool(w->b, w->dir), spec->fingerprint) : NULL;
+	return w->image_volume != NULL && pool_tree_is_subvolume(w->image_volume);
+}
+
 static enum op_result prepare_dir(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
 {
 	AUTO_FREE char *target = fs_join(folder_of(w, spec), "rootfs");
@@ -114,6 +157,8 @@ static enum op_result prepare_dir(struct op *op, struct work *w, const struct st
 	struct argv argv = ARGV_INIT;
 
 	strbuf_addstr(&from, tree);
+	if (note_image(w, spec, target))
+		return op_thread(op, take_fn, w, err);
 	if (on_btrfs(w) && make_tree(w, target, w->b->probe->idmapped_mounts ? 0 : spec->idmap_base, err) < 0)
 		return OP_FAIL;
 	if (spec->fingerprint[0] == '\0')
@@ -125,12 +170,12 @@ static enum op_result prepare_dir(struct op *op, struct work *w, const struct st
 		argv_pushf(&argv, "--lower=%s", tree);
 		argv_pushf(&argv, "--idmap=%u:%u", spec->idmap_base, spec->idmap_size);
 		argv_push(&argv, target);
-	} else {
-		if (on_btrfs(w))
-			strbuf_addstr(&from, "/.");
-		argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from.buf, target, NULL);
+		return op_child(op, &argv, NULL, err);
 	}
-	return op_child(op, &argv, NULL, err);
+	if (on_btrfs(w))
+		strbuf_addstr(&from, "/.");
+	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from.buf, target, NULL);
+	return op_child(op, &argv, copied, err);
 }
 
 enum op_result storage_prepare(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)

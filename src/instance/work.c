@@ -48,6 +48,8 @@ void work_unload(void *data)
 	if (w == NULL)
 		return;
 	cJSON_Delete(w->scratch);
+	free(w->image_tree);
+	free(w->image_volume);
 	free(w->name);
 	free(w->dir);
 	free(w);

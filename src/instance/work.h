@@ -16,6 +16,7 @@ struct work {
 	bool made;         /* dir, by this very operation (a recovered one looks for its mark) */
 	uint64_t size;     /* of size.c, for its thread */
 	bool size_staged;
+	char *image_tree, *image_volume; /* of storage.c, for its thread */
 	cJSON *scratch;    /* of the one operation that needs it; freed with the work */
 };
 

@@ -11,6 +11,7 @@
 #include "model/key_types.h"
 #include "model/profile.h"
 #include "pool/custom_work.h"
+#include "pool/image_volume.h"
 
 static bool is_disk(const cJSON *device)
 {
@@ -97,10 +98,13 @@ cJSON *pool_used_by(struct berthd *b, const char *pool)
 	AUTO_FREE char *kind = mem_printf("storage-pools/%s/volumes/custom", pool);
 	bool there = pool_usable(b, pool, &(struct error)ERROR_INIT) == 0;
 	AUTO_JSON cJSON *volumes = there ? custom_list(b, pool) : NULL;
+	AUTO_JSON cJSON *images = image_volume_list(b, pool);
 	AUTO_JSON cJSON *lost = there ? NULL : place_linked(b, pool); /* the registry may not know them */
 	cJSON *urls = cJSON_CreateArray();
 	const cJSON *item;
 
+	cJSON_ArrayForEach(item, images)
+		add(urls, "images", item->valuestring);
 	for (const char **n = names; *n != NULL; n++)
 		if (there && strcmp(instance_pool(b, registry_get(b->registry, *n)), pool) == 0)
 			add(urls, "instances", *n);

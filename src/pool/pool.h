@@ -35,7 +35,7 @@ char *pool_volumes(const struct berthd *b, const char *name);   /* of custom vol
 int pool_usable(const struct berthd *b, const char *name, struct error *err);
 
 /*
- * Who uses it: ["/1.0/instances/c1", "/1.0/profiles/p", "/1.0/storage-pools/P/volumes/custom/v"], sorted as LXD does.
+ * Who uses it: ["/1.0/images/FP", "/1.0/instances/c1", "/1.0/profiles/p", "/1.0/storage-pools/P/volumes/custom/v"], sorted as LXD does.
  */
 cJSON *pool_used_by(struct berthd *b, const char *name);
 
@@ -45,6 +45,9 @@ struct op *pool_create(struct berthd *b, const cJSON *request, struct error *err
 struct op *pool_delete(struct berthd *b, const char *name, struct error *err);
 /* PUT, or PATCH, of description and config. */
 int pool_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err);
+
+/* Keys and values of a volume in a pool of that driver. ERROR_INVALID */
+int pool_volume_config_check(const char *driver, const cJSON *config, struct error *err);
 
 void pool_register(struct op_queue *q);
 

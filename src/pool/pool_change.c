@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "lxc/probe.h"
 #include "model/settings.h"
+#include "pool/image_volume.h"
 #include "pool/pool_private.h"
 
 #define GIB ((uint64_t)1 << 30)
@@ -351,6 +352,16 @@ static const struct op_kind create_kind = {
 
 /* ---- delete */
 
+static bool only_images(const cJSON *urls)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, urls)
+		if (strncmp(item->valuestring, "/1.0/images/", 12) != 0)
+			return false;
+	return true;
+}
+
 static enum op_result step_check_delete(struct op *op, struct error *err)
 {
 	struct pool_work *w = op_data(op);
@@ -364,10 +375,27 @@ static enum op_result step_check_delete(struct op *op, struct error *err)
 		return OP_FAIL;
 	}
 	users = pool_used_by(w->b, w->name);
-	if (users->child == NULL)
+	if (only_images(users))
 		return OP_DONE;
 	error_set(err, ERROR_INVALID, "The storage pool is currently in use");
 	return OP_FAIL;
+}
+
+static int drop_images(void *data, struct error *err)
+{
+	const struct pool_work *w = data;
+
+	return image_volume_clear(w->path, err);
+}
+
+/* They come again by themselves, should the pool stay. */
+static enum op_result step_images(struct op *op, struct error *err)
+{
+	struct pool_work *w = op_data(op);
+
+	if (strcmp(w->driver, "btrfs") != 0 || (json_bool(w->args, "mounts", false) && !pool_is_mounted(w->b, w->pool)))
+		return OP_DONE;
+	return op_thread(op, drop_images, w, err);
 }
 
 /* What is made in it meanwhile keeps the folder from going. */
@@ -435,6 +463,7 @@ static enum op_result step_leave_last(struct op *op, struct error *err)
 
 static const struct op_step delete_steps[] = {
 	{ "check", step_check_delete, NULL, 0, 0 },
+	{ "images", step_images, NULL, 3600, 0 },
 	{ "clear", step_clear, step_unclear, 0, 0 },
 	{ "source", step_drop_source, NULL, 120, OP_COMMIT },
 	/* it can be deleted again; the next start would take the next one of that name */

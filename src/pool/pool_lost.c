@@ -13,6 +13,7 @@
 #include "base/strmap.h"
 #include "host/warnings.h"
 #include "instance/registry.h"
+#include "pool/image_volume.h"
 #include "pool/pool_private.h"
 #include "proc/op.h"
 
@@ -112,6 +113,7 @@ static void look(struct pool_watch *w)
 	if (registry_scan(w->b->registry, NULL, &ignored, &err) < 0)
 		log_error("%s", err.msg);
 	registry_sync(w->b->registry, NULL, NULL);
+	image_volume_sweep(w->b);
 }
 
 static void look_cb(uv_timer_t *timer)
@@ -137,6 +139,7 @@ struct pool_watch *pool_watch_start(struct berthd *b)
 		warning_resolve(b->warnings, WARNING, url); /* of a start before */
 	}
 	look(w);
+	image_volume_sweep(b);
 	uv_timer_start(&w->timer, look_cb, LOOK_MS, LOOK_MS);
 	uv_unref((uv_handle_t *)&w->timer);
 	return w;

@@ -18,7 +18,6 @@ char *pool_image_path(const struct berthd *b, const char *name); /* pools_path/N
 /* pool_config.c */
 int pool_name_check(const char *name, struct error *err);
 int pool_config_check(const char *driver, const cJSON *config, struct error *err);
-int pool_volume_config_check(const char *driver, const cJSON *config, struct error *err); /* of custom volumes */
 cJSON *pool_config_clean(const cJSON *config); /* without the keys whose value is "" */
 /* config of a PUT or PATCH over what there is; volatile.* and the keys in `kept` stay when a PUT does not name them. */
 cJSON *pool_config_change(const cJSON *old, const cJSON *change, bool patch, const char *const *kept);

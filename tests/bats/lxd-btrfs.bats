@@ -205,6 +205,64 @@ is_subvolume() {
 	wait_for 10 nothing loops
 }
 
+uuid_of() { # FIELD PATH
+	btrfs subvolume show "$2" | sed -n "s/^[[:space:]]*$1:[[:space:]]*//p"
+}
+
+@test "an image is kept in a btrfs pool, and instances are snapshots of it" {
+	local c fp step pool=$BERTH_TEST_ROOT/pools/bt image
+	c=$(name img)
+	fp=$("$BERTH" query /1.0/images/aliases/bb | jq -r .target)
+	image=$pool/images/$fp
+	stock storage create bt btrfs size=512MiB
+	for step in rootfs/kill rootfs/kill-after; do # before it is there, and after
+		fault "launch/$step"
+		stock '?' init bb "$c" -s bt
+		revive "$step"
+		journal_ends
+		[[ -z $(ls -A "$pool/containers") ]] || die "FAIL: after $step: $(ls -A "$pool/containers")"
+	done
+	is_subvolume "$image"
+	run touch "$image/x"
+	contains "$output" "Read-only file system"
+	stock init bb "$c" -s bt
+	assert "$(uuid_of "Parent UUID" "$pool/containers/$c/rootfs")" = "$(uuid_of UUID "$image")"
+	stock storage volume list bt -f csv
+	assert "$output" = "container,$c,,filesystem,1"$'\n'"image,$fp,,filesystem,1"
+	stock storage volume show bt "image/$fp"
+	contains "$output" "- /1.0/images/$fp"
+	stock storage show bt
+	contains "$output" "- /1.0/images/$fp"
+	stock_refused "Volume config is not editable" storage volume set bt "image/$fp" user.a=b
+	stock_refused 'Renaming storage volumes of type "image" is not allowed' storage volume rename bt "image/$fp" x
+	stock storage volume delete bt "image/$fp"
+	[[ ! -e $image ]]
+	stock_refused "Storage pool volume not found" storage volume delete bt "image/$fp"
+	run_berth rebuild bb "$c"
+	is_subvolume "$image"
+	# with the image it goes, whenever berthd dies
+	for step in copies/kill copies/kill-after; do
+		stock publish "$c" --alias other --compression none
+		stock init other "$c-2" -s bt
+		image=$pool/images/$("$BERTH" query /1.0/images/aliases/other | jq -r .target)
+		is_subvolume "$image"
+		fault "image-delete/$step"
+		stock '?' image delete other
+		revive "$step"
+		journal_ends
+		[[ ! -e $image ]] || die "FAIL: after $step"
+		stock delete "$c-2"
+	done
+	stock delete "$c"
+	[[ -d $pool/images/$fp ]]
+	fault pool-delete/images/kill-after
+	stock '?' storage delete bt
+	revive
+	journal_ends
+	stock storage delete bt
+	wait_for 10 nothing loops
+}
+
 @test "instances move between pools, whole or not at all" {
 	local c step
 	c=$(name mv)

@@ -67,6 +67,50 @@ load lxd
 	[[ -z $(ls -A "$BERTH_TEST_ROOT/state/storage-pools") ]]
 }
 
+@test "volumes of instances: shown, noted, carried along" {
+	local c
+	c=$(name rv)
+	stock storage create sp1 dir
+	stock init bb "$c" -s sp1
+	stock storage volume set sp1 "container/$c" user.a=b snapshots.expiry=1d
+	stock storage volume get sp1 "container/$c" user.a
+	assert "$output" = b
+	stock_refused 'Volume "size" property is not valid' storage volume set sp1 "container/$c" size=1GiB
+	stock_refused 'option "size": invalid size' storage volume set sp1 "container/$c" size=foo
+	stock_refused 'Invalid option for volume' storage volume set sp1 "container/$c" security.shifted=true
+	stock_refused 'Invalid option for volume' storage volume set sp1 "container/$c" nosuch=1
+	stock_refused 'not found' storage volume set sp1 container/nosuch user.a=b
+	stock storage volume edit sp1 "container/$c" <<<'{description: mine, config: {user.a: b}}'
+	stock snapshot "$c" s1
+	stock storage volume set sp1 "container/$c" user.a=c
+	stock storage volume show sp1 "container/$c/s1"
+	contains "$output" "user.a: b"
+	contains "$output" "description: mine"
+	stock storage volume edit sp1 "container/$c/s1" <<<'description: of then'
+	stock_refused "not found" storage volume show sp1 "container/$c/nosuch"
+	daemon_restart
+	stock storage volume list sp1 -f csv
+	assert "$output" = "container,$c,mine,filesystem,1"$'\n'"container (snapshot),$c/s1,of then,filesystem,1"
+	stock config set "$c" user.x=1
+	stock storage volume get sp1 "container/$c" user.a
+	assert "$output" = c
+	stock restore "$c" s1
+	stock copy "$c" "$c-2"
+	stock storage volume show sp1 "container/$c-2"
+	contains "$output" "user.a: b"
+	contains "$output" 'description: ""'
+	stock storage volume info sp1 "container/$c"
+	contains "$output" "s1"
+	api GET "/1.0/storage-pools/sp1/volumes/container/$c/snapshots"
+	assert "$(field '.metadata[0]')" = "/1.0/storage-pools/sp1/volumes/container/$c/snapshots/s1"
+	api PATCH "/1.0/storage-pools/sp1/volumes/container/$c" '{}'
+	assert "$http" = 400
+	stock_refused 'Renaming storage volumes of type "container" is not allowed' storage volume rename sp1 "container/$c" x
+	stock_refused 'Invalid storage volume type name "odd"' query /1.0/storage-pools/sp1/volumes/odd
+	stock delete "$c" "$c-2"
+	stock storage delete sp1
+}
+
 @test "a pool that is half made or half deleted by a killed berthd" {
 	local step
 	for step in source/kill mount/kill layout/kill-after enter/kill; do
