@@ -2,7 +2,6 @@
 /* LXD's index.yaml, whose scalars are all strings here, as a request that makes the instance. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "backup/import.h"
 #include "backup/import_private.h"
@@ -46,14 +45,6 @@ static bool well_shaped(const cJSON *v)
 	return true;
 }
 
-static void put_time(cJSON *v, const char *key, const cJSON *from)
-{
-	const char *text = json_str_or(from, key, "");
-	time_t when;
-
-	json_set_str(v, key, time_parse(text, &when) == 0 ? text : TIME_UNSET);
-}
-
 /* What an instance and a snapshot have in common. */
 static cJSON *read_one(const cJSON *from, const char *what, struct error *err)
 {
@@ -66,7 +57,7 @@ static cJSON *read_one(const cJSON *from, const char *what, struct error *err)
 	for (size_t i = 0; i < 2; i++)
 		json_set_str(v, texts[i], json_str_or(from, texts[i], ""));
 	json_set_bool(v, "ephemeral", strcmp(json_str_or(from, "ephemeral", ""), "true") == 0);
-	put_time(v, "created_at", from);
+	import_put_time(v, "created_at", from);
 	if (well_shaped(v))
 		return v;
 	error_set(err, ERROR_INVALID, "the backup's index is no description of an instance: config, devices and profiles of %s must "
@@ -75,56 +66,7 @@ static cJSON *read_one(const cJSON *from, const char *what, struct error *err)
 	return NULL;
 }
 
-/* ---- ids: how the files lie is in volatile.last_state.idmap, JSON: [] for the container's own */
-
-struct ranges {
-	const cJSON *uids, *gids;
-	int n_uids, n_gids;
-};
-
-static int take_ranges(const cJSON *map, struct ranges *r, struct error *err)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, map) {
-		bool uids = json_bool(item, "Isuid", false), gids = json_bool(item, "Isgid", false);
-
-		if (uids)
-			r->uids = item;
-		if (gids)
-			r->gids = item;
-		r->n_uids += uids;
-		r->n_gids += gids;
-	}
-	if (r->n_uids == 0 && r->n_gids == 0)
-		return 0;
-	if (r->n_uids != 1 || r->n_gids != 1)
-		return error_set(err, ERROR_UNSUPPORTED, "the backup's files have more than one range of ids (raw.idmap)");
-	return 1;
-}
-
-int import_take_shift(const char *text, cJSON *archive, struct error *err)
-{
-	static const char *const keys[] = { "Hostid", "Nsid", "Maprange" };
-	struct error bad = ERROR_INIT;
-	AUTO_JSON cJSON *map = text[0] != '\0' ? json_parse(text, strlen(text), &bad) : cJSON_CreateArray();
-	struct ranges r = { 0 };
-	int64_t v[3];
-	int rc;
-
-	if (!cJSON_IsArray(map) && !cJSON_IsNull(map))
-		return error_set(err, ERROR_INVALID, "the backup's map of ids (volatile.…) is none");
-	rc = take_ranges(map, &r, err);
-	if (rc <= 0)
-		return rc;
-	for (size_t i = 0; i < 3; i++) {
-		v[i] = json_int(r.uids, keys[i], -1);
-		if (v[i] < 0 || v[i] > UINT32_MAX || v[i] != json_int(r.gids, keys[i], -1))
-			return error_set(err, ERROR_UNSUPPORTED, "the backup's files have ids that berth cannot map: %.200s", text);
-	}
-	json_set_strf(archive, "shift", "%lld:%lld:%lld", (long long)v[0], (long long)v[1], (long long)v[2]);
-	return 0;
-}
+/* ---- how its files lie */
 
 static int take_shift(const cJSON *config, cJSON *archive, struct error *err)
 {
@@ -148,16 +90,11 @@ static void drop_volatile(cJSON *config)
 
 static int take_snapshot(const cJSON *from, cJSON *list, struct error *err)
 {
-	const char *full = json_str_or(from, "name", ""), *slash = strchr(full, '/');
-	const char *name = slash != NULL ? slash + 1 : full; /* "c1/s1" of older ones */
-	const cJSON *other;
+	const char *name = import_snapshot_name(from);
 	cJSON *v;
 
-	if (name_validate_snapshot(name, err) < 0)
+	if (name_validate_snapshot(name, err) < 0 || import_check_once(list, name, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(other, list)
-		if (strcmp(json_str_or(other, "name", ""), name) == 0)
-			return error_set(err, ERROR_INVALID, "the backup has snapshot '%.64s' twice", name);
 	v = read_one(from, "a snapshot", err);
 	if (v == NULL)
 		return -1;
@@ -173,7 +110,7 @@ static int take_snapshot(const cJSON *from, cJSON *list, struct error *err)
 	json_set_str(v, "name", name);
 	json_set_str(v, "driver", "dir");
 	json_set_bool(v, "stateful", false);
-	put_time(v, "expires_at", from);
+	import_put_time(v, "expires_at", from);
 	cJSON_AddItemToArray(list, v);
 	return 0;
 }
@@ -190,9 +127,7 @@ static int take_snapshots(const cJSON *index, cJSON *archive, struct error *err)
 	cJSON_ArrayForEach(taken, list)
 		if (json_str(taken, "shift") == NULL)
 			json_set_str(taken, "shift", json_str(archive, "shift"));
-	if (cJSON_GetArraySize(list) == cJSON_GetArraySize(json_arr(index, "snapshots")))
-		return 0;
-	return error_set(err, ERROR_INVALID, "the backup's index says nothing of some of its snapshots");
+	return import_check_all(index, list, err);
 }
 
 /* ---- all */
@@ -203,10 +138,7 @@ static int check_kind(const cJSON *index, struct error *err)
 
 	if (type[0] != '\0' && strcmp(type, "container") != 0)
 		return error_set(err, ERROR_UNSUPPORTED, "the backup is of type '%.32s': berth manages containers only", type);
-	if (strcmp(json_str_or(index, "optimized", "false"), "true") == 0)
-		return error_set(err, ERROR_UNSUPPORTED, "the backup was made with --optimized-storage on a pool of driver '%.32s': export it "
-							 "without", json_str_or(index, "backend", "?"));
-	return 0;
+	return import_check_optimized(index, err);
 }
 
 cJSON *import_read(const cJSON *index, const char *name, struct error *err)

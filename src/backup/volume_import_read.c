@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* LXD's index.yaml of a volume as what is to be made. */
 #include <string.h>
-#include <time.h>
 
 #include "backup/import_private.h"
 #include "backup/volume_import.h"
@@ -16,20 +15,11 @@ static int check_kind(const cJSON *index, struct error *err)
 
 	if (strcmp(type, "custom") != 0)
 		return error_set(err, ERROR_INVALID, "the backup is of type '%.32s', not of a custom volume", type);
-	if (strcmp(json_str_or(index, "optimized", "false"), "true") == 0)
-		return error_set(err, ERROR_UNSUPPORTED, "the backup was made with --optimized-storage on a pool of driver '%.32s': "
-				 "export it without", json_str_or(index, "backend", "?"));
+	if (import_check_optimized(index, err) < 0)
+		return -1;
 	if (json_obj(json_obj(index, "config"), "volume") == NULL)
 		return error_set(err, ERROR_INVALID, "the backup's index describes no volume");
 	return 0;
-}
-
-static void put_time(cJSON *v, const char *key, const cJSON *from)
-{
-	const char *text = json_str_or(from, key, "");
-	time_t when;
-
-	json_set_str(v, key, time_parse(text, &when) == 0 ? text : TIME_UNSET);
 }
 
 /* What a volume and a snapshot have in common; volatile.* belongs to the volume where it was. */
@@ -60,22 +50,17 @@ static cJSON *read_one(const cJSON *from, const char *what, struct error *err)
 
 static int take_snapshot(const cJSON *from, cJSON *list, struct error *err)
 {
-	const char *full = json_str_or(from, "name", ""), *slash = strchr(full, '/');
-	const char *name = slash != NULL ? slash + 1 : full; /* "v/s1" of some versions */
-	const cJSON *other;
+	const char *name = import_snapshot_name(from);
 	cJSON *v;
 
-	if (custom_name_check(name, err) < 0)
+	if (custom_name_check(name, err) < 0 || import_check_once(list, name, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(other, list)
-		if (strcmp(json_str_or(other, "name", ""), name) == 0)
-			return error_set(err, ERROR_INVALID, "the backup has snapshot '%.64s' twice", name);
 	v = read_one(from, "a snapshot", err);
 	if (v == NULL)
 		return -1;
 	json_set_str(v, "name", name);
-	put_time(v, "created_at", from);
-	put_time(v, "expires_at", from);
+	import_put_time(v, "created_at", from);
+	import_put_time(v, "expires_at", from);
 	cJSON_AddItemToArray(list, v);
 	return 0;
 }
@@ -90,9 +75,7 @@ static int take_snapshots(const cJSON *index, cJSON *v, struct error *err)
 	cJSON_ArrayForEach(item, json_arr(json_obj(index, "config"), "volume_snapshots"))
 		if (take_snapshot(item, list, err) < 0)
 			return -1;
-	if (cJSON_GetArraySize(list) == cJSON_GetArraySize(json_arr(index, "snapshots")))
-		return 0;
-	return error_set(err, ERROR_INVALID, "the backup's index says nothing of some of its snapshots");
+	return import_check_all(index, list, err);
 }
 
 cJSON *volume_import_read(const cJSON *index, struct error *err)
