@@ -22,17 +22,17 @@
 #include "helper/file_path.h"
 #include "helper/file_put.h"
 #include "helper/no_leak_check.h"
+#include "helper/program.h"
 #include "helper/rootfs_open.h"
 #include "helper/sftp.h"
 
-enum { EXIT_USAGE = 2, LINK_FD = 0 };
+enum { LINK_FD = 0 };
 
 struct args {
 	struct rootfs_open open;
 	const char *verb, *type;
 	char *path;
 	struct file_put put;
-	bool mapped;
 };
 
 static const char usage_text[] =
@@ -46,6 +46,11 @@ static const char usage_text[] =
 	"\n"
 	"in the running container whose init is PID, or in the stopped one that lies in INSTANCE_DIR (--lower: on the\n"
 	"overlay driver; --unshifted: its files have the ids of the container). Standard input is a socket to berthd.\n";
+
+static int parse(void *args, int argc, char **argv, struct error *err);
+static int run(void *args, struct error *err);
+
+static const struct program program = { .name = "berth-file", .usage = usage_text, .parse = parse, .run = run };
 
 static int number(const char *text, int base, long max, long *ret, struct error *err)
 {
@@ -61,22 +66,11 @@ static int number(const char *text, int base, long max, long *ret, struct error 
 static int parse_option(struct args *a, int c, struct error *err)
 {
 	long n = 0;
-	int rc = 0;
+	int rc = rootfs_open_option(&a->open, c, optarg, err);
 
-	switch (c) {
-	case 'p':
-		rc = number(optarg, 10, 4194304, &n, err);
-		a->open.pid = (pid_t)n;
+	if (rc <= 0)
 		return rc;
-	case 'd':
-		a->open.dir = optarg;
-		return 0;
-	case 'l':
-		a->open.lower = optarg;
-		return 0;
-	case 'i':
-		a->mapped = true;
-		return idmap_parse(optarg, &a->open.map, err);
+	switch (c) {
 	case 't':
 		a->type = optarg;
 		return 0;
@@ -90,27 +84,24 @@ static int parse_option(struct args *a, int c, struct error *err)
 		return rc;
 	case 'm':
 		return number(optarg, 8, 07777, &a->put.mode, err);
-	case 's':
-		a->open.unshifted = true;
-		return 0;
 	case 'a':
 		a->put.append = true;
 		return 0;
 	default:
-		return error_set(err, ERROR_INVALID, "wrong usage, see 'berth-file --help'");
+		return program_usage(&program, err);
 	}
 }
 
-static int parse(struct args *a, int argc, char **argv, struct error *err)
+static int parse(void *args, int argc, char **argv, struct error *err)
 {
 	static const struct option options[] = {
-		{ "pid", required_argument, NULL, 'p' },  { "dir", required_argument, NULL, 'd' },
-		{ "lower", required_argument, NULL, 'l' }, { "idmap", required_argument, NULL, 'i' },
+		ROOTFS_OPEN_OPTIONS,
 		{ "type", required_argument, NULL, 't' }, { "uid", required_argument, NULL, 'u' },
 		{ "gid", required_argument, NULL, 'g' },  { "mode", required_argument, NULL, 'm' },
-		{ "append", no_argument, NULL, 'a' },	  { "unshifted", no_argument, NULL, 's' },
+		{ "append", no_argument, NULL, 'a' },
 		{ 0 },
 	};
+	struct args *a = args;
 	int c;
 
 	a->verb = "";
@@ -120,8 +111,8 @@ static int parse(struct args *a, int argc, char **argv, struct error *err)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (parse_option(a, c, err) < 0)
 			return -1;
-	if (argc - optind != 2 || (a->open.pid > 0) == (a->open.dir != NULL) || (a->open.dir != NULL) != a->mapped)
-		return error_set(err, ERROR_INVALID, "wrong usage, see 'berth-file --help'");
+	if (argc - optind != 2 || !rootfs_open_complete(&a->open))
+		return program_usage(&program, err);
 	a->verb = argv[optind];
 	a->path = file_path_clean(argv[optind + 1]);
 	a->put.path = a->path;
@@ -179,8 +170,9 @@ static int answer(struct file_link *l, int rc, const struct error *err)
 	return file_link_json(l, head, &ignored);
 }
 
-static int run(struct args *a, struct error *err)
+static int run(void *args, struct error *err)
 {
+	struct args *a = args;
 	struct file_link l = { .fd = LINK_FD, .pidfd = -1, .watch = -1 };
 	int rc;
 
@@ -196,22 +188,6 @@ static int run(struct args *a, struct error *err)
 int main(int argc, char **argv)
 {
 	struct args args = { 0 };
-	struct error err = ERROR_INIT;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		fputs(usage_text, stdout);
-		return EXIT_SUCCESS;
-	}
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		puts("berth-file " BERTH_VERSION);
-		return EXIT_SUCCESS;
-	}
-	if (parse(&args, argc, argv, &err) < 0) {
-		fprintf(stderr, "berth-file: %s\n", err.msg);
-		return EXIT_USAGE;
-	}
-	if (run(&args, &err) == 0)
-		return EXIT_SUCCESS;
-	fprintf(stderr, "berth-file: %s\n", err.msg);
-	return EXIT_FAILURE;
+	return program_main(&program, &args, argc, argv);
 }

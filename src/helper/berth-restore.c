@@ -20,7 +20,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,92 +38,14 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/units.h"
+#include "helper/restore_filter.h"
 #include "helper/restore_index.h"
 #include "helper/restore_options.h"
 #include "helper/rootfs_sys.h"
 #include "helper/unpack_parts.h"
 #include "helper/unpack_sandbox.h"
 
-enum { REPORT_MAX = 8 * 1024 * 1024, PROGRESS_MS = 200, WATCH_MS = 1000, PATH_LEN_MAX = 4096 };
-
-/* What the filter says to the parent: one letter, then for 'r' a path and a NUL. Answered by one byte, 'y' or 'n'. */
-enum { ASK_NEXT = 'n', ASK_REMOVE = 'r' };
-#define UNANSWERED "what the first pass made could not be changed"
-
-/* ---- the filter */
-
-struct filter {
-	int out, next; /* the pipes to the first and second tar */
-	int parent;    /* what is asked there is answered there */
-	int progress;
-	struct timespec shown;
-	volatile uint64_t *moved; /* what the parent sees of it: bytes */
-};
-
-static int ask(struct filter *f, char what, const char *path, struct error *err)
-{
-	char answer = 0;
-
-	if (tar_sink_fd(&f->parent, &what, 1, err) || (path && tar_sink_fd(&f->parent, path, strlen(path) + 1, err)))
-		return -1;
-	while (read(f->parent, &answer, 1) < 0 && errno == EINTR)
-		;
-	return answer == 'y' ? 0 : error_set(err, ERROR_SYSTEM, UNANSWERED);
-}
-
-static int next_stream(void *data, struct error *err)
-{
-	struct filter *f = data;
-
-	close(f->out);
-	f->out = f->next;
-	return ask(f, ASK_NEXT, NULL, err);
-}
-
-static int remove_path(void *data, const char *path, struct error *err)
-{
-	return ask(data, ASK_REMOVE, path, err);
-}
-
-static void show_progress(void *data, uint64_t bytes)
-{
-	struct filter *f = data;
-	struct timespec now;
-
-	*f->moved = bytes;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((now.tv_sec - f->shown.tv_sec) * 1000 + (now.tv_nsec - f->shown.tv_nsec) / 1000000 < PROGRESS_MS)
-		return;
-	f->shown = now;
-	dprintf(f->progress, "progress %llu\n", (unsigned long long)bytes);
-}
-
-static int run_filter(const struct restore_options *o, struct filter *f, pid_t parent, int report_fd)
-{
-	struct tar_backup in = o->backup;
-	struct error err = ERROR_INIT;
-	struct tar_source *source;
-	cJSON *report = NULL;
-
-	signal(SIGPIPE, SIG_IGN);
-	in.sink = tar_sink_fd;
-	in.sink_data = &f->out;
-	in.next_stream = next_stream;
-	in.remove = remove_path;
-	in.progress = show_progress;
-	in.data = f;
-	source = tar_source_fd(STDIN_FILENO);
-	/* headers, padding and the list of paths come on top of what the files hold */
-	tar_source_limit(source, in.max_bytes + in.max_entries * 8192 + 64 * 1024 * 1024);
-	if (sandbox_drop_ids(parent, &err) == 0 && sandbox_enter(&err) == 0)
-		report = tar_backup(source, &in, &err);
-	tar_source_free(source);
-	if (report)
-		return report_write(report_fd, report) ? EXIT_READER_LEFT : 0;
-	report_write(report_fd, report_error(&err));
-	return err.sys == EPIPE ? EXIT_READER_LEFT : EXIT_REFUSED;
-}
+enum { WATCH_MS = 1000, PATH_LEN_MAX = 4096 };
 
 /* ---- the pipeline */
 
@@ -135,8 +56,7 @@ struct pipeline {
 	int status;  /* its */
 	int report_fd, tail_fd, asked_fd, reader_tail_fd;
 	int second_fd, errs_fd; /* the second tar's stdin and stderr, until it starts; or -1 */
-	char *report;
-	size_t report_len;
+	struct report report;
 	struct tail tail, reader_tail;
 	struct strbuf asked;
 	bool full; /* the disk: tar was stopped */
@@ -191,7 +111,7 @@ static int plain_input(struct pipeline *p)
 
 static void start_filter(struct pipeline *p, int in, int out, int next)
 {
-	struct filter f = { .out = out, .next = next, .moved = p->moved };
+	struct restore_filter f = { .out = out, .next = next, .moved = p->moved };
 	int report[2], asked[2];
 
 	part_pipe(report);
@@ -206,7 +126,7 @@ static void start_filter(struct pipeline *p, int in, int out, int next)
 		if (dup2(in, STDIN_FILENO) < 0)
 			_exit(127);
 		close(in);
-		_exit(run_filter(p->o, &f, p->self, report[1]));
+		_exit(restore_filter(p->o, &f, p->self, report[1]));
 	}
 	close(report[1]);
 	close(asked[1]);
@@ -255,17 +175,6 @@ static void drop_second(struct pipeline *p)
 		close(p->errs_fd);
 	}
 	p->second_fd = p->errs_fd = -1;
-}
-
-static bool read_report(struct pipeline *p)
-{
-	ssize_t n;
-
-	p->report = mem_realloc(p->report, p->report_len + 65536, 1);
-	n = read(p->report_fd, p->report + p->report_len, 65536);
-	if (n > 0)
-		p->report_len += (size_t)n;
-	return n > 0 && p->report_len <= REPORT_MAX;
 }
 
 /* tar would go on with the next file, and the next, on a full disk. */
@@ -384,7 +293,7 @@ static void collect(struct pipeline *p)
 		if (poll(fds, 4, p->o->stall_s ? WATCH_MS : -1) < 0 && errno != EINTR)
 			part_die("cannot wait");
 		watch(p);
-		if (fds[0].revents && !read_report(p))
+		if (fds[0].revents && !report_read(&p->report, p->report_fd))
 			fds[0].fd = -1;
 		if (fds[1].revents && !read_tail(p))
 			fds[1].fd = -1;
@@ -412,7 +321,7 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 	struct error err = ERROR_INIT;
 	bool reader_left = WIFEXITED(filter) && WEXITSTATUS(filter) == EXIT_READER_LEFT;
 	bool reader_failed = WIFEXITED(reader) && WEXITSTATUS(reader), damaged;
-	cJSON *report = p->report_len ? json_parse(p->report, p->report_len, &err) : NULL;
+	cJSON *report = report_parse(&p->report, &err);
 	const char *refused = filter && !reader_left ? json_str(report, "error") : NULL;
 	char safe[128];
 
@@ -421,7 +330,6 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 		error_set(&err, ERROR_TIMEOUT, "the backup has not moved for %d s: 7zz or tar hangs", p->o->stall_s);
 		return report_error(&err);
 	}
-	err = (struct error)ERROR_INIT;
 	/* 7zz says so too when nobody reads on */
 	damaged = reader_failed && (!filter || strstr(p->reader_tail.text, "Data Error") || strstr(p->reader_tail.text, "CRC") ||
 				    strstr(p->reader_tail.text, "Unexpected end"));
@@ -429,7 +337,7 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 		error_set(&err, ERROR_SYSTEM, "cannot unpack into '%.200s': no space left on device", p->o->into);
 	} else if (damaged || (WIFEXITED(reader) && WEXITSTATUS(reader) == 127)) {
 		error_set(&err, damaged ? ERROR_INVALID : ERROR_TOOL, "the backup is damaged: %s", reader_says(p, safe));
-	} else if (refused && strcmp(refused, UNANSWERED) != 0) {
+	} else if (refused && strcmp(refused, RESTORE_UNANSWERED) != 0) {
 		return report;
 	} else if (filter && !reader_left && !refused) {
 		error_set(&err, ERROR_TOOL, "the backup could not be read: its reader died (status %d)", filter);
@@ -466,7 +374,7 @@ static int make_tree(const struct restore_options *o)
 	reader = part_wait(p.reader);
 	tar = p.status ? p.status : second;
 	report = judge(&p, reader, filter, tar);
-	free(p.report);
+	free(p.report.text);
 	strbuf_clear(&p.asked);
 	return report_finish(o->report, report);
 }

@@ -19,9 +19,10 @@
 #include "helper/file_path.h"
 #include "helper/file_put.h"
 #include "helper/no_leak_check.h"
+#include "helper/program.h"
 #include "helper/rootfs_open.h"
 
-enum { EXIT_USAGE = 2, INPUT_MAX = 256 << 20 };
+enum { INPUT_MAX = 256 << 20 };
 
 static const char usage_text[] =
 	"Usage: berth-template --dir=INSTANCE_DIR [--lower=TREE] --idmap=BASE:SIZE|none [--unshifted] <REQUEST\n"
@@ -31,32 +32,23 @@ static const char usage_text[] =
 	"\"path\", \"create_only\", \"context\": {…}}]}; the context of a template comes on top of the one for all. Prints a line\n"
 	"\"NAME:LINE: why\" or \"NAME: why\" for each that could not be rendered or written.\n";
 
-static int parse(struct rootfs_open *open, int argc, char **argv, struct error *err)
+static int parse(void *args, int argc, char **argv, struct error *err);
+static int run(void *args, struct error *err);
+
+static const struct program program = { .name = "berth-template", .usage = usage_text, .parse = parse, .run = run };
+
+static int parse(void *args, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = {
-		{ "dir", required_argument, NULL, 'd' }, { "lower", required_argument, NULL, 'l' },
-		{ "idmap", required_argument, NULL, 'i' }, { "unshifted", no_argument, NULL, 's' }, { 0 },
-	};
-	bool mapped = false;
-	int c;
+	static const struct option options[] = { ROOTFS_OPEN_OPTIONS, { 0 } };
+	struct rootfs_open *open = args;
+	int c, rc = 0;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'd')
-			open->dir = optarg;
-		else if (c == 'l')
-			open->lower = optarg;
-		else if (c == 's')
-			open->unshifted = true;
-		else if (c != 'i')
-			return error_set(err, ERROR_INVALID, "wrong usage, see 'berth-template --help'");
-		else if (idmap_parse(optarg, &open->map, err) < 0)
-			return -1;
-		mapped = mapped || c == 'i';
-	}
-	if (argc != optind || open->dir == NULL || !mapped)
-		return error_set(err, ERROR_INVALID, "wrong usage, see 'berth-template --help'");
-	return 0;
+	while (rc == 0 && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		rc = rootfs_open_option(open, c, optarg, err);
+	if (rc == 0 && argc == optind && open->dir != NULL && rootfs_open_complete(open))
+		return 0;
+	return rc < 0 ? rc : program_usage(&program, err);
 }
 
 static cJSON *read_request(struct error *err)
@@ -115,8 +107,9 @@ static int apply(int root, const cJSON *common, const cJSON *t, struct error *er
 	return -1;
 }
 
-static int run(const struct rootfs_open *open, struct error *err)
+static int run(void *args, struct error *err)
 {
+	const struct rootfs_open *open = args;
 	AUTO_JSON cJSON *request = read_request(err);
 	int ignored = -1, root = request != NULL ? rootfs_open(open, &ignored, err) : -1;
 	const cJSON *t;
@@ -137,22 +130,6 @@ static int run(const struct rootfs_open *open, struct error *err)
 int main(int argc, char **argv)
 {
 	struct rootfs_open open = { 0 };
-	struct error err = ERROR_INIT;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		fputs(usage_text, stdout);
-		return EXIT_SUCCESS;
-	}
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		puts("berth-template " BERTH_VERSION);
-		return EXIT_SUCCESS;
-	}
-	if (parse(&open, argc, argv, &err) < 0) {
-		fprintf(stderr, "berth-template: %s\n", err.msg);
-		return EXIT_USAGE;
-	}
-	if (run(&open, &err) == 0)
-		return EXIT_SUCCESS;
-	fprintf(stderr, "berth-template: %s\n", err.msg);
-	return EXIT_FAILURE;
+	return program_main(&program, &open, argc, argv);
 }

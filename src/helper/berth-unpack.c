@@ -35,7 +35,7 @@
 #include "helper/unpack_sandbox.h"
 #include "image/tar_inspect.h"
 
-enum { REPORT_MAX = 4 * 1024 * 1024, PROGRESS_MS = 200 };
+enum { PROGRESS_MS = 200 };
 
 struct options {
 	struct tar_inspect inspect;
@@ -82,8 +82,7 @@ struct pipeline {
 	const struct options *o;
 	pid_t self, squash, filter, tar;
 	int report_fd, tail_fd;
-	char *report;
-	size_t report_len;
+	struct report report;
 	struct tail tail;
 	bool full; /* the disk: tar was stopped */
 };
@@ -168,17 +167,6 @@ static void show_progress(void)
 	fflush(stdout);
 }
 
-static bool read_report(struct pipeline *p)
-{
-	ssize_t n;
-
-	p->report = mem_realloc(p->report, p->report_len + 65536, 1);
-	n = read(p->report_fd, p->report + p->report_len, 65536);
-	if (n > 0)
-		p->report_len += (size_t)n;
-	return n > 0 && p->report_len <= REPORT_MAX;
-}
-
 /* tar would go on with the next file, and the next, on a full disk. */
 static void stop_when_full(struct pipeline *p)
 {
@@ -204,7 +192,7 @@ static void collect(struct pipeline *p)
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
 		if (poll(fds, 2, PROGRESS_MS) < 0 && errno != EINTR)
 			part_die("cannot wait");
-		if (fds[0].revents && !read_report(p))
+		if (fds[0].revents && !report_read(&p->report, p->report_fd))
 			fds[0].fd = -1;
 		if (fds[1].revents && !read_tail(p))
 			fds[1].fd = -1;
@@ -217,7 +205,7 @@ static cJSON *judge(struct pipeline *p, int squash, int filter_status, int tar)
 {
 	struct error err = ERROR_INIT;
 	bool reader_left = WIFEXITED(filter_status) && WEXITSTATUS(filter_status) == EXIT_READER_LEFT;
-	cJSON *report = p->report_len ? json_parse(p->report, p->report_len, &err) : NULL;
+	cJSON *report = report_parse(&p->report, &err);
 	char safe[128];
 
 	if (WIFEXITED(squash) && WEXITSTATUS(squash)) {
@@ -257,7 +245,7 @@ static int unpack(const struct options *o)
 	filter_status = part_wait(p.filter);
 	tar = part_wait(p.tar);
 	report = judge(&p, squash, filter_status, tar);
-	free(p.report);
+	free(p.report.text);
 	return report_finish(o->report, report);
 }
 

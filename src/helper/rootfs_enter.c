@@ -2,8 +2,6 @@
 #include "helper/rootfs_enter.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +38,8 @@ static int open_view(const struct rootfs_enter *e, struct error *err)
 /* The change of ids forgets that we are to die with our parent. */
 static int take_ids(const struct idmap *map, pid_t parent, struct error *err)
 {
-	AUTO_CLOSE int userns = -1;
-
-	if (map->size > 0) {
-		userns = idmap_open_userns(map, err);
-		if (userns < 0)
-			return -1;
-		if (setns(userns, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 ||
-		    setresuid(0, 0, 0) < 0)
-			return error_sys(err, errno, "cannot take the ids of the instance");
-	}
+	if (idmap_become_root(map, err) < 0)
+		return -1;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return error_set(err, ERROR_CANCELLED, "the caller is gone");
 	return 0;

@@ -2,9 +2,7 @@
 #include "helper/rootfs_guest.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -71,9 +69,7 @@ int guest_become_root(const struct guest *g, struct error *err)
 {
 	if (g->same_user)
 		return 0;
-	if (setns(g->user, CLONE_NEWUSER) < 0)
-		return error_sys(err, errno, "cannot enter the user namespace of process %d", (int)g->pid);
-	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+	if (sys_become_root(g->user) < 0)
 		return error_sys(err, errno, "cannot become root in the container of process %d", (int)g->pid);
 	return 0;
 }

@@ -118,6 +118,18 @@ int idmap_open_userns(const struct idmap *map, struct error *err)
 	return fd;
 }
 
+int idmap_become_root(const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int userns = -1;
+
+	if (map->size == 0)
+		return 0;
+	userns = idmap_open_userns(map, err);
+	if (userns < 0)
+		return -1;
+	return sys_become_root(userns) < 0 ? error_sys(err, errno, "cannot take the ids of the instance") : 0;
+}
+
 int idmap_open_tree(const char *path, const struct idmap *map, uint64_t attrs, struct error *err)
 {
 	AUTO_CLOSE int userns = -1;

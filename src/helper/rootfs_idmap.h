@@ -22,6 +22,9 @@ int idmap_parse(const char *text, struct idmap *ret, struct error *err);
 /* A user namespace with this map, for MOUNT_ATTR_IDMAP; returns its fd. No process stays behind. */
 int idmap_open_userns(const struct idmap *map, struct error *err);
 
+/* Enters such a namespace, as root of it; nothing to do for size 0. */
+int idmap_become_root(const struct idmap *map, struct error *err);
+
 /* From a tree with the ids of one map to a tree with those of the other; either may be 'none'. */
 struct idmap idmap_between(const struct idmap *from, const struct idmap *to);
 

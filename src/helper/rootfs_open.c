@@ -2,16 +2,50 @@
 #include "helper/rootfs_open.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "helper/rootfs_guest.h"
 #include "helper/rootfs_mount.h"
 #include "helper/rootfs_sys.h"
+
+enum { PID_LIMIT = 4194304 };
+
+int rootfs_open_option(struct rootfs_open *o, int c, const char *value, struct error *err)
+{
+	int64_t pid = 0;
+
+	switch (c) {
+	case 'P':
+		if (units_parse_int(value, 1, PID_LIMIT, &pid, err) < 0)
+			return -1;
+		o->pid = (pid_t)pid;
+		return 0;
+	case 'D':
+		o->dir = value;
+		return 0;
+	case 'L':
+		o->lower = value;
+		return 0;
+	case 'I':
+		o->mapped = true;
+		return idmap_parse(value, &o->map, err);
+	case 'S':
+		o->unshifted = true;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+bool rootfs_open_complete(const struct rootfs_open *o)
+{
+	return (o->pid > 0) != (o->dir != NULL) && (o->dir != NULL) == o->mapped;
+}
 
 static int open_running(pid_t pid, int *ret_pidfd, struct error *err)
 {
@@ -28,21 +62,6 @@ static int open_running(pid_t pid, int *ret_pidfd, struct error *err)
 	}
 	guest_close(&g);
 	return root;
-}
-
-static int take_ids(const struct idmap *map, struct error *err)
-{
-	AUTO_CLOSE int userns = -1;
-
-	if (map->size == 0)
-		return 0;
-	userns = idmap_open_userns(map, err);
-	if (userns < 0)
-		return -1;
-	if (setns(userns, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 ||
-	    setresuid(0, 0, 0) < 0)
-		return error_sys(err, errno, "cannot take the ids of the instance");
-	return 0;
 }
 
 static int open_plain(const struct rootfs_open *o, const char *rootfs, struct error *err)
@@ -69,7 +88,7 @@ static int open_stopped(const struct rootfs_open *o, struct error *err)
 	root = open_plain(o, rootfs, err);
 	if (root < 0)
 		return -1;
-	if (take_ids(&o->map, err) < 0) {
+	if (idmap_become_root(&o->map, err) < 0) {
 		close(root);
 		return -1;
 	}

@@ -8,7 +8,9 @@
 #define BERTH_HELPER_ROOTFS_SYS_H
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -79,6 +81,12 @@ static inline int sys_fsmount(int fd, unsigned flags, unsigned attrs)
 static inline int sys_pidfd_open(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* We enter this user namespace, as its root. */
+static inline int sys_become_root(int userns)
+{
+	return setns(userns, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0 ? -1 : 0;
 }
 
 static inline int sys_openat2(int dirfd, const char *path, int flags, uint64_t resolve)

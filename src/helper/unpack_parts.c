@@ -14,9 +14,10 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "image/tar_writer.h"
 
-enum { PIPE_SIZE = 1024 * 1024 };
+enum { PIPE_SIZE = 1024 * 1024, REPORT_CHUNK = 65536, REPORT_MAX = 8 * 1024 * 1024 };
 
 const char *part_program = "berth-unpack";
 
@@ -122,6 +123,25 @@ const char *tail_last_line(struct tail *t, const char *otherwise)
 	line = strrchr(t->text, '\n');
 	line = line ? line + 1 : t->text;
 	return *line ? line : otherwise;
+}
+
+bool report_read(struct report *r, int fd)
+{
+	ssize_t n;
+
+	r->text = mem_realloc(r->text, r->len + REPORT_CHUNK, 1);
+	n = read(fd, r->text + r->len, REPORT_CHUNK);
+	if (n > 0)
+		r->len += (size_t)n;
+	return n > 0 && r->len <= REPORT_MAX;
+}
+
+cJSON *report_parse(const struct report *r, struct error *err)
+{
+	if (r->len > 0)
+		return json_parse(r->text, r->len, err);
+	error_set(err, ERROR_TOOL, "the archive could not be read: its reader said nothing");
+	return NULL;
 }
 
 int report_write(int fd, cJSON *report)

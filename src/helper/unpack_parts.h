@@ -35,6 +35,13 @@ bool tail_read(struct tail *t, int fd); /* false: end of file */
 bool tail_full_disk(const struct tail *t);
 const char *tail_last_line(struct tail *t, const char *otherwise); /* changes the text */
 
+/* What a child reports, so far. */
+struct report {
+	char *text; /* freed by its owner */
+	size_t len;
+};
+bool report_read(struct report *r, int fd); /* false: end of file, or far too much */
+cJSON *report_parse(const struct report *r, struct error *err); /* ERROR_TOOL: it said nothing; ERROR_INVALID: no JSON */
 int report_write(int fd, cJSON *report_taken);
 cJSON *report_error(const struct error *err); /* {"error","code"} */
 /*

@@ -119,18 +119,25 @@ int file_push_stopped(struct berthd *b, const struct instance *inst, struct argv
 	return 0;
 }
 
-static int push_arguments(const struct file_session *s, struct argv *argv, struct error *err)
+int file_push_helper(struct berthd *b, const char *name, const char *program, struct argv *argv, struct error *err)
 {
-	const struct instance *inst = registry_find(s->b->registry, s->name, err);
+	const struct instance *inst = registry_find(b->registry, name, err);
 
 	if (inst == NULL)
 		return -1;
-	argv_pushf(argv, "%s/berth-file", s->b->settings->libexec_dir);
+	argv_pushf(argv, "%s/%s", b->settings->libexec_dir, program);
 	if (inst->pid > 0)
 		argv_pushf(argv, "--pid=%d", (int)inst->pid);
 	else if (instance_active(inst))
-		return error_set(err, ERROR_CONFLICT, "'%s' is just starting or stopping", s->name);
-	else if (file_push_stopped(s->b, inst, argv, err) < 0)
+		return error_set(err, ERROR_CONFLICT, "'%s' is just starting or stopping", name);
+	else if (file_push_stopped(b, inst, argv, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int push_arguments(const struct file_session *s, struct argv *argv, struct error *err)
+{
+	if (file_push_helper(s->b, s->name, "berth-file", argv, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->verb.n; i++)
 		argv_push(argv, s->verb.v[i]);

@@ -16,7 +16,13 @@
 struct file_session;
 struct instance;
 
-/* The arguments of helper/rootfs_open.h for a stopped instance: of berth-file, berth-template. */
+/*
+ * The command line of a helper program (helper/rootfs_open.h) on the files of the instance, as far as it says which these
+ * are: of a running one, or one that is stopped. ERROR_CONFLICT while it is neither; ERROR_UNSUPPORTED, ERROR_INVALID of
+ * one that berth did not make, or cannot understand.
+ */
+int file_push_helper(struct berthd *b, const char *name, const char *program, struct argv *argv, struct error *err);
+/* The options alone, of one that does not run. */
 int file_push_stopped(struct berthd *b, const struct instance *inst, struct argv *argv, struct error *err);
 
 /* The program has ended, or could not be run: then err says why. Not called after file_session_close(). */

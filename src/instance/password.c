@@ -6,9 +6,8 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "image/store.h"
+#include "instance/file.h"
 #include "instance/work.h"
-#include "model/settings.h"
 
 #define PASSWORD_MAX 511 /* bytes: crypt(3)'s longest */
 #define USER_MAX 64
@@ -36,56 +35,17 @@ static enum op_result password_set(struct op *op, const struct proc_result *resu
 	return OP_FAIL;
 }
 
-static int push_stopped(const struct work *w, const struct instance *inst, struct argv *argv, struct error *err)
-{
-	const char *fingerprint = json_str_or(json_obj(inst->desired, "config"), "volatile.base_image", "");
-	AUTO_FREE char *tree = NULL;
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-	uint32_t base, size;
-
-	if (inst->adopted)
-		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: start it first", w->name);
-	if (inst->note != NULL)
-		return error_set(err, ERROR_INVALID, "%s", inst->note);
-	argv_pushf(argv, "--dir=%s", w->dir);
-	if (strcmp(json_str_or(inst->desired, "driver", ""), "overlay") != 0)
-		return 0;
-	instance_expand(w->b, inst->desired, &config, &devices);
-	idmap_of(w->b, config, &base, &size);
-	tree = image_rootfs(w->b->images, fingerprint);
-	argv_pushf(argv, "--lower=%s", tree);
-	if (size > 0)
-		argv_pushf(argv, "--idmap=%u:%u", base, size);
-	else
-		argv_push(argv, "--idmap=none");
-	return 0;
-}
-
-static int push_arguments(const struct work *w, const struct instance *inst, struct argv *argv, struct error *err)
-{
-	argv_pushf(argv, "%s/berth-passwd", w->b->settings->libexec_dir);
-	if (inst->pid > 0)
-		argv_pushf(argv, "--pid=%d", (int)inst->pid);
-	else if (instance_active(inst))
-		return error_set(err, ERROR_CONFLICT, "'%s' is just starting or stopping", w->name);
-	else if (push_stopped(w, inst, argv, err) < 0)
-		return -1;
-	argv_pushl(argv, "--", json_str_or(w->args, "user", ""), NULL);
-	return 0;
-}
-
 static enum op_result step_set(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	const struct instance *inst = registry_find(w->b->registry, w->name, err);
 	const char *secret = op_attached(op);
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	struct proc_spec spec = { .input = secret, .input_len = strlen(secret) };
 	enum op_result result;
 
-	if (inst == NULL || push_arguments(w, inst, &argv, err) < 0)
+	if (file_push_helper(w->b, w->name, "berth-passwd", &argv, err) < 0)
 		return OP_FAIL;
+	argv_pushl(&argv, "--", json_str_or(w->args, "user", ""), NULL);
 	spec.argv = (const char *const *)argv.v;
 	result = op_child_spec(op, &spec, password_set, err);
 	op_attach(op, NULL, NULL); /* the child has it */
