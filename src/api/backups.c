@@ -121,13 +121,13 @@ void backups_by_the_clock(struct berthd *b)
 	backup_due_start(b, announce, b);
 }
 
-static void announce_export(struct request *r, struct op *op, const char *action, const char *name)
+static void announce_export(struct request *r, struct op *op, const char *action, const char *name, const char *old_name)
 {
 	AUTO_STRBUF struct strbuf source = STRBUF_INIT;
 
 	strbuf_addf(&source, "/1.0/instances/%s/backups/", request_param(r, "name"));
 	strbuf_adduri(&source, name);
-	lifecycle_after(request_berthd(r), op, action, source.buf);
+	lifecycle_after_with(request_berthd(r), op, action, source.buf, "old_name", old_name);
 }
 
 static void post_export(struct request *r)
@@ -141,7 +141,7 @@ static void post_export(struct request *r)
 	if (usual && !*json_str_or(all, "compression_algorithm", ""))
 		json_set_str(all, "compression_algorithm", usual);
 	op = export_create(b, request_param(r, "name"), all, &err);
-	announce_export(r, op, "instance-backup-created", op != NULL ? json_str_or(op_args(op), "export", "") : "");
+	announce_export(r, op, "instance-backup-created", op != NULL ? json_str_or(op_args(op), "export", "") : "", NULL);
 	reply_op(r, op, &err);
 }
 
@@ -230,7 +230,7 @@ static void delete_export(struct request *r, const struct instance *inst)
 	struct error err = ERROR_INIT;
 	struct op *op = export_delete(request_berthd(r), inst, request_param(r, "backup"), &err);
 
-	announce_export(r, op, "instance-backup-deleted", request_param(r, "backup"));
+	announce_export(r, op, "instance-backup-deleted", request_param(r, "backup"), NULL);
 	reply_op(r, op, &err);
 }
 
@@ -239,28 +239,35 @@ static void instance_backup_post(struct request *r)
 	const struct instance *inst = request_instance(r);
 	const char *to = json_str_or(request_body(r), "name", "");
 	struct error err = ERROR_INIT;
+	AUTO_FREE char *old = NULL;
 	struct op *op;
 
 	if (inst == NULL)
 		return;
 	op = export_rename(request_berthd(r), inst, request_param(r, "backup"), to, &err);
-	announce_export(r, op, "instance-backup-renamed", to);
+	old = mem_printf("%s/%s", request_param(r, "name"), request_param(r, "backup")); /* as LXD */
+	announce_export(r, op, "instance-backup-renamed", to, old);
 	reply_op(r, op, &err);
 }
 
 static void instance_backup_export(struct request *r)
 {
 	const struct instance *inst = request_instance(r);
+	AUTO_STRBUF struct strbuf source = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 	int fd;
 
 	if (inst == NULL)
 		return;
 	fd = export_open(request_berthd(r), inst, request_param(r, "backup"), &err);
-	if (fd < 0)
+	if (fd < 0) {
 		reply_error(r, &err);
-	else
-		reply_file(r, fd, "");
+		return;
+	}
+	strbuf_addf(&source, "/1.0/instances/%s/backups/", inst->name);
+	strbuf_adduri(&source, request_param(r, "backup"));
+	events_request(r, "instance-backup-retrieved", source.buf, NULL);
+	reply_file(r, fd, "");
 }
 
 static void instance_backup_delete(struct request *r)

@@ -26,7 +26,7 @@ static void event(struct request *r, const char *action, const char *fingerprint
 {
 	AUTO_FREE char *url = url_of(fingerprint);
 
-	events_lifecycle(request_berthd(r)->events, action, url, NULL);
+	events_request(r, action, url, NULL);
 }
 
 /* ---- what a body may say */

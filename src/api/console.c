@@ -51,7 +51,7 @@ static void get_console(struct request *r)
 
 	if (!inst)
 		return;
-	instance_log_event(request_berthd(r), inst, "instance-console-retrieved", NULL);
+	instance_log_event(r, inst, "instance-console-retrieved", NULL);
 	instance_log_reply(r, inst, "console.log", true);
 }
 
@@ -67,7 +67,7 @@ static void delete_console(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	instance_log_event(request_berthd(r), inst, "instance-console-reset", NULL);
+	instance_log_event(r, inst, "instance-console-reset", NULL);
 	reply_sync(r, NULL);
 }
 

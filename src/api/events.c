@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "api/http.h"
+#include "api/requestor.h"
 #include "api/router.h"
 #include "base/ident.h"
 #include "base/json.h"
@@ -87,7 +88,7 @@ static void op_changed_cb(struct op *op, void *data)
 	cJSON_Delete(object);
 }
 
-void events_lifecycle(struct events *e, const char *action, const char *source, cJSON *context_taken)
+void events_lifecycle(struct events *e, const char *action, const char *source, cJSON *context_taken, const cJSON *who)
 {
 	cJSON *metadata;
 
@@ -100,8 +101,19 @@ void events_lifecycle(struct events *e, const char *action, const char *source, 
 	json_set_str(metadata, "source", source);
 	if (context_taken)
 		json_set(metadata, "context", context_taken);
+	if (who)
+		json_set(metadata, "requestor", cJSON_Duplicate(who, true));
 	emit(e, &types[1], metadata);
 	cJSON_Delete(metadata);
+}
+
+void events_request(struct request *r, const char *action, const char *source, cJSON *context_taken)
+{
+	struct events *e = request_berthd(r)->events;
+	cJSON *who = anybody_wants(e, EVENT_LIFECYCLE) ? requestor_of(r) : NULL;
+
+	events_lifecycle(e, action, source, context_taken, who);
+	cJSON_Delete(who);
 }
 
 static void log_cb(enum log_level level, const char *msg, void *data)

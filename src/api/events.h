@@ -14,7 +14,13 @@
 
 struct events *events_new(struct berthd *b); /* hooks itself to op_queue_on_change and the log sink */
 void events_free(struct events *e);
-/* action "instance-started", source "/1.0/instances/c1"; context taken, may be NULL. */
-void events_lifecycle(struct events *e, const char *action, const char *source, cJSON *context_taken);
+/*
+ * action "instance-started", source "/1.0/instances/c1"; context taken, may be NULL. who: the requestor (requestor.h),
+ * op_origin() of an operation; NULL: nobody asked for it.
+ */
+void events_lifecycle(struct events *e, const char *action, const char *source, cJSON *context_taken, const cJSON *who);
+/* The same of what a request does at once. */
+struct request;
+void events_request(struct request *r, const char *action, const char *source, cJSON *context_taken);
 
 #endif

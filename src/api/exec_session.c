@@ -155,7 +155,7 @@ static void tell_started(const struct exec *x, const char *action, const char *k
 	cJSON *context = cJSON_CreateObject();
 
 	json_set(context, key, what);
-	events_lifecycle(x->b->events, action, source, context);
+	events_lifecycle(x->b->events, action, source, context, op_origin(x->op));
 }
 
 static int spawn(struct exec *x, const struct argv *argv, const struct argv *env, const char *cwd, const int fds[3],

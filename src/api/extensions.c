@@ -114,7 +114,9 @@ const char *const api_extensions[] = {
 	"instance_pool_move",
 	"storage_volume_state",
 	"warnings",
+	"server_instance_driver_operational",
 	"server_supported_storage_drivers",
+	"event_lifecycle_requestor_address",
 	"network_forward",                 /* networks/NAME/forwards */
 	"custom_volume_refresh",           /* source.refresh */
 	"image_source_project",            /* source.project */

@@ -45,8 +45,8 @@ static void tell_all(const struct access *a)
 {
 	cJSON *context = cJSON_CreateObject();
 
-	json_set_str(context, "path", a->path);
-	events_lifecycle(request_berthd(a->request)->events, a->action, a->source, context);
+	json_set_strf(context, "path", "/%s", a->path + strspn(a->path, "/")); /* as LXD */
+	events_request(a->request, a->action, a->source, context);
 }
 
 /* NULL: the request is wrong. */

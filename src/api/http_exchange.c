@@ -94,7 +94,16 @@ static void go_on(struct request *r)
 	exchange_resume(x, EXCHANGE_BODY);
 }
 
-static const struct request_transport transport = { header, send_reply, pause_body, go_on };
+static uid_t user(const struct request *r)
+{
+	const struct exchange *x = r->peer;
+	struct ucred who;
+	socklen_t size = sizeof(who);
+
+	return getsockopt(x->connection->fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.uid : (uid_t)-1;
+}
+
+static const struct request_transport transport = { header, send_reply, pause_body, go_on, user };
 
 void exchange_gone(struct exchange *x)
 {

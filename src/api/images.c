@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/events.h"
+#include "api/lifecycle.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/download.h"
@@ -102,16 +103,10 @@ static void image_get_one(struct request *r)
 	reply_sync_etag(r, image, etag);
 }
 
-static void image_event(struct berthd *b, const char *action, const char *fingerprint, cJSON *context)
-{
-	AUTO_FREE char *source = mem_printf("/1.0/images/%s", fingerprint);
-
-	events_lifecycle(b->events, action, source, context);
-}
-
 static void change(struct request *r, const char *fingerprint, const cJSON *changes)
 {
 	struct berthd *b = request_berthd(r);
+	AUTO_FREE char *source = NULL;
 	struct error err = ERROR_INIT;
 	char etag[65];
 
@@ -122,7 +117,8 @@ static void change(struct request *r, const char *fingerprint, const cJSON *chan
 		reply_error(r, &err);
 		return;
 	}
-	image_event(b, "image-updated", fingerprint, NULL);
+	source = mem_printf("/1.0/images/%s", fingerprint);
+	events_request(r, "image-updated", source, NULL);
 	reply_sync(r, NULL);
 }
 
@@ -172,28 +168,11 @@ static void image_patch_one(struct request *r)
 
 /* ---- delete */
 
-struct deletion {
-	struct berthd *b;
-	char *fingerprint;
-};
-
-static void deleted_cb(struct op *op, void *data)
-{
-	struct deletion *d = data;
-
-	if (op_status(op) == OP_SUCCESS)
-		image_event(d->b, "image-deleted", d->fingerprint, NULL);
-	free(d->fingerprint);
-	free(d);
-}
-
 void image_delete_events(struct berthd *b, struct op *op, const char *fingerprint)
 {
-	struct deletion *d = mem_alloc(sizeof(*d));
+	AUTO_FREE char *source = mem_printf("/1.0/images/%s", fingerprint);
 
-	d->b = b;
-	d->fingerprint = mem_strdup(fingerprint);
-	op_on_end(op, deleted_cb, d);
+	lifecycle_after(b, op, "image-deleted", source);
 }
 
 static void image_delete_one(struct request *r)

@@ -38,7 +38,7 @@ void alias_patch(struct request *r);
 void alias_post(struct request *r);
 void alias_delete(struct request *r);
 void alias_event(struct berthd *b, const char *action, const char *name, const char *member,
-		 const char *value);
+		 const char *value, const cJSON *who); /* as events_lifecycle() */
 
 /* images.c: the image that {fingerprint} means, or NULL and the reply was sent. */
 const char *image_of_request(struct request *r);

@@ -5,6 +5,7 @@
 
 #include "api/events.h"
 #include "api/images.h"
+#include "api/requestor.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -23,14 +24,22 @@ static char *alias_url(const char *name)
 }
 
 void alias_event(struct berthd *b, const char *action, const char *name, const char *member,
-		 const char *value)
+		 const char *value, const cJSON *who)
 {
 	AUTO_FREE char *source = alias_url(name);
 	cJSON *context = member ? cJSON_CreateObject() : NULL;
 
 	if (member)
 		json_set_str(context, member, value);
-	events_lifecycle(b->events, action, source, context);
+	events_lifecycle(b->events, action, source, context, who);
+}
+
+static void tell(struct request *r, const char *action, const char *name, const char *member, const char *value)
+{
+	cJSON *who = requestor_of(r);
+
+	alias_event(request_berthd(r), action, name, member, value, who);
+	cJSON_Delete(who);
 }
 
 static cJSON *alias_view(const cJSON *alias)
@@ -90,8 +99,8 @@ void aliases_post(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	alias_event(b, "image-alias-created", name, "target",
-		    json_str_or(json_obj(image_aliases(b->images), name), "target", ""));
+	tell(r, "image-alias-created", name, "target",
+	     json_str_or(json_obj(image_aliases(b->images), name), "target", ""));
 	reply_place(r, name);
 }
 
@@ -122,7 +131,7 @@ static void change(struct request *r, const char *target, const char *descriptio
 		reply_error(r, &err);
 		return;
 	}
-	alias_event(b, "image-alias-updated", request_param(r, "name"), target ? "target" : NULL, target);
+	tell(r, "image-alias-updated", request_param(r, "name"), target ? "target" : NULL, target);
 	reply_sync(r, NULL);
 }
 
@@ -151,7 +160,7 @@ void alias_post(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	alias_event(b, "image-alias-renamed", new_name, "old_name", name);
+	tell(r, "image-alias-renamed", new_name, "old_name", name);
 	reply_place(r, new_name);
 }
 
@@ -164,6 +173,6 @@ void alias_delete(struct request *r)
 		reply_error(r, &err);
 		return;
 	}
-	alias_event(b, "image-alias-deleted", request_param(r, "name"), NULL, NULL);
+	tell(r, "image-alias-deleted", request_param(r, "name"), NULL, NULL);
 	reply_sync(r, NULL);
 }

@@ -193,10 +193,10 @@ static void made_cb(struct op *op, void *data)
 	if (!json_bool(op_args(op), "existed", false)) {
 		context = cJSON_CreateObject();
 		json_set_str(context, "type", "container");
-		events_lifecycle(b->events, "image-created", source, context);
+		events_lifecycle(b->events, "image-created", source, context, op_origin(op));
 	}
 	cJSON_ArrayForEach(alias, json_arr(json_obj(op_args(op), "options"), "aliases"))
-		alias_event(b, "image-alias-created", json_str_or(alias, "name", ""), "target", fingerprint);
+		alias_event(b, "image-alias-created", json_str_or(alias, "name", ""), "target", fingerprint, op_origin(op));
 }
 
 void reply_image(struct request *r, struct op *op, const struct error *err)

@@ -58,7 +58,7 @@ int instance_log_empty(struct berthd *b, const struct instance *inst, const char
 	return ftruncate(fd, 0) == 0 ? 0 : error_sys(err, errno, "cannot empty %s of '%s'", name, inst->name);
 }
 
-void instance_log_event(struct berthd *b, const struct instance *inst, const char *action, const char *file)
+void instance_log_event(struct request *r, const struct instance *inst, const char *action, const char *file)
 {
 	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", inst->name);
 	cJSON *context = NULL;
@@ -67,7 +67,7 @@ void instance_log_event(struct berthd *b, const struct instance *inst, const cha
 		context = cJSON_CreateObject();
 		json_set_str(context, "file", file);
 	}
-	events_lifecycle(b->events, action, source, context);
+	events_request(r, action, source, context);
 }
 
 /* exec_UUID.stdout or .stderr */
@@ -128,7 +128,7 @@ static void get_log(struct request *r)
 
 	if (!inst || !check_name(r, name))
 		return;
-	instance_log_event(request_berthd(r), inst, "instance-log-retrieved", name);
+	instance_log_event(r, inst, "instance-log-retrieved", name);
 	instance_log_reply(r, inst, name, false);
 }
 
@@ -147,7 +147,7 @@ static void delete_log(struct request *r)
 	}
 	dirfd = open_dir(request_berthd(r), inst);
 	if (dirfd >= 0 && unlinkat(dirfd, name, 0) == 0) {
-		instance_log_event(request_berthd(r), inst, "instance-log-deleted", name);
+		instance_log_event(r, inst, "instance-log-deleted", name);
 		reply_sync(r, NULL);
 		return;
 	}

@@ -16,6 +16,6 @@ void instance_log_reply(struct request *r, struct instance *inst, const char *na
 /* Cuts it to nothing; a missing one is fine. */
 int instance_log_empty(struct berthd *b, const struct instance *inst, const char *name, struct error *err);
 /* LXD's lifecycle events of logs: source is the instance; with file, context is {"file": file}. */
-void instance_log_event(struct berthd *b, const struct instance *inst, const char *action, const char *file);
+void instance_log_event(struct request *r, const struct instance *inst, const char *action, const char *file);
 
 #endif

@@ -25,7 +25,7 @@ static void announce(struct request *r, const char *action, const char *file)
 		context = cJSON_CreateObject();
 		json_set_str(context, "path", file);
 	}
-	events_lifecycle(request_berthd(r)->events, action, source.buf, context);
+	events_request(r, action, source.buf, context);
 }
 
 /* A container that berth did not make has no metadata to keep. NULL: replied. */
@@ -59,6 +59,7 @@ static void get_metadata(struct request *r)
 	cJSON_ArrayForEach(t, json_obj(v, "templates"))
 		if (json_obj(t, "properties") == NULL)
 			json_set(t, "properties", cJSON_CreateNull());
+	announce(r, "instance-metadata-retrieved", NULL);
 	reply_sync_etag(r, v, etag);
 }
 

@@ -225,15 +225,25 @@ static void get_one(struct request *r)
 		reply_sync_etag(r, v, instance_etag(inst));
 }
 
+/* Clients give it with the instance's name or without; LXD's event has the name. */
+static char *restored_name(const char *name, const char *snapshot)
+{
+	return strchr(snapshot, '/') != NULL ? mem_strdup(snapshot) : mem_printf("%s/%s", name, snapshot);
+}
+
 /* PUT with "restore": the rest of the body counts for nothing, as in LXD. */
 static void restore(struct request *r, const struct instance *inst)
 {
 	const cJSON *body = request_body(r);
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", inst->name);
+	AUTO_FREE char *full = restored_name(inst->name, json_str_or(body, "restore", ""));
 	struct error err = ERROR_INIT;
+	struct op *op;
 
 	/* "stateful": the state, too, if there is one. No snapshot of ours has any. */
-	reply_change(r, snapshot_restore(request_berthd(r), inst->name, json_str_or(body, "restore", ""), &err), &err,
-		     "instance-restored", inst->name);
+	op = snapshot_restore(request_berthd(r), inst->name, json_str_or(body, "restore", ""), &err);
+	lifecycle_after_with(request_berthd(r), op, "instance-restored", source, "snapshot", full);
+	reply_op(r, op, &err);
 }
 
 static void change(struct request *r, bool patch)
@@ -266,27 +276,42 @@ static void patch_one(struct request *r)
 	change(r, true);
 }
 
+static void rename_one(struct request *r, const struct instance *inst, const char *name)
+{
+	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", name);
+	struct error err = ERROR_INIT;
+	struct op *op = instance_rename(request_berthd(r), inst->name, name, &err);
+
+	lifecycle_after_with(request_berthd(r), op, "instance-renamed", source, "old_name", inst->name);
+	reply_op(r, op, &err);
+}
+
 static void post_one(struct request *r)
 {
 	struct instance *inst = request_instance(r);
 	const cJSON *body = request_body(r);
 	const char *name = json_str_or(body, "name", "");
+	AUTO_FREE char *source = NULL;
 	struct error err = ERROR_INIT;
+	struct op *op;
 
 	if (inst == NULL)
 		return;
 	if (json_bool(body, "migration", false) && json_str_or(body, "pool", "")[0] != '\0') {
 		bool renames = name[0] != '\0' && strcmp(name, inst->name) != 0;
 
-		reply_change(r, instance_move(request_berthd(r), inst->name, body, &err), &err,
-			     renames ? "instance-renamed" : "instance-updated", renames ? name : inst->name);
+		source = mem_printf("/1.0/instances/%s", renames ? name : inst->name);
+		op = instance_move(request_berthd(r), inst->name, body, &err);
+		lifecycle_after_with(request_berthd(r), op, renames ? "instance-renamed" : "instance-updated", source, "old_name",
+				     renames ? inst->name : NULL);
+		reply_op(r, op, &err);
 		return;
 	}
 	if (json_bool(body, "migration", false)) {
 		reply_errorf(r, ERROR_UNSUPPORTED, "migration is not supported");
 		return;
 	}
-	reply_change(r, instance_rename(request_berthd(r), inst->name, name, &err), &err, "instance-renamed", inst->name);
+	rename_one(r, inst, name);
 }
 
 static void post_rebuild(struct request *r)

@@ -12,9 +12,10 @@
 void lifecycle_start(struct berthd *b);
 /* "instance-created" when op ends well; source is copied. op NULL: it could not be started, nothing happens. */
 void lifecycle_after(struct berthd *b, struct op *op, const char *action, const char *source);
-/* Of a rename, with LXD's context {"old_name"}. */
-void lifecycle_after_rename(struct berthd *b, struct op *op, const char *action, const char *source, const char *old_name);
-/* The same of the instance of that name. */
+/* The same with a context of one member, which all of LXD's but that of instance-created are; value NULL: none. */
+void lifecycle_after_with(struct berthd *b, struct op *op, const char *action, const char *source, const char *key,
+			  const char *value);
+/* As lifecycle_after() of the instance of that name. Of one that was created the context says in which pool. */
 void lifecycle_instance(struct berthd *b, struct op *op, const char *action, const char *name);
 
 #endif

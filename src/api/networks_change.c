@@ -32,7 +32,7 @@ static void reply_later(struct request *r, struct op *op, const char *action, co
 	const char *old_name = strcmp(action, "network-renamed") == 0 ? request_param(r, "name") : NULL;
 	AUTO_FREE char *url = mem_printf("/1.0/networks/%s", name);
 
-	lifecycle_after_rename(request_berthd(r), op, action, url, old_name);
+	lifecycle_after_with(request_berthd(r), op, action, url, "old_name", old_name);
 	reply_op_ended(r, op, created ? url : NULL, err);
 }
 

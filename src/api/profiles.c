@@ -55,7 +55,7 @@ static void lifecycle(struct request *r, const char *action, const char *name, c
 		context = cJSON_CreateObject();
 		json_set_str(context, "old_name", old_name);
 	}
-	events_lifecycle(request_berthd(r)->events, action, source, context);
+	events_request(r, action, source, context);
 }
 
 /* 201 with the profile's place. */

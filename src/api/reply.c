@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/request.h"
+#include "api/requestor.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -83,6 +84,7 @@ void reply_operation(struct request *r, struct op *op)
 
 	if (!may_reply(r))
 		return;
+	op_set_origin(op, requestor_of(r));
 	object = op_json(op);
 	json = json_text(object);
 	r->reply.location = mem_printf("/1.0/operations/%s", op_id(op));
@@ -184,6 +186,7 @@ void reply_op_ended(struct request *r, struct op *op, const char *location_or_nu
 	*l = (struct late){ .request = r, .location = location_or_null != NULL ? mem_strdup(location_or_null) : NULL };
 	request_set_data(r, l);
 	request_on_gone(r, late_gone);
+	op_set_origin(op, requestor_of(r));
 	op_on_end(op, late_ended, l);
 }
 

@@ -79,7 +79,7 @@ static const char *nobody_header(const struct request *r, const char *name)
 	return NULL;
 }
 
-static const struct request_transport nobody = { nobody_header, request_free, NULL, NULL };
+static const struct request_transport nobody = { nobody_header, request_free, NULL, NULL, NULL };
 
 void request_gone(struct request *r)
 {

@@ -30,6 +30,7 @@ struct request_transport {
 	void (*send)(struct request *r);
 	void (*pause)(struct request *r); /* or NULL: it cannot wait */
 	void (*go_on)(struct request *r);
+	uid_t (*user)(const struct request *r); /* of the unix socket; or NULL: root */
 };
 
 struct reply {

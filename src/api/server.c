@@ -243,7 +243,7 @@ static void change_config(struct request *r, bool replace)
 		reply_error(r, &err);
 		return;
 	}
-	events_lifecycle(b->events, "config-updated", "/1.0", NULL);
+	events_request(r, "config-updated", "/1.0", NULL);
 	reply_sync(r, NULL);
 }
 

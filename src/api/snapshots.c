@@ -37,17 +37,18 @@ static char *source_of(const char *name, const char *snapshot)
 	return strbuf_detach(&out);
 }
 
-static void announce(struct berthd *b, struct op *op, const char *action, const char *name, const char *snapshot)
+static void announce(struct berthd *b, struct op *op, const char *action, const char *name, const char *snapshot,
+		     const char *old_name)
 {
 	AUTO_FREE char *source = source_of(name, snapshot);
 	AUTO_FREE char *full = mem_printf("instance-snapshot-%s", action);
 
-	lifecycle_after(b, op, full, source);
+	lifecycle_after_with(b, op, full, source, "old_name", old_name);
 }
 
 static void started_cb(struct op *op, const char *action, const char *name, const char *snapshot, void *data)
 {
-	announce(data, op, action, name, snapshot);
+	announce(data, op, action, name, snapshot, NULL);
 }
 
 void snapshots_by_the_clock(struct berthd *b)
@@ -61,7 +62,8 @@ static void reply_change(struct request *r, struct op *op, const struct error *e
 
 	if (op != NULL)
 		announce(request_berthd(r), op, action, request_param(r, "name"),
-			 json_str_or(args, "to", json_str_or(args, "snapshot", "")));
+			 json_str_or(args, "to", json_str_or(args, "snapshot", "")),
+			 json_str(args, "to") != NULL ? request_param(r, "snapshot") : NULL);
 	reply_op(r, op, err);
 }
 

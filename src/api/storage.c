@@ -110,7 +110,7 @@ static void change(struct request *r, bool patch)
 		return;
 	}
 	url = url_of(name);
-	events_lifecycle(b->events, "storage-pool-updated", url, NULL);
+	events_request(r, "storage-pool-updated", url, NULL);
 	reply_sync(r, NULL);
 }
 

@@ -82,7 +82,7 @@ static void post_list(struct request *r)
 	if (op != NULL) {
 		AUTO_FREE char *url = storage_volume_url(at.pool, at.name, json_str(op_args(op), "snapshot"));
 
-		lifecycle_after(at.b, op, "storage-volume-snapshot-created", url);
+		lifecycle_after_with(at.b, op, "storage-volume-snapshot-created", url, "type", "custom");
 	}
 	reply_op(r, op, &err);
 }
@@ -137,7 +137,7 @@ static void change(struct request *r, bool patch)
 		return;
 	}
 	url = storage_volume_url(at.pool, at.name, snapshot);
-	events_lifecycle(at.b->events, "storage-volume-snapshot-updated", url, NULL);
+	events_request(r, "storage-volume-snapshot-updated", url, NULL);
 	reply_sync(r, NULL);
 }
 
@@ -163,7 +163,7 @@ static void post_one(struct request *r)
 		return;
 	url = storage_volume_url(at.pool, at.name, to);
 	op = custom_snapshot_rename(at.b, at.pool, at.name, request_param(r, "snapshot"), to, &err);
-	lifecycle_after(at.b, op, "storage-volume-snapshot-renamed", url);
+	lifecycle_after_with(at.b, op, "storage-volume-snapshot-renamed", url, "old_name", request_param(r, "snapshot"));
 	reply_op(r, op, &err);
 }
 
@@ -188,7 +188,7 @@ static void started(struct berthd *b, struct op *op, const char *action, const c
 	AUTO_FREE char *url = storage_volume_url(pool, name, json_str(op_args(op), "snapshot"));
 	AUTO_FREE char *event = mem_printf("storage-volume-snapshot-%s", action);
 
-	lifecycle_after(b, op, event, url);
+	lifecycle_after_with(b, op, event, url, "type", strcmp(action, "created") == 0 ? "custom" : NULL);
 }
 
 void volumes_by_the_clock(struct berthd *b)

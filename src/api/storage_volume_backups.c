@@ -35,12 +35,13 @@ static void add_url(struct request *r, const char *name, struct strbuf *url)
 	strbuf_adduri(url, name);
 }
 
-static void announce(struct request *r, struct op *op, const char *action, const char *name)
+static void announce(struct request *r, struct op *op, const char *action, const char *name, const char *key,
+		     const char *value)
 {
 	AUTO_STRBUF struct strbuf url = STRBUF_INIT;
 
 	add_url(r, name, &url);
-	lifecycle_after(request_berthd(r), op, action, url.buf);
+	lifecycle_after_with(request_berthd(r), op, action, url.buf, key, value);
 }
 
 static void list(struct request *r)
@@ -80,7 +81,8 @@ static void create(struct request *r)
 	if (usual != NULL && json_str_or(body, "compression_algorithm", "")[0] == '\0')
 		json_set_str(body, "compression_algorithm", usual);
 	op = volume_export_create(b, request_param(r, "name"), request_param(r, "volume"), body, &err);
-	announce(r, op, "storage-volume-backup-created", op != NULL ? json_str_or(op_args(op), "export", "") : "");
+	announce(r, op, "storage-volume-backup-created", op != NULL ? json_str_or(op_args(op), "export", "") : "", "type",
+		 "custom");
 	reply_op(r, op, &err);
 }
 
@@ -108,7 +110,7 @@ static void rename_one(struct request *r)
 		return;
 	op = volume_export_rename(request_berthd(r), request_param(r, "name"), request_param(r, "volume"), request_param(r, "backup"), to,
 				  &err);
-	announce(r, op, "storage-volume-backup-renamed", to);
+	announce(r, op, "storage-volume-backup-renamed", to, "old_name", request_param(r, "backup"));
 	reply_op(r, op, &err);
 }
 
@@ -120,7 +122,7 @@ static void delete_one(struct request *r)
 	if (!storage_volume_is_custom(r))
 		return;
 	op = volume_export_delete(request_berthd(r), request_param(r, "name"), request_param(r, "volume"), request_param(r, "backup"), &err);
-	announce(r, op, "storage-volume-backup-deleted", request_param(r, "backup"));
+	announce(r, op, "storage-volume-backup-deleted", request_param(r, "backup"), NULL, NULL);
 	reply_op(r, op, &err);
 }
 
@@ -138,7 +140,7 @@ static void export_one(struct request *r)
 		return;
 	}
 	add_url(r, request_param(r, "backup"), &url);
-	events_lifecycle(request_berthd(r)->events, "storage-volume-backup-retrieved", url.buf, NULL);
+	events_request(r, "storage-volume-backup-retrieved", url.buf, NULL);
 	reply_file(r, fd, "");
 }
 
@@ -167,7 +169,7 @@ static void started(struct op *op, const struct error *err, void *request)
 	struct request *r = request;
 	AUTO_FREE char *url = storage_volume_url(request_param(r, "name"), op != NULL ? json_str_or(op_args(op), "volume", "") : "", NULL);
 
-	lifecycle_after(request_berthd(r), op, "storage-volume-created", url);
+	lifecycle_after_with(request_berthd(r), op, "storage-volume-created", url, "type", "custom");
 	reply_op(r, op, err);
 }
 

@@ -162,7 +162,7 @@ static void create(struct request *r, const char *type)
 		json_set_str(body, "type", type);
 	op = custom_create(b, pool, body, &err);
 	if (!there) /* of a refresh LXD tells nothing */
-		lifecycle_after(b, op, "storage-volume-created", url);
+		lifecycle_after_with(b, op, "storage-volume-created", url, "type", "custom");
 	if (copies)
 		reply_op(r, op, &err);
 	else
@@ -211,7 +211,7 @@ static void restore(struct request *r, const char *snapshot)
 	struct error err = ERROR_INIT;
 	struct op *op = custom_restore(b, pool, name, snapshot, &err);
 
-	lifecycle_after(b, op, "storage-volume-restored", url);
+	lifecycle_after_with(b, op, "storage-volume-restored", url, "snapshot", snapshot);
 	reply_op_ended(r, op, NULL, &err);
 }
 
@@ -243,7 +243,7 @@ static void change(struct request *r, bool patch)
 		reply_error(r, &err);
 		return;
 	}
-	events_lifecycle(b->events, "storage-volume-updated", url, NULL);
+	events_request(r, "storage-volume-updated", url, NULL);
 	reply_sync(r, NULL);
 }
 
@@ -282,7 +282,7 @@ static void post_one(struct request *r)
 		return;
 	}
 	op = custom_rename(b, pool, request_param(r, "volume"), request_body(r), &err);
-	lifecycle_after(b, op, "storage-volume-renamed", url);
+	lifecycle_after_with(b, op, "storage-volume-renamed", url, "old_name", request_param(r, "volume"));
 	if (moves)
 		reply_op(r, op, &err);
 	else

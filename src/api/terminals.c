@@ -12,7 +12,7 @@ void terminal_opened(struct berthd *b, const char *action, const char *instance,
 {
 	AUTO_FREE char *source = mem_printf("/1.0/instances/%s", instance);
 
-	events_lifecycle(b->events, action, source, context_taken);
+	events_lifecycle(b->events, action, source, context_taken, NULL);
 }
 
 /* The request may leave while ttyd is asked for its version. */

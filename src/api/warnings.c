@@ -41,7 +41,7 @@ static void event(struct request *r, const char *action)
 {
 	AUTO_FREE char *url = mem_printf("/1.0/warnings/%s", request_param(r, "uuid"));
 
-	events_lifecycle(request_berthd(r)->events, action, url, NULL);
+	events_request(r, action, url, NULL);
 }
 
 static void one_put(struct request *r)

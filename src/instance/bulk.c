@@ -88,6 +88,7 @@ static enum op_result step_all(struct op *op, struct error *err)
 			note(bulk, *n, failed.msg);
 			continue;
 		}
+		op_set_origin(one, cJSON_Duplicate(op_origin(op), true));
 		bulk->open++;
 		op_on_end(one, one_ended, bulk);
 	}

@@ -6,6 +6,7 @@
  */
 #include "instance/reboot.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -81,6 +82,17 @@ static int look(struct berthd *b, struct instance *inst, const char *monitor, co
 	if (mend(b, inst, started, err) < 0)
 		return -1;
 	return note(b, inst, monitor, init, started, err);
+}
+
+bool reboot_is(const struct berthd *b, const struct instance *inst)
+{
+	AUTO_FREE char *path = path_of(b, inst);
+	struct error unreadable = ERROR_INIT;
+	AUTO_JSON cJSON *v = !inst->adopted && fs_exists(path) ? json_read_file(path, &unreadable) : NULL;
+	const char *monitor = json_str_or(v, "monitor", ""), *pid = strchr(monitor, ' '); /* "BOOT PID START" */
+	AUTO_FREE char *now = pid != NULL ? process_id((pid_t)strtol(pid, NULL, 10), NULL) : NULL;
+
+	return now != NULL && strcmp(now, monitor) == 0;
 }
 
 void reboot_look(struct berthd *b, struct instance *inst)

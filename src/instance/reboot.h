@@ -12,5 +12,7 @@
 
 /* Its init is another process than before, or it is seen for the first time: a start is noted, a reboot mended. */
 void reboot_look(struct berthd *b, struct instance *inst);
+/* It has started, and nobody started it: is that below the monitor process of its last run? */
+bool reboot_is(const struct berthd *b, const struct instance *inst);
 
 #endif

@@ -249,11 +249,14 @@ static enum op_result step_rest(struct op *op, struct error *err)
 static enum op_result thawed(struct op *op, const struct proc_result *result, struct error *err)
 {
 	struct work *w = op_data(op);
-	const struct instance *inst = registry_get(w->b->registry, w->name);
+	struct instance *inst = registry_get(w->b->registry, w->name);
 
 	if (inst != NULL && inst->state != LXC_STOPPED && proc_check("lxc-unfreeze", result, err) < 0 && work_active(w))
 		return OP_FAIL;
 	error_clear(err);
+	/* what lxc-monitor says may come when nobody knows any more whose doing it was */
+	if (inst != NULL && inst->state == LXC_FROZEN)
+		registry_set_state(w->b->registry, inst, LXC_RUNNING, 0);
 	json_set_bool(op_args(op), "froze", false);
 	return OP_DONE;
 }

@@ -190,6 +190,7 @@ static void op_closed_cb(uv_handle_t *handle)
 	cJSON_Delete(op->args);
 	cJSON_Delete(op->resources);
 	cJSON_Delete(op->metadata);
+	cJSON_Delete(op->origin);
 	free(op);
 }
 
@@ -320,6 +321,22 @@ bool op_locked(const struct op_queue *q, const char *lock)
 				return true;
 	}
 	return false;
+}
+
+struct op *op_holder(const struct op_queue *q, const char *lock)
+{
+	return strmap_get(q->locks, lock);
+}
+
+void op_set_origin(struct op *op, cJSON *origin_taken)
+{
+	cJSON_Delete(op->origin);
+	op->origin = origin_taken;
+}
+
+const cJSON *op_origin(const struct op *op)
+{
+	return op->origin;
 }
 
 static void cancel_now(struct op *op)

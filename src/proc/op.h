@@ -112,6 +112,7 @@ struct op *op_start(struct op_queue *q, const struct op_kind *kind, cJSON *args,
 		    const struct op_options *options, struct error *err);
 /* Is some operation holding or waiting for this lock? */
 bool op_locked(const struct op_queue *q, const char *lock);
+struct op *op_holder(const struct op_queue *q, const char *lock); /* the one that has it now, or NULL */
 
 /* For steps. */
 void *op_ctx(const struct op *op);
@@ -125,6 +126,12 @@ uv_loop_t *op_loop(const struct op *op);
 /* One thing that is kept with the operation and freed with it, in memory only; for who serves operations of any kind. */
 void op_attach(struct op *op, void *data_taken, void (*free_data)(void *data));
 void *op_attached(const struct op *op); /* or NULL */
+/*
+ * Who asked for it, an object that is the caller's matter: kept, journalled, and passed on to the operations that it
+ * follows. Without one it is nobody but berthd.
+ */
+void op_set_origin(struct op *op, cJSON *origin_taken);
+const cJSON *op_origin(const struct op *op); /* or NULL */
 /* Ends a WAIT; err only with OP_FAIL. */
 void op_resume(struct op *op, enum op_result result, const struct error *err);
 /*

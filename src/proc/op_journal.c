@@ -32,6 +32,8 @@ int op_journal_save(struct op *op, enum json_write how, struct error *err)
 		cJSON_AddItemToArray(locks, cJSON_CreateString(*l));
 	if (op->resources != NULL)
 		json_set(v, "resources", cJSON_Duplicate(op->resources, true));
+	if (op->origin != NULL)
+		cJSON_AddItemReferenceToObject(v, "origin", op->origin);
 	cJSON_AddItemReferenceToObject(v, "args", op->args);
 	if (json_write_file(path, v, how, err) == 0) {
 		op->journalled = true;
@@ -119,6 +121,7 @@ static int recover_one(struct op_queue *q, const cJSON *v, struct error *err)
 	op->step = step;
 	op->committed = json_bool(v, "committed", false) || (kind->steps[step].flags & OP_COMMIT) != 0;
 	op->resources = cJSON_Duplicate(json_obj(v, "resources"), true);
+	op->origin = cJSON_Duplicate(json_obj(v, "origin"), true);
 	recover_locks(op, v);
 	if (kind->load != NULL && (op->data = kind->load(q->ctx, op->args, err)) == NULL) {
 		op->phase = OP_PHASE_FINAL;

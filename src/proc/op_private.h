@@ -37,6 +37,7 @@ struct op {
 	char **locks; /* NULL-terminated */
 	cJSON *resources;
 	cJSON *metadata;
+	cJSON *origin;        /* op_set_origin(), or NULL */
 	struct timespec created, updated;
 
 	enum op_phase phase;

@@ -84,6 +84,8 @@ enum op_result op_follow(struct op *op, struct op *other, op_follow_cb done, str
 		abort(); /* one at a time */
 	op->followed = other;
 	op->follow_done = done;
+	if (op->origin != NULL && other->origin == NULL)
+		op_set_origin(other, cJSON_Duplicate(op->origin, true));
 	(void)op_on_end(other, followed_cb, op);
 	return OP_WAIT;
 }

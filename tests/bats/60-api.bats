@@ -270,13 +270,27 @@ cannot_be_cancelled() { # ID
 	wait_for 10 eval '"$BERTH" profile create ping; "$BERTH" profile delete ping; [[ -s $BATS_TEST_TMPDIR/ev && -s $BATS_TEST_TMPDIR/pretty ]]'
 	run_berth init bb "$c"
 	run_berth start "$c"
+	wait_init "$c"
+	in_container "$c" reboot || true
+	wait_for 20 grep -q instance-restarted "$BATS_TEST_TMPDIR/ev"
+	wait_init "$c"
+	run_berth restart -f "$c"
+	wait_init "$c"
+	in_container "$c" poweroff || true
+	wait_for 20 eval '[[ $(grep -c instance-shutdown "$BATS_TEST_TMPDIR/ev") == 2 ]]' # the reboot began with one
+	run_berth snapshot "$c" s0
+	run_berth start "$c"
 	run_berth stop -f "$c"
 	run_berth delete "$c"
 	wait_for 10 grep -q instance-deleted "$BATS_TEST_TMPDIR/ev"
 	wait_for 10 grep -q instance-deleted "$BATS_TEST_TMPDIR/pretty"
 	kill "$pid" "$pid2"
-	assert "$(jq -r --arg s "/1.0/instances/$c" 'select(.metadata.source == $s) | .metadata.action' "$BATS_TEST_TMPDIR/ev" | uniq | tr '\n' ' ')" = \
-		"instance-created instance-started instance-stopped instance-deleted "
+	assert "$(jq -r --arg s "/1.0/instances/$c" 'select(.metadata.source | startswith($s)) | .metadata | .action + (if .requestor then "" else "!" end)' "$BATS_TEST_TMPDIR/ev" |
+		sed 's/instance-//' | uniq | tr '\n' ' ')" = \
+		"created started exec shutdown! restarted! restarted exec shutdown! snapshot-created started stopped snapshot-deleted deleted "
+	assert "$(jq -c --arg s "/1.0/instances/$c" 'select(.metadata.source == $s and .metadata.action == "instance-created") | .metadata |
+		[.context, .requestor]' "$BATS_TEST_TMPDIR/ev")" = \
+		'[{"type":"container","storage-pool":"default"},{"username":"root","protocol":"unix","address":"@"}]'
 	contains "$(cat "$BATS_TEST_TMPDIR/pretty")" "Action: instance-started, Source: /1.0/instances/$c"
 	contains "$(cat "$BATS_TEST_TMPDIR/pretty")" "Description: Creating instance"
 	refused 2 "can only be used with --pretty" monitor --loglevel info

@@ -75,7 +75,15 @@ https() {
 	fp=$(openssl x509 -noout -fingerprint -sha256 -in "$BERTH_TEST_ROOT/lxc-conf/client.crt" | sed 's/.*=//; s/://g' | tr A-F a-f)
 	assert "$(jq -r .type "$BERTH_TEST_ROOT/state/trust/$fp.json")" = client
 
+	"$BERTH" monitor --type=lifecycle --format json >"$BATS_TEST_TMPDIR/ev" </dev/null 2>&1 3>&- &
+	local monitor=$!
+	wait_for 10 eval '"$BERTH" profile create ping; "$BERTH" profile delete ping; [[ -s $BATS_TEST_TMPDIR/ev ]]'
 	stock launch b:bb "b:$c"
+	wait_for 10 grep -q instance-started "$BATS_TEST_TMPDIR/ev"
+	kill "$monitor"
+	assert "$(jq -r --arg s "/1.0/instances/$c" 'select(.metadata.source == $s) | .metadata.requestor | .protocol + " " + .username' \
+		"$BATS_TEST_TMPDIR/ev" | uniq)" = "tls $fp"
+	contains "$(tail -n 1 "$BATS_TEST_TMPDIR/ev")" '"address":"127.0.0.1:'
 	stock list b: -f csv -c ns
 	contains "$output" "$c,RUNNING"
 	stock info b:

@@ -151,6 +151,12 @@ listening() {
 	stock config set user.seen=1
 	wait_for 10 monitor_sees '"action":"config-updated"'
 	stock config unset user.seen
+	wait_for 10 monitor_sees '"requestor":{"address":"@","protocol":"unix","username":"root"}'
+	# of the group that may open the socket, but another user: one with a name, and one without
+	setpriv --reuid=65534 --regid="$(stat -c %g "$BERTH_SOCKET")" --clear-groups curl -sS --unix-socket "$BERTH_SOCKET" -X POST -d '{"name":"pn"}' x/1.0/profiles
+	wait_for 10 monitor_sees '"username":"nobody"'
+	setpriv --reuid=4242 --regid="$(stat -c %g "$BERTH_SOCKET")" --clear-groups curl -sS --unix-socket "$BERTH_SOCKET" -X DELETE x/1.0/profiles/pn
+	wait_for 10 monitor_sees '"username":"uid=4242"'
 	run ! monitor_sees '"type":"logging"'
 	run ! monitor_sees '"type":"operation"'
 	kill "$monitor_pid"

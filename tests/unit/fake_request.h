@@ -58,7 +58,7 @@ static void fake_send(struct request *r)
 	f->location = mem_strdup(r->reply.location);
 }
 
-static const struct request_transport fake_transport = { fake_header, fake_send, NULL, NULL };
+static const struct request_transport fake_transport = { fake_header, fake_send, NULL, NULL, NULL };
 
 /* The whole way of a request, its body in pieces. A handler that replies later finds its client gone. */
 static inline void fake_run(struct fake *f, struct berthd *b, const char *method, const char *target,

@@ -127,10 +127,12 @@ static void send_frame(int fd, int type, const char *payload, size_t len)
 
 static void lifecycle(void)
 {
-	cJSON *context = cJSON_CreateObject();
+	cJSON *context = cJSON_CreateObject(), *who = cJSON_CreateObject();
 
 	json_set_str(context, "old_name", "c0");
-	events_lifecycle(server.events, "instance-renamed", "/1.0/instances/c1", context);
+	json_set_str(who, "username", "root");
+	events_lifecycle(server.events, "instance-renamed", "/1.0/instances/c1", context, who);
+	cJSON_Delete(who);
 }
 
 static void log_line(void)
@@ -150,7 +152,7 @@ static void all_types(void)
 	await_event(fd, "\"status\":\"Success\",\"status_code\":200");
 	client_on_loop(lifecycle);
 	expect_event(fd, "\"metadata\":{\"action\":\"instance-renamed\",\"source\":\"/1.0/instances/c1\","
-			 "\"context\":{\"old_name\":\"c0\"}},\"location\":\"none\",\"project\":\"default\"}");
+			 "\"context\":{\"old_name\":\"c0\"},\"requestor\":{\"username\":\"root\"}},\"location\":\"none\",\"project\":\"default\"}");
 	client_on_loop(log_line);
 	expect_event(
 		fd,
@@ -258,7 +260,7 @@ static void flood(void)
 	for (i = 0; i < 60; i++) {
 		context = cJSON_CreateObject();
 		json_set_str(context, "text", text);
-		events_lifecycle(server.events, "x", "/1.0", context);
+		events_lifecycle(server.events, "x", "/1.0", context, NULL);
 	}
 	free(text);
 }
