@@ -287,7 +287,7 @@ cannot_be_cancelled() { # ID
 	kill "$pid" "$pid2"
 	assert "$(jq -r --arg s "/1.0/instances/$c" 'select(.metadata.source | startswith($s)) | .metadata | .action + (if .requestor then "" else "!" end)' "$BATS_TEST_TMPDIR/ev" |
 		sed 's/instance-//' | uniq | tr '\n' ' ')" = \
-		"created started exec shutdown! restarted! restarted exec shutdown! snapshot-created started stopped snapshot-deleted deleted "
+		"created started shutdown! restarted! restarted shutdown! snapshot-created started stopped snapshot-deleted deleted "
 	assert "$(jq -c --arg s "/1.0/instances/$c" 'select(.metadata.source == $s and .metadata.action == "instance-created") | .metadata |
 		[.context, .requestor]' "$BATS_TEST_TMPDIR/ev")" = \
 		'[{"type":"container","storage-pool":"default"},{"username":"root","protocol":"unix","address":"@"}]'

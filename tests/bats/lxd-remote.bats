@@ -83,7 +83,7 @@ https() {
 	kill "$monitor"
 	assert "$(jq -r --arg s "/1.0/instances/$c" 'select(.metadata.source == $s) | .metadata.requestor | .protocol + " " + .username' \
 		"$BATS_TEST_TMPDIR/ev" | uniq)" = "tls $fp"
-	contains "$(tail -n 1 "$BATS_TEST_TMPDIR/ev")" '"address":"127.0.0.1:'
+	contains "$(tail -n 1 "$BATS_TEST_TMPDIR/ev")" '"address":"'"${BERTH_TEST_SUBNET}.1:"
 	stock list b: -f csv -c ns
 	contains "$output" "$c,RUNNING"
 	stock info b:
