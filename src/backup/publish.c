@@ -100,7 +100,7 @@ static int find_tree(const struct publishing *p, struct tree *ret, char **ret_di
 
 /* ---- stage: what the image says of itself. JSON is YAML. */
 
-/* LXD's ImageMetadata of the instance, with what was asked for. */
+/* LXD's ImageMetadata of the instance, with what was asked for: {} is no property, absent and null the image's own. */
 static cJSON *describe(const struct publishing *p, const struct instance *inst, struct error *err)
 {
 	const cJSON *given = json_obj(p->args, "properties");
@@ -111,7 +111,7 @@ static cJSON *describe(const struct publishing *p, const struct instance *inst, 
 		return NULL;
 	json_set_int(v, "creation_date", time(NULL));
 	json_set_int(v, "expiry_date", expiry);
-	if (given != NULL && given->child != NULL)
+	if (given != NULL)
 		json_set(v, "properties", cJSON_Duplicate(given, true));
 	return v;
 }

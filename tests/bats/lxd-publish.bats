@@ -64,6 +64,10 @@ no_staging() {
 	stock publish "$c" --alias pb2
 	stock image get-property pb2 os
 	assert "$output" = busybox
+	# as Terraform asks for it: no property at all
+	stock query -X POST --wait -d "{\"source\":{\"type\":\"container\",\"name\":\"$c\"},\"properties\":{},\"aliases\":[{\"name\":\"pb3\"}]}" /1.0/images
+	stock image show pb3
+	contains "$output" "properties: {}"
 	stock_refused "not found" publish "$c/nosuch"
 	stock_refused "Instance not found" publish nosuch
 	stock_refused 'Compression algorithm "foo" isn'\''t currently supported' publish "$c" --compression foo
