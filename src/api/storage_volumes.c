@@ -13,6 +13,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "instance/instance.h"
 #include "instance/snapshot.h"
 #include "model/settings.h"
@@ -20,10 +21,22 @@
 #include "pool/pool.h"
 
 
+static char *url_of(const char *pool, const char *type, const char *name, const char *snapshot)
+{
+	AUTO_STRBUF struct strbuf url = STRBUF_INIT;
+
+	strbuf_addf(&url, "/1.0/storage-pools/%s/volumes/%s/", pool, type);
+	strbuf_adduri(&url, name);
+	if (snapshot != NULL) {
+		strbuf_addstr(&url, "/snapshots/");
+		strbuf_adduri(&url, snapshot);
+	}
+	return mem_strdup(url.buf);
+}
+
 char *storage_volume_url(const char *pool, const char *name, const char *snapshot)
 {
-	return mem_printf("/1.0/storage-pools/%s/volumes/custom/%s%s%s", pool, name, snapshot != NULL ? "/snapshots/" : "",
-			  snapshot != NULL ? snapshot : "");
+	return url_of(pool, "custom", name, snapshot);
 }
 
 void storage_volume_etag(const cJSON *object, char out[65])
@@ -94,9 +107,8 @@ static void add_custom(struct berthd *b, const char *pool, cJSON *list)
 static cJSON *url_item(const char *pool, const cJSON *volume)
 {
 	const char *name = json_str_or(volume, "name", ""), *slash = strchr(name, '/');
-	AUTO_FREE char *url = mem_printf("/1.0/storage-pools/%s/volumes/%s/%.*s%s%s", pool, json_str_or(volume, "type", ""),
-					 (int)strcspn(name, "/"), name, slash != NULL ? "/snapshots/" : "",
-					 slash != NULL ? slash + 1 : "");
+	AUTO_FREE char *plain = mem_strndup(name, strcspn(name, "/"));
+	AUTO_FREE char *url = url_of(pool, json_str_or(volume, "type", ""), plain, slash != NULL ? slash + 1 : NULL);
 
 	return cJSON_CreateString(url);
 }

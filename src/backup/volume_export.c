@@ -18,6 +18,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "base/yaml_print.h"
 #include "lxc/probe.h"
 #include "pool/custom_work.h"
@@ -106,6 +107,7 @@ static enum op_result next_tree(struct op *op, struct error *err)
 	AUTO_JSON cJSON *name = cJSON_DetachItemFromArray(json_arr(e->args, "left"), 0);
 	AUTO_FREE char *data = fs_join(e->c.temp, "data");
 	AUTO_FREE char *folder = NULL;
+	AUTO_FREE char *snapshot = NULL;
 	AUTO_FREE char *dir = NULL;
 
 	if (name == NULL) {
@@ -113,7 +115,8 @@ static enum op_result next_tree(struct op *op, struct error *err)
 		return feed_tree(e, data, "backup/volume", err);
 	}
 	folder = mem_printf("backup/volume-snapshots/%s", name->valuestring);
-	dir = mem_printf("%s/snapshots/%s/data", e->c.meta, name->valuestring);
+	snapshot = custom_snapshot_folder(e->c.meta, name->valuestring);
+	dir = fs_join(snapshot, "data");
 	return feed_tree(e, dir, folder, err);
 }
 
@@ -187,6 +190,7 @@ static int take(struct berthd *b, const char *pool, const char *volume, const cJ
 
 struct op *volume_export_create(struct berthd *b, const char *pool, const char *volume, const cJSON *request, struct error *err)
 {
+	AUTO_STRBUF struct strbuf escaped = STRBUF_INIT;
 	cJSON *args = custom_args(pool, volume), *resources;
 
 	if (custom_find(b, pool, volume, err) < 0 || take(b, pool, volume, request, args, err) < 0) {
@@ -194,6 +198,7 @@ struct op *volume_export_create(struct berthd *b, const char *pool, const char *
 		return NULL;
 	}
 	resources = export_resources(args);
-	op_resource(resources, "storage_volumes", "/1.0/storage_volumes/%s", volume);
+	strbuf_adduri(&escaped, volume);
+	op_resource(resources, "storage_volumes", "/1.0/storage_volumes/%s", escaped.buf);
 	return volume_export_start(b, &volume_export_kind, args, resources, err);
 }

@@ -101,7 +101,7 @@ static void add_part(struct custom_work *w, const cJSON *of, const char *folder,
 static int add_snapshot(struct custom_work *w, const cJSON *snapshot, struct error *err)
 {
 	const char *name = json_str_or(snapshot, "name", "");
-	AUTO_FREE char *dir = mem_printf("%s/meta/snapshots/%s", w->temp, name);
+	AUTO_FREE char *meta = fs_join(w->temp, "meta"), *dir = custom_snapshot_folder(meta, name);
 	AUTO_FREE char *note = fs_join(dir, CUSTOM_SNAPSHOT_FILE), *data = fs_join(dir, "data");
 	AUTO_FREE char *folder = mem_printf("backup/volume-snapshots/%s", name);
 	AUTO_JSON cJSON *v = cJSON_Duplicate(snapshot, true);

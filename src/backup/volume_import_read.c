@@ -53,7 +53,7 @@ static int take_snapshot(const cJSON *from, cJSON *list, struct error *err)
 	const char *name = import_snapshot_name(from);
 	cJSON *v;
 
-	if (custom_name_check(name, err) < 0 || import_check_once(list, name, err) < 0)
+	if (custom_name_check_snapshot(name, err) < 0 || import_check_once(list, name, err) < 0)
 		return -1;
 	v = read_one(from, "a snapshot", err);
 	if (v == NULL)

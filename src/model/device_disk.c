@@ -35,7 +35,10 @@ static int valid_pool(const char *device, const char *key, const char *value, st
 /* A path of the host; or, with a pool, the name of a volume. */
 static int valid_source(const char *device, const char *key, const char *value, struct error *err)
 {
-	return type_is_path(value) || type_is_name(value) ? 0 :
+	bool is_volume = value[0] != '\0' && type_is_line(value) && strchr(value, '/') == NULL && strcmp(value, ".") != 0 &&
+			 strcmp(value, "..") != 0;
+
+	return type_is_path(value) || is_volume ? 0 :
 	       device_refuse(key, value, "must be an absolute path without '.' or '..' parts and without control characters, "
 			     "or with a pool the name of a volume", err);
 }

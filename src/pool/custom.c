@@ -19,22 +19,10 @@
 #include "model/settings.h"
 #include "pool/custom_work.h"
 
-#define NAME_LENGTH_MAX 63
-
 /* ---- names and places */
 
-int custom_name_check(const char *name, struct error *err)
-{
-	char show[TYPE_SHOW_SIZE];
-
-	if (type_is_name(name))
-		return 0;
-	return error_set(err, ERROR_INVALID, "Invalid volume name \"%s\": 1-%d letters, digits, '.', '_' and '-', beginning "
-			 "with a letter or a digit", type_show(name, show), NAME_LENGTH_MAX);
-}
-
 /* An instance's own volume: "c1_data" is extern_path/c1/data. */
-static char *owned_place(const struct berthd *b, const char *pool, const char *name, const char **ret_leaf)
+static char *owned_place(const struct berthd *b, const char *pool, const char *name, char **ret_leaf)
 {
 	const char *bar = strchr(name, '_');
 	AUTO_FREE char *owner = NULL;
@@ -45,26 +33,26 @@ static char *owned_place(const struct berthd *b, const char *pool, const char *n
 		return NULL;
 	owner = mem_strndup(name, (size_t)(bar - name));
 	path = volume_path(b, owner, bar + 1);
-	if (owner[0] == '\0' || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (!type_is_name(owner) || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return NULL;
-	*ret_leaf = bar + 1;
+	*ret_leaf = mem_strdup(bar + 1);
 	return fs_join(b->settings->extern_path, owner);
 }
 
-/* The folder it lies in; *ret_leaf is its name there. */
-static char *place(const struct berthd *b, const char *pool, const char *name, const char **ret_leaf)
+/* The folder it lies in; *ret_leaf is its name there. Caller frees both. */
+static char *place(const struct berthd *b, const char *pool, const char *name, char **ret_leaf)
 {
 	char *dir = owned_place(b, pool, name, ret_leaf);
 
 	if (dir != NULL)
 		return dir;
-	*ret_leaf = name;
+	*ret_leaf = custom_name_to_file(name);
 	return pool_volumes(b, pool);
 }
 
 char *custom_path(const struct berthd *b, const char *pool, const char *name)
 {
-	const char *leaf;
+	AUTO_FREE char *leaf = NULL;
 	AUTO_FREE char *dir = place(b, pool, name, &leaf);
 
 	return fs_join(dir, leaf);
@@ -72,7 +60,7 @@ char *custom_path(const struct berthd *b, const char *pool, const char *name)
 
 char *custom_meta(const struct berthd *b, const char *pool, const char *name)
 {
-	const char *leaf;
+	AUTO_FREE char *leaf = NULL;
 	AUTO_FREE char *dir = place(b, pool, name, &leaf);
 
 	return mem_printf("%s/.%s", dir, leaf);
@@ -81,9 +69,10 @@ char *custom_meta(const struct berthd *b, const char *pool, const char *name)
 bool custom_exists(const struct berthd *b, const char *pool, const char *name)
 {
 	AUTO_FREE char *path = NULL;
+	struct error ignored = ERROR_INIT;
 	struct stat st;
 
-	if (pool_get(b, pool) == NULL || !type_is_name(name))
+	if (pool_get(b, pool) == NULL || custom_name_check(name, &ignored) < 0)
 		return false;
 	path = custom_path(b, pool, name);
 	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
@@ -193,7 +182,9 @@ cJSON *custom_get(struct berthd *b, const char *pool, const char *name, struct e
 
 static int is_volume(const struct dirent *d)
 {
-	return type_is_name(d->d_name);
+	AUTO_FREE char *name = custom_name_of_file(d->d_name);
+
+	return name != NULL;
 }
 
 static int compare_names(const struct dirent **a, const struct dirent **b)
@@ -201,7 +192,7 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Appends the names of the folders in dir, with the prefix. */
+/* Appends the names that the folders in dir stand for, with the prefix. */
 static void add_folders(cJSON *names, const char *dir, const char *prefix)
 {
 	struct dirent **entries;
@@ -209,7 +200,8 @@ static void add_folders(cJSON *names, const char *dir, const char *prefix)
 
 	for (int i = 0; i < n; i++) {
 		AUTO_FREE char *path = fs_join(dir, entries[i]->d_name);
-		AUTO_FREE char *name = mem_printf("%s%s", prefix, entries[i]->d_name);
+		AUTO_FREE char *decoded = custom_name_of_file(entries[i]->d_name);
+		AUTO_FREE char *name = mem_printf("%s%s", prefix, decoded);
 		struct stat st;
 
 		if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
@@ -231,7 +223,7 @@ static void add_owned(const struct berthd *b, cJSON *names)
 		AUTO_FREE char *dir = fs_join(b->settings->extern_path, owner->valuestring);
 		AUTO_FREE char *prefix = mem_printf("%s_", owner->valuestring);
 
-		if (strchr(owner->valuestring, '_') == NULL)
+		if (type_is_name(owner->valuestring) && strchr(owner->valuestring, '_') == NULL)
 			add_folders(names, dir, prefix);
 	}
 }
@@ -273,9 +265,16 @@ cJSON *custom_list(struct berthd *b, const char *pool)
 
 /* ---- snapshots */
 
-static cJSON *describe_snapshot(const char *dir, const char *snapshot)
+char *custom_snapshot_folder(const char *meta, const char *snapshot)
 {
-	AUTO_FREE char *file = mem_printf("%s/%s/" CUSTOM_SNAPSHOT_FILE, dir, snapshot);
+	AUTO_FREE char *file = custom_name_to_file(snapshot);
+
+	return mem_printf("%s/snapshots/%s", meta, file);
+}
+
+static cJSON *describe_snapshot(const char *meta, const char *snapshot)
+{
+	AUTO_FREE char *dir = custom_snapshot_folder(meta, snapshot), *file = fs_join(dir, CUSTOM_SNAPSHOT_FILE);
 	struct error err = ERROR_INIT;
 	cJSON *v = json_read_file(file, &err);
 
@@ -315,7 +314,7 @@ cJSON *custom_snapshot_list(struct berthd *b, const char *pool, const char *name
 	add_folders(names, dir, "");
 	list = cJSON_CreateArray();
 	cJSON_ArrayForEach(item, names)
-		cJSON_AddItemToArray(list, describe_snapshot(dir, item->valuestring));
+		cJSON_AddItemToArray(list, describe_snapshot(meta, item->valuestring));
 	return sorted(list, by_creation);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Custom volumes of pools: a folder (on btrfs a subvolume) in pool_volumes(), and .NAME/ beside it: volume.json
+ * Custom volumes of pools: a folder (on btrfs a subvolume; its name is that of custom_name.h) in pool_volumes(), and .NAME/ beside it: volume.json
  * {"description","config","created_at"} and snapshots/SNAP/{data, snapshot.json}. What is half-made has a name with two
  * dots in front. A volume is there when its folder is.
  *
@@ -17,10 +17,9 @@
 
 #include "base/error.h"
 #include "berthd.h"
+#include "pool/custom_name.h"
 #include "proc/op.h"
 
-/* 1 to 63 letters, digits, '.', '_' and '-', beginning with a letter or digit; of volumes and of their snapshots. */
-int custom_name_check(const char *name, struct error *err);
 char *custom_path(const struct berthd *b, const char *pool, const char *name); /* caller frees */
 bool custom_exists(const struct berthd *b, const char *pool, const char *name);
 

@@ -14,6 +14,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/key_types.h"
 #include "model/settings.h"
 #include "instance/work.h"
 #include "pool/custom_work.h"
@@ -127,7 +128,7 @@ static int add_snapshots(struct custom_work *w, struct error *err)
 {
 	AUTO_JSON cJSON *list = custom_snapshot_list(w->b, arg(w, "from_pool"), arg(w, "from"), err);
 	AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from"));
-	AUTO_FREE char *folder = mem_printf("%s/meta/snapshots", w->temp);
+	AUTO_FREE char *own = fs_join(w->temp, "meta"), *folder = fs_join(own, "snapshots");
 	const cJSON *item;
 
 	if (list == NULL)
@@ -135,8 +136,8 @@ static int add_snapshots(struct custom_work *w, struct error *err)
 	if (list->child != NULL && mkdir(folder, 0700) < 0)
 		return error_sys(err, errno, "cannot make '%s'", folder);
 	cJSON_ArrayForEach(item, list) {
-		AUTO_FREE char *from = mem_printf("%s/snapshots/%s", meta, json_str(item, "name"));
-		AUTO_FREE char *to = fs_join(folder, json_str(item, "name"));
+		AUTO_FREE char *from = custom_snapshot_folder(meta, json_str(item, "name"));
+		AUTO_FREE char *to = custom_snapshot_folder(own, json_str(item, "name"));
 		AUTO_FREE char *from_data = fs_join(from, "data"), *to_data = fs_join(to, "data");
 
 		if (custom_copy_notes(from, to, err) < 0)
@@ -158,8 +159,9 @@ static enum op_result step_build(struct op *op, struct error *err)
 		return pool_tree_create(w->driver, data, err) < 0 || own_root(w, data, err) < 0 ? OP_FAIL : OP_DONE;
 	if (json_str(w->args, "from_snapshot") != NULL) {
 		AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from"));
+		AUTO_FREE char *snapshot = custom_snapshot_folder(meta, arg(w, "from_snapshot"));
 
-		from = mem_printf("%s/snapshots/%s/data", meta, arg(w, "from_snapshot"));
+		from = fs_join(snapshot, "data");
 	} else {
 		from = custom_path(w->b, arg(w, "from_pool"), arg(w, "from"));
 	}
@@ -245,8 +247,9 @@ static int sweep(const struct custom_work *w, const char *pool, const char *name
 	AUTO_FREE char *dir = pool_volumes(w->b, pool);
 	AUTO_FREE char *trash = mem_printf("%s/..old.%s", dir, arg(w, "mark"));
 	const char *bar = strchr(name, '_');
-	AUTO_FREE char *own = bar == NULL ? NULL : mem_printf("%s/%.*s/..old.%s", w->b->settings->extern_path, (int)(bar - name),
-							       name, arg(w, "mark"));
+	AUTO_FREE char *owner = bar == NULL ? NULL : mem_strndup(name, (size_t)(bar - name));
+	AUTO_FREE char *own = owner == NULL || !type_is_name(owner) ? NULL :
+			      mem_printf("%s/%s/..old.%s", w->b->settings->extern_path, owner, arg(w, "mark"));
 
 	return pool_remove(trash, err) < 0 || (own != NULL && pool_remove(own, err) < 0) ? -1 : 0;
 }
@@ -367,8 +370,9 @@ static enum op_result step_check_rename(struct op *op, struct error *err)
 static int rename_to(const struct custom_work *w, const char *from, const char *to, struct error *err)
 {
 	AUTO_FREE char *dir = pool_volumes(w->b, w->pool);
-	AUTO_FREE char *path = fs_join(dir, from), *target = fs_join(dir, to);
-	AUTO_FREE char *meta = mem_printf("%s/.%s", dir, from), *target_meta = mem_printf("%s/.%s", dir, to);
+	AUTO_FREE char *old = custom_name_to_file(from), *new = custom_name_to_file(to);
+	AUTO_FREE char *path = fs_join(dir, old), *target = fs_join(dir, new);
+	AUTO_FREE char *meta = mem_printf("%s/.%s", dir, old), *target_meta = mem_printf("%s/.%s", dir, new);
 
 	if (custom_move_if_there(meta, target_meta, err) < 0)
 		return -1;

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "instance/instance.h"
 #include "instance/place.h"
 #include "instance/work.h"
@@ -86,9 +87,11 @@ static bool has_root_in(const cJSON *devices, const char *pool)
 
 static void add(cJSON *urls, const char *kind, const char *name)
 {
-	AUTO_FREE char *url = mem_printf("/1.0/%s/%s", kind, name);
+	AUTO_STRBUF struct strbuf url = STRBUF_INIT;
 
-	cJSON_AddItemToArray(urls, cJSON_CreateString(url));
+	strbuf_addf(&url, "/1.0/%s/", kind);
+	strbuf_adduri(&url, name);
+	cJSON_AddItemToArray(urls, cJSON_CreateString(url.buf));
 }
 
 cJSON *pool_used_by(struct berthd *b, const char *pool)

@@ -97,8 +97,8 @@ static int add_fresh(struct custom_work *w, struct error *err)
 	if (mkdir(top, 0700) < 0)
 		return error_sys(err, errno, "cannot make '%s'", top);
 	cJSON_ArrayForEach(name, json_arr(w->args, "fresh")) {
-		AUTO_FREE char *from = mem_printf("%s/snapshots/%s", meta, name->valuestring);
-		AUTO_FREE char *to = fs_join(top, name->valuestring);
+		AUTO_FREE char *from = custom_snapshot_folder(meta, name->valuestring);
+		AUTO_FREE char *to = custom_snapshot_folder(w->temp, name->valuestring);
 		AUTO_FREE char *from_data = fs_join(from, "data"), *to_data = fs_join(to, "data");
 
 		if (custom_copy_notes(from, to, err) < 0)
@@ -112,8 +112,8 @@ static enum op_result step_build(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from")), *data = fs_join(w->temp, "data");
-	AUTO_FREE char *from = json_str(w->args, "from_snapshot") != NULL ?
-				       mem_printf("%s/snapshots/%s/data", meta, arg(w, "from_snapshot")) :
+	AUTO_FREE char *snapshot = custom_snapshot_folder(meta, arg(w, "from_snapshot"));
+	AUTO_FREE char *from = json_str(w->args, "from_snapshot") != NULL ? fs_join(snapshot, "data") :
 				       custom_path(w->b, arg(w, "from_pool"), arg(w, "from"));
 
 	if (custom_make_temp(w, err) < 0)
@@ -127,7 +127,7 @@ static enum op_result step_build(struct op *op, struct error *err)
 /* Has the new one of that name been put there already? Then what is there is no old one. */
 static bool is_new(const struct custom_work *w, const char *name)
 {
-	AUTO_FREE char *from = mem_printf("%s/snapshots/%s", w->temp, name);
+	AUTO_FREE char *from = custom_snapshot_folder(w->temp, name);
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, json_arr(w->args, "fresh"))
@@ -138,14 +138,15 @@ static bool is_new(const struct custom_work *w, const char *name)
 
 static int swap_snapshots(const struct custom_work *w, struct error *err)
 {
-	AUTO_FREE char *own = fs_join(w->meta, "snapshots"), *fresh = fs_join(w->temp, "snapshots");
+	AUTO_FREE char *own = fs_join(w->meta, "snapshots");
 	AUTO_FREE char *old = fs_join(w->temp, "gone");
 	const cJSON *name;
 
 	if (mkdir(old, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", old);
 	cJSON_ArrayForEach(name, json_arr(w->args, "gone")) {
-		AUTO_FREE char *from = fs_join(own, name->valuestring), *to = fs_join(old, name->valuestring);
+		AUTO_FREE char *file = custom_name_to_file(name->valuestring);
+		AUTO_FREE char *from = fs_join(own, file), *to = fs_join(old, file);
 
 		if (!is_new(w, name->valuestring) && !fs_exists(to) && custom_move_if_there(from, to, err) < 0)
 			return -1;
@@ -153,7 +154,8 @@ static int swap_snapshots(const struct custom_work *w, struct error *err)
 	if (cJSON_GetArraySize(json_arr(w->args, "fresh")) > 0 && fs_mkdirs(own, 0700, err) < 0)
 		return -1;
 	cJSON_ArrayForEach(name, json_arr(w->args, "fresh")) {
-		AUTO_FREE char *from = fs_join(fresh, name->valuestring), *to = fs_join(own, name->valuestring);
+		AUTO_FREE char *from = custom_snapshot_folder(w->temp, name->valuestring);
+		AUTO_FREE char *to = custom_snapshot_folder(w->meta, name->valuestring);
 
 		if (custom_move_if_there(from, to, err) < 0)
 			return -1;

@@ -84,7 +84,7 @@ static int check_size(const struct berthd *b, const char *pool, const cJSON *con
 static int check_owned(const struct berthd *b, const char *pool, const char *name, const char *how, struct error *err)
 {
 	AUTO_FREE char *path = custom_path(b, pool, name), *dir = pool_volumes(b, pool);
-	AUTO_FREE char *plain = fs_join(dir, name);
+	AUTO_FREE char *file = custom_name_to_file(name), *plain = fs_join(dir, file);
 
 	return strcmp(path, plain) == 0 ? 0 :
 		error_set(err, ERROR_INVALID, "the volume '%s' belongs to an instance, and is %s", name, how);

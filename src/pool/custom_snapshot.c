@@ -19,7 +19,7 @@
 /* meta/snapshots/NAME; half-made "..new.MARK" */
 static char *folder(const struct custom_work *w, const char *name)
 {
-	return mem_printf("%s/snapshots/%s", w->meta, name);
+	return custom_snapshot_folder(w->meta, name);
 }
 
 static char *half_made(const struct custom_work *w)
@@ -320,7 +320,7 @@ static char *choose_name(const cJSON *list, const cJSON *config, const cJSON *re
 	char *chosen;
 
 	if (name[0] != '\0') {
-		if (custom_name_check(name, err) < 0)
+		if (custom_name_check_snapshot(name, err) < 0)
 			return NULL;
 		if (!name_taken(name, &names))
 			return mem_strdup(name);
@@ -329,7 +329,7 @@ static char *choose_name(const cJSON *list, const cJSON *config, const cJSON *re
 	}
 	chosen = snapshot_pattern_name(json_str_or(config, "snapshots.pattern", SNAPSHOT_PATTERN_DEFAULT), time(NULL), name_taken,
 				       &names, err);
-	if (chosen != NULL && custom_name_check(chosen, err) < 0) {
+	if (chosen != NULL && custom_name_check_snapshot(chosen, err) < 0) {
 		free(chosen);
 		return NULL;
 	}
@@ -384,7 +384,7 @@ struct op *custom_snapshot_rename(struct berthd *b, const char *pool, const char
 {
 	cJSON *args;
 
-	if (custom_name_check(to, err) < 0)
+	if (custom_name_check_snapshot(to, err) < 0)
 		return NULL;
 	args = args_of(b, pool, name, snapshot, err);
 	if (args == NULL)
@@ -407,6 +407,7 @@ int custom_snapshot_update(struct berthd *b, const char *pool, const char *name,
 {
 	AUTO_JSON cJSON *v = custom_snapshot_get(b, pool, name, snapshot, err);
 	AUTO_FREE char *meta = NULL;
+	AUTO_FREE char *dir = NULL;
 	AUTO_FREE char *file = NULL;
 	AUTO_FREE char *lock = custom_lock(pool, name);
 
@@ -417,6 +418,7 @@ int custom_snapshot_update(struct berthd *b, const char *pool, const char *name,
 	if (json_str(change, "description") != NULL || !patch)
 		json_set_str(v, "description", json_str_or(change, "description", ""));
 	meta = custom_meta(b, pool, name);
-	file = mem_printf("%s/snapshots/%s/" CUSTOM_SNAPSHOT_FILE, meta, snapshot);
+	dir = custom_snapshot_folder(meta, snapshot);
+	file = fs_join(dir, CUSTOM_SNAPSHOT_FILE);
 	return json_write_file(file, v, JSON_DURABLE, err);
 }

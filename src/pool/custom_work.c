@@ -10,6 +10,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "base/units.h"
 #include "model/settings.h"
 #include "pool/limit.h"
@@ -87,10 +88,13 @@ struct op *custom_start(struct berthd *b, const struct op_kind *kind, const char
 {
 	const char *pool = json_str_or(args, "pool", ""), *name = json_str_or(args, "volume", "");
 	AUTO_FREE char *lock = custom_lock(pool, name);
-	AUTO_FREE char *url = mem_printf("/1.0/storage_volumes/%s", name);
-	const char *locks[] = { lock, other_lock, NULL }, *urls[] = { url };
+	AUTO_STRBUF struct strbuf url = STRBUF_INIT;
+	const char *locks[] = { lock, other_lock, NULL }, *urls[1];
 	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
 
+	strbuf_addstr(&url, "/1.0/storage_volumes/");
+	strbuf_adduri(&url, name);
+	urls[0] = url.buf;
 	json_set(options.resources, "storage_volumes", cJSON_CreateStringArray(urls, 1));
 	return op_start(b->ops, kind, args, &options, err);
 }

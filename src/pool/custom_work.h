@@ -28,6 +28,7 @@ struct op *custom_start(struct berthd *b, const struct op_kind *kind, const char
 cJSON *custom_args(const char *pool, const char *name); /* with a new mark */
 char *custom_lock(const char *pool, const char *name); /* caller frees */
 
+char *custom_snapshot_folder(const char *meta, const char *snapshot); /* of a folder as custom_meta(); caller frees */
 char *custom_meta(const struct berthd *b, const char *pool, const char *name); /* caller frees */
 cJSON *custom_read(const struct berthd *b, const char *pool, const char *name); /* volume.json, or what stands for none */
 int custom_write(const char *meta, const cJSON *volume, struct error *err); /* only description, config, created_at of it */

@@ -111,6 +111,64 @@ load lxd
 	stock storage delete sp1
 }
 
+@test "volumes and snapshots with names of all kinds" {
+	local c v names=('a b' '-lead' '.._x' '..new.x' '_u' "q'\"\\" '%41' 'ü@1,x=#*') url
+	c=$(name vn)
+	stock storage create sp1 dir
+	for v in "${names[@]}"; do
+		stock storage volume create sp1 -- "$v"
+	done
+	stock_refused "may not contain slashes" storage volume create sp1 a/b
+	stock_refused "No name provided" storage volume create sp1 ''
+	for v in . .. $'a\nb' $'a\e[31mb' "$(printf 'ü%.0s' {1..34})"; do
+		stock_refused "Invalid volume name" storage volume create sp1 "$v"
+	done
+	stock_refused "already exists" storage volume create sp1 'a b'
+	stock storage volume list sp1 -f json
+	assert "$(jq -r '.[].name' <<<"$output" | sort)" = "$(printf '%s\n' "${names[@]}" | sort)"
+	assert "$(find "$BERTH_TEST_ROOT/pools/sp1/custom" -mindepth 1 -name '[!.]*' -printf '%f\n' | tr -d 'a-zA-Z0-9%._\n-')" = ""
+	api GET /1.0/storage-pools/sp1/volumes/custom
+	for url in $(field '.metadata[]'); do # what is listed can be asked for
+		api GET "$url"
+		assert "$http" = 200
+	done
+	stock launch bb "$c" -s sp1
+	stock_refused "Failed loading custom volume" storage volume attach sp1 'a  b' "$c" d0 /mnt/0
+	stock_refused "must be an absolute path" config device add "$c" d0 disk pool=sp1 source=.. path=/mnt/0
+	stock storage volume attach sp1 'a b' "$c" d1 '/mnt/x y'
+	stock storage volume attach sp1 'ü@1,x=#*' "$c" d2 /mnt/z
+	in_container "$c" touch '/mnt/x y/f' /mnt/z/g
+	stock restart -f "$c" # from the configuration, not by hand
+	assert "$(in_container "$c" sh -c 'echo /mnt/*/[fg]')" = "/mnt/x y/f /mnt/z/g"
+	stock storage volume show sp1 'a b'
+	contains "$output" "- /1.0/instances/$c"
+	stock_refused "white space" storage volume snapshot sp1 'a b' 's 1'
+	stock_refused 'cannot contain "/"' storage volume snapshot sp1 'a b' 's/1'
+	stock storage volume snapshot sp1 'a b' 's@1'
+	stock storage volume snapshot sp1 'a b' ..x
+	stock storage volume rename sp1 'a b/..x' 'a b/-y'
+	stock delete -f "$c"
+	daemon_restart
+	rm "$BERTH_TEST_ROOT/pools/sp1/custom/a%20b/f"
+	stock storage volume restore sp1 'a b' 's@1'
+	[[ -e $BERTH_TEST_ROOT/pools/sp1/custom/a%20b/f ]]
+	stock storage volume export sp1 'a b' "$BATS_TEST_TMPDIR/v.tar.gz" --quiet
+	stock storage volume import sp1 "$BATS_TEST_TMPDIR/v.tar.gz" 'c d' --quiet
+	stock storage volume copy 'sp1/a b/s@1' sp1/_u --refresh
+	stock storage volume copy 'sp1/a b' 'default/e f'
+	stock storage volume delete default 'e f/-y'
+	stock storage volume move 'default/e f' 'sp1/e f'
+	stock storage volume rename sp1 'e f' '.. _'
+	stock storage volume list sp1 -f csv -c n
+	contains "$output" "c d/s@1"$'\n'"c d/-y"
+	contains "$output" ".. _/s@1"
+	for v in "${names[@]}" 'c d' '.. _'; do
+		stock storage volume delete sp1 -- "$v"
+	done
+	[[ -z $(ls -A "$BERTH_TEST_ROOT/pools/sp1/custom") && -d $BERTH_TEST_ROOT/extern ]]
+	stock storage delete sp1
+}
+
 @test "a pool that is half made or half deleted by a killed berthd" {
 	local step
 	for step in source/kill mount/kill layout/kill-after enter/kill; do
