@@ -165,7 +165,7 @@ load lxd
 	for v in "${names[@]}" 'c d' '.. _'; do
 		stock storage volume delete sp1 -- "$v"
 	done
-	[[ -z $(ls -A "$BERTH_TEST_ROOT/pools/sp1/custom") && -d $BERTH_TEST_ROOT/extern ]]
+	[[ -z $(ls -A "$BERTH_TEST_ROOT/pools/sp1/custom") ]]
 	stock storage delete sp1
 }
 
