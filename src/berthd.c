@@ -335,6 +335,20 @@ static void drained(void *data)
 	uv_stop(&d->loop);
 }
 
+/* What would begin something by itself. */
+static void stop_clocks(struct berthd *b)
+{
+	instance_autostart_stop(b);
+	snapshot_due_stop(b);
+	backup_due_stop(b);
+	ticker_remove(b->images_clock);
+	b->images_clock = NULL;
+	custom_due_stop(b->volumes);
+	b->volumes = NULL;
+	pool_watch_stop(b->pool_watch);
+	b->pool_watch = NULL;
+}
+
 static void term_cb(uv_signal_t *handle, int signum)
 {
 	struct daemon *d = handle->data;
@@ -344,15 +358,7 @@ static void term_cb(uv_signal_t *handle, int signum)
 	d->stopping = true;
 	log_info("ending on %s: running operations are finished or undone", signum == SIGINT ? "SIGINT" : "SIGTERM");
 	notify_stopping();
-	instance_autostart_stop(&d->b);
-	snapshot_due_stop(&d->b);
-	backup_due_stop(&d->b);
-	ticker_remove(d->b.images_clock);
-	d->b.images_clock = NULL;
-	custom_due_stop(d->b.volumes);
-	d->b.volumes = NULL;
-	pool_watch_stop(d->b.pool_watch);
-	d->b.pool_watch = NULL;
+	stop_clocks(&d->b);
 	file_sessions_end(&d->b);
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
 		       drained, d);
@@ -411,15 +417,7 @@ static void close_rooms(struct daemon *d)
 {
 	struct berthd *b = &d->b;
 
-	instance_autostart_stop(b);
-	snapshot_due_stop(b);
-	backup_due_stop(b);
-	ticker_remove(b->images_clock);
-	b->images_clock = NULL;
-	custom_due_stop(b->volumes);
-	b->volumes = NULL;
-	pool_watch_stop(b->pool_watch);
-	b->pool_watch = NULL;
+	stop_clocks(b);
 	remote_free(b->remote);
 	b->remote = NULL;
 	http_free(b->http);

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/x509.h"
 
 #define NAME_MAX_LEN 255
@@ -47,14 +48,9 @@ static int check_kind(const cJSON *body, struct error *err)
 
 static int check_name(const char *name, struct error *err)
 {
-	const char *p;
-
 	if (strlen(name) > NAME_MAX_LEN)
 		return error_set(err, ERROR_INVALID, "the name of a certificate has at most %d bytes", NAME_MAX_LEN);
-	for (p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return error_set(err, ERROR_INVALID, "the name of a certificate is one line");
-	return 0;
+	return text_is_line(name) ? 0 : error_set(err, ERROR_INVALID, "the name of a certificate is one line");
 }
 
 /* ---- POST */

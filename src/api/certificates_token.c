@@ -5,45 +5,18 @@
 #include <string.h>
 
 #include "api/remote.h"
-#include "base/ident.h"
+#include "api/token.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/x509.h"
 
-#define SECRET_BYTES 32
-#define SECRET_LEN (2 * SECRET_BYTES)
 #define TEXT_MAX 16384
 
 /* ---- the operation: in memory only, as LXD's; it waits to be used or cancelled */
 
-static enum op_result wait_for_use(struct op *op, struct error *err)
-{
-	return OP_WAIT;
-}
+static const struct op_step steps[] = { TOKEN_STEP(0, OP_ENDLESS), { 0 } };
 
-static void cancel(struct op *op)
-{
-	struct error err = ERROR_INIT;
-
-	error_set(&err, ERROR_CANCELLED, "operation cancelled");
-	op_resume(op, OP_FAIL, &err);
-}
-
-static const struct op_step steps[] = {
-	{ "wait", wait_for_use, NULL, 0, OP_ENDLESS },
-	{ 0 },
-};
-
-static const struct op_kind kind = {
-	.name = "trust-token",
-	.description = "Executing operation",
-	.steps = steps,
-	.volatile_ = true,
-	.coordinator = true,
-	.may_cancel = true,
-	.class_name = "token",
-	.cancel = cancel,
-};
+static const struct op_kind kind = { TOKEN_KIND, .name = "trust-token", .description = "Executing operation", .steps = steps };
 
 static cJSON *request_json(const char *name)
 {
@@ -61,26 +34,20 @@ static cJSON *request_json(const char *name)
 
 static struct op *start(struct berthd *b, const char *name, struct error *err)
 {
-	const struct op_options options = { 0 };
 	const struct x509 *own = remote_certificate(b->remote, err);
 	cJSON *args;
-	char secret[SECRET_LEN + 1];
 	struct op *op;
 
 	if (!own)
 		return NULL;
-	ident_random_hex(secret, SECRET_BYTES);
 	args = cJSON_CreateObject();
 	json_set_str(args, "name", name);
-	json_set_str(args, "secret", secret);
-	op = op_start(b->ops, &kind, args, &options, err);
+	op = token_start(b->ops, &kind, args, NULL, err);
 	if (!op)
 		return NULL;
 	op_metadata_set(op, "addresses", remote_addresses(b->remote));
 	op_metadata_set(op, "fingerprint", cJSON_CreateString(own->fingerprint));
 	op_metadata_set(op, "request", request_json(name));
-	op_metadata_set(op, "secret", cJSON_CreateString(secret));
-	explicit_bzero(secret, sizeof(secret));
 	return op;
 }
 
@@ -114,38 +81,11 @@ static cJSON *decode(const char *text)
 	return v;
 }
 
-struct search {
-	const char *secret;
-	struct op *found;
-};
-
-static bool same(const char *a, const char *b)
-{
-	unsigned char differ = 0;
-
-	if (strlen(a) != SECRET_LEN || strlen(b) != SECRET_LEN)
-		return false;
-	for (size_t i = 0; i < SECRET_LEN; i++)
-		differ |= (unsigned char)a[i] ^ (unsigned char)b[i];
-	return differ == 0;
-}
-
-static void look(struct op *op, void *data)
-{
-	struct search *s = data;
-
-	if (op_is(op, &kind) && !op_final(op) && same(json_str_or(op_args(op), "secret", ""), s->secret))
-		s->found = op;
-}
-
 bool token_find(struct berthd *b, const char *text, struct op **ret_op)
 {
 	AUTO_JSON cJSON *token = decode(text);
-	struct search s = { token ? json_str(token, "secret") : "", NULL };
 
-	if (token)
-		op_foreach(b->ops, look, &s);
-	*ret_op = s.found;
+	*ret_op = token ? token_of_secret(b->ops, &kind, json_str_or(token, "secret", "")) : NULL;
 	return token != NULL;
 }
 

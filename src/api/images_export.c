@@ -9,28 +9,8 @@
 #include "api/images.h"
 #include "base/ident.h"
 #include "base/mem.h"
+#include "base/packing.h"
 #include "image/store.h"
-
-/* The suffix clients put behind the name, by what the file is (LXD: shared/archive.go). */
-static const char *suffix_of(int fd)
-{
-	static const struct {
-		const char *suffix, *magic;
-		size_t len;
-	} kinds[] = { { ".tar.gz", "\x1f\x8b", 2 }, { ".tar.xz", "\xfd" "7zXZ", 5 },
-		      { ".tar.zst", "\x28\xb5\x2f\xfd", 4 }, { ".squashfs", "hsqs", 4 },
-		      { ".tar.bz2", "BZh", 3 },		  { ".tar.lzma", "\x5d\0\0", 3 } };
-	char head[8] = "";
-	size_t i;
-
-	if (pread(fd, head, sizeof(head), 0) > 0) {
-		for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-			if (memcmp(head, kinds[i].magic, kinds[i].len) == 0)
-				return kinds[i].suffix;
-		}
-	}
-	return ".tar";
-}
 
 static int open_file(struct request *r, const char *path)
 {
@@ -48,7 +28,7 @@ static void export_one(struct request *r, const char *fingerprint, const char *p
 
 	if (fd < 0)
 		return;
-	name = mem_printf("%s%s", fingerprint, suffix_of(fd));
+	name = mem_printf("%s%s", fingerprint, packing_suffix(packing_of_file(fd)));
 	reply_file(r, fd, name);
 }
 
@@ -59,7 +39,7 @@ static char *head_of(const char *boundary, const char *name, const char *prefix,
 {
 	return mem_printf("%s--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s%s%s\"\r\n"
 			  "Content-Type: application/octet-stream\r\n\r\n",
-			  *prefix ? "" : "\r\n", boundary, name, prefix, fingerprint, suffix_of(fd));
+			  *prefix ? "" : "\r\n", boundary, name, prefix, fingerprint, packing_suffix(packing_of_file(fd)));
 }
 
 static void export_split(struct request *r, const char *fingerprint, const char *metadata, const char *rootfs)

@@ -12,10 +12,10 @@
 
 #include "api/events.h"
 #include "api/router.h"
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "instance/instance.h"
-#include "proc/stdio.h"
 
 #define UUID_LEN 36
 
@@ -33,7 +33,7 @@ void instance_log_reply(struct request *r, struct instance *inst, const char *na
 	int fd = dirfd < 0 ? -1 : openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT && or_empty)
-		fd = stdio_memory("", 0);
+		fd = fs_memory_file("", 0);
 	if (fd >= 0) {
 		reply_file(r, fd, name);
 		return;

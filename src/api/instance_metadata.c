@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "api/events.h"
 #include "api/request.h"
 #include "api/router.h"
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -124,16 +124,14 @@ static void reply_template(struct request *r, const struct instance *inst, const
 	int fd = -1;
 
 	if (metadata_template_read(request_berthd(r), inst, path, &text, &err) == 0) {
-		fd = memfd_create("template", MFD_CLOEXEC);
-		if (fd < 0 || write(fd, text.buf, text.len) != (ssize_t)text.len || lseek(fd, 0, SEEK_SET) < 0)
+		fd = fs_memory_file(text.buf, text.len);
+		if (fd < 0)
 			error_sys(&err, errno, "cannot hand the template on");
 	}
 	if (err.code == ERROR_NONE) {
 		reply_file(r, fd, path);
 		return;
 	}
-	if (fd >= 0)
-		close(fd);
 	reply_error(r, &err);
 }
 

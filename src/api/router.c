@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "host/host.h"
 
 #define QUERY_MAX 32 /* parameters in one query; more is nobody's mistake */
@@ -104,14 +105,7 @@ static const struct route *find(const char *method, const char *path, bool *ret_
 /* What a decoded segment may be: a name, never a way to another folder. */
 static bool value_is_harmless(const char *s, bool slash_allowed)
 {
-	const char *p;
-
-	if (strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
-		return false;
-	for (p = s; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || (*p == '/' && !slash_allowed))
-			return false;
-	return true;
+	return strcmp(s, ".") != 0 && strcmp(s, "..") != 0 && text_is_line(s) && (slash_allowed || strchr(s, '/') == NULL);
 }
 
 /* What is none there is told by LXD's words: clients send "c1/snap" as one name. */

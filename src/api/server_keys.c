@@ -12,6 +12,7 @@
 #include "api/remote.h"
 #include "api/trust_password.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/units.h"
 
 #define SHUTDOWN_MINUTES_MAX 1440
@@ -48,13 +49,9 @@ static char *take_bool(const char *value, struct error *err)
 /* It goes into a header of an answer, or into the environment of a child: one line. */
 static char *take_line(const char *value, struct error *err)
 {
-	const char *p;
-
-	for (p = value; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f) {
-			error_set(err, ERROR_INVALID, "it is more than one line");
-			return NULL;
-		}
+	if (!text_is_line(value)) {
+		error_set(err, ERROR_INVALID, "it is more than one line");
+		return NULL;
 	}
 	if (strlen(value) <= 4096)
 		return mem_strdup(value);
@@ -163,14 +160,7 @@ bool server_key_hidden(const char *key)
 
 static bool is_user_key(const char *key)
 {
-	const char *p;
-
-	if (strncmp(key, "user.", 5) != 0 || !key[5] || strlen(key) > USER_KEY_MAX)
-		return false;
-	for (p = key; *p; p++)
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return false;
-	return true;
+	return strncmp(key, "user.", 5) == 0 && key[5] && strlen(key) <= USER_KEY_MAX && text_is_word(key);
 }
 
 char *server_key_value(const char *key, const char *value, struct error *err)

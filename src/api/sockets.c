@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/sockets.h"
 
-#include <nettle/memops.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define CONNECT_MS 5000
 #define WINDOWS_MAX 12
@@ -236,10 +236,8 @@ static struct socket *find_secret(const struct sockets *s, const char *secret)
 {
 	struct socket *found = NULL;
 
-	if (strlen(secret) != 2 * SECRET_BYTES)
-		return NULL;
 	for (int i = 0; i < SOCKETS_N; i++)
-		if (s->socket[i] && memeql_sec(s->socket[i]->secret, secret, 2 * SECRET_BYTES))
+		if (s->socket[i] && text_same_secret(s->socket[i]->secret, secret))
 			found = s->socket[i];
 	return found;
 }

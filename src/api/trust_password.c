@@ -9,6 +9,7 @@
 
 #include "base/ident.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define ROUNDS 60000 /* some 20 ms */
 #define ROUNDS_MAX 10000000
@@ -48,18 +49,6 @@ char *trust_password_hash(const char *password, struct error *err)
 	return mem_printf(PREFIX ":%d:%s:%s", ROUNDS, salt, hash);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	size_t n = strlen(a);
-	unsigned char differ = 0;
-
-	if (n != strlen(b))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		differ |= (unsigned char)a[i] ^ (unsigned char)b[i];
-	return differ == 0;
-}
-
 bool trust_password_matches(const char *hash, const char *password)
 {
 	char salt[65], known[65], given[2 * HASH_BYTES + 1];
@@ -69,7 +58,7 @@ bool trust_password_matches(const char *hash, const char *password)
 	    rounds == 0 || rounds > ROUNDS_MAX)
 		return false;
 	derive(password, rounds, salt, given);
-	return same_text(known, given);
+	return text_same_secret(known, given);
 }
 
 /* ---- guessing */

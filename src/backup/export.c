@@ -21,7 +21,7 @@
 #include "instance/snapshot.h"
 #include "instance/work.h"
 #include "model/settings.h"
-#include "proc/compressor.h"
+#include "backup/compressor.h"
 
 #define DAY_S 86400
 

@@ -13,7 +13,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "proc/compressor.h"
+#include "backup/compressor.h"
 
 struct exporting *export_making_new(char *dir, char *facts, char *out, const char *only, op_fn next_tree)
 {

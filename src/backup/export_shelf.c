@@ -13,6 +13,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 int export_name_check(const char *name, struct error *err)
 {
@@ -22,10 +23,7 @@ int export_name_check(const char *name, struct error *err)
 		return error_set(err, ERROR_INVALID, "Backup names may not contain slashes");
 	if (len == 0 || len > 200 || name[0] == '.')
 		return error_set(err, ERROR_INVALID, "Invalid backup name '%.64s': 1 to 200 bytes, the first no '.'", name);
-	for (; *name != '\0'; name++)
-		if ((unsigned char)*name < 0x20 || *name == 0x7f)
-			return error_set(err, ERROR_INVALID, "Invalid backup name: it holds control characters");
-	return 0;
+	return text_is_line(name) ? 0 : error_set(err, ERROR_INVALID, "Invalid backup name: it holds control characters");
 }
 
 int export_already(const char *owner, const char *name, struct error *err)

@@ -21,7 +21,7 @@
 #include "instance/metadata.h"
 #include "instance/snapshot.h"
 #include "model/settings.h"
-#include "proc/compressor.h"
+#include "backup/compressor.h"
 
 #define DAY_S 86400
 

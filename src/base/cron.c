@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 struct field {
 	const char *name;
@@ -226,13 +227,10 @@ int cron_parse(const char *text, struct cron *ret, struct error *err)
 	return 0;
 }
 
-/* FNV-1a: it is to spread, not to resist; and it must stay what it is. */
 static uint32_t hash(const char *s)
 {
-	uint32_t h = 2166136261u;
+	uint32_t h = text_hash32(s);
 
-	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * 16777619u;
 	return h ^ h >> 15;
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/text.h"
+
 static const char *const kind_names[] = { "tcp", "udp", "unix" };
 
 const char *endpoint_kind_name(enum endpoint_kind kind)
@@ -97,10 +99,8 @@ static int parse_unix(const char *s, struct endpoint *e, struct error *err)
 	if (len >= sizeof(e->path))
 		return error_set(err, ERROR_INVALID, "Invalid unix socket \"%.60s…\": more than %zu characters", s,
 				 sizeof(e->path) - 1);
-	for (const char *p = s; *p; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return error_set(err, ERROR_INVALID, "Invalid unix socket: control characters");
-	}
+	if (!text_is_line(s))
+		return error_set(err, ERROR_INVALID, "Invalid unix socket: control characters");
 	if ((s[0] != '/' && s[0] != '@') || len < 2)
 		return error_set(err, ERROR_INVALID,
 				 "Invalid unix socket \"%s\": it must be an absolute path, or @ and a name", s);

@@ -4,13 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+
+/* This much is to stay free, or this part of a small disk. */
+enum { SPARE_BYTES = 64 * 1024 * 1024, SPARE_PART = 16 };
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" /* as that of children */
 
@@ -239,4 +245,35 @@ int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct
 	if (fd < 0)
 		return error_sys(err, errno, "cannot open '%s' inside the root file system", path);
 	return (int)fd;
+}
+
+int fs_memory_file(const void *data, size_t len)
+{
+	int fd = memfd_create("berth", MFD_CLOEXEC);
+	size_t done = 0;
+
+	while (fd >= 0 && done < len) {
+		ssize_t n = write(fd, (const char *)data + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int saved = errno;
+
+			close(fd);
+			errno = saved;
+			return -1;
+		}
+		done += (size_t)n;
+	}
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+bool fs_is_full(const struct statvfs *st)
+{
+	uint64_t spare = (uint64_t)st->f_blocks * st->f_frsize / SPARE_PART;
+
+	return (uint64_t)st->f_bavail * st->f_frsize < (spare < SPARE_BYTES ? spare : SPARE_BYTES);
 }

@@ -48,6 +48,13 @@ int fs_remove_tree(const char *path, struct error *err);
 /* openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS); returns fd or -1. flags get O_CLOEXEC. */
 int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *err);
 
+/* A file in memory, close-on-exec, at its beginning: who does not read it raises no SIGPIPE and blocks nobody. -1 with errno. */
+int fs_memory_file(const void *data, size_t len);
+
+/* Is so little free that nothing large is to be stored there? */
+struct statvfs;
+bool fs_is_full(const struct statvfs *st);
+
 /* Disk usage of a tree in bytes (st_blocks), hard links once, one file system; ERROR_TIMEOUT after max_ms (0: never). */
 int fs_tree_usage(const char *path, unsigned max_ms, unsigned long long *ret, struct error *err);
 /* Is there a folder in it whose path below the top has more than so many bytes? */

@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/client_impl.h"
 
 void response_clear(struct response *r)
@@ -126,10 +127,8 @@ int client_head(struct strbuf *sb, const char *method, const char *path, struct 
 {
 	if (path[0] != '/')
 		return error_set(err, ERROR_INVALID, "'%s' is no API path: it must begin with '/'", path);
-	for (const char *p = path; *p; p++)
-		if ((unsigned char)*p <= ' ' || (unsigned char)*p == 0x7f)
-			return error_set(err, ERROR_INVALID,
-					 "'%s' is no API path: it has a blank or control character", path);
+	if (!text_is_word(path))
+		return error_set(err, ERROR_INVALID, "'%s' is no API path: it has a blank or control character", path);
 	strbuf_addf(sb, "%s %s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION "\r\n", method,
 		    path);
 	return 0;

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/packing.h"
 #include "cli/cli.h"
 #include "cli/instance.h"
 #include "cli/partial.h"
@@ -47,27 +48,6 @@ static char *backup_path(const char *instance, const cJSON *op)
 	return suffix ? instance_path(instance, suffix) : NULL;
 }
 
-/* How the file is packed, by its first bytes. */
-static const char *ending_of(int fd)
-{
-	static const struct {
-		const char *bytes;
-		size_t len;
-		const char *ending;
-	} packings[] = {
-		{ "\x1f\x8b", 2, ".tar.gz" },		 { "BZh", 3, ".tar.bz2" },
-		{ "\xfd" "7zXZ", 5, ".tar.xz" },	 { "\x28\xb5\x2f\xfd", 4, ".tar.zst" },
-		{ "\x5d\x00\x00", 3, ".tar.lzma" },
-	};
-	char head[8] = "";
-
-	if (pread(fd, head, sizeof(head), 0) > 0)
-		for (size_t i = 0; i < sizeof(packings) / sizeof(packings[0]); i++)
-			if (memcmp(head, packings[i].bytes, packings[i].len) == 0)
-				return packings[i].ending;
-	return ".tar";
-}
-
 static int download_to(struct cli *cli, const char *url, const char *instance, const char *where, struct error *err)
 {
 	AUTO_FREE char *server_name = NULL, *path = NULL;
@@ -82,7 +62,7 @@ static int download_to(struct cli *cli, const char *url, const char *instance, c
 	rc = fd < 0 ? -1 : client_download(cli->client, url, fd, &server_name, err);
 	if (rc == 0) {
 		path = t.name[0] ? mem_printf("%s/%s", t.dir, t.name) :
-				   mem_printf("%s/%s%s", t.dir, instance_local(instance), ending_of(fd));
+				   mem_printf("%s/%s%s", t.dir, instance_local(instance), packing_suffix(packing_of_file(fd)));
 		rc = partial_keep(fd, path, err);
 	}
 	partial_drop();

@@ -6,9 +6,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -190,19 +190,6 @@ static int file_edit(struct cli *cli, int argc, char **argv, struct error *err)
 	return edit_remote(cli, url, headers, err);
 }
 
-/* Something to read that says text; caller closes. */
-static int text_fd(const char *text, struct error *err)
-{
-	int fd = memfd_create("berth", MFD_CLOEXEC);
-
-	if (fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && lseek(fd, 0, SEEK_SET) == 0)
-		return fd;
-	error_sys(err, errno, "cannot make room for the text of the link");
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 struct creation {
 	struct file_owner owner;
 	const char *type; /* NULL: a file, or a folder when the path ends in "/" */
@@ -214,12 +201,12 @@ static int create_at(struct cli *cli, const struct creation *c, const struct fil
 {
 	const char *type = c->type ? c->type : place->folder ? "directory" : "file";
 	AUTO_FREE char *url = file_url(place->instance, place->path);
-	AUTO_CLOSE int fd = c->target ? text_fd(c->target, err) : -1;
+	AUTO_CLOSE int fd = c->target ? fs_memory_file(c->target, strlen(c->target)) : -1;
 	char there[16] = "";
 	int found = 0;
 
 	if (c->target && fd < 0)
-		return -1;
+		return error_sys(err, errno, "cannot make room for the text of the link");
 	if (!c->force)
 		found = file_type_of(cli, place->instance, place->path, there, err);
 	if (found < 0)

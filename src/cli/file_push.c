@@ -6,10 +6,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "cli/file.h"
 
@@ -24,13 +24,13 @@ struct push {
 
 static int push_link(const struct push *p, const char *url, const char *link, const struct file_owner *owner, struct error *err)
 {
-	AUTO_CLOSE int fd = memfd_create("berth", MFD_CLOEXEC);
 	char text[PATH_MAX];
 	ssize_t n = readlink(link, text, sizeof(text));
+	AUTO_CLOSE int fd = n < 0 ? -1 : fs_memory_file(text, (size_t)n);
 
 	if (n < 0)
 		return error_sys(err, errno, "cannot read the link '%s'", link);
-	if (fd < 0 || write(fd, text, (size_t)n) != n || lseek(fd, 0, SEEK_SET) < 0)
+	if (fd < 0)
 		return error_sys(err, errno, "cannot make room for the text of '%s'", link);
 	return file_post(p->cli, url, "symlink", owner, fd, err);
 }

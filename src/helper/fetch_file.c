@@ -20,7 +20,6 @@ enum { WHOLE, METADATA, ROOTFS, FILES };
 
 #define PROGRESS_NS 200000000ll
 #define LOOK_EVERY (16ull << 20)
-#define SPARE_BYTES (64ull << 20) /* must stay free on the disk */
 
 struct download {
 	const struct fetch_files *files;
@@ -63,7 +62,6 @@ static void show(struct download *d)
 static int check_space(struct download *d, struct error *err)
 {
 	struct statvfs st;
-	uint64_t spare;
 
 	if (d->done > d->files->max_bytes)
 		return error_set(err, ERROR_TOO_LARGE, "the image is larger than image_max_bytes (%llu)",
@@ -73,8 +71,7 @@ static int check_space(struct download *d, struct error *err)
 	d->look_at = d->done + LOOK_EVERY;
 	if (fstatvfs(d->files->fd[WHOLE], &st))
 		return error_sys(err, errno, "cannot examine the disk");
-	spare = (uint64_t)st.f_blocks * st.f_frsize / 16;
-	if ((uint64_t)st.f_bavail * st.f_frsize < (spare < SPARE_BYTES ? spare : SPARE_BYTES))
+	if (fs_is_full(&st))
 		return error_sys(err, ENOSPC, "cannot store the image");
 	return 0;
 }

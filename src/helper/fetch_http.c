@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "base/text.h"
 
 enum { URL_MAX = 4096, ERROR_BODY_MAX = 64 * 1024, JSON_BODY_MAX = 64 * 1024 * 1024, REDIRECTS = 5, CONNECT_S = 30, STALL_S = 60 };
 
@@ -262,15 +263,14 @@ int http_head(struct http *h, const char *url, const char *const *sent, struct h
 
 int http_check_url(const char *url, struct error *err)
 {
-	const char *p, *host = url + 8;
+	const char *host = url + 8;
 
 	if (strncmp(url, "https://", 8) != 0)
 		return error_set(err, ERROR_INVALID, "'%.200s' is no https:// address", url);
 	if (strlen(url) > URL_MAX)
 		return error_set(err, ERROR_INVALID, "the address is longer than %d bytes", URL_MAX);
-	for (p = url; *p; p++)
-		if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '\\')
-			return error_set(err, ERROR_INVALID, "an address holds no blanks, backslashes or control characters");
+	if (!text_is_word(url) || strchr(url, '\\') != NULL)
+		return error_set(err, ERROR_INVALID, "an address holds no blanks, backslashes or control characters");
 	if (strcspn(host, "/?#") == 0 || memchr(host, '@', strcspn(host, "/?#")) != NULL)
 		return error_set(err, ERROR_INVALID, "'%.200s' has no host, or a user's name", url);
 	return 0;

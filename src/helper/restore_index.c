@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/packing.h"
 #include "base/strbuf.h"
 #include "helper/unpack_parts.h"
 #include "helper/unpack_sandbox.h"
@@ -32,16 +33,12 @@ struct scan {
 /* What no decoder knows, and is no tar either, is refused in LXD's words. */
 static int check_packing(struct error *err)
 {
-	static const struct { const char *magic; size_t len, at; } known[] = {
-		{ "\x1f\x8b", 2, 0 }, { "\xfd" "7zXZ", 5, 0 }, { "\x28\xb5\x2f\xfd", 4, 0 }, { "BZh", 3, 0 },
-		{ "\x5d\x00\x00", 3, 0 }, { "ustar", 5, 257 },
-	};
 	char head[262];
 	ssize_t n = pread(STDIN_FILENO, head, sizeof(head), 0);
+	enum packing p = n > 0 ? packing_of(head, (size_t)n) : PACKING_NONE;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (n >= (ssize_t)(known[i].at + known[i].len) && memcmp(head + known[i].at, known[i].magic, known[i].len) == 0)
-			return 0;
+	if (tar_source_reads(p) && (p != PACKING_NONE || (n == sizeof(head) && memcmp(head + 257, "ustar", 5) == 0)))
+		return 0;
 	return error_set(err, ERROR_TOOL, "Unsupported compression");
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "base/text.h"
 #include "host/forward_private.h"
 #include "host/network.h"
 #include "host/nft_watch.h"
@@ -18,11 +19,7 @@
 
 static void table_name(const struct settings *s, char out[FORWARD_TABLE_SIZE])
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (const char *p = s->state_path; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 16777619u;
-	snprintf(out, FORWARD_TABLE_SIZE, "berth_fwd_%08" PRIx32, hash);
+	snprintf(out, FORWARD_TABLE_SIZE, "berth_fwd_%08" PRIx32, text_hash32(s->state_path));
 }
 
 /* ---- the store */

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "image/store_private.h"
 
 int alias_load(struct image_store *s, struct error *err)
@@ -44,17 +45,12 @@ static int replace(struct image_store *s, cJSON *aliases, struct error *err)
 
 static int check_name(const char *name, struct error *err)
 {
-	const char *p;
-
 	if (!name || !*name)
 		return error_set(err, ERROR_INVALID, "an image alias needs a name");
 	if (strlen(name) > 255)
 		return error_set(err, ERROR_INVALID, "an image alias is at most 255 bytes long");
-	for (p = name; *p; p++) {
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return error_set(err, ERROR_INVALID,
-					 "an image alias holds no blanks and no control characters");
-	}
+	if (!text_is_word(name))
+		return error_set(err, ERROR_INVALID, "an image alias holds no blanks and no control characters");
 	return 0;
 }
 

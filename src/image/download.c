@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "image/store_private.h"
 #include "lxc/probe.h"
 #include "model/settings.h"
@@ -234,13 +235,10 @@ static cJSON *update_source(const struct download *d)
 /* A name for people, of a stranger. */
 static void take_filename(cJSON *options, const char *name)
 {
-	const char *slash = strrchr(name, '/'), *p;
+	const char *slash = strrchr(name, '/');
 
 	name = slash ? slash + 1 : name;
-	for (p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return;
-	if (p - name <= 255)
+	if (text_is_line(name) && strlen(name) <= 255)
 		json_set_str(options, "filename", name);
 }
 

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/packing.h"
 #include "image/store_private.h"
 #include "image/upload.h"
 #include "lxc/probe.h"
@@ -165,9 +166,7 @@ static enum op_result unpack_done(struct op *op, const struct proc_result *resul
 /* sqfs2tar runs as nobody and opens the file again: it may, the folder above is closed to everyone. */
 static bool is_squashfs(int fd)
 {
-	char magic[4] = "";
-
-	return pread(fd, magic, 4, 0) == 4 && memcmp(magic, "hsqs", 4) == 0 && fchmod(fd, 0644) == 0;
+	return packing_of_file(fd) == PACKING_SQUASHFS && fchmod(fd, 0644) == 0;
 }
 
 static enum op_result unpack_part(struct op *op, const char *part, const char *file, struct error *err)

@@ -7,16 +7,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "image/store_private.h"
-
-static bool plain_text(const char *s)
-{
-	for (; *s; s++) {
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return false;
-	}
-	return true;
-}
 
 int image_properties_check(const cJSON *properties, struct error *err)
 {
@@ -25,14 +17,14 @@ int image_properties_check(const cJSON *properties, struct error *err)
 	cJSON_ArrayForEach(p, properties) {
 		size_t len = strlen(p->string);
 
-		if (len == 0 || len > 128 || !plain_text(p->string) || strpbrk(p->string, " ="))
+		if (len == 0 || len > 128 || !text_is_line(p->string) || strpbrk(p->string, " ="))
 			return error_set(err, ERROR_INVALID,
 					 "invalid name of an image property: it is empty, longer than "
 					 "128, or holds blanks, '=' or control characters");
 		if (!cJSON_IsString(p))
 			return error_set(err, ERROR_INVALID, "image property '%s' must be a string",
 					 p->string);
-		if (strlen(p->valuestring) > 4096 || !plain_text(p->valuestring))
+		if (strlen(p->valuestring) > 4096 || !text_is_line(p->valuestring))
 			return error_set(err, ERROR_INVALID,
 					 "image property '%s' is longer than 4096 or holds control "
 					 "characters",
@@ -75,7 +67,7 @@ static int take_profiles(cJSON *image, const cJSON *given, struct error *err)
 	if (!cJSON_IsArray(given))
 		return error_set(err, ERROR_INVALID, "'profiles' must be a list of names");
 	cJSON_ArrayForEach(p, given) {
-		if (!cJSON_IsString(p) || !plain_text(p->valuestring))
+		if (!cJSON_IsString(p) || !text_is_line(p->valuestring))
 			return error_set(err, ERROR_INVALID, "'profiles' must be a list of names");
 	}
 	json_set(image, "profiles", cJSON_Duplicate(given, true));

@@ -15,10 +15,7 @@
 enum { RAW_SIZE = 256 * 1024, OUT_SIZE = 256 * 1024, MEMORY_MAX = 256 * 1024 * 1024, WINDOW_LOG_MAX = 27 };
 
 /* step() turns raw bytes into out bytes; it may produce none. */
-struct packing {
-	const char *name;
-	unsigned char magic[6];
-	size_t magic_len;
+struct decoder {
 	int (*start)(struct tar_source *s, struct error *err); /* NULL: known, and refused */
 	int (*step)(struct tar_source *s, struct error *err);
 };
@@ -34,7 +31,8 @@ struct tar_source {
 	size_t give_pos, give_len;
 	bool end;
 	uint64_t total, limit;
-	const struct packing *packing;
+	enum packing packing;
+	const struct decoder *decoder; /* NULL before the first read */
 	z_stream z;
 	lzma_stream xz;
 	bz_stream bz;
@@ -157,9 +155,9 @@ static int xz_step(struct tar_source *s, struct error *err)
 	if (rc == LZMA_BUF_ERROR)
 		return cut_off(err);
 	if (rc == LZMA_MEMLIMIT_ERROR)
-		return error_set(err, ERROR_INVALID, "the %s data needs more than 256 MiB to unpack", s->packing->name);
+		return error_set(err, ERROR_INVALID, "the %s data needs more than 256 MiB to unpack", packing_name(s->packing));
 	if (rc != LZMA_OK && rc != LZMA_STREAM_END)
-		return error_set(err, ERROR_INVALID, "the %s data is damaged", s->packing->name);
+		return error_set(err, ERROR_INVALID, "the %s data is damaged", packing_name(s->packing));
 	s->end = rc == LZMA_STREAM_END;
 	give(s, OUT_SIZE - s->xz.avail_out);
 	return 0;
@@ -250,29 +248,27 @@ static int zstd_step(struct tar_source *s, struct error *err)
 
 /* ---- the table */
 
-static const struct packing packings[] = {
-    {"gzip", {0x1f, 0x8b}, 2, gzip_start, gzip_step},
-    {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, xz_start, xz_step},
-    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_start, zstd_step},
-    {"zstd", {0x50, 0x2a, 0x4d, 0x18}, 4, zstd_start, zstd_step}, /* pzstd starts with a skippable frame */
-    {"bzip2", {'B', 'Z', 'h'}, 3, bzip2_start, bzip2_step},
-    {"lzma", {0x5d, 0, 0}, 3, lzma_start, xz_step},
-    {"lzip", {'L', 'Z', 'I', 'P'}, 4, NULL, NULL},
-    {"lz4", {0x04, 0x22, 0x4d, 0x18}, 4, NULL, NULL},
-    {"compress", {0x1f, 0x9d}, 2, NULL, NULL},
-    {"zip", {'P', 'K', 3, 4}, 4, NULL, NULL},
-    {"7z", {'7', 'z', 0xbc, 0xaf, 0x27, 0x1c}, 6, NULL, NULL},
-    {"squashfs", {'h', 's', 'q', 's'}, 4, NULL, NULL},
-    {"none", {0}, 0, none_start, none_step},
+static const struct decoder decoders[] = {
+	[PACKING_GZIP] = { gzip_start, gzip_step },
+	[PACKING_XZ] = { xz_start, xz_step },
+	[PACKING_ZSTD] = { zstd_start, zstd_step },
+	[PACKING_BZIP2] = { bzip2_start, bzip2_step },
+	[PACKING_LZMA] = { lzma_start, xz_step },
+	[PACKING_NONE] = { none_start, none_step },
+	[PACKING_7Z] = { NULL, NULL }, /* the last one: others are refused too */
 };
+
+bool tar_source_reads(enum packing p)
+{
+	return decoders[p].start != NULL;
+}
 
 /* The first bytes may come in small pieces: collects enough of them to look at. */
 static int detect(struct tar_source *s, struct error *err)
 {
-	const struct packing *p = packings;
 	ssize_t n = 1;
 
-	while (s->fd >= 0 && s->raw_len < sizeof(p->magic) && n > 0) {
+	while (s->fd >= 0 && s->raw_len < PACKING_HEAD && n > 0) {
 		n = read(s->fd, s->raw_own + s->raw_len, RAW_SIZE - s->raw_len);
 		if (n < 0 && errno != EINTR)
 			return error_sys(err, errno, "cannot read the archive");
@@ -281,14 +277,13 @@ static int detect(struct tar_source *s, struct error *err)
 	}
 	if (s->raw_len == 0)
 		return error_set(err, ERROR_INVALID, "Unsupported compression: the archive is empty");
-	while (p->magic_len > s->raw_len || memcmp(p->magic, s->raw, p->magic_len))
-		p++;
-	if (!p->start)
+	s->packing = packing_of(s->raw, s->raw_len);
+	if (!tar_source_reads(s->packing))
 		return error_set(err, ERROR_INVALID,
 				 "Unsupported compression: %s (gzip, xz, zstd, bzip2, lzma or a plain tar is needed)",
-				 p->name);
-	s->packing = p;
-	return p->start(s, err);
+				 packing_name(s->packing));
+	s->decoder = &decoders[s->packing];
+	return s->decoder->start(s, err);
 }
 
 static struct tar_source *source_new(void)
@@ -340,11 +335,11 @@ void tar_source_limit(struct tar_source *s, uint64_t max)
 
 static int fill(struct tar_source *s, struct error *err)
 {
-	if (!s->packing && detect(s, err))
+	if (!s->decoder && detect(s, err))
 		return -1;
 	while (s->give_pos == s->give_len && !s->end) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): detect() set it */
-		if (raw_fill(s, err) || s->packing->step(s, err))
+		if (raw_fill(s, err) || s->decoder->step(s, err))
 			return -1;
 	}
 	return 0;
@@ -392,5 +387,5 @@ uint64_t tar_source_total(const struct tar_source *s)
 
 const char *tar_source_packing(const struct tar_source *s)
 {
-	return s->packing ? s->packing->name : "none";
+	return packing_name(s->packing);
 }

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/packing.h"
 
 struct tar_source;
 
@@ -20,6 +21,7 @@ struct tar_source *tar_source_fd(int fd); /* borrowed */
 struct tar_source *tar_source_memory(const void *data, size_t len); /* borrowed */
 void tar_source_free(struct tar_source *s);
 
+bool tar_source_reads(enum packing p); /* is there a decoder, or is none needed? */
 /* Refuses to give more than this many bytes in all (a bomb); 0: no limit. */
 void tar_source_limit(struct tar_source *s, uint64_t max);
 

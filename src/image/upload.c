@@ -15,8 +15,8 @@
 #include "image/store_private.h"
 #include "model/settings.h"
 
-/* This much must stay free, or this part of a small disk; it is looked at every so often. */
-enum { SPARE_BYTES = 64 * 1024 * 1024, SPARE_PART = 16, LOOK_EVERY = 16 * 1024 * 1024, CHUNK = 256 * 1024 };
+/* How full the disk is, is looked at every so often. */
+enum { LOOK_EVERY = 16 * 1024 * 1024, CHUNK = 256 * 1024 };
 
 static const struct {
 	const char *part, *file;
@@ -25,15 +25,13 @@ static const struct {
 static int check_space(struct image_upload *u, struct error *err)
 {
 	struct statvfs st;
-	uint64_t spare;
 
 	if (u->total < u->look_at)
 		return 0;
 	u->look_at = u->total + LOOK_EVERY;
 	if (statvfs(u->dir, &st))
 		return error_sys(err, errno, "cannot examine '%s'", u->dir);
-	spare = (uint64_t)st.f_blocks * st.f_frsize / SPARE_PART;
-	if ((uint64_t)st.f_bavail * st.f_frsize < (spare < SPARE_BYTES ? spare : SPARE_BYTES))
+	if (fs_is_full(&st))
 		return error_sys(err, ENOSPC, "cannot store the image in '%s'", u->store->dir);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/yaml_print.h"
 #include "image/store.h"
 #include "instance/instance.h"
@@ -65,10 +66,7 @@ static int check_name(const char *name, struct error *err)
 	if (len == 0 || len > 200 || name[0] == '.' || strchr(name, '/') != NULL)
 		return error_set(err, ERROR_INVALID, "Invalid template filename '%.64s': a file name without '/', that does not begin "
 						     "with '.'", name);
-	for (; *name != '\0'; name++)
-		if ((unsigned char)*name < 0x20 || *name == 0x7f)
-			return error_set(err, ERROR_INVALID, "Invalid template filename: it holds control characters");
-	return 0;
+	return text_is_line(name) ? 0 : error_set(err, ERROR_INVALID, "Invalid template filename: it holds control characters");
 }
 
 /* ---- files; the folder may be a container's own user's, so no link in it is followed */

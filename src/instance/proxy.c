@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "base/text.h"
 #include "instance/hotplug.h"
 #include "instance/late.h"
 #include "model/device.h"
@@ -245,13 +246,8 @@ static bool is_nat(const cJSON *device)
 static char *table_of(const struct berthd *b, const char *instance, const char *device)
 {
 	AUTO_FREE char *dir = instance_dir(b, instance);
-	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+	uint64_t hash = text_hash(text_hash(text_hash(TEXT_HASH_BEGIN, dir), "/"), device);
 
-	for (const char *p = dir; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-	hash = (hash ^ '/') * 1099511628211u;
-	for (const char *p = device; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
 	return mem_printf("berth_proxy_%016llx", (unsigned long long)hash);
 }
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/units.h"
 
 static const char ALNUM[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -86,16 +87,12 @@ bool type_is_percent(const char *s, int *ret)
 
 bool type_is_line(const char *s)
 {
-	for (; *s; s++) {
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			return false;
-	}
-	return true;
+	return text_is_line(s);
 }
 
 bool type_is_word(const char *s)
 {
-	return type_is_line(s) && !strchr(s, ' ');
+	return text_is_word(s);
 }
 
 bool type_is_text(const char *s)

@@ -8,22 +8,13 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "lxc/probe.h"
 #include "model/key_types.h"
 
 #define CPU_MAX 4096
 #define CPU_PRIORITY_NORMAL 10
-
-/* FNV-1a: only has to be stable and even. */
-static uint32_t name_hash(const char *s)
-{
-	uint32_t hash = 2166136261u;
-
-	for (; *s; s++)
-		hash = (hash ^ (unsigned char)*s) * 16777619u;
-	return hash;
-}
 
 /* The numbers of the CPUs that are online ("0-3,6" in sysfs), in order; returns how many. */
 static unsigned host_cpus(unsigned short cpus[CPU_MAX])
@@ -59,7 +50,7 @@ void limits_cpu_set(const char *instance, const char *value_or_null, struct strb
 	host = count = host_cpus(cpus);
 	if (value_or_null && (unsigned)atoi(value_or_null) < host)
 		count = (unsigned)atoi(value_or_null);
-	first = name_hash(instance) % host;
+	first = text_hash32(instance) % host;
 	for (unsigned i = 0; i < count; i++)
 		taken[(first + i) % host] = true;
 	for (unsigned i = 0, n = 0; i < host; i++) {

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "model/key.h"
 
 #define INSTANCE_NAME_MAX 63 /* one DNS label, RFC 1123 */
@@ -43,11 +44,7 @@ int name_validate_profile(const char *name, struct error *err)
 	/* it becomes a file name: no "." or "..", nothing hidden */
 	if (name[0] == '.')
 		return error_set(err, ERROR_INVALID, "Invalid profile name \"%s\": starts with a dot", name);
-	for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
-		if (*p <= ' ' || *p == 0x7f)
-			return error_set(
-				err, ERROR_INVALID,
-				"Invalid profile name: spaces and control characters are not allowed");
-	}
+	if (!text_is_word(name))
+		return error_set(err, ERROR_INVALID, "Invalid profile name: spaces and control characters are not allowed");
 	return 0;
 }

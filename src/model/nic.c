@@ -9,6 +9,7 @@
 
 #include "base/argv.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "model/device.h"
 #include "model/key_types.h"
@@ -112,7 +113,7 @@ static void host_name(const struct nic_source *src, const char *device, const cJ
 		      char out[IFNAMSIZ])
 {
 	const char *name = device_prop(props, "host_name");
-	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+	uint64_t hash;
 
 	if (!name)
 		name = volatile_value(src->config, device, "host_name");
@@ -120,11 +121,7 @@ static void host_name(const struct nic_source *src, const char *device, const cJ
 		snprintf(out, IFNAMSIZ, "%s", name);
 		return;
 	}
-	for (const char *p = src->instance_dir; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-	hash = (hash ^ '/') * 1099511628211u;
-	for (const char *p = device; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+	hash = text_hash(text_hash(text_hash(TEXT_HASH_BEGIN, src->instance_dir), "/"), device);
 	snprintf(out, IFNAMSIZ, "veth%08x", (unsigned)(hash ^ (hash >> 32)));
 }
 

@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "host/leases.h"
 #include "network/network_keys.h"
 #include "network/network_plan.h"
@@ -33,16 +34,13 @@ static bool shows(const char *interface, const char *file, const char *text)
 void network_hwaddr(const cJSON *object, const char *state_path, char out[18])
 {
 	const char *set = network_value(object, "bridge.hwaddr"), *name = json_str_or(object, "name", "");
-	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+	uint64_t hash;
 
 	if (set) {
 		snprintf(out, 18, "%s", set);
 		return;
 	}
-	for (const char *p = state_path; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-	for (const char *p = name; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+	hash = text_hash(text_hash(TEXT_HASH_BEGIN, state_path), name);
 	hash ^= hash >> 32;
 	snprintf(out, 18, "00:16:3e:%02x:%02x:%02x", (unsigned)(hash >> 16 & 0xff), (unsigned)(hash >> 8 & 0xff),
 		 (unsigned)(hash & 0xff));

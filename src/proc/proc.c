@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "proc/spawn.h"
@@ -272,7 +273,7 @@ static int plumbing_open(struct plumbing *pl, struct proc *p, const struct proc_
 	if (spec->use_stdin_fd)
 		pl->fd[0] = spec->stdin_fd;
 	else if (spec->input)
-		pl->fd[0] = stdio_memory(spec->input, spec->input_len);
+		pl->fd[0] = fs_memory_file(spec->input, spec->input_len);
 	else
 		pl->fd[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (pl->fd[0] < 0)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "proc/compressor.h"
+#include "backup/compressor.h"
 
 /* The words, one blank between; or "!" and the error. */
 static char *words(const char *algorithm)

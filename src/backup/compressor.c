@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "proc/compressor.h"
+#include "backup/compressor.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The tools that LXD's compression_algorithm names, as command lines. */
-#ifndef BERTH_PROC_COMPRESSOR_H
-#define BERTH_PROC_COMPRESSOR_H
+#ifndef BERTH_BACKUP_COMPRESSOR_H
+#define BERTH_BACKUP_COMPRESSOR_H
 
 #include "base/argv.h"
 #include "base/error.h"
