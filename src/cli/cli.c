@@ -273,7 +273,7 @@ static bool only_in_lxc(const char *group, const char *name)
 	static const char *const words[] = {
 		"alias", "manpage", "remote", "file mount", "network acl", "network load-balancer", "network peer",
 		"network zone", "project create", "project delete", "project edit", "project get", "project rename", "project set",
-		"project switch", "project unset", "storage bucket", "storage volume export", "storage volume import",
+		"project switch", "project unset", "storage bucket",
 	};
 	AUTO_FREE char *path = mem_printf("%s%s%s", group, *group ? " " : "", name);
 

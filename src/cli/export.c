@@ -1,92 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* berth export, berth import: instances as archives in LXD's format. Backups of berth's own format are in backup.c. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/packing.h"
+#include "cli/archive.h"
 #include "cli/cli.h"
 #include "cli/instance.h"
-#include "cli/partial.h"
-
-#define KEPT_S 86400 /* berthd deletes it then, should we not come to it */
 
 enum { OPT_COMPRESSION = 1, OPT_INSTANCE_ONLY, OPT_OPTIMIZED };
 
 /* ---- export */
-
-static cJSON *export_body(const char *compression, bool instance_only)
-{
-	cJSON *body = cJSON_CreateObject();
-	time_t until = time(NULL) + KEPT_S;
-	char expires[32];
-	struct tm tm;
-
-	gmtime_r(&until, &tm);
-	strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	json_set_str(body, "name", "");
-	json_set_str(body, "expires_at", expires);
-	json_set_bool(body, "instance_only", instance_only);
-	json_set_bool(body, "container_only", instance_only);
-	json_set_str(body, "compression_algorithm", compression);
-	return body;
-}
-
-/* Where the archive is that was made: "/1.0/instances/c1/backups/backup0". Caller frees. */
-static char *backup_path(const char *instance, const cJSON *op)
-{
-	const cJSON *url = cJSON_GetArrayItem(json_arr(json_obj(op, "resources"), "backups"), 0);
-	const char *slash = cJSON_IsString(url) ? strrchr(url->valuestring, '/') : NULL;
-	AUTO_FREE char *suffix = slash ? mem_printf("/backups%s", slash) : NULL;
-
-	return suffix ? instance_path(instance, suffix) : NULL;
-}
-
-static int download_to(struct cli *cli, const char *url, const char *instance, const char *where, struct error *err)
-{
-	AUTO_FREE char *server_name = NULL, *path = NULL;
-	AUTO_CLOSE int fd = -1;
-	struct target t;
-	int rc;
-
-	if (where && strcmp(where, "-") == 0)
-		return client_download(cli->client, url, STDOUT_FILENO, &server_name, err);
-	target_parse(where, &t);
-	fd = partial_open(t.dir, err);
-	rc = fd < 0 ? -1 : client_download(cli->client, url, fd, &server_name, err);
-	if (rc == 0) {
-		path = t.name[0] ? mem_printf("%s/%s", t.dir, t.name) :
-				   mem_printf("%s/%s%s", t.dir, instance_local(instance), packing_suffix(packing_of_file(fd)));
-		rc = partial_keep(fd, path, err);
-	}
-	partial_drop();
-	target_clear(&t);
-	return rc;
-}
-
-static int export_instance(struct cli *cli, const char *instance, const char *where, const cJSON *body, struct error *err)
-{
-	AUTO_FREE char *backups = instance_path(instance, "/backups");
-	AUTO_JSON cJSON *op = client_change(cli->client, "POST", backups, body, NULL, err), *gone = NULL;
-	AUTO_FREE char *path = op ? backup_path(instance, op) : NULL;
-	AUTO_FREE char *url = path ? mem_printf("%s/export", path) : NULL;
-	struct error ignored = ERROR_INIT;
-	int rc;
-
-	if (op && !url)
-		error_set(err, ERROR_TOOL, "berthd did not say where the archive is");
-	if (!url)
-		return -1;
-	rc = download_to(cli, url, instance, where, err);
-	gone = client_change(cli->client, "DELETE", path, NULL, NULL, rc == 0 ? err : &ignored);
-	return gone ? rc : -1;
-}
 
 static int export_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
@@ -95,6 +22,7 @@ static int export_run(struct cli *cli, int argc, char **argv, struct error *err)
 						 { "optimized-storage", no_argument, NULL, OPT_OPTIMIZED }, /* of lxc: as it is */
 						 { 0 } };
 	AUTO_JSON cJSON *body = NULL;
+	AUTO_FREE char *backups = NULL;
 	const char *compression = "", *where;
 	bool instance_only = false;
 	int c;
@@ -111,14 +39,13 @@ static int export_run(struct cli *cli, int argc, char **argv, struct error *err)
 	if (strchr(argv[optind], '/'))
 		return cli_usage(cli, "'%s' is no instance: snapshots come with theirs", argv[optind]);
 	where = argc - optind > 1 ? argv[optind + 1] : NULL;
-	if (where && strcmp(where, "-") == 0 && stdout_is_tty())
-		return error_set(err, ERROR_INVALID, "an archive is nothing for a terminal");
-	body = export_body(compression, instance_only);
-	if (export_instance(cli, argv[optind], where, body, err) < 0)
+	if (archive_check_target(where, err) < 0)
 		return -1;
-	if (!cli->quiet && !(where && strcmp(where, "-") == 0))
-		puts("Backup exported successfully!");
-	return 0;
+	body = archive_request(compression);
+	json_set_bool(body, "instance_only", instance_only);
+	json_set_bool(body, "container_only", instance_only);
+	backups = instance_path(argv[optind], "/backups");
+	return archive_export(cli, backups, instance_local(argv[optind]), where, body, err);
 }
 
 const struct command cmd_export = {
@@ -161,7 +88,7 @@ static int import_fd(struct cli *cli, int fd, const char *name, const char *pool
 static int import_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	static const struct option options[] = { { "storage", required_argument, NULL, 's' }, { 0 } };
-	const char *pool = NULL, *file;
+	const char *pool = NULL;
 	AUTO_CLOSE int fd = -1;
 	int c;
 
@@ -174,12 +101,9 @@ static int import_run(struct cli *cli, int argc, char **argv, struct error *err)
 		optind++;
 	if (cli_argc(cli, argc, 1, 2) != 0)
 		return CLI_USAGE;
-	file = argv[optind];
-	fd = strcmp(file, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(file, O_RDONLY | O_CLOEXEC);
+	fd = archive_open(argv[optind], err);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot open '%s'", file);
-	if (isatty(fd))
-		return error_set(err, ERROR_INVALID, "no archive comes from a terminal");
+		return -1;
 	return import_fd(cli, fd, argc - optind > 1 ? instance_local(argv[optind + 1]) : NULL, pool, err);
 }
 

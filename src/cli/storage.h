@@ -23,6 +23,8 @@ int volume_copy_command(struct cli *cli, int argc, char **argv, struct error *er
 int volume_move_command(struct cli *cli, int argc, char **argv, struct error *err);
 int volume_snapshot_command(struct cli *cli, int argc, char **argv, struct error *err);
 int volume_restore_command(struct cli *cli, int argc, char **argv, struct error *err);
+int volume_export_command(struct cli *cli, int argc, char **argv, struct error *err);
+int volume_import_command(struct cli *cli, int argc, char **argv, struct error *err);
 int volume_attach_command(struct cli *cli, int argc, char **argv, struct error *err); /* of an instance; */
 int volume_detach_command(struct cli *cli, int argc, char **argv, struct error *err); /* of a profile in …-profile */
 

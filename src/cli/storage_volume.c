@@ -364,8 +364,10 @@ const struct command storage_volume_commands[] = {
 	{ .name = "copy",
 	  .args = "<pool>/<volume>[/<snapshot>] <pool>/<volume>",
 	  .summary = "Copy storage volumes",
-	  .options = "      --volume-only   Without its snapshots\n",
-	  .examples = "  berth storage volume copy default/data fast/data\n",
+	  .options = "      --volume-only   Without its snapshots\n"
+		     "      --refresh       Bring a volume that is there up to date\n",
+	  .examples = "  berth storage volume copy default/data fast/data\n"
+		      "  berth storage volume copy default/data fast/data --refresh\n",
 	  .run = volume_copy_command,
 	  .aliases = copy_aliases },
 	{ .name = "move",
@@ -388,6 +390,24 @@ const struct command storage_volume_commands[] = {
 	  .examples = "  berth storage volume restore default data before-upgrade\n",
 	  .run = volume_restore_command,
 	  .complete = "pool volume-of-pool -" },
+	{ .name = "export",
+	  .args = "<pool> <volume> [<target>]|-",
+	  .summary = "Export a custom volume with its snapshots as an archive in LXD's format",
+	  .options = "      --compression PROGRAM   none, gzip, bzip2, lzma, xz or zstd, with a level: \"xz -6\"\n"
+		     "      --volume-only           Without its snapshots\n",
+	  .examples = "  berth storage volume export default data\n"
+		      "      data.tar.gz in the working directory.\n\n"
+		      "  berth storage volume export default data /srv/data.tar.zst --compression zstd\n",
+	  .run = volume_export_command,
+	  .complete = "pool volume-of-pool file" },
+	{ .name = "import",
+	  .args = "<pool> <archive>|- [<volume>]",
+	  .summary = "Import a custom volume from an archive in LXD's format",
+	  .options = "      --type TYPE   What it is: backup\n",
+	  .examples = "  berth storage volume import default data.tar.gz\n"
+		      "  berth storage volume import fast data.tar.gz copy\n",
+	  .run = volume_import_command,
+	  .complete = "pool file -" },
 	{ .name = "attach",
 	  .args = "<pool> <volume> <instance> [<device name>] [<path>]",
 	  .summary = "Attach storage volumes to instances",

@@ -142,18 +142,20 @@ static int ends_parse(struct cli *cli, const char *from, const char *to, struct 
 
 int volume_copy_command(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = { { "volume-only", no_argument, NULL, 'o' }, { 0 } };
+	static const struct option options[] = { { "volume-only", no_argument, NULL, 'o' }, { "refresh", no_argument, NULL, 'r' },
+						 { 0 } };
 	AUTO_JSON cJSON *body = cJSON_CreateObject();
 	AUTO_ENDS struct ends e = { 0 };
 	AUTO_FREE char *from_pool = NULL, *to_pool = NULL;
-	bool only = false;
+	bool only = false, refresh = false;
 	cJSON *source;
 	int c, rc;
 
 	while ((c = cli_getopt(cli, argc, argv, "", options)) != -1) {
-		if (c != 'o')
+		if (c == '?')
 			return CLI_USAGE;
-		only = true;
+		only |= c == 'o';
+		refresh |= c == 'r';
 	}
 	if (cli_argc(cli, argc, 2, 2) != 0)
 		return CLI_USAGE;
@@ -169,6 +171,7 @@ int volume_copy_command(struct cli *cli, int argc, char **argv, struct error *er
 	json_set_str(source, "name", part(e.from, 2));
 	json_set_str(source, "pool", from_pool);
 	json_set_bool(source, "volume_only", only);
+	json_set_bool(source, "refresh", refresh);
 	if (post_volume(cli, to_pool, body, err) < 0)
 		return -1;
 	if (!cli->quiet)

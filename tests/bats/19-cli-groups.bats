@@ -135,6 +135,20 @@ setup() {
 	run_berth storage volume copy "$p/v" "default/$p-w" --volume-only
 	run_berth storage volume list default "$p-w" -c n -f csv
 	assert "$output" = "$p-w"
+	run_berth storage volume copy "$p/v" "default/$p-w" --refresh
+	run_berth storage volume show default "$p-w/s2"
+	run_berth storage volume export "$p" v "$D/v.tar"
+	[[ $(tar tf "$D/v.tar") == *backup/volume-snapshots/s2* ]]
+	(cd "$D" && "$BERTH" storage volume export default "$p-w" --volume-only --compression zstd)
+	[[ $(zstd -dc "$D/$p-w.tar.zst" | tar t) != *volume-snapshots* ]]
+	run_berth storage volume import "$p" "$D/v.tar" 'x y'
+	run_berth storage volume show "$p" 'x y/s2'
+	refused 1 "already exists" storage volume import "$p" "$D/v.tar" 'x y'
+	refused 2 "only backups" storage volume import "$p" "$D/v.tar" --type iso
+	refused 2 "is no name" storage volume import "$p" "$D/v.tar" $'a\nb'
+	refused 2 "snapshots come with theirs" storage volume export "$p" v/s2
+	"$BERTH" storage volume export "$p" 'x y' - | "$BERTH" storage volume import "$p" - -- -z
+	run_berth storage volume delete "$p" -- 'x y' -z
 	run_berth storage volume move "default/$p-w" "$p/w2"
 	run_berth storage volume move "$p/w2" "$p/w3"
 	run_berth storage volume rename "$p" w3 w
