@@ -43,6 +43,7 @@
 #include "instance/hotplug.h"
 #include "instance/late.h"
 #include "instance/proxy.h"
+#include "instance/reboots.h"
 #include "instance/snapshot.h"
 #include "lxc/probe.h"
 #include "model/profile.h"
@@ -290,6 +291,7 @@ static void listen_now(struct daemon *d)
 	late_start(&d->b);
 	hotplug_start(&d->b);
 	proxies_start(&d->b);
+	reboots_start(&d->b);
 	instance_bring_in_line(&d->b);
 	host_start(&d->b);
 	snapshots_by_the_clock(&d->b);
@@ -358,6 +360,7 @@ static void term_cb(uv_signal_t *handle, int signum)
 	d->stopping = true;
 	log_info("ending on %s: running operations are finished or undone", signum == SIGINT ? "SIGINT" : "SIGTERM");
 	notify_stopping();
+	reboots_stop(&d->b);
 	stop_clocks(&d->b);
 	file_sessions_end(&d->b);
 	op_queue_drain(d->b.ops, server_config_shutdown_ms(d->b.server, (unsigned)d->b.settings->shutdown_grace_s * 1000),
@@ -427,6 +430,7 @@ static void close_rooms(struct daemon *d)
 	late_stop(b);
 	hotplug_stop(b);
 	proxies_stop(b);
+	reboots_stop(b);
 	forward_close(b);
 	registry_free(b->registry);
 	b->registry = NULL; /* for timers that come while the loop runs out */

@@ -33,6 +33,7 @@ struct custom_due;
 struct proxies;
 struct late;
 struct hotplug;
+struct reboots;
 
 struct berthd {
 	uv_loop_t *loop;
@@ -57,6 +58,7 @@ struct berthd {
 	struct networks *networks;    /* network/network.h */
 	struct late *late;            /* instance/late.h; likewise */
 	struct hotplug *hotplug;      /* instance/hotplug.h; likewise */
+	struct reboots *reboots;      /* instance/reboots.h; likewise */
 	struct proxies *proxies;      /* instance/proxy.h; NULL until clients may come */
 	struct autostart *autostart;  /* while it waits between two, else NULL */
 	struct host *host;

@@ -240,7 +240,7 @@ static int check_command(const cJSON *command, struct error *err)
 	cJSON_ArrayForEach(item, command)
 		if (!cJSON_IsString(item))
 			return error_set(err, ERROR_INVALID, "'command' must be a list of strings");
-	return command->child->valuestring[0] ? 0 : error_set(err, ERROR_INVALID, "the program in 'command' has no name");
+	return 0;
 }
 
 static int take_environment(cJSON *to, const cJSON *from, struct error *err)
@@ -266,14 +266,19 @@ static void default_variable(cJSON *environment, const char *name, const char *v
 		json_set_str(environment, name, value);
 }
 
-/* As LXD has them: environment.* of the instance, then what every command has. */
-static void complete_environment(const cJSON *config, cJSON *environment, int64_t user)
+/* As LXD has them: environment.* of the instance, then what every command has. Those of the instance that the request has
+ * too go to own. */
+static void complete_environment(const cJSON *config, cJSON *environment, cJSON *own, int64_t user)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, config)
-		if (cJSON_IsString(item) && strncmp(item->string, "environment.", 12) == 0)
-			default_variable(environment, item->string + 12, item->valuestring);
+	cJSON_ArrayForEach(item, config) {
+		if (!cJSON_IsString(item) || strncmp(item->string, "environment.", 12) != 0)
+			continue;
+		if (cJSON_GetObjectItemCaseSensitive(environment, item->string + 12))
+			json_set_str(own, item->string, item->valuestring);
+		default_variable(environment, item->string + 12, item->valuestring);
+	}
 	default_variable(environment, "PATH", PATH_DEFAULT);
 	default_variable(environment, "LANG", "C.UTF-8");
 	if (user == 0) {
@@ -340,7 +345,7 @@ static int take_request(struct request *r, const struct instance *inst, cJSON *a
 	json_set_bool(args, "interactive", f->interactive && f->sockets);
 	json_set_bool(args, "record", f->record);
 	instance_expand_shown(request_berthd(r), inst->desired, &config, &devices);
-	complete_environment(config, environment, json_int(args, "user", 0));
+	complete_environment(config, environment, cJSON_AddObjectToObject(args, "config"), json_int(args, "user", 0));
 	find_owner(request_berthd(r), config, args);
 	cJSON_Delete(config);
 	cJSON_Delete(devices);

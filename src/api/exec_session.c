@@ -201,6 +201,7 @@ int exec_spawn(struct exec *x, const int fds[3], struct error *err)
 		.cwd = json_str_or(x->args, "cwd", "/"),
 		.environment = json_obj(x->args, "environment"),
 		.command = json_arr(x->args, "command"),
+		.config = json_obj(x->args, "config"),
 	};
 	const char *cwd;
 

@@ -240,7 +240,11 @@ static void restore(struct request *r, const struct instance *inst)
 	struct error err = ERROR_INIT;
 	struct op *op;
 
-	/* "stateful": the state, too, if there is one. No snapshot of ours has any. */
+	if (json_bool(body, "stateful", false)) {
+		error_set(&err, ERROR_INVALID, "Stateful snapshot restore requested by snapshot is stateless");
+		reply_error(r, &err);
+		return;
+	}
 	op = snapshot_restore(request_berthd(r), inst->name, json_str_or(body, "restore", ""), &err);
 	lifecycle_after_with(request_berthd(r), op, "instance-restored", source, "snapshot", full);
 	reply_op(r, op, &err);

@@ -128,7 +128,8 @@ static void profile_get_one(struct request *r)
 /* Checked on its own, then with every instance that uses it; only then anything is written. */
 static int replace(struct berthd *b, const char *name, const cJSON *profile, struct error *err)
 {
-	if (config_validate(cJSON_GetObjectItemCaseSensitive(profile, "config"), b->probe, err) < 0 ||
+	if (profile_check_config(cJSON_GetObjectItemCaseSensitive(profile, "config"), err) < 0 ||
+	    config_validate(cJSON_GetObjectItemCaseSensitive(profile, "config"), b->probe, err) < 0 ||
 	    devices_validate(cJSON_GetObjectItemCaseSensitive(profile, "devices"), err) < 0 ||
 	    devices_check_networks(json_obj(profile_get(b->profiles, name), "devices"), json_obj(profile, "devices"), err) < 0 ||
 	    instance_profile_check(b, name, profile, err) < 0 ||

@@ -80,6 +80,8 @@ static int apply(cJSON *config, const cJSON *old, const cJSON *change, struct er
 	if (!value)
 		return error_set(err, ERROR_INVALID, "cannot set '%.200s': the value is not a string",
 				 change->string);
+	if (!*value && !server_key_known(change->string))
+		return error_set(err, ERROR_INVALID, "cannot set '%.200s' to '': unknown key", change->string);
 	if (!*value || is_shown_secret(change, value)) {
 		json_set_str(config, change->string, *value ? json_str(old, change->string) : NULL);
 		return 0;

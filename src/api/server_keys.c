@@ -163,6 +163,11 @@ static bool is_user_key(const char *key)
 	return strncmp(key, "user.", 5) == 0 && key[5] && strlen(key) <= USER_KEY_MAX && text_is_word(key);
 }
 
+bool server_key_known(const char *key)
+{
+	return is_user_key(key) || find(key);
+}
+
 char *server_key_value(const char *key, const char *value, struct error *err)
 {
 	const struct server_key *k = find(key);

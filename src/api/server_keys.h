@@ -9,6 +9,7 @@
 
 /* What is to be stored for the value: itself, or a canonical form, or a hash. NULL with err. Caller frees. */
 char *server_key_value(const char *key, const char *value, struct error *err);
+bool server_key_known(const char *key); /* berth's, refused, or user.* */
 bool server_key_hidden(const char *key); /* shown as true */
 
 #endif

@@ -19,6 +19,7 @@
 #include "helper/rootfs_enter.h"
 #include "helper/rootfs_idmap.h"
 #include "helper/rootfs_mount.h"
+#include "helper/rootfs_reboot.h"
 
 enum { EXIT_USAGE = 2, EXIT_ENTER = 125 /* not to be taken for the command's */ };
 
@@ -58,6 +59,8 @@ static const char usage_text[] =
 	"      (container id 0 is host id BASE). lxc.hook.pre-start; already mounted is fine\n"
 	"  umount INSTANCE_DIR\n"
 	"      unmounts it again. lxc.hook.post-stop; as a hook it never fails\n"
+	"  reboot DIR\n"
+	"      lxc.hook.post-stop: fails, so that LXC does not start a container that reboots, when berthd does\n"
 	"  attach --pid=PID --source=PATH --target=PATH [--readonly] [--idmap=BASE:SIZE] [--create=dir|file]\n"
 	"         [--optional]\n"
 	"      mounts the host's PATH at the target in the running container whose init is PID;\n"
@@ -184,6 +187,12 @@ static int run_umount(const struct args *a, struct error *err)
 	return 0;
 }
 
+/* LXC does not reboot it itself, then. */
+static int run_reboot(const struct args *a, struct error *err)
+{
+	return rootfs_reboot(a->operand[0]) ? error_set(err, ERROR_CONFLICT, "berthd starts it again") : 0;
+}
+
 static int run_probe(const struct args *a, struct error *err)
 {
 	struct rootfs_probe probe;
@@ -270,7 +279,7 @@ static const struct {
 	int operands; /* -1: any number */
 	int (*run)(const struct args *a, struct error *err);
 } commands[] = {
-	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "probe", 1, run_probe },
+	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "probe", 1, run_probe }, { "reboot", 1, run_reboot },
 	{ "attach", 0, run_attach }, { "detach", 0, run_detach }, { "idmap-copy", 1, run_copy },
 	{ "live-copy", 1, run_live_copy }, { "rest-copy", 1, run_rest_copy },
 	{ "loose-copy", 1, run_loose_copy }, { "merged-copy", 1, run_merged_copy }, { "enter", -1, run_enter },

@@ -13,6 +13,7 @@
 #include "instance/delete.h"
 #include "instance/instance.h"
 #include "instance/move.h"
+#include "instance/reboots.h"
 #include "instance/refresh.h"
 #include "instance/root_volume.h"
 #include "instance/snapshot.h"
@@ -187,7 +188,7 @@ static void reap_ephemeral(struct berthd *b)
 		struct error err = ERROR_INIT;
 
 		if (inst->state == LXC_STOPPED && json_bool(inst->desired, "ephemeral", false) && was_running(inst) &&
-		    instance_delete(b, *n, false, &err) == NULL)
+		    !reboots_wait(b, *n) && instance_delete(b, *n, false, &err) == NULL)
 			log_warning("cannot delete the ephemeral instance '%s': %s", *n, err.msg);
 	}
 	free(names);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "image/store.h"
+#include "instance/reboots.h"
 #include "instance/work.h"
 #include "model/profile.h"
 #include "model/seccomp.h"
@@ -150,6 +151,7 @@ int work_render(struct berthd *b, const char *name, const char *dir, const cJSON
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_FREE char *lower = NULL;
 	AUTO_FREE char *path = fs_join(dir, "config");
+	AUTO_FREE char *reboots = reboots_dir(b);
 	struct render_input in = { .name = name, .probe = b->probe, .template_dir = b->settings->template_dir };
 	uint32_t base, size;
 
@@ -161,6 +163,7 @@ int work_render(struct berthd *b, const char *name, const char *dir, const cJSON
 	in.rootfs.instance_dir = dir;
 	in.rootfs.lower = lower;
 	in.rootfs.libexec_dir = b->settings->libexec_dir;
+	in.rootfs.reboots_dir = reboots;
 	in.include_config = "/usr/share/lxc/config";
 	idmap_of(b, config, &base, &size);
 	if (render_instance(&in, &text, err) < 0 || own_folder(dir, base, err) < 0 ||

@@ -25,13 +25,20 @@ static bool take_number(const char **p, char end, double max, double *ret)
 	return true;
 }
 
-/* "c2-m4", "c0.5-m1": LXD's own form. The names of public clouds' types come from a server of LXD's: not had here. */
+/* "c2-m4", "c0.5-m1", "c2", "m4": LXD's own form. The names of public clouds' types come from a server of LXD's: not had here. */
 static bool parse_type(const char *type, double *ret_cores, double *ret_gib)
 {
 	const char *p = type;
 
-	return *p++ == 'c' && take_number(&p, '-', CORES_MAX, ret_cores) && *p++ == 'm' &&
-	       take_number(&p, '\0', MEMORY_MAX_GIB, ret_gib) && (*ret_cores > 0 || *ret_gib > 0);
+	*ret_cores = *ret_gib = 0;
+	if (*p == 'c') {
+		p++;
+		if (!take_number(&p, strchr(p, '-') != NULL ? '-' : '\0', CORES_MAX, ret_cores))
+			return false;
+	}
+	if (*p == 'm' && p++ && !take_number(&p, '\0', MEMORY_MAX_GIB, ret_gib))
+		return false;
+	return *p == '\0' && p[-1] != '-' && (*ret_cores > 0 || *ret_gib > 0);
 }
 
 static void set_default(cJSON *config, const char *key, char *value_taken)

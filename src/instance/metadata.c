@@ -20,7 +20,6 @@
 #include "image/store.h"
 #include "instance/instance.h"
 
-#define FOLDER "metadata"
 #define FILE_NAME "metadata.json"
 #define METADATA_MAX (1 << 20)
 #define TEMPLATES "templates"
@@ -31,7 +30,7 @@ static char *own_dir(const struct berthd *b, const struct instance *inst)
 {
 	AUTO_FREE char *dir = instance_dir(b, inst->name);
 
-	return fs_join(dir, FOLDER);
+	return fs_join(dir, METADATA_FOLDER);
 }
 
 static const char *base_image(const struct instance *inst)
@@ -216,7 +215,7 @@ cJSON *metadata_get(struct berthd *b, const struct instance *inst, struct error 
 
 static int put_in(const char *instance_dir, const cJSON *v, const char *templates_from, struct error *err)
 {
-	AUTO_FREE char *to = fs_join(instance_dir, FOLDER);
+	AUTO_FREE char *to = fs_join(instance_dir, METADATA_FOLDER);
 	AUTO_FREE char *file = fs_join(to, FILE_NAME);
 
 	if (mkdir(to, 0700) < 0 && errno != EEXIST)
@@ -227,10 +226,9 @@ static int put_in(const char *instance_dir, const cJSON *v, const char *template
 int metadata_of_image(struct berthd *b, const char *fingerprint, const char *instance_dir, struct error *err)
 {
 	AUTO_FREE char *from = image_dir(b, fingerprint);
-	const cJSON *image = image_get(b->images, fingerprint);
-	AUTO_JSON cJSON *v = of_image(image);
+	AUTO_JSON cJSON *v = of_image(image_get(b->images, fingerprint));
 
-	return image == NULL ? 0 : put_in(instance_dir, v, from, err);
+	return put_in(instance_dir, v, fingerprint[0] != '\0' ? from : "/nonexistent", err);
 }
 
 int metadata_of_instance(struct berthd *b, const struct instance *from, const char *instance_dir, struct error *err)
@@ -307,6 +305,7 @@ static cJSON *cleaned(const cJSON *metadata, struct error *err)
 	int rc;
 
 	json_set(v, "templates", list);
+	json_set(v, "properties", cJSON_CreateObject());
 	json_set_str(v, "architecture", json_str_or(metadata, "architecture", ""));
 	rc = put_number(v, metadata, "creation_date", err) < 0 || put_number(v, metadata, "expiry_date", err) < 0 ||
 	     put_strings(v, metadata, "properties", err) < 0;
@@ -336,7 +335,7 @@ int metadata_put(struct berthd *b, const struct instance *inst, const cJSON *met
 int metadata_of_archive(const cJSON *metadata, const cJSON *templates, const char *instance_dir, struct error *err)
 {
 	AUTO_JSON cJSON *v = cleaned(metadata, err);
-	AUTO_FREE char *dir = mem_printf("%s/" FOLDER "/" TEMPLATES, instance_dir);
+	AUTO_FREE char *dir = mem_printf("%s/" METADATA_FOLDER "/" TEMPLATES, instance_dir);
 	const cJSON *item;
 
 	if (v == NULL || put_in(instance_dir, v, "/nonexistent", err) < 0)

@@ -14,6 +14,7 @@
 #include "base/strbuf.h"
 #include "berthd.h"
 
+#define METADATA_FOLDER "metadata"
 enum { METADATA_TEMPLATE_MAX = 1024 * 1024, METADATA_TEMPLATES_MAX = 256 };
 
 struct instance;
@@ -35,7 +36,7 @@ int metadata_template_delete(struct berthd *b, const struct instance *inst, cons
 /* metadata.yaml and templates/ (if there are any) as files of the folder dir. */
 int metadata_copy(struct berthd *b, const struct instance *inst, const char *dir, struct error *err);
 
-/* Of a new instance in instance_dir: what its image has, or another instance. Quick writes: who calls syncs. */
+/* Of a new instance in instance_dir: what its image has (fingerprint "": none), or another instance. Quick writes: who calls syncs. */
 int metadata_of_image(struct berthd *b, const char *fingerprint, const char *instance_dir, struct error *err);
 int metadata_of_instance(struct berthd *b, const struct instance *from, const char *instance_dir, struct error *err);
 /* What an archive holds: metadata is LXD's ImageMetadata, judged here; templates: {file name: text}. Both may be NULL. */

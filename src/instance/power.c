@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "hook/hook.h"
 #include "instance/proxy.h"
+#include "instance/reboots.h"
 #include "instance/templates.h"
 #include "instance/work.h"
 #include "lxc/freezer.h"
@@ -213,6 +214,7 @@ void power_stopped(struct work *w)
 	registry_set_state(w->b->registry, inst, LXC_STOPPED, 0);
 	if (inst->adopted || json_bool(w->args, "restart", false))
 		return;
+	reboots_forget(w->b, w->name);
 	json_set(inst->desired, "pending", NULL);
 	json_set_str(json_obj(inst->desired, "config"), "volatile.last_state.power", "STOPPED");
 	if (registry_save(w->b->registry, inst, JSON_QUICK, &err) < 0 && err.code != ERROR_NOT_FOUND)

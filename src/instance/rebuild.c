@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "hook/hook.h"
 #include "image/store.h"
+#include "instance/metadata.h"
 #include "instance/swap.h"
 #include "instance/templates.h"
 #include "instance/update.h"
@@ -115,7 +116,7 @@ static enum op_result step_stage(struct op *op, struct error *err)
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
 
-	if (swap_stage(w, err) < 0)
+	if (swap_stage(w, err) < 0 || metadata_of_image(w->b, fingerprint_of(w), dir, err) < 0)
 		return OP_FAIL;
 	instance_expand(w->b, new, &config, &devices);
 	idmap_of(w->b, config, &spec.idmap_base, &spec.idmap_size);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "host/forward.h"
+#include "instance/metadata.h"
 #include "instance/update.h"
 #include "pool/tree.h"
 
@@ -21,7 +22,7 @@
 #define SEALED "sealed" /* in the operation's args: its .old has become .swept */
 #define OLD_PARTS "swapped" /* in the operation's args: what the instance had, an array of names */
 
-static const char *const parts[] = { "rootfs", "upper", "work", "lower", NULL };
+static const char *const parts[] = { "rootfs", "upper", "work", "lower", METADATA_FOLDER, NULL };
 static const char *const files[] = { DESIRED_FILE, "config", NULL }; /* linked into .old: to go back needs no room */
 
 char *swap_staging(const struct work *w)
@@ -152,6 +153,12 @@ static int files_back(const struct work *w, struct error *err)
 	return 0;
 }
 
+/* What it has of its image stays where the new tree says nothing of one: when it goes back to a snapshot of itself. */
+static bool stays(const struct work *w, const char *part)
+{
+	return strcmp(part, METADATA_FOLDER) == 0 && !has_part(w, NEW "/", part);
+}
+
 static int swap(struct work *w, struct error *err)
 {
 	AUTO_FREE char *old_dir = fs_join(w->dir, OLD);
@@ -160,7 +167,7 @@ static int swap(struct work *w, struct error *err)
 		return error_sys(err, errno, "cannot make '%s'", old_dir);
 	keep_files(w);
 	for (const char *const *p = parts; *p != NULL; p++)
-		if (has_part(w, "", *p) && move_part(w, "", OLD "/", *p, err) < 0)
+		if (has_part(w, "", *p) && !stays(w, *p) && move_part(w, "", OLD "/", *p, err) < 0)
 			return -1;
 	for (const char *const *p = parts; *p != NULL; p++)
 		if (has_part(w, NEW "/", *p) && move_part(w, NEW "/", "", *p, err) < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Another tree in place of the instance's own: restore, rebuild, and going back to a snapshot. The new tree is made in
- * NAME/.new while the old one stays in use; then the parts (rootfs, and with the overlay driver upper, work, lower)
- * change places by rename, the old ones to NAME/.old, which goes last. Killed in between, the instance has its old tree.
+ * NAME/.new while the old one stays in use; then the parts (rootfs, with the overlay driver upper, work, lower, and
+ * metadata, where there is a new one) change places by rename, the old ones to NAME/.old, which goes last. Killed in between, the instance has its old tree.
  *
  *	{ "stage", step that calls swap_stage() and fills it, step_unstage, … }, stop it and unmount,
  *	{ "swap", step_swap, step_unswap }, { "commit": writes berth.json and config, undo: as they were },
@@ -20,7 +20,8 @@ char *swap_staging(const struct work *w); /* NAME/.new; caller frees */
 int swap_stage(const struct work *w, struct error *err);
 enum op_result step_unstage(struct op *op, struct error *err); /* removes it */
 /*
- * The instance is stopped and nothing is mounted. A part that NAME/.new lacks is gone from the instance afterwards. Makes
+ * The instance is stopped and nothing is mounted. A part that NAME/.new lacks is gone from the instance afterwards, but
+ * for its metadata. Makes
  * its own durable record of what it does; that it is done becomes durable with the next durable write in the folder.
  */
 enum op_result step_swap(struct op *op, struct error *err);

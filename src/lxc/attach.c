@@ -26,6 +26,14 @@ static bool steers_attach(const char *name)
 	return false;
 }
 
+/* LXC sets what the container's configuration has after the environment that it was started with. */
+static bool is_covered(const cJSON *config, const char *name)
+{
+	AUTO_FREE char *key = mem_printf("environment.%s", name);
+
+	return cJSON_HasObjectItem(config, key);
+}
+
 /* By our PATH: the one in env is the container's. */
 static char *find_attach(void)
 {
@@ -64,7 +72,7 @@ const char *lxc_attach_command(const struct lxc_attach *at, struct argv *argv, s
 		argv_pushf(argv, "--gid=%u", (unsigned)at->gid);
 	cJSON_ArrayForEach(item, at->environment)
 	{
-		if (steers_attach(item->string))
+		if (steers_attach(item->string) || is_covered(at->config, item->string))
 			argv_pushf(argv, "--set-var=%s=%s", item->string, item->valuestring);
 		else
 			argv_pushf(env, "%s=%s", item->string, item->valuestring);

@@ -86,6 +86,12 @@ static int refused_key(const struct key_refused *refused, const char *value, str
 	return error_set(err, ERROR_INVALID, "%s is not supported: %s", refused->name, refused->reason);
 }
 
+/* A label of somebody's own may have blanks. */
+static bool is_key(const char *name)
+{
+	return strncmp(name, "user.", 5) == 0 ? type_is_line(name) : type_is_word(name);
+}
+
 static int validate_item(const cJSON *item, const struct probe *probe, struct error *err)
 {
 	const struct config_key *row = config_key_find(item->string);
@@ -93,7 +99,7 @@ static int validate_item(const cJSON *item, const struct probe *probe, struct er
 
 	if (refused && cJSON_IsString(item))
 		return *item->valuestring ? refused_key(refused, item->valuestring, err) : 0;
-	if (!row || strlen(item->string) > KEY_LENGTH_MAX || !type_is_word(item->string))
+	if (!row || strlen(item->string) > KEY_LENGTH_MAX || !is_key(item->string))
 		return unknown_key(item->string, err);
 	if (!cJSON_IsString(item))
 		return error_set(err, ERROR_INVALID, "Invalid value: %s must be a string", item->string);

@@ -287,7 +287,7 @@ const struct config_key config_keys[] = {
 	  "false: nothing is swapped out. A size: at most that much, beyond limits.memory." },
 	{ "limits.memory.swap.priority", "integer", "10", valid_swap_priority, key_render_cgroup, false,
 	  KEY_LIVE_APPLY, key_apply_cgroup,
-	  "0 to 10: the higher, the less of it is kept from being swapped out (its swappiness is 50 and this; cgroup v1 "
+	  "0 to 10: the higher, the less of it is swapped out (its swappiness is 70 less this; cgroup v1 "
 	  "only)." },
 	{ "limits.processes", "integer", "no limit", valid_processes, key_render_cgroup, false,
 	  KEY_LIVE_APPLY, key_apply_cgroup, "How many processes and threads may run in it." },

@@ -122,6 +122,7 @@ struct render_rootfs {
 	const char *instance_dir; /* system_path/NAME */
 	const char *lower;       /* overlay: image tree */
 	const char *libexec_dir;
+	const char *reboots_dir; /* where a container that reboots tells berthd (instance/reboots.h) */
 };
 struct render_input {
 	const char *name;

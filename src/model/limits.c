@@ -206,7 +206,7 @@ void limits_memory(const cJSON *config, struct memory_limit *ret)
 	ret->soft = strcmp(json_str_or(config, "limits.memory.enforce", ""), "soft") == 0;
 	ret->swappiness = SWAPPINESS_NORMAL;
 	if (type_is_int(priority, 0, 10))
-		ret->swappiness += atoi(priority) - 10;
+		ret->swappiness += 10 - atoi(priority);
 	ret->swap = LIMIT_NONE;
 	if (type_is_false(swap))
 		ret->swap = 0;

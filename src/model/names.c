@@ -19,6 +19,8 @@ int name_validate_instance(const char *name, struct error *err)
 
 	if (len < 1 || len > INSTANCE_NAME_MAX)
 		return bad_instance(err, "Name must be 1-63 characters long");
+	if (strchr(name, '/'))
+		return error_set(err, ERROR_INVALID, "The character \"/\" is reserved for snapshots");
 	for (const char *p = name; *p; p++) {
 		if (!isascii((unsigned char)*p) || (!isalnum((unsigned char)*p) && *p != '-'))
 			return bad_instance(err, "Name can only contain alphanumeric and hyphen characters");

@@ -57,6 +57,19 @@ static cJSON *clean_devices(const cJSON *from)
 	return to;
 }
 
+int profile_check_config(const cJSON *config, struct error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, config) {
+		if (strncmp(item->string, "volatile.", 9) == 0)
+			return error_set(err, ERROR_INVALID, "Volatile keys can only be set on instances");
+		if (strncmp(item->string, "image.", 6) == 0)
+			return error_set(err, ERROR_INVALID, "Image keys can only be set on instances");
+	}
+	return 0;
+}
+
 /* What of a request is kept: exactly LXD's four members, checked. */
 static cJSON *checked(const struct profile_store *s, const char *name, const cJSON *from, struct error *err)
 {
@@ -70,7 +83,8 @@ static cJSON *checked(const struct profile_store *s, const char *name, const cJS
 			  "Invalid description: control characters or longer than 4096 bytes");
 		return NULL;
 	}
-	if (config_validate(config, s->probe, err) < 0 || devices_validate(devices, err) < 0)
+	if (profile_check_config(config, err) < 0 || config_validate(config, s->probe, err) < 0 ||
+	    devices_validate(devices, err) < 0)
 		return NULL;
 	profile = cJSON_CreateObject();
 	json_set(profile, "config", without_empty(config));

@@ -24,6 +24,8 @@ const cJSON *profile_get(const struct profile_store *s, const char *name); /* bo
 int profile_create(struct profile_store *s, const cJSON *profile, struct error *err);
 int profile_put(struct profile_store *s, const char *name, const cJSON *profile, struct error *err);
 int profile_rename(struct profile_store *s, const char *name, const char *new_name, struct error *err);
+/* Keys that are an instance's own: volatile.*, image.* */
+int profile_check_config(const cJSON *config, struct error *err);
 int profile_delete(struct profile_store *s, const char *name, struct error *err);
 
 #endif

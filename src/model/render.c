@@ -87,6 +87,7 @@ static void set_hooks(cJSON *context, const struct render_input *in, bool mapped
 	const struct render_rootfs *fs = &in->rootfs;
 	AUTO_FREE char *map = mapped ? mem_printf("%" PRIu32 ":%" PRIu32, base, size) : mem_strdup("none");
 
+	json_set_strf(context, "reboot", "%s/berth-rootfs reboot %s", fs->libexec_dir, fs->reboots_dir);
 	if (strcmp(fs->driver, "overlay") != 0) {
 		set_or_null(context, "pre_start", NULL);
 		set_or_null(context, "post_stop", NULL);
@@ -131,7 +132,8 @@ static int set_context(cJSON *context, const struct render_input *in, struct err
 	AUTO_FREE char *rootfs = NULL;
 
 	if (check_path("instance folder", in->rootfs.instance_dir, err) < 0 ||
-	    check_path("program folder", in->rootfs.libexec_dir, err) < 0)
+	    check_path("program folder", in->rootfs.libexec_dir, err) < 0 ||
+	    check_path("run folder", in->rootfs.reboots_dir, err) < 0)
 		return -1;
 	if (strcmp(in->rootfs.driver, "overlay") == 0 &&
 	    check_path("image folder", in->rootfs.lower, err) < 0)

@@ -225,6 +225,32 @@ hook_sleeps() { # NAME: below its monitor process
 	wait_for 20 pid_changed "$c" "$pid"
 	wait_init "$c"
 	wait_for 10 is_state "$c" RUNNING
+
+	# berthd starts it: what waited for that takes effect. One that dies on the way does so when it is back
+	run_berth config set "$c" environment.AFTER=reboot
+	fault reboot/start/kill
+	in_container "$c" reboot || true
+	died
+	[[ -e $BERTH_TEST_ROOT/run/reboots/$c ]]
+	assert "$(pid_of "$c")" = ""
+	BERTH_FAULT='' daemon_start
+	wait_for 20 is_state "$c" RUNNING
+	wait_init "$c"
+	contains "$(tr '\0' '\n' <"/proc/$(pid_of "$c")/environ")" AFTER=reboot
+	[[ ! -e $BERTH_TEST_ROOT/run/reboots/$c ]]
+
+	# one whose start is refused stays where it is
+	mkdir -p "$BERTH_TEST_ROOT/hooks.d/pre-start"
+	printf '#!/bin/sh\necho no; exit 1\n' >"$BERTH_TEST_ROOT/hooks.d/pre-start/no"
+	chmod 755 "$BERTH_TEST_ROOT/hooks.d/pre-start/no"
+	in_container "$c" reboot || true
+	wait_for 20 grep -q "'$c' has rebooted, and does not start again: .*pre-start" "${BERTH_TEST_LOGS:-$BERTH_TEST_ROOT}/berthd.log"
+	rm -r "$BERTH_TEST_ROOT/hooks.d/pre-start"
+	assert "$(state_of "$c")" = STOPPED
+	[[ ! -e $BERTH_TEST_ROOT/run/reboots/$c ]]
+	run_berth start "$c"
+	wait_init "$c"
+
 	in_container "$c" poweroff || true
 	wait_for 20 is_state "$c" STOPPED
 	wait_for 5 nothing leaked_mounts

@@ -42,12 +42,14 @@ nothing_beside() { # NAME
 		die "FAIL: left: $(ls -A "$BERTH_TEST_ROOT/lxc/$1")"
 }
 
-# Config, driver and tree belong together.
+# Config, driver, what it has of its image, and tree belong together.
 assert_whole() { # NAME old|new WHEN
 	local image=bb
 	[[ $2 == old ]] || image=bb2
 	assert "$(tree_of "$1")" = "$2 " "tree $3"
 	assert "$(key_of "$1" volatile.base_image)" = "$(fingerprint "$image")" "base image $3"
+	assert "$("$BERTH" query "/1.0/instances/$1/metadata" | jq -c '.properties')" \
+		= "$("$BERTH" query "/1.0/images/$(fingerprint "$image")" | jq -c '.properties')" "metadata $3"
 	nothing_beside "$1"
 }
 

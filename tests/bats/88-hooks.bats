@@ -183,7 +183,7 @@ has_run() { # TEXT
 	[[ $(ran) == "$1" ]]
 }
 
-@test "what happens outside of berth: lxc-start, a shutdown from inside, lxc-stop, a crash" {
+@test "what happens outside of berth: lxc-start, a reboot and a shutdown from inside, lxc-stop, a crash" {
 	local c event
 	c=$(name o)
 	run_berth init bb "$c"
@@ -192,6 +192,10 @@ has_run() { # TEXT
 	done
 	lxc-start -P "$BERTH_TEST_ROOT/lxc" -n "$c" 3>&-
 	wait_for 10 has_run "post-start $c"
+	wait_init "$c"
+	rm "$BERTH_TEST_ROOT/rec/log"
+	in_container "$c" reboot || true
+	wait_for 20 has_run "post-stop $c"$'\n'"pre-start $c"$'\n'"post-start $c"
 	wait_init "$c"
 	rm "$BERTH_TEST_ROOT/rec/log"
 	in_container "$c" poweroff || true

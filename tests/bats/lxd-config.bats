@@ -81,7 +81,7 @@ lxc_get() {
 	[[ ! -d /sys/fs/cgroup/blkio ]] || {
 		stock config set "$C" limits.disk.priority=7 limits.memory.swap.priority=3 limits.memory=64MiB limits.processes=77
 		assert "$(cat "$(cgroup_file "$C" blkio.bfq.weight)")" = 700
-		assert "$(cat "$(cgroup_file "$C" memory.swappiness)")" = 53
+		assert "$(cat "$(cgroup_file "$C" memory.swappiness)")" = 67
 		assert "$(cat "$(cgroup_file "$C" memory.limit_in_bytes)")" = 67108864
 		stock config unset "$C" limits.disk.priority
 		stock config unset "$C" limits.memory.swap.priority

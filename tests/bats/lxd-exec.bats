@@ -57,6 +57,9 @@ container=lxc"
 	stock exec "$C" --cwd /nosuch/folder -- pwd
 	assert "$output" = /
 	"$BERTH" config set "$C" environment.OF=instance
+	stock exec "$C" --env OF=command -- sh -c 'echo $OF'
+	assert "$output" = command "a variable of the request's"
+	run -127 env LXD_SOCKET="$BERTH_SOCKET" lxc exec "$C" -- ""
 	stock exec "$C" -- sh -c 'echo $OF'
 	assert "$output" = instance
 	post_exec '{"command": ["sleep", "0.3"], "environment": {"SECRET": "hidden"}, "wait-for-websocket": false}'

@@ -38,6 +38,12 @@ load lxd
 	assert "$output" = 2
 	stock config get "$c" limits.memory
 	assert "$output" = 1536MB
+	stock init bb "$c-x" -t m2
+	stock config get "$c-x" limits.memory
+	assert "$output" = 2048MB
+	stock config set "$c-x" "user.a label=1"
+	stock delete "$c-x"
+	stock_refused "Provided instance type doesn't exist: c2-" init bb "$c-x" -t c2-
 	stock_refused "Provided instance type doesn't exist: aws:t2.micro" init bb "$c-x" -t aws:t2.micro
 	stock_refused "Target only allowed when clustered" init bb "$c-x" --target n2
 	stock_refused 'already exists' init bb "$c"

@@ -20,6 +20,8 @@ setup() {
 	contains "$output" "p1,,0"
 	stock profile set p1 user.a=1 user.b=2
 	stock profile set p1 user.c 3
+	stock_refused "Volatile keys can only be set on instances" profile set p1 volatile.x=1
+	stock_refused "Image keys can only be set on instances" profile set p1 image.x=1
 	stock profile get p1 user.a
 	assert "$output" = 1
 	stock profile unset p1 user.a

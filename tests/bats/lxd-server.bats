@@ -48,6 +48,8 @@ load lxd
 	stock config get user.c
 	assert "$output" = ""
 	stock_refused "cannot set 'nosuch.key' to '1': unknown key" config set nosuch.key=1
+	stock_refused "cannot set 'nosuch.key' to '': unknown key" config unset nosuch.key
+	stock config unset user.nosuch
 	stock_refused "cannot set 'core.shutdown_timeout' to 'soon'" config set core.shutdown_timeout=soon
 	for key in cluster.https_address maas.api.url candid.api.url core.metrics_address network.ovn.northbound_connection \
 		rbac.api.url storage.images_volume core.trust_ca_certificates core.bgp_asn; do

@@ -67,7 +67,8 @@ snapshots_of() {
 	stock config get "$c" user.a
 	assert "$output" = old
 	stock stop -f "$c"
-	stock restore "$c" s --stateful # a state there would be taken; there is none
+	stock_refused "Stateful snapshot restore requested by snapshot is stateless" restore "$c" s --stateful
+	stock restore "$c" s
 	stock_refused "Snapshot $c/nosuch does not exist" restore "$c" nosuch
 	stock delete "$c"
 }

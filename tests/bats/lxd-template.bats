@@ -112,6 +112,10 @@ inside() {
 	printf '%s' "$output"
 }
 
+each_is() { # TEXT NAME
+	[[ $("$BERTH" exec "$2" -- cat /etc/each 2>/dev/null) == "$1" ]]
+}
+
 @test "an image's templates are rendered when the instance starts" {
 	local c d out
 	c=$(name r1)
@@ -156,6 +160,20 @@ inside() {
 	assert "$(inside "$c" /etc/each)" = "start B"
 	stock query /1.0/warnings?recursion=1
 	assert "$(jq -r '.[] | select(.type == "Template not applied") | .status' <<<"$output")" = resolved
+
+	# also when it reboots itself
+	stock config set "$c" user.x c
+	wait_init "$c"
+	stock '?' exec "$c" -- reboot
+	wait_for 20 each_is "start C" "$c"
+
+	# a rebuilt one has the templates of its new image
+	run_berth rebuild bb "$c" --force
+	stock config template list "$c" -f csv
+	assert "$output" = ""
+	stock 1 exec "$c" -- test -e /etc/each
+	run_berth rebuild tp "$c" --force
+	assert "$(inside "$c" /etc/first)" = "$c container bar create /etc/first"
 
 	# a copy has "copy", and one that is renamed then keeps it
 	stock rename "$d" "$d-x"

@@ -27,10 +27,11 @@ static bool has(const struct argv *a, const char *what)
 
 static void test_secrets_stay_out_of_argv(void **state)
 {
-	AUTO_JSON cJSON *environment = parse("{\"PASSWORD\": \"hidden\", \"LD_PRELOAD\": \"x.so\", \"GLIBC_TUNABLES\": \"t\"}");
+	AUTO_JSON cJSON *environment = parse("{\"PASSWORD\": \"hidden\", \"LD_PRELOAD\": \"x.so\", \"GLIBC_TUNABLES\": \"t\", \"OWN\": \"2\"}");
+	AUTO_JSON cJSON *config = parse("{\"environment.OWN\": \"1\", \"environment.OTHER\": \"1\"}");
 	AUTO_JSON cJSON *command = parse("[\"printf\", \"%s\", \"\"]");
 	AUTO_ARGV struct argv argv = ARGV_INIT, env = ARGV_INIT;
-	const struct lxc_attach at = { "/lxc", "c1", 0, 0, "/", environment, command };
+	const struct lxc_attach at = { "/lxc", "c1", 0, 0, "/", environment, command, config };
 
 	assert_string_equal(lxc_attach_command(&at, &argv, &env), "/");
 	assert_true(has(&env, "PASSWORD=hidden"));
@@ -38,6 +39,7 @@ static void test_secrets_stay_out_of_argv(void **state)
 	assert_false(has(&argv, "--set-var=PASSWORD=hidden"));
 	assert_true(has(&argv, "--set-var=LD_PRELOAD=x.so"));
 	assert_true(has(&argv, "--set-var=GLIBC_TUNABLES=t"));
+	assert_true(has(&argv, "--set-var=OWN=2")); /* LXC would have it as it is configured */
 	assert_false(has(&argv, "--uid=0"));
 	assert_string_equal(argv.v[argv.n - 1], "");
 	assert_string_equal(argv.v[argv.n - 3], "printf");
@@ -49,7 +51,7 @@ static void test_user_and_folder(void **state)
 	AUTO_JSON cJSON *environment = parse("{}");
 	AUTO_JSON cJSON *command = parse("[\"pwd\"]");
 	AUTO_ARGV struct argv argv = ARGV_INIT, env = ARGV_INIT;
-	const struct lxc_attach at = { "/lxc", "c1", 1000, 4294967294u, "/no such/folder", environment, command };
+	const struct lxc_attach at = { "/lxc", "c1", 1000, 4294967294u, "/no such/folder", environment, command, NULL };
 
 	assert_string_equal(lxc_attach_command(&at, &argv, &env), "/");
 	assert_true(has(&argv, "--uid=1000"));

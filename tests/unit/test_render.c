@@ -60,7 +60,8 @@ static char *render_with(const struct probe *probe, const char *driver, const ch
 		.config = json_obj(v, "config"),
 		.devices = json_obj(v, "devices"),
 		.probe = probe,
-		.rootfs = { driver, "/var/lib/lxc/c1", "/images/abc/rootfs", "/usr/libexec/berth" },
+		.rootfs = { driver, "/var/lib/lxc/c1", "/images/abc/rootfs", "/usr/libexec/berth",
+			    "/run/berth/reboots" },
 		.template_dir = "templates",
 		.include_config = shared,
 	};
@@ -140,6 +141,7 @@ static void overlay(void **state)
 		     "lxc.hook.pre-start = /usr/libexec/berth/berth-rootfs mount --lower=/images/abc/rootfs "
 		     "--idmap=200000:131072 /var/lib/lxc/c1",
 		     "lxc.hook.post-stop = /usr/libexec/berth/berth-rootfs umount /var/lib/lxc/c1",
+		     "lxc.hook.post-stop = /usr/libexec/berth/berth-rootfs reboot /run/berth/reboots",
 		     "lxc.idmap = u 0 200000 131072");
 	assert_null(strstr(text, "lxc.rootfs.options"));
 	assert_true(strstr(text, "lxc.hook.post-stop =\n") < strstr(text, "lxc.hook.post-stop = /"));
@@ -322,16 +324,16 @@ static void paths_must_be_harmless(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		in.rootfs = (struct render_rootfs){ "dir", bad[i], NULL, "/lib" };
+		in.rootfs = (struct render_rootfs){ "dir", bad[i], NULL, "/lib", "/r" };
 		assert_int_equal(render_instance(&in, &out, &err), -1);
-		in.rootfs = (struct render_rootfs){ "dir", "/c", NULL, bad[i] };
+		in.rootfs = (struct render_rootfs){ "dir", "/c", NULL, bad[i], "/r" };
 		assert_int_equal(render_instance(&in, &out, &err), -1);
-		in.rootfs = (struct render_rootfs){ "overlay", "/c", bad[i], "/lib" };
+		in.rootfs = (struct render_rootfs){ "overlay", "/c", bad[i], "/lib", "/r" };
 		assert_int_equal(render_instance(&in, &out, &err), -1);
 	}
-	in.rootfs = (struct render_rootfs){ "overlay", "/c", NULL, "/lib" };
+	in.rootfs = (struct render_rootfs){ "overlay", "/c", NULL, "/lib", "/r" };
 	assert_int_equal(render_instance(&in, &out, &err), -1);
-	in.rootfs = (struct render_rootfs){ "dir", "/c", NULL, "/lib" };
+	in.rootfs = (struct render_rootfs){ "dir", "/c", NULL, "/lib", "/r" };
 	in.template_dir = "/nosuch";
 	assert_int_equal(render_instance(&in, &out, &err), -1);
 	assert_int_equal(out.len, 0);
