@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/instance.h"
+#include "cli/listing.h"
 #include "cli/when.h"
 
 char *backup_file_of(const char *arg)
@@ -37,31 +38,24 @@ static void list_row(struct table *table, const cJSON *backup)
 						json_str_or(backup, "hint", "") });
 }
 
+static const struct listing backups = { { "INSTANCE", "BACKUP", "CREATED", "MODE", "SIZE", "STATE", "HINT" }, list_row };
+
 static int backup_list_cmd(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "INSTANCE", "BACKUP", "CREATED", "MODE", "SIZE", "STATE", "HINT" };
 	AUTO_JSON cJSON *all = NULL;
-	AUTO_JSON cJSON *shown = cJSON_CreateArray();
 	enum format format;
-	struct table *table;
-	const cJSON *item;
+	cJSON *item, *next;
 	int rc = format_args(cli, &argc, &argv, 1, &format);
 
 	if (rc != 0)
 		return rc;
 	all = client_get(cli->client, "/1.0/backups?recursion=1", NULL, err);
-	if (!all)
-		return -1;
-	table = table_new(headers, 7);
-	cJSON_ArrayForEach(item, all) {
-		if (argc > 0 && strcmp(json_str_or(item, "instance", ""), instance_local(argv[0])) != 0)
-			continue;
-		list_row(table, item);
-		cJSON_AddItemToArray(shown, cJSON_Duplicate(item, true));
+	for (item = all && argc > 0 ? all->child : NULL; item; item = next) {
+		next = item->next;
+		if (strcmp(json_str_or(item, "instance", ""), instance_local(argv[0])) != 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(all, item));
 	}
-	rc = table_print(table, format, shown, err);
-	table_free(table);
-	return rc;
+	return all ? listing_print(&backups, all, format, err) : -1;
 }
 
 static int backup_show_cmd(struct cli *cli, int argc, char **argv, struct error *err)

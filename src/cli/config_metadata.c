@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/edit.h"
 #include "cli/instance.h"
+#include "cli/listing.h"
 #include "cli/object.h"
 
 /* ---- metadata */
@@ -57,14 +58,17 @@ static char *template_url(const char *instance, const char *template)
 	return instance_path(instance, suffix);
 }
 
+static void template_row(struct table *table, const cJSON *name)
+{
+	table_row(table, (const char *const[]){ cJSON_IsString(name) ? name->valuestring : "" });
+}
+
+static const struct listing templates = { { "FILENAME" }, template_row };
+
 static int template_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "FILENAME" };
-	AUTO_JSON cJSON *names = NULL;
 	AUTO_FREE char *path = NULL;
 	enum format format;
-	struct table *table;
-	const cJSON *name;
 	int rc = format_args(cli, &argc, &argv, 1, &format);
 
 	if (rc == 0 && argc < 1)
@@ -72,15 +76,7 @@ static int template_list(struct cli *cli, int argc, char **argv, struct error *e
 	if (rc != 0)
 		return rc;
 	path = instance_path(argv[0], "/metadata/templates");
-	names = client_get(cli->client, path, NULL, err);
-	if (!names)
-		return -1;
-	table = table_new(headers, 1);
-	cJSON_ArrayForEach(name, names)
-		table_row(table, (const char *const[]){ cJSON_IsString(name) ? name->valuestring : "" });
-	rc = table_print(table, format, names, err);
-	table_free(table);
-	return rc;
+	return listing_get(cli, &templates, path, format, err);
 }
 
 static int template_show(struct cli *cli, int argc, char **argv, struct error *err)

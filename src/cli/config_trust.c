@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/config_metadata.h"
+#include "cli/listing.h"
 #include "cli/object.h"
 #include "cli/when.h"
 
@@ -17,29 +18,18 @@
 
 /* ---- certificates */
 
+static void trust_row(struct table *table, const cJSON *c)
+{
+	AUTO_FREE char *fingerprint = mem_strndup(json_str_or(c, "fingerprint", ""), FINGERPRINT_SHORT);
+
+	table_row(table, (const char *const[]){ json_str_or(c, "type", ""), json_str_or(c, "name", ""), fingerprint });
+}
+
+static const struct listing certificates = { { "TYPE", "NAME", "FINGERPRINT" }, trust_row };
+
 static int trust_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "TYPE", "NAME", "FINGERPRINT" };
-	AUTO_JSON cJSON *certificates = NULL;
-	enum format format;
-	struct table *table;
-	const cJSON *c;
-	int rc = format_args(cli, &argc, &argv, 1, &format);
-
-	if (rc != 0)
-		return rc;
-	certificates = client_get(cli->client, "/1.0/certificates?recursion=1", NULL, err);
-	if (!certificates)
-		return -1;
-	table = table_new(headers, 3);
-	cJSON_ArrayForEach(c, certificates) {
-		AUTO_FREE char *fingerprint = mem_strndup(json_str_or(c, "fingerprint", ""), FINGERPRINT_SHORT);
-
-		table_row(table, (const char *const[]){ json_str_or(c, "type", ""), json_str_or(c, "name", ""), fingerprint });
-	}
-	rc = table_print(table, format, certificates, err);
-	table_free(table);
-	return rc;
+	return listing_command(cli, argc, argv, 1, &certificates, "/1.0/certificates?recursion=1", err);
 }
 
 static const char *base_name(const char *path)
@@ -167,31 +157,27 @@ static int trust_add(struct cli *cli, int argc, char **argv, struct error *err)
 	return add_token(cli, body, err);
 }
 
+static void token_row(struct table *table, const cJSON *op)
+{
+	AUTO_FREE char *text = token_text(op);
+	char expires[WHEN_TEXT_SIZE];
+
+	when_format(json_str(json_obj(op, "metadata"), "expiresAt"), "", expires);
+	table_row(table, (const char *const[]){ token_client(op), text, expires });
+}
+
+static const struct listing token_listing = { { "NAME", "TOKEN", "EXPIRES AT" }, token_row };
+
 static int trust_list_tokens(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "NAME", "TOKEN", "EXPIRES AT" };
 	AUTO_JSON cJSON *tokens = NULL;
 	enum format format;
-	struct table *table;
-	const cJSON *op;
 	int rc = format_args(cli, &argc, &argv, 1, &format);
 
 	if (rc != 0)
 		return rc;
 	tokens = get_tokens(cli, err);
-	if (!tokens)
-		return -1;
-	table = table_new(headers, 3);
-	cJSON_ArrayForEach(op, tokens) {
-		AUTO_FREE char *text = token_text(op);
-		char expires[WHEN_TEXT_SIZE];
-
-		when_format(json_str(json_obj(op, "metadata"), "expiresAt"), "", expires);
-		table_row(table, (const char *const[]){ token_client(op), text, expires });
-	}
-	rc = table_print(table, format, tokens, err);
-	table_free(table);
-	return rc;
+	return tokens ? listing_print(&token_listing, tokens, format, err) : -1;
 }
 
 static int trust_revoke_token(struct cli *cli, int argc, char **argv, struct error *err)

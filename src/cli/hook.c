@@ -5,26 +5,18 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/listing.h"
 
-static int print_hooks(const cJSON *hooks, enum format format, struct error *err)
+static void hook_row(struct table *table, const cJSON *hook)
 {
-	static const char *const headers[] = { "EVENT", "NAME", "ACTIVE", "REASON" };
-	struct table *table = table_new(headers, 4);
-	const cJSON *hook;
-	int rc;
-
-	cJSON_ArrayForEach(hook, hooks)
-		table_row(table, (const char *const[]){ json_str_or(hook, "event", ""), json_str_or(hook, "name", ""),
-							json_bool(hook, "active", false) ? "YES" : "NO",
-							json_str_or(hook, "reason", "") });
-	rc = table_print(table, format, hooks, err);
-	table_free(table);
-	return rc;
+	table_row(table, (const char *const[]){ json_str_or(hook, "event", ""), json_str_or(hook, "name", ""),
+						json_bool(hook, "active", false) ? "YES" : "NO", json_str_or(hook, "reason", "") });
 }
+
+static const struct listing hooks = { { "EVENT", "NAME", "ACTIVE", "REASON" }, hook_row };
 
 static int hook_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	AUTO_JSON cJSON *hooks = NULL;
 	AUTO_FREE char *event = NULL;
 	AUTO_FREE char *path = NULL;
 	enum format format;
@@ -36,8 +28,7 @@ static int hook_list(struct cli *cli, int argc, char **argv, struct error *err)
 		return cli_usage(cli, "too many arguments");
 	event = argc > 0 ? client_escape(argv[0]) : NULL;
 	path = mem_printf("/1.0/host/hooks%s%s", event ? "?event=" : "", event ? event : "");
-	hooks = client_get(cli->client, path, NULL, err);
-	return hooks ? print_hooks(hooks, format, err) : -1;
+	return listing_get(cli, &hooks, path, format, err);
 }
 
 static const char *const list_aliases[] = { "ls", NULL };

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cli/image.h"
 #include "cli/instance.h"
+#include "cli/listing.h"
 
 #define ALIASES "/1.0/images/aliases"
 
@@ -84,25 +85,16 @@ static bool matches(const cJSON *alias, char *const *filters)
 	return true;
 }
 
-static int print_aliases(const cJSON *aliases, enum format format, struct error *err)
+static void alias_row(struct table *table, const cJSON *alias)
 {
-	static const char *const headers[] = { "ALIAS", "FINGERPRINT", "TYPE", "DESCRIPTION" };
-	struct table *table = table_new(headers, 4);
-	const cJSON *alias;
-	int rc;
+	AUTO_FREE char *fingerprint = mem_strndup(json_str_or(alias, "target", ""), IMAGE_FINGERPRINT_SHORT);
+	AUTO_FREE char *type = text_upper(json_str_or(alias, "type", "container"));
 
-	cJSON_ArrayForEach(alias, aliases) {
-		AUTO_FREE char *fingerprint =
-			mem_strndup(json_str_or(alias, "target", ""), IMAGE_FINGERPRINT_SHORT);
-		AUTO_FREE char *type = text_upper(json_str_or(alias, "type", "container"));
-
-		table_row(table, (const char *const[]){ json_str_or(alias, "name", ""), fingerprint, type,
-							json_str_or(alias, "description", "") });
-	}
-	rc = table_print(table, format, aliases, err);
-	table_free(table);
-	return rc;
+	table_row(table, (const char *const[]){ json_str_or(alias, "name", ""), fingerprint, type,
+						json_str_or(alias, "description", "") });
 }
+
+static const struct listing alias_listing = { { "ALIAS", "FINGERPRINT", "TYPE", "DESCRIPTION" }, alias_row };
 
 static int alias_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
@@ -121,7 +113,7 @@ static int alias_list(struct cli *cli, int argc, char **argv, struct error *err)
 		if (!matches(alias, argv))
 			cJSON_Delete(cJSON_DetachItemViaPointer(aliases, alias));
 	}
-	return print_aliases(aliases, format, err);
+	return listing_print(&alias_listing, aliases, format, err);
 }
 
 static const char *const list_aliases[] = { "ls", NULL };

@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "cli/instance.h"
+#include "cli/listing.h"
 #include "cli/network_change.h"
 #include "cli/object.h"
 
@@ -40,39 +41,24 @@ char *network_default(struct cli *cli, struct error *err)
 
 /* ---- list */
 
-static int print_networks(const cJSON *networks, enum format format, struct error *err)
+static void network_row(struct table *table, const cJSON *n)
 {
-	static const char *const headers[] = { "NAME", "TYPE", "MANAGED", "IPV4", "IPV6", "DESCRIPTION", "USED BY", "STATE" };
-	struct table *table = table_new(headers, 8);
-	const cJSON *n;
-	int rc;
+	const cJSON *config = json_obj(n, "config");
+	AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(n, "used_by")));
+	AUTO_FREE char *state = text_upper(json_str_or(n, "status", ""));
 
-	cJSON_ArrayForEach(n, networks) {
-		const cJSON *config = json_obj(n, "config");
-		AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(n, "used_by")));
-		AUTO_FREE char *state = text_upper(json_str_or(n, "status", ""));
-
-		table_row(table, (const char *const[]){ json_str_or(n, "name", ""), json_str_or(n, "type", ""),
-							json_bool(n, "managed", false) ? "YES" : "NO",
-							json_str_or(config, "ipv4.address", ""),
-							json_str_or(config, "ipv6.address", ""),
-							json_str_or(n, "description", ""), used, state });
-	}
-	rc = table_print(table, format, networks, err);
-	table_free(table);
-	return rc;
+	table_row(table, (const char *const[]){ json_str_or(n, "name", ""), json_str_or(n, "type", ""),
+						json_bool(n, "managed", false) ? "YES" : "NO",
+						json_str_or(config, "ipv4.address", ""), json_str_or(config, "ipv6.address", ""),
+						json_str_or(n, "description", ""), used, state });
 }
+
+static const struct listing networks = { { "NAME", "TYPE", "MANAGED", "IPV4", "IPV6", "DESCRIPTION", "USED BY", "STATE" },
+					 network_row };
 
 static int network_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	AUTO_JSON cJSON *networks = NULL;
-	enum format format;
-	int rc = format_args(cli, &argc, &argv, 0, &format);
-
-	if (rc != 0)
-		return rc;
-	networks = client_get(cli->client, "/1.0/networks?recursion=1", NULL, err);
-	return networks ? print_networks(networks, format, err) : -1;
+	return listing_command(cli, argc, argv, 0, &networks, "/1.0/networks?recursion=1", err);
 }
 
 /* ---- show, info */
@@ -165,15 +151,21 @@ static int network_info(struct cli *cli, int argc, char **argv, struct error *er
 
 /* ---- list-leases */
 
+static void lease_row(struct table *table, const cJSON *l)
+{
+	AUTO_FREE char *type = text_upper(json_str_or(l, "type", ""));
+
+	table_row(table, (const char *const[]){ json_str_or(l, "hostname", ""), json_str_or(l, "hwaddr", ""),
+						json_str_or(l, "address", ""), type });
+}
+
+static const struct listing leases = { { "HOSTNAME", "MAC ADDRESS", "IP ADDRESS", "TYPE" }, lease_row };
+
 static int network_leases(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "HOSTNAME", "MAC ADDRESS", "IP ADDRESS", "TYPE" };
 	AUTO_FREE char *name = NULL;
 	AUTO_FREE char *path = NULL;
-	AUTO_JSON cJSON *leases = NULL;
-	struct table *table;
 	enum format format;
-	const cJSON *l;
 	int rc = format_args(cli, &argc, &argv, 1, &format);
 
 	if (rc != 0)
@@ -182,19 +174,7 @@ static int network_leases(struct cli *cli, int argc, char **argv, struct error *
 	if (!name)
 		return -1;
 	path = network_path(name, "/leases");
-	leases = client_get(cli->client, path, NULL, err);
-	if (!leases)
-		return -1;
-	table = table_new(headers, 4);
-	cJSON_ArrayForEach(l, leases) {
-		AUTO_FREE char *type = text_upper(json_str_or(l, "type", ""));
-
-		table_row(table, (const char *const[]){ json_str_or(l, "hostname", ""), json_str_or(l, "hwaddr", ""),
-							json_str_or(l, "address", ""), type });
-	}
-	rc = table_print(table, format, leases, err);
-	table_free(table);
-	return rc;
+	return listing_get(cli, &leases, path, format, err);
 }
 
 static const char *const list_aliases[] = { "ls", NULL };

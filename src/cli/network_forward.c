@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/instance.h"
+#include "cli/listing.h"
 #include "cli/network.h"
 
 /* ---- list */
@@ -73,11 +74,11 @@ static int check_known(struct cli *cli, const cJSON *list, const char *name, str
 	return error_set(err, ERROR_NOT_FOUND, "there is no instance and no network '%s'", name);
 }
 
+static const struct listing forwards = { { "INSTANCE", "NETWORK", "PROTOCOL", "LISTEN", "TARGET", "DESCRIPTION" }, row };
+
 static int forward_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "INSTANCE", "NETWORK", "PROTOCOL", "LISTEN", "TARGET", "DESCRIPTION" };
 	AUTO_JSON cJSON *list = NULL;
-	struct table *table;
 	enum format format;
 	cJSON *f, *next;
 	int rc = format_args(cli, &argc, &argv, 1, &format);
@@ -87,17 +88,12 @@ static int forward_list(struct cli *cli, int argc, char **argv, struct error *er
 	list = client_get(cli->client, "/1.0/forwards", NULL, err);
 	if (!list || (argc > 0 && check_known(cli, list, instance_local(argv[0]), err) < 0))
 		return -1;
-	table = table_new(headers, 6);
-	for (f = list->child; f; f = next) {
+	for (f = argc > 0 ? list->child : NULL; f; f = next) {
 		next = f->next;
-		if (argc > 0 && !wanted(f, instance_local(argv[0])))
+		if (!wanted(f, instance_local(argv[0])))
 			cJSON_Delete(cJSON_DetachItemViaPointer(list, f));
-		else
-			row(table, f);
 	}
-	rc = table_print(table, format, list, err);
-	table_free(table);
-	return rc;
+	return listing_print(&forwards, list, format, err);
 }
 
 /* ---- add, remove */

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/when.h"
 
 static char *operation_path(const char *id)
@@ -28,27 +29,18 @@ static cJSON *flatten(const cJSON *by_status)
 	return all;
 }
 
-static int print_operations(const cJSON *operations, enum format format, struct error *err)
+static void operation_row(struct table *table, const cJSON *operation)
 {
-	static const char *const headers[] = { "ID", "TYPE", "DESCRIPTION", "STATUS", "CANCELABLE", "CREATED" };
-	struct table *table = table_new(headers, 6);
-	const cJSON *operation;
-	int rc;
+	AUTO_FREE char *class = text_upper(json_str_or(operation, "class", ""));
+	AUTO_FREE char *status = text_upper(json_str_or(operation, "status", ""));
+	char created[WHEN_TEXT_SIZE];
 
-	cJSON_ArrayForEach(operation, operations) {
-		AUTO_FREE char *class = text_upper(json_str_or(operation, "class", ""));
-		AUTO_FREE char *status = text_upper(json_str_or(operation, "status", ""));
-		char created[WHEN_TEXT_SIZE];
-
-		when_format(json_str(operation, "created_at"), "", created);
-		table_row(table, (const char *const[]){ json_str_or(operation, "id", ""), class,
-							json_str_or(operation, "description", ""), status,
-							json_bool(operation, "may_cancel", false) ? "YES" : "NO", created });
-	}
-	rc = table_print(table, format, operations, err);
-	table_free(table);
-	return rc;
+	when_format(json_str(operation, "created_at"), "", created);
+	table_row(table, (const char *const[]){ json_str_or(operation, "id", ""), class, json_str_or(operation, "description", ""),
+						status, json_bool(operation, "may_cancel", false) ? "YES" : "NO", created });
 }
+
+static const struct listing operations = { { "ID", "TYPE", "DESCRIPTION", "STATUS", "CANCELABLE", "CREATED" }, operation_row };
 
 static int operation_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
@@ -63,7 +55,7 @@ static int operation_list(struct cli *cli, int argc, char **argv, struct error *
 	if (!by_status)
 		return -1;
 	all = flatten(by_status);
-	return print_operations(all, format, err);
+	return listing_print(&operations, all, format, err);
 }
 
 static int operation_show(struct cli *cli, int argc, char **argv, struct error *err)

@@ -6,33 +6,22 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/config_device.h"
+#include "cli/listing.h"
 #include "cli/object.h"
 #include "cli/profile_instance.h"
 
+static void profile_row(struct table *table, const cJSON *p)
+{
+	AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(p, "used_by")));
+
+	table_row(table, (const char *const[]){ json_str_or(p, "name", ""), json_str_or(p, "description", ""), used });
+}
+
+static const struct listing profiles = { { "NAME", "DESCRIPTION", "USED BY" }, profile_row };
+
 static int profile_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "NAME", "DESCRIPTION", "USED BY" };
-	AUTO_JSON cJSON *profiles = NULL;
-	enum format format;
-	struct table *table;
-	const cJSON *item;
-	int rc = format_args(cli, &argc, &argv, 0, &format);
-
-	if (rc != 0)
-		return rc;
-	profiles = client_get(cli->client, "/1.0/profiles?recursion=1", NULL, err);
-	if (!profiles)
-		return -1;
-	table = table_new(headers, 3);
-	cJSON_ArrayForEach(item, profiles) {
-		AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(item, "used_by")));
-
-		table_row(table, (const char *const[]){ json_str_or(item, "name", ""),
-							json_str_or(item, "description", ""), used });
-	}
-	rc = table_print(table, format, profiles, err);
-	table_free(table);
-	return rc;
+	return listing_command(cli, argc, argv, 0, &profiles, "/1.0/profiles?recursion=1", err);
 }
 
 /* POST /1.0/profiles; like gives config, devices and description, or NULL. */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/object.h"
 
 static const char *feature(const cJSON *project, const char *key)
@@ -14,34 +15,23 @@ static const char *feature(const cJSON *project, const char *key)
 	return strcmp(json_str_or(json_obj(project, "config"), key, ""), "true") == 0 ? "YES" : "NO";
 }
 
+static void project_row(struct table *table, const cJSON *p)
+{
+	AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(p, "used_by")));
+	const char *name = json_str_or(p, "name", "");
+	AUTO_FREE char *shown = mem_printf("%s%s", name, strcmp(name, "default") == 0 ? " (current)" : "");
+
+	table_row(table, (const char *const[]){ shown, feature(p, "features.images"), feature(p, "features.profiles"),
+						feature(p, "features.storage.volumes"), feature(p, "features.networks"),
+						json_str_or(p, "description", ""), used });
+}
+
+static const struct listing projects = { { "NAME", "IMAGES", "PROFILES", "STORAGE VOLUMES", "NETWORKS", "DESCRIPTION", "USED BY" },
+					 project_row };
+
 static int project_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "NAME",	   "IMAGES",	  "PROFILES", "STORAGE VOLUMES",
-					       "NETWORKS", "DESCRIPTION", "USED BY" };
-	AUTO_JSON cJSON *projects = NULL;
-	enum format format;
-	struct table *table;
-	const cJSON *p;
-	int rc = format_args(cli, &argc, &argv, 1, &format);
-
-	if (rc != 0)
-		return rc;
-	projects = client_get(cli->client, "/1.0/projects?recursion=1", NULL, err);
-	if (!projects)
-		return -1;
-	table = table_new(headers, 7);
-	cJSON_ArrayForEach(p, projects) {
-		AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(p, "used_by")));
-		const char *name = json_str_or(p, "name", "");
-		AUTO_FREE char *shown = mem_printf("%s%s", name, strcmp(name, "default") == 0 ? " (current)" : "");
-
-		table_row(table, (const char *const[]){ shown, feature(p, "features.images"), feature(p, "features.profiles"),
-							feature(p, "features.storage.volumes"), feature(p, "features.networks"),
-							json_str_or(p, "description", ""), used });
-	}
-	rc = table_print(table, format, projects, err);
-	table_free(table);
-	return rc;
+	return listing_command(cli, argc, argv, 1, &projects, "/1.0/projects?recursion=1", err);
 }
 
 static const char *const list_aliases[] = { "ls", NULL };

@@ -10,33 +10,23 @@
 #include "base/units.h"
 #include "cli/instance.h"
 #include "cli/keyval.h"
+#include "cli/listing.h"
+
+static void pool_row(struct table *table, const cJSON *p)
+{
+	AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(p, "used_by")));
+	AUTO_FREE char *state = text_upper(json_str_or(p, "status", ""));
+
+	table_row(table, (const char *const[]){ json_str_or(p, "name", ""), json_str_or(p, "driver", ""),
+						json_str_or(json_obj(p, "config"), "source", ""),
+						json_str_or(p, "description", ""), used, state });
+}
+
+static const struct listing pools = { { "NAME", "DRIVER", "SOURCE", "DESCRIPTION", "USED BY", "STATE" }, pool_row };
 
 static int storage_list(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "NAME", "DRIVER", "SOURCE", "DESCRIPTION", "USED BY", "STATE" };
-	AUTO_JSON cJSON *pools = NULL;
-	enum format format;
-	struct table *table;
-	const cJSON *p;
-	int rc = format_args(cli, &argc, &argv, 1, &format);
-
-	if (rc != 0)
-		return rc;
-	pools = client_get(cli->client, "/1.0/storage-pools?recursion=1", NULL, err);
-	if (!pools)
-		return -1;
-	table = table_new(headers, 6);
-	cJSON_ArrayForEach(p, pools) {
-		AUTO_FREE char *used = mem_printf("%d", cJSON_GetArraySize(json_arr(p, "used_by")));
-		AUTO_FREE char *state = text_upper(json_str_or(p, "status", ""));
-
-		table_row(table, (const char *const[]){ json_str_or(p, "name", ""), json_str_or(p, "driver", ""),
-							json_str_or(json_obj(p, "config"), "source", ""),
-							json_str_or(p, "description", ""), used, state });
-	}
-	rc = table_print(table, format, pools, err);
-	table_free(table);
-	return rc;
+	return listing_command(cli, argc, argv, 1, &pools, "/1.0/storage-pools?recursion=1", err);
 }
 
 /* The numbers of the pool of the arguments, and it. 0, or what run returns. */

@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "cli/cli.h"
 #include "cli/instance.h"
+#include "cli/listing.h"
 
 /* "c1/data" -> /1.0/volumes/c1/data; NULL when it is not of that form. */
 static char *volume_url(const char *arg, struct error *err)
@@ -34,35 +35,29 @@ static void put_users(struct strbuf *out, const cJSON *volume)
 			    json_str_or(user, "path", ""), json_bool(user, "readonly", false) ? " (read-only)" : "");
 }
 
+static void volume_row(struct table *table, const cJSON *v)
+{
+	AUTO_STRBUF struct strbuf users = STRBUF_INIT;
+
+	put_users(&users, v);
+	table_row(table, (const char *const[]){ json_str_or(v, "owner", ""), json_str_or(v, "name", ""), users.len ? users.buf : "",
+						json_bool(v, "orphaned", false) ? "YES" : "NO" });
+}
+
+static const struct listing volume_listing = { { "INSTANCE", "NAME", "ATTACHED TO", "ORPHANED" }, volume_row };
+
 static int volume_list_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const char *const headers[] = { "INSTANCE", "NAME", "ATTACHED TO", "ORPHANED" };
-	AUTO_JSON cJSON *volumes = NULL;
 	AUTO_FREE char *owner = NULL;
 	AUTO_FREE char *path = NULL;
-	struct table *table;
 	enum format format;
-	const cJSON *v;
 	int rc = format_args(cli, &argc, &argv, 1, &format);
 
 	if (rc != 0)
 		return rc;
 	owner = argc > 0 ? client_escape(instance_local(argv[0])) : NULL;
 	path = mem_printf("/1.0/volumes?recursion=1%s%s", owner ? "&owner=" : "", owner ? owner : "");
-	volumes = client_get(cli->client, path, NULL, err);
-	if (!volumes)
-		return -1;
-	table = table_new(headers, 4);
-	cJSON_ArrayForEach(v, volumes) {
-		AUTO_STRBUF struct strbuf users = STRBUF_INIT;
-
-		put_users(&users, v);
-		table_row(table, (const char *const[]){ json_str_or(v, "owner", ""), json_str_or(v, "name", ""),
-							users.len ? users.buf : "", json_bool(v, "orphaned", false) ? "YES" : "NO" });
-	}
-	rc = table_print(table, format, volumes, err);
-	table_free(table);
-	return rc;
+	return listing_get(cli, &volume_listing, path, format, err);
 }
 
 static int volume_show_run(struct cli *cli, int argc, char **argv, struct error *err)
