@@ -88,6 +88,7 @@ const char *const api_extensions[] = {
 	"kernel_features",
 	"event_location",
 	"network_nat_address",
+	"container_nic_routes",            /* ipv4.routes and ipv6.routes of bridged, p2p and routed nics */
 	"resources_v2",
 	"container_exec_user_group_cwd",
 	"container_disk_shift",
@@ -96,16 +97,21 @@ const char *const api_extensions[] = {
 	"image_types",
 	"images_expiry",
 	"backup_compression_algorithm",
+	"container_nic_routed",            /* not its vlan, which is refused */
 	"image_profiles",                  /* of instances made without profiles */
 	"unix_hotplug_devices",
 	"api_filtering",
 	"instance_nic_network",
 	"firewall_driver",
 	"limits_hugepages",
+	"container_nic_routed_gateway",
 	"custom_volume_snapshot_expiry",
 	"volume_snapshot_scheduling",
+	"container_nic_routed_host_address",
 	"api_os",
+	"container_nic_routed_host_table",
 	"network_dns_search",
+	"container_nic_routed_limits",
 	"network_type_macvlan",
 	"custom_volume_backup",
 	"backup_override_name",            /* X-LXD-name, X-LXD-pool */
@@ -128,6 +134,7 @@ const char *const api_extensions[] = {
 	"storage_volume_api_filtering",
 	"instance_snapshot_never",         /* @never */
 	"certificate_token",
+	"instance_nic_routed_neighbor_probe",
 	"instance_file_head",
 	"instances_rebuild",
 	"instance_create_start",           /* Incus's: "start" in POST instances */

@@ -19,6 +19,7 @@
 #include "helper/rootfs_enter.h"
 #include "helper/rootfs_idmap.h"
 #include "helper/rootfs_mount.h"
+#include "helper/rootfs_nics.h"
 #include "helper/rootfs_reboot.h"
 
 enum { EXIT_USAGE = 2, EXIT_ENTER = 125 /* not to be taken for the command's */ };
@@ -58,7 +59,9 @@ static const char usage_text[] =
 	"      mounts INSTANCE_DIR/rootfs: an overlay of INSTANCE_DIR/upper on TREE, its ids shifted\n"
 	"      (container id 0 is host id BASE). lxc.hook.pre-start; already mounted is fine\n"
 	"  umount INSTANCE_DIR\n"
-	"      unmounts it again. lxc.hook.post-stop; as a hook it never fails\n"
+	"      unmounts it again, and does what nics-down does. lxc.hook.post-stop; as a hook it never fails\n"
+	"  nics-down INSTANCE_DIR\n"
+	"      ends what its nics have on the host: limits, filters, routes. lxc.hook.post-stop; as a hook it never fails\n"
 	"  reboot DIR\n"
 	"      lxc.hook.post-stop: fails, so that LXC does not start a container that reboots, when berthd does\n"
 	"  attach --pid=PID --source=PATH --target=PATH [--readonly] [--idmap=BASE:SIZE] [--create=dir|file]\n"
@@ -176,15 +179,27 @@ static int run_mount(const struct args *a, struct error *err)
 	return rootfs_mount(a->operand[0], a->lower, &a->map, err);
 }
 
-static int run_umount(const struct args *a, struct error *err)
+/* LXC does not reboot a container whose post-stop hook fails; the next mount repairs what is left. */
+static int only_said(const struct args *a, int rc, const struct error *err)
 {
-	int rc = rootfs_umount(a->operand[0], err);
-
 	if (rc == 0 || !a->hook)
 		return rc;
-	/* LXC does not reboot a container whose post-stop hook fails; the next mount repairs what is left */
 	fprintf(stderr, "berth-rootfs: %s\n", err->msg);
 	return 0;
+}
+
+static int run_nics_down(const struct args *a, struct error *err)
+{
+	return only_said(a, rootfs_nics_down(a->operand[0], err), err);
+}
+
+static int run_umount(const struct args *a, struct error *err)
+{
+	struct error failed = ERROR_INIT;
+
+	if (rootfs_nics_down(a->operand[0], &failed) < 0) /* which is no reason to leave it mounted */
+		fprintf(stderr, "berth-rootfs: %s\n", failed.msg);
+	return only_said(a, rootfs_umount(a->operand[0], err), err);
 }
 
 /* LXC does not reboot it itself, then. */
@@ -279,7 +294,8 @@ static const struct {
 	int operands; /* -1: any number */
 	int (*run)(const struct args *a, struct error *err);
 } commands[] = {
-	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "probe", 1, run_probe }, { "reboot", 1, run_reboot },
+	{ "mount", 1, run_mount },   { "umount", 1, run_umount }, { "nics-down", 1, run_nics_down }, { "probe", 1, run_probe },
+	{ "reboot", 1, run_reboot },
 	{ "attach", 0, run_attach }, { "detach", 0, run_detach }, { "idmap-copy", 1, run_copy },
 	{ "live-copy", 1, run_live_copy }, { "rest-copy", 1, run_rest_copy },
 	{ "loose-copy", 1, run_loose_copy }, { "merged-copy", 1, run_merged_copy }, { "enter", -1, run_enter },

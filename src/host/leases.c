@@ -83,13 +83,13 @@ bool address_of_interface(const struct ifaddrs *ifa, struct address *ret)
 	return ret->family == AF_INET || ret->family == AF_INET6;
 }
 
-static unsigned prefix_of(const struct sockaddr *mask)
+unsigned address_prefix_of_interface(const struct ifaddrs *ifa)
 {
-	struct ifaddrs as_address = { .ifa_addr = (struct sockaddr *)(uintptr_t)mask };
+	struct ifaddrs mask = { .ifa_addr = ifa->ifa_netmask };
 	struct address a;
 	unsigned bits = 0;
 
-	if (!mask || !address_of_interface(&as_address, &a))
+	if (!ifa->ifa_netmask || !address_of_interface(&mask, &a))
 		return 0;
 	for (size_t i = 0; i < sizeof(a.bytes); i++)
 		bits += (unsigned)__builtin_popcount(a.bytes[i]);
@@ -98,7 +98,7 @@ static unsigned prefix_of(const struct sockaddr *mask)
 
 bool address_in_network(const struct ifaddrs *ifa, const struct address *a)
 {
-	unsigned prefix = prefix_of(ifa->ifa_netmask);
+	unsigned prefix = address_prefix_of_interface(ifa);
 	struct address own;
 
 	return prefix > 0 && address_of_interface(ifa, &own) && address_same_net(&own, a, prefix);

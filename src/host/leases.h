@@ -27,6 +27,7 @@ void leases_parse(const char *text, size_t len, void (*cb)(const struct lease *l
 
 /* The address of an interface; false when it has none of a known family. */
 bool address_of_interface(const struct ifaddrs *ifa, struct address *ret);
+unsigned address_prefix_of_interface(const struct ifaddrs *ifa); /* 0: it has none */
 /* Does a lie in the network that this address of an interface is of? */
 bool address_in_network(const struct ifaddrs *ifa, const struct address *a);
 

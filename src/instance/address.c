@@ -13,6 +13,7 @@
 #include "instance/registry.h"
 #include "model/address_maps.h"
 #include "model/device.h"
+#include "model/key_types.h"
 #include "model/nic.h"
 #include "model/settings.h"
 #include "proc/op.h"
@@ -51,6 +52,14 @@ static void take(struct taken *t, const char *text, const char *bridge, const ch
 	strmap_put(t->owners, there, mem_strdup(owner));
 }
 
+static void take_list(struct taken *t, const char *list, const char *bridge, const char *owner)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	while ((list = type_next_address(list, address)))
+		take(t, address, bridge, owner);
+}
+
 static void take_devices(struct taken *t, const cJSON *devices, const char *owner)
 {
 	const cJSON *dev;
@@ -61,7 +70,9 @@ static void take_devices(struct taken *t, const cJSON *devices, const char *owne
 		for (size_t i = 0; i < 2; i++) {
 			const char *address = device_prop(dev, families[i].address);
 
-			if (address)
+			if (address && strchr(address, ','))
+				take_list(t, address, nic_parent(dev), owner);
+			else if (address)
 				take(t, address, nic_parent(dev), owner);
 		}
 	}

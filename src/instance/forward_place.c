@@ -12,6 +12,7 @@
 #include "instance/registry.h"
 #include "lxc/netns.h"
 #include "model/device.h"
+#include "model/key_types.h"
 #include "model/nic.h"
 
 static struct address *slot(struct forward_place *p, int family)
@@ -22,7 +23,10 @@ static struct address *slot(struct forward_place *p, int family)
 static void take_first(struct forward_place *p, const char *text)
 {
 	struct address a;
+	char first[INET6_ADDRSTRLEN];
 
+	if (text && strchr(text, ',') && type_next_address(text, first)) /* of a routed one */
+		text = first;
 	if (text && address_parse_cidr(text, &a) == 0 && slot(p, a.family)->family == 0)
 		*slot(p, a.family) = a;
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "hook/hook.h"
+#include "instance/nic_probe.h"
 #include "instance/proxy.h"
 #include "instance/reboots.h"
 #include "instance/templates.h"
@@ -167,11 +168,38 @@ static enum op_result start_rendered(struct op *op, struct error *err)
 	return power_start(op, power_started, err);
 }
 
-enum op_result step_start(struct op *op, struct error *err)
+static enum op_result start_with_templates(struct op *op, struct error *err)
 {
 	enum op_result rc = templates_apply(op, start_rendered, err);
 
 	return rc == OP_DONE ? start_rendered(op, err) : rc;
+}
+
+static enum op_result start_probed(struct op *op, const struct proc_result *result, struct error *err)
+{
+	const struct work *w = op_data(op);
+
+	if (nic_probed(result, err) == 0)
+		return start_with_templates(op, err);
+	error_wrap(err, "cannot start '%s'", w->name);
+	return OP_FAIL;
+}
+
+enum op_result step_start(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	struct instance *inst = find(w, err);
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	enum op_result rc;
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (inst->adopted)
+		return start_with_templates(op, err);
+	instance_expand(w->b, inst->desired, &config, &devices);
+	rc = nic_probe(op, w->b, devices, NULL, start_probed, err);
+	return rc == OP_DONE ? start_with_templates(op, err) : rc;
 }
 
 enum op_result step_unstart_cut_short(struct op *op, struct error *err)

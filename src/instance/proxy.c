@@ -18,6 +18,7 @@
 #include "instance/late.h"
 #include "model/device.h"
 #include "model/key_types.h"
+#include "model/nic.h"
 #include "model/proxy.h"
 #include "model/settings.h"
 #include "proc/supervise.h"
@@ -251,6 +252,17 @@ static char *table_of(const struct berthd *b, const char *instance, const char *
 	return mem_printf("berth_proxy_%016llx", (unsigned long long)hash);
 }
 
+/* Has a nic's property, ADDRESS[/PREFIX] or a list of addresses, the wanted one? Any of them does for a wildcard. */
+static bool has_address(const char *property, const struct endpoint *wanted, char out[INET6_ADDRSTRLEN])
+{
+	while ((property = type_next_address(property, out))) {
+		out[strcspn(out, "/")] = '\0';
+		if (endpoint_is_any(wanted) || strcmp(out, wanted->host) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A static address of this family that a nic of the instance has, and, when wanted is no wildcard, that one. */
 static const char *static_address(const cJSON *devices, const struct endpoint *wanted, char out[INET6_ADDRSTRLEN])
 {
@@ -259,13 +271,8 @@ static const char *static_address(const cJSON *devices, const struct endpoint *w
 
 	cJSON_ArrayForEach(device, devices) {
 		const char *address = device_prop(device, key);
-		size_t len = address ? strcspn(address, "/") : 0;
 
-		if (!address || len >= INET6_ADDRSTRLEN || strcmp(json_str_or(device, "type", ""), "nic") != 0)
-			continue;
-		memcpy(out, address, len);
-		out[len] = '\0';
-		if (endpoint_is_any(wanted) || strcmp(out, wanted->host) == 0)
+		if (address && strcmp(json_str_or(device, "type", ""), "nic") == 0 && has_address(address, wanted, out))
 			return out;
 	}
 	return NULL;

@@ -44,7 +44,7 @@ void unstart_prepare(struct work *w, const struct instance *inst)
 		if (strcmp(json_str_or(device, "type", ""), "nic") != 0)
 			continue;
 		nic_resolve(&source, device->string, device, &nic);
-		if ((nic.kind == NIC_BRIDGED || nic.kind == NIC_P2P) && !link_exists(nic.host))
+		if (nic_is_veth(nic.kind) && !link_exists(nic.host))
 			cJSON_AddItemToArray(links, cJSON_CreateString(nic.host));
 	}
 }

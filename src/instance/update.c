@@ -4,6 +4,7 @@
  * container is changed now, the rest is kept and named in "pending" until the
  * next start.
  */
+#include "instance/nic_probe.h"
 #include "instance/update.h"
 
 #include <stdlib.h>
@@ -307,8 +308,37 @@ static enum op_result step_pre_update(struct op *op, struct error *err)
 	return json_bool(op_args(op), "profile", false) ? OP_DONE : step_hook(op, err);
 }
 
+static enum op_result probed(struct op *op, const struct proc_result *result, struct error *err)
+{
+	const struct work *w = op_data(op);
+	struct error found = ERROR_INIT;
+
+	if (!json_bool(w->args, "profile", false))
+		return nic_probed(result, err) < 0 ? OP_FAIL : OP_DONE;
+	if (nic_probed(result, &found) < 0)
+		log_warning("instance '%s': %s", w->name, found.msg);
+	return OP_DONE;
+}
+
+/* Before anything is changed: are the addresses free that routed nics of a running one are to get? */
+static enum op_result step_probe(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	const struct instance *inst = registry_find(w->b->registry, w->name, err);
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+
+	if (inst == NULL)
+		return OP_FAIL;
+	if (inst->pid == 0)
+		return OP_DONE;
+	instance_expand(w->b, json_obj(w->args, "new"), &config, &devices);
+	return nic_probe(op, w->b, devices, json_obj(w->args, "was_devices"), probed, err);
+}
+
 static const struct op_step update_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
+	{ "probe", step_probe, NULL, 60, OP_UNRECORDED },
 	{ "pre-update", step_pre_update, NULL, 3600, 0 },
 	{ "size", step_resize, step_unresize, 3600, OP_UNRECORDED },
 	{ "write", step_write, step_unwrite, 0, 0 },

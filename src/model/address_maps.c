@@ -68,14 +68,22 @@ bool address_same_net(const struct address *a, const struct address *b, unsigned
 	return rest == 0 || ((a->bytes[whole] ^ b->bytes[whole]) >> (8 - rest)) == 0;
 }
 
-/* Are all bits behind the prefix so? */
-static bool host_bits_are(const struct address *a, unsigned prefix, bool ones)
+bool address_host_bits_are(const struct address *a, unsigned prefix, bool ones)
 {
 	for (unsigned i = prefix; i < address_len(a->family) * 8; i++) {
 		if (((a->bytes[i / 8] >> (7 - i % 8)) & 1) != ones)
 			return false;
 	}
 	return true;
+}
+
+void address_set_host_bits(struct address *a, unsigned prefix, bool ones)
+{
+	for (unsigned i = prefix; i < address_len(a->family) * 8; i++) {
+		unsigned char bit = (unsigned char)(0x80u >> i % 8);
+
+		a->bytes[i / 8] = (unsigned char)(ones ? a->bytes[i / 8] | bit : a->bytes[i / 8] & ~bit);
+	}
 }
 
 bool address_map_at(const struct address_map *m, uint32_t i, struct address *ret)
@@ -85,9 +93,9 @@ bool address_map_at(const struct address_map *m, uint32_t i, struct address *ret
 
 	if (i >= m->count || !address_add(&m->from, i, ret) || address_equal(ret, &m->gateway))
 		return false;
-	if (!small && host_bits_are(ret, m->prefix, false))
+	if (!small && address_host_bits_are(ret, m->prefix, false))
 		return false;
-	return small || ret->family != AF_INET || !host_bits_are(ret, m->prefix, true);
+	return small || ret->family != AF_INET || !address_host_bits_are(ret, m->prefix, true);
 }
 
 /* ---- one range */

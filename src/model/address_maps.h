@@ -36,6 +36,9 @@ bool address_equal(const struct address *a, const struct address *b);
 /* a + n; false when that leaves the family. */
 bool address_add(const struct address *a, uint64_t n, struct address *ret);
 bool address_same_net(const struct address *a, const struct address *b, unsigned prefix);
+/* The bits behind the prefix: are they all so? Makes them so. */
+bool address_host_bits_are(const struct address *a, unsigned prefix, bool ones);
+void address_set_host_bits(struct address *a, unsigned prefix, bool ones);
 
 struct address_map {
 	char name[ADDRESS_MAP_NAME_MAX + 1];

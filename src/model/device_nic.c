@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/device.h"
@@ -22,26 +21,32 @@
 VALIDATOR(ifname, type_is_ifname(value), "must be 1-15 letters, digits, '.', '_' and '-'")
 VALIDATOR(mac, type_is_mac(value), "must be a MAC address such as 00:16:3e:12:34:56")
 VALIDATOR(mtu, type_is_int(value, 68, 65535), "must be a number from 68 to 65535")
-VALIDATOR(ip4, type_is_cidr(AF_INET, value), "must be an IPv4 address, with or without /PREFIX")
-VALIDATOR(ip6, type_is_cidr(AF_INET6, value), "must be an IPv6 address, with or without /PREFIX")
+/* Lists of addresses are for routed ones: nic_validate() */
+VALIDATOR(ip4, type_is_cidr(AF_INET, value) || type_is_address_list(AF_INET, value), "must be an IPv4 address, with or without /PREFIX")
+VALIDATOR(ip6, type_is_cidr(AF_INET6, value) || type_is_address_list(AF_INET6, value), "must be an IPv6 address, with or without /PREFIX")
 VALIDATOR(gateway4,
 	  type_is_address(AF_INET, value) || strcmp(value, "auto") == 0 || strcmp(value, "none") == 0,
 	  "must be an IPv4 address, auto or none")
 VALIDATOR(gateway6,
 	  type_is_address(AF_INET6, value) || strcmp(value, "auto") == 0 || strcmp(value, "none") == 0,
 	  "must be an IPv6 address, auto or none")
+VALIDATOR(host4, type_is_address(AF_INET, value), "must be an IPv4 address")
+VALIDATOR(host6, type_is_address(AF_INET6, value), "must be an IPv6 address")
+VALIDATOR(table, type_is_int(value, 0, UINT32_MAX), "must be the number of a routing table")
+VALIDATOR(routes4, type_is_network_list(AF_INET, value), "must be IPv4 networks, NETWORK/PREFIX, with commas between them")
+VALIDATOR(routes6, type_is_network_list(AF_INET6, value), "must be IPv6 networks, NETWORK/PREFIX, with commas between them")
 VALIDATOR(rate, type_is_bitrate(value), "must be a rate such as 10Mbit")
 VALIDATOR(nictype,
 	  strcmp(value, "bridged") == 0 || strcmp(value, "p2p") == 0 || strcmp(value, "macvlan") == 0 ||
-		  strcmp(value, "physical") == 0,
-	  "must be bridged, p2p, macvlan or physical (ipvlan, routed, sriov and ovn are not supported)")
+		  strcmp(value, "physical") == 0 || strcmp(value, "routed") == 0,
+	  "must be bridged, p2p, macvlan, physical or routed (ipvlan, sriov and ovn are not supported)")
 
 const struct device_property nic_properties[] = {
 	{ "nictype", "string", false, valid_nictype, KEY_LIVE_RESTART,
-	  "bridged (a veth pair on a bridge), p2p (a veth pair), macvlan or physical; bridged when network "
-	  "is given." },
+	  "bridged (a veth pair on a bridge), p2p (a veth pair), macvlan, physical or routed (a veth pair to which the "
+	  "host routes its addresses); bridged when network is given." },
 	{ "parent", "interface", false, valid_ifname, KEY_LIVE_APPLY,
-	  "The bridge, or the interface that macvlan and physical use." },
+	  "The bridge, or the interface that macvlan and physical use; of routed, where the host answers for its addresses." },
 	{ "network", "interface", false, valid_ifname, KEY_LIVE_APPLY,
 	  "The bridge: short for nictype=bridged parent=X." },
 	{ "name", "interface", false, valid_ifname, KEY_LIVE_RESTART,
@@ -51,7 +56,8 @@ const struct device_property nic_properties[] = {
 	{ "hwaddr", "MAC", false, valid_mac, KEY_LIVE_RESTART, "Its MAC address." },
 	{ "mtu", "integer", false, valid_mtu, KEY_LIVE_APPLY, "Its MTU; the parent's when not given." },
 	{ "ipv4.address", "address", false, valid_ip4, KEY_LIVE_APPLY,
-	  "A static address, set before init runs. Without /PREFIX it has the bridge's (or 24)." },
+	  "A static address, set before init runs. Without /PREFIX it has the bridge's (or 24). Routed: addresses "
+	  "without /PREFIX, with commas between them." },
 	{ "ipv4.gateway", "address", false, valid_gateway4, KEY_LIVE_APPLY,
 	  "The default route: an address, auto (the parent's address when it starts) or none. Not given: the "
 	  "bridge's "
@@ -59,6 +65,19 @@ const struct device_property nic_properties[] = {
 	{ "ipv6.address", "address", false, valid_ip6, KEY_LIVE_APPLY,
 	  "As ipv4.address; without /PREFIX 64." },
 	{ "ipv6.gateway", "address", false, valid_gateway6, KEY_LIVE_APPLY, "As ipv4.gateway." },
+	{ "ipv4.routes", "networks", false, valid_routes4, KEY_LIVE_APPLY,
+	  "Networks behind the container, to which the host routes: over its bridge, its veth (p2p) or its first address "
+	  "(routed)." },
+	{ "ipv6.routes", "networks", false, valid_routes6, KEY_LIVE_APPLY, "The same." },
+	{ "ipv4.host_address", "address", false, valid_host4, KEY_LIVE_APPLY,
+	  "Routed: the address of the veth's end on the host, which is the gateway; 169.254.0.1 when not given." },
+	{ "ipv6.host_address", "address", false, valid_host6, KEY_LIVE_APPLY, "The same; fe80::1 when not given." },
+	{ "ipv4.host_table", "integer", false, valid_table, KEY_LIVE_APPLY,
+	  "Routed: a routing table of the host that gets the routes too." },
+	{ "ipv6.host_table", "integer", false, valid_table, KEY_LIVE_APPLY, "The same." },
+	{ "ipv4.neighbor_probe", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
+	  "Routed: refuse addresses that answer on the parent's network; true when not given." },
+	{ "ipv6.neighbor_probe", "bool", false, device_valid_bool, KEY_LIVE_APPLY, "The same." },
 	{ "limits.ingress", "rate", false, valid_rate, KEY_LIVE_APPLY,
 	  "How much it may receive: 10Mbit (veth only)." },
 	{ "limits.egress", "rate", false, valid_rate, KEY_LIVE_APPLY,
@@ -73,73 +92,6 @@ const struct device_property nic_properties[] = {
 	{ .name = NULL },
 };
 
-static bool is_veth(enum nic_kind kind)
-{
-	return kind == NIC_BRIDGED || kind == NIC_P2P;
-}
-
-static int check_filters(const cJSON *props, enum nic_kind kind, struct error *err)
-{
-	static const char *const filters[][2] = { { "security.mac_filtering", NULL },
-						  { "security.ipv4_filtering", "ipv4.address" },
-						  { "security.ipv6_filtering", "ipv6.address" } };
-
-	for (size_t i = 0; i < 3; i++) {
-		if (!type_is_true(device_prop(props, filters[i][0])))
-			continue;
-		if (kind != NIC_BRIDGED)
-			return error_set(err, ERROR_INVALID, "\"%s\" needs a bridged nic", filters[i][0]);
-		if (filters[i][1] && !device_prop(props, filters[i][1]))
-			return error_set(err, ERROR_INVALID, "\"%s\" needs \"%s\"", filters[i][0], filters[i][1]);
-	}
-	return 0;
-}
-
-int nic_validate(const char *device, const cJSON *props, struct error *err)
-{
-	static const char *const veth_only[] = { "limits.ingress", "limits.egress", "limits.max", "host_name",
-						 NULL };
-	const char *nictype = device_prop(props, "nictype");
-	enum nic_kind kind = nic_kind(props);
-
-	if (kind == NIC_KINDS)
-		return error_set(err, ERROR_INVALID,
-				 "Missing required device option \"nictype\" (bridged, p2p, macvlan, "
-				 "physical) or \"network\"");
-	if (device_prop(props, "network") &&
-	    ((nictype && kind != NIC_BRIDGED) || device_prop(props, "parent")))
-		return error_set(
-			err, ERROR_INVALID,
-			"\"network\" already means nictype=bridged and parent: give one or the other");
-	if (kind != NIC_P2P && !nic_parent(props))
-		return error_set(err, ERROR_INVALID, "Missing required device option \"parent\" for a %s nic",
-				 nictype);
-	if (kind == NIC_P2P && nic_parent(props))
-		return error_set(err, ERROR_INVALID, "A p2p nic has no \"parent\"");
-	if (check_filters(props, kind, err) < 0)
-		return -1;
-	for (const char *const *key = veth_only; *key && !is_veth(kind); key++) {
-		if (device_prop(props, *key))
-			return error_set(err, ERROR_INVALID, "\"%s\" needs a bridged or p2p nic", *key);
-	}
-	return 0;
-}
-
-int nic_check_start(const char *device, const cJSON *props, struct error *err)
-{
-	const char *parent = nic_kind(props) == NIC_P2P ? NULL : nic_parent(props);
-	AUTO_FREE char *bridge = NULL;
-
-	if (!parent)
-		return 0;
-	if (if_nametoindex(parent) == 0)
-		return error_set(err, ERROR_INVALID, "Parent device \"%s\" doesn't exist", parent);
-	bridge = mem_printf("/sys/class/net/%s/bridge", parent);
-	if (nic_kind(props) == NIC_BRIDGED && !fs_exists(bridge))
-		return error_set(err, ERROR_INVALID, "Parent device \"%s\" is not a bridge", parent);
-	return 0;
-}
-
 static void net_line(struct render *r, const char *key, const char *value)
 {
 	char name[64];
@@ -153,19 +105,36 @@ static void net_line(struct render *r, const char *key, const char *value)
 static void render_watch(struct render *r, const struct nic *nic)
 {
 	AUTO_ARGV struct argv argv = ARGV_INIT;
+	AUTO_ARGV struct argv gone = ARGV_INIT;
 	AUTO_FREE char *up = NULL;
-	AUTO_FREE char *down = mem_printf("%s/berth-nic-up --ingress=0 --egress=0",
-					  r->in->rootfs.libexec_dir);
+	AUTO_FREE char *down = NULL;
 
 	argv_pushf(&argv, "%s/berth-nic-up", r->in->rootfs.libexec_dir);
 	nic_watch_arguments(nic, &argv);
+	argv_pushf(&gone, "%s/berth-nic-up", r->in->rootfs.libexec_dir);
+	nic_gone_arguments(nic, &gone);
 	up = argv_quote(&argv);
+	down = argv_quote(&gone);
 	net_line(r, "script.up", up);
 	net_line(r, "script.down", down);
 }
 
+static void render_routed(struct render *r, const char *key, const char *list, int prefix)
+{
+	char address[INET6_ADDRSTRLEN], cidr[INET6_ADDRSTRLEN + 4];
+
+	while ((list = type_next_address(list, address))) {
+		snprintf(cidr, sizeof(cidr), "%s/%d", address, prefix);
+		net_line(r, key, cidr);
+	}
+}
+
 static void render_addresses(struct render *r, const struct nic *nic)
 {
+	if (nic->kind == NIC_ROUTED) {
+		render_routed(r, "ipv4.address", nic->routed4, 32);
+		render_routed(r, "ipv6.address", nic->routed6, 128);
+	}
 	net_line(r, "ipv4.address", nic->ip4.text);
 	net_line(r, "ipv4.gateway", nic->ip4.gateway);
 	net_line(r, "ipv6.address", nic->ip6.text);
@@ -174,7 +143,7 @@ static void render_addresses(struct render *r, const struct nic *nic)
 
 int nic_render(struct render *r, const char *device, const cJSON *props, struct error *err)
 {
-	static const char *const types[NIC_KINDS] = { "veth", "veth", "macvlan", "phys" };
+	static const char *const types[NIC_KINDS] = { "veth", "veth", "macvlan", "phys", "veth" };
 	struct nic_source src = { r->config, r->in->devices, r->in->rootfs.instance_dir };
 	struct nic nic;
 
@@ -184,12 +153,12 @@ int nic_render(struct render *r, const char *device, const cJSON *props, struct 
 	net_line(r, "type", types[nic.kind]);
 	if (nic.kind == NIC_MACVLAN)
 		net_line(r, "macvlan.mode", "bridge");
-	net_line(r, "link", nic.parent);
+	net_line(r, "link", nic.kind == NIC_ROUTED ? NULL : nic.parent);
 	net_line(r, "flags", "up");
 	net_line(r, "name", nic.guest);
 	net_line(r, "hwaddr", nic.hwaddr);
 	net_line(r, "mtu", nic.mtu);
-	if (is_veth(nic.kind))
+	if (nic_is_veth(nic.kind))
 		net_line(r, "veth.pair", nic.host);
 	render_addresses(r, &nic);
 	if (nic_is_watched(&nic))

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/device.h"
+#include "model/key_types.h"
 #include "model/nic.h"
 
 struct nic_live {
@@ -48,6 +49,17 @@ static void set_watch(const struct nic_live *l, const struct nic *nic)
 	live_command_argv(l->change, l->device, &argv);
 }
 
+static void end_watch(const struct nic_live *l, const struct nic *nic)
+{
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+
+	argv_pushf(&argv, "%s/berth-nic-up", l->change->libexec_dir);
+	argv_pushf(&argv, "--device=%s", nic->host);
+	nic_gone_arguments(nic, &argv);
+	live_command_argv(l->change, l->device, &argv);
+	forgive(l);
+}
+
 static bool same_watch(const struct nic *a, const struct nic *b)
 {
 	AUTO_ARGV struct argv x = ARGV_INIT;
@@ -80,6 +92,50 @@ static void set_address(const struct nic_live *l, const char *guest, const char 
 		INSIDE(l, family, "route", "replace", "default", "via", new->gateway, "dev", guest);
 }
 
+/* Addresses of a routed nic that are in the first list, not in the second: added inside, or taken away. */
+static void routed_addresses(const struct nic_live *l, const char *guest, int family, const char *verb, const char *list,
+			     const char *but)
+{
+	char address[INET6_ADDRSTRLEN], other[INET6_ADDRSTRLEN];
+
+	while ((list = type_next_address(list, address))) {
+		const char *rest = but;
+		char cidr[INET6_ADDRSTRLEN + 4];
+
+		while ((rest = type_next_address(rest, other)) && strcmp(other, address) != 0)
+			;
+		if (rest)
+			continue;
+		snprintf(cidr, sizeof(cidr), "%s/%d", address, family == 4 ? 32 : 128);
+		if (family == 4)
+			INSIDE(l, "-4", "addr", verb, cidr, "dev", guest);
+		else if (strcmp(verb, "del") == 0)
+			INSIDE(l, "-6", "addr", "del", cidr, "dev", guest);
+		else /* nobody else is on its link who could have it */
+			INSIDE(l, "-6", "addr", "replace", cidr, "dev", guest, "nodad");
+		if (strcmp(verb, "del") == 0)
+			forgive(l);
+	}
+}
+
+/* The gateway is on no network of its own: first the way to it. */
+static void routed_gateway(const struct nic_live *l, const struct nic *nic, const char *family, const char *gateway)
+{
+	if (!*gateway)
+		return;
+	INSIDE(l, family, "route", "replace", gateway, "dev", nic->guest, "scope", "link");
+	INSIDE(l, family, "route", "replace", "default", "via", gateway, "dev", nic->guest);
+}
+
+static void add_routed(const struct nic_live *l, const struct nic *nic)
+{
+	set_watch(l, nic);
+	routed_addresses(l, nic->guest, 4, "replace", nic->routed4, "");
+	routed_addresses(l, nic->guest, 6, "replace", nic->routed6, "");
+	routed_gateway(l, nic, "-4", nic->ip4.gateway);
+	routed_gateway(l, nic, "-6", nic->ip6.gateway);
+}
+
 static void add_veth(const struct nic_live *l, const struct nic *nic)
 {
 	HOST(l, "link", "add", "name", nic->host, "type", "veth", "peer", "name", nic->guest, "netns",
@@ -90,7 +146,7 @@ static void add_veth(const struct nic_live *l, const struct nic *nic)
 		HOST(l, "link", "set", "dev", nic->host, "mtu", nic->mtu);
 		INSIDE(l, "link", "set", "dev", nic->guest, "mtu", nic->mtu);
 	}
-	if (nic->parent)
+	if (nic->kind == NIC_BRIDGED)
 		HOST(l, "link", "set", "dev", nic->host, "master", nic->parent);
 	HOST(l, "link", "set", "dev", nic->host, "up");
 }
@@ -133,6 +189,10 @@ static enum live_result nic_add(const struct nic_live *l, const struct nic *nic)
 	else
 		add_veth(l, nic);
 	INSIDE(l, "link", "set", "dev", nic->guest, "up");
+	if (nic->kind == NIC_ROUTED) {
+		add_routed(l, nic);
+		return LIVE_APPLIED;
+	}
 	set_address(l, nic->guest, "-4", NULL, &nic->ip4);
 	set_address(l, nic->guest, "-6", NULL, &nic->ip6);
 	if (nic_is_watched(nic))
@@ -149,12 +209,8 @@ static enum live_result nic_remove(const struct nic_live *l, struct nic *nic)
 		forgive(l);
 		return LIVE_APPLIED;
 	}
-	if (nic_is_watched(nic)) {
-		nic->ingress = nic->egress = 0;
-		nic->filter_mac = nic->filter_ip4 = nic->filter_ip6 = false;
-		set_watch(l, nic);
-		forgive(l);
-	}
+	if (nic_is_watched(nic))
+		end_watch(l, nic);
 	HOST(l, "link", "del", "dev", nic->host);
 	forgive(l);
 	return LIVE_APPLIED;
@@ -163,11 +219,55 @@ static enum live_result nic_remove(const struct nic_live *l, struct nic *nic)
 /* Everything that only a new interface could change is the same? */
 static bool same_interface(const struct nic *old, const struct nic *new)
 {
-	return old->kind == new->kind &&strcmp(old->guest, new->guest) == 0 &&
+	return old->kind == new->kind && strcmp(old->guest, new->guest) == 0 &&
 	       strcmp(old->host, new->host) == 0 && (!old->hwaddr) == (!new->hwaddr) &&
 	       (!old->hwaddr || strcmp(old->hwaddr, new->hwaddr) == 0) &&
-	       (new->kind == NIC_BRIDGED || !new->parent || strcmp(old->parent, new->parent) == 0) &&
+	       (new->kind == NIC_BRIDGED || new->kind == NIC_ROUTED || !new->parent ||
+		strcmp(old->parent, new->parent) == 0) &&
 	       (new->mtu || !old->mtu);
+}
+
+static void leave_gateway(const struct nic_live *l, const char *guest, const char *family, const char *old, const char *new)
+{
+	if (!*old || strcmp(old, new) == 0)
+		return;
+	INSIDE(l, family, "route", "del", "default", "via", old, "dev", guest);
+	forgive(l);
+	INSIDE(l, family, "route", "del", old, "dev", guest);
+	forgive(l);
+}
+
+/* The way out goes before its last address does, and is made again. */
+static void change_routed(const struct nic_live *l, const struct nic *old, const struct nic *new)
+{
+	end_watch(l, old);
+	leave_gateway(l, new->guest, "-4", old->ip4.gateway, new->ip4.gateway);
+	leave_gateway(l, new->guest, "-6", old->ip6.gateway, new->ip6.gateway);
+	routed_addresses(l, new->guest, 4, "del", old->routed4, new->routed4);
+	routed_addresses(l, new->guest, 6, "del", old->routed6, new->routed6);
+	add_routed(l, new);
+}
+
+static bool same_address(const struct nic_address *a, const struct nic_address *b)
+{
+	return strcmp(a->text, b->text) == 0 && strcmp(a->gateway, b->gateway) == 0;
+}
+
+static void change_ways(const struct nic_live *l, const struct nic *old, const struct nic *new)
+{
+	if (new->kind == NIC_ROUTED) {
+		change_routed(l, old, new);
+		return;
+	}
+	if (!same_address(&old->ip4, &new->ip4))
+		set_address(l, new->guest, "-4", &old->ip4, &new->ip4);
+	if (!same_address(&old->ip6, &new->ip6))
+		set_address(l, new->guest, "-6", &old->ip6, &new->ip6);
+	if (same_watch(old, new))
+		return;
+	if (*old->routes4 || *old->routes6)
+		end_watch(l, old);
+	set_watch(l, new);
 }
 
 static enum live_result nic_change(const struct nic_live *l, const struct nic *old, const struct nic *new)
@@ -177,16 +277,11 @@ static enum live_result nic_change(const struct nic_live *l, const struct nic *o
 	if (new->kind == NIC_BRIDGED && strcmp(old->parent, new->parent) != 0)
 		HOST(l, "link", "set", "dev", new->host, "master", new->parent);
 	if (new->mtu && (!old->mtu || strcmp(old->mtu, new->mtu) != 0)) {
-		if (new->kind == NIC_BRIDGED || new->kind == NIC_P2P)
+		if (nic_is_veth(new->kind))
 			HOST(l, "link", "set", "dev", new->host, "mtu", new->mtu);
 		INSIDE(l, "link", "set", "dev", new->guest, "mtu", new->mtu);
 	}
-	if (strcmp(old->ip4.text, new->ip4.text) != 0 || strcmp(old->ip4.gateway, new->ip4.gateway) != 0)
-		set_address(l, new->guest, "-4", &old->ip4, &new->ip4);
-	if (strcmp(old->ip6.text, new->ip6.text) != 0 || strcmp(old->ip6.gateway, new->ip6.gateway) != 0)
-		set_address(l, new->guest, "-6", &old->ip6, &new->ip6);
-	if (!same_watch(old, new))
-		set_watch(l, new);
+	change_ways(l, old, new);
 	return LIVE_APPLIED;
 }
 

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <limits.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "model/address_maps.h"
 
 static const char ALNUM[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -147,6 +149,48 @@ bool type_is_cidr(int family, const char *s)
 	text[len] = '\0';
 	return type_is_address(family, text) &&
 	       (!slash || type_is_int(slash + 1, 1, family == AF_INET ? 32 : 128));
+}
+
+const char *type_next_address(const char *list, char out[INET6_ADDRSTRLEN])
+{
+	size_t len;
+
+	list += strspn(list, ", ");
+	len = strcspn(list, ", ");
+	if (len == 0)
+		return NULL;
+	snprintf(out, INET6_ADDRSTRLEN, "%.*s", len < INET6_ADDRSTRLEN ? (int)len : INET6_ADDRSTRLEN - 1, list);
+	return list + len;
+}
+
+static bool is_network(int family, const char *s)
+{
+	const char *slash = strchr(s, '/');
+	struct address a;
+
+	return slash && type_is_cidr(family, s) && address_parse_cidr(s, &a) == 0 &&
+	       address_host_bits_are(&a, (unsigned)strtoul(slash + 1, NULL, 10), false);
+}
+
+static bool is_list(int family, const char *s, bool (*good)(int, const char *))
+{
+	char item[INET6_ADDRSTRLEN];
+	bool any = false;
+
+	for (; (s = type_next_address(s, item)); any = true)
+		if (!good(family, item))
+			return false;
+	return any;
+}
+
+bool type_is_address_list(int family, const char *s)
+{
+	return is_list(family, s, type_is_address);
+}
+
+bool type_is_network_list(int family, const char *s)
+{
+	return is_list(family, s, is_network);
 }
 
 bool type_is_env_name(const char *s)

@@ -6,6 +6,7 @@
 #ifndef BERTH_MODEL_KEY_TYPES_H
 #define BERTH_MODEL_KEY_TYPES_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,11 @@ bool type_is_name(const char *s); /* of a storage pool or volume: 1-63 of [A-Za-
 bool type_is_mac(const char *s);    /* "00:16:3e:aa:bb:cc", unicast */
 bool type_is_address(int family, const char *s);
 bool type_is_cidr(int family, const char *s); /* address, or address/prefix */
+/* The next of a list of addresses (or networks) with commas and spaces: what is left of the list, NULL at its end. One that
+ * is too long to be one is cut. */
+const char *type_next_address(const char *list, char out[INET6_ADDRSTRLEN]);
+bool type_is_address_list(int family, const char *s); /* at least one */
+bool type_is_network_list(int family, const char *s); /* at least one NETWORK/PREFIX, no bits behind the prefix */
 bool type_is_env_name(const char *s); /* [A-Za-z_][A-Za-z0-9_]* */
 bool type_is_dotted(const char *s); /* [a-z0-9_-]+ joined by single dots: sysctl and LXC key names */
 bool type_is_path(const char *s); /* absolute, no control characters, ".", ".." or "//", < PATH_MAX */

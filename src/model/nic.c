@@ -15,7 +15,7 @@
 #include "model/key_types.h"
 #include "model/nic_network.h"
 
-static const char *const kind_names[NIC_KINDS] = { "bridged", "p2p", "macvlan", "physical" };
+static const char *const kind_names[NIC_KINDS] = { "bridged", "p2p", "macvlan", "physical", "routed" };
 
 enum nic_kind nic_kind(const cJSON *props)
 {
@@ -30,6 +30,11 @@ enum nic_kind nic_kind(const cJSON *props)
 	while (kind < NIC_KINDS && strcmp(kind_names[kind], name) != 0)
 		kind++;
 	return kind;
+}
+
+bool nic_is_veth(enum nic_kind kind)
+{
+	return kind == NIC_BRIDGED || kind == NIC_P2P || kind == NIC_ROUTED;
 }
 
 const char *nic_parent(const cJSON *props)
@@ -193,6 +198,29 @@ static void resolve_address(const cJSON *props, int family, const char *parent, 
 		snprintf(ret->gateway, sizeof(ret->gateway), "%s", own);
 }
 
+static const char *prop_or(const cJSON *props, const char *key, const char *otherwise)
+{
+	const char *value = device_prop(props, key);
+
+	return value ? value : otherwise;
+}
+
+/* Nothing else is on its link: the way out is the address of the host's end, which the host answers for. */
+static void resolve_routed(const cJSON *props, struct nic *ret)
+{
+	ret->routed4 = prop_or(props, "ipv4.address", "");
+	ret->routed6 = prop_or(props, "ipv6.address", "");
+	ret->host4 = prop_or(props, "ipv4.host_address", "169.254.0.1");
+	ret->host6 = prop_or(props, "ipv6.host_address", "fe80::1");
+	ret->table4 = device_prop(props, "ipv4.host_table");
+	ret->table6 = device_prop(props, "ipv6.host_table");
+	ret->ip4.text[0] = ret->ip6.text[0] = ret->ip4.gateway[0] = ret->ip6.gateway[0] = '\0';
+	if (*ret->routed4 && strcmp(prop_or(props, "ipv4.gateway", "auto"), "none") != 0)
+		snprintf(ret->ip4.gateway, sizeof(ret->ip4.gateway), "%s", ret->host4);
+	if (*ret->routed6 && strcmp(prop_or(props, "ipv6.gateway", "auto"), "none") != 0)
+		snprintf(ret->ip6.gateway, sizeof(ret->ip6.gateway), "%s", ret->host6);
+}
+
 static uint64_t rate(const cJSON *props, const char *key)
 {
 	struct error ignored = ERROR_INIT;
@@ -217,8 +245,14 @@ void nic_resolve(const struct nic_source *src, const char *device, const cJSON *
 		ret->mtu = network->mtu;
 	guest_name(src, device, props, ret->guest);
 	host_name(src, device, props, ret->host);
-	resolve_address(props, AF_INET, ret->kind == NIC_BRIDGED ? ret->parent : NULL, &ret->ip4);
-	resolve_address(props, AF_INET6, ret->kind == NIC_BRIDGED ? ret->parent : NULL, &ret->ip6);
+	if (ret->kind == NIC_ROUTED) {
+		resolve_routed(props, ret);
+	} else {
+		resolve_address(props, AF_INET, ret->kind == NIC_BRIDGED ? ret->parent : NULL, &ret->ip4);
+		resolve_address(props, AF_INET6, ret->kind == NIC_BRIDGED ? ret->parent : NULL, &ret->ip6);
+	}
+	ret->routes4 = prop_or(props, "ipv4.routes", "");
+	ret->routes6 = prop_or(props, "ipv6.routes", "");
 	ret->ingress = rate(props, "limits.ingress");
 	ret->egress = rate(props, "limits.egress");
 	ret->filter_ip4 = type_is_true(device_prop(props, "security.ipv4_filtering")) && ret->ip4.text[0];
@@ -227,9 +261,59 @@ void nic_resolve(const struct nic_source *src, const char *device, const cJSON *
 					  ret->filter_ip4 || ret->filter_ip6);
 }
 
+static bool has_ways(const struct nic *nic)
+{
+	return nic->kind == NIC_ROUTED || *nic->routes4 || *nic->routes6;
+}
+
 bool nic_is_watched(const struct nic *nic)
 {
-	return nic->ingress || nic->egress || nic->filter_mac;
+	return nic->ingress || nic->egress || nic->filter_mac || has_ways(nic);
+}
+
+/* "--KEY4=10.0.0.5,10.0.0.6": without the spaces */
+static void push_list(struct argv *ret, const char *option, const char *list)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	char address[INET6_ADDRSTRLEN];
+
+	while ((list = type_next_address(list, address)))
+		strbuf_addf(&text, "%s%s", text.len ? "," : "", address);
+	if (text.len)
+		argv_pushf(ret, "%s=%s", option, text.buf);
+}
+
+/* The ways to it and to what is behind it. */
+static void push_ways(const struct nic *nic, struct argv *ret)
+{
+	push_list(ret, "--routes4", nic->routes4);
+	push_list(ret, "--routes6", nic->routes6);
+	if (nic->kind == NIC_BRIDGED && has_ways(nic))
+		argv_pushf(ret, "--on=%s", nic->parent);
+	if (nic->kind != NIC_ROUTED)
+		return;
+	push_list(ret, "--routed4", nic->routed4);
+	push_list(ret, "--routed6", nic->routed6);
+	if (nic->parent)
+		argv_pushf(ret, "--parent=%s", nic->parent);
+	if (*nic->routed4)
+		argv_pushf(ret, "--host4=%s", nic->host4);
+	if (*nic->routed6)
+		argv_pushf(ret, "--host6=%s", nic->host6);
+	if (nic->table4)
+		argv_pushf(ret, "--table4=%s", nic->table4);
+	if (nic->table6)
+		argv_pushf(ret, "--table6=%s", nic->table6);
+}
+
+void nic_gone_arguments(const struct nic *nic, struct argv *ret)
+{
+	argv_push(ret, "--ingress=0");
+	argv_push(ret, "--egress=0");
+	if (!has_ways(nic))
+		return;
+	argv_push(ret, "--gone");
+	push_ways(nic, ret);
 }
 
 void nic_watch_arguments(const struct nic *nic, struct argv *ret)
@@ -242,4 +326,5 @@ void nic_watch_arguments(const struct nic *nic, struct argv *ret)
 		argv_pushf(ret, "--ip4=%.*s", (int)strcspn(nic->ip4.text, "/"), nic->ip4.text);
 	if (nic->filter_ip6)
 		argv_pushf(ret, "--ip6=%.*s", (int)strcspn(nic->ip6.text, "/"), nic->ip6.text);
+	push_ways(nic, ret);
 }

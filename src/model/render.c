@@ -90,7 +90,7 @@ static void set_hooks(cJSON *context, const struct render_input *in, bool mapped
 	json_set_strf(context, "reboot", "%s/berth-rootfs reboot %s", fs->libexec_dir, fs->reboots_dir);
 	if (strcmp(fs->driver, "overlay") != 0) {
 		set_or_null(context, "pre_start", NULL);
-		set_or_null(context, "post_stop", NULL);
+		json_set_strf(context, "post_stop", "%s/berth-rootfs nics-down %s", fs->libexec_dir, fs->instance_dir);
 		set_or_null(context, "rootfs_options",
 			    mapped && in->probe->idmapped_mounts ? "idmap=container,nodev" : NULL);
 		return;

@@ -15,11 +15,6 @@
 
 #define SYS "/sys/class/net"
 
-static bool is_bridge(const cJSON *object)
-{
-	return strcmp(json_str_or(object, "type", ""), "bridge") == 0;
-}
-
 /* A file of the interface is this text. */
 static bool shows(const char *interface, const char *file, const char *text)
 {
@@ -66,7 +61,7 @@ void network_batch_link(const cJSON *object, const char *state_path, struct strb
 	const char *name = json_str_or(object, "name", ""), *mtu = network_value(object, "bridge.mtu");
 	char hwaddr[18];
 
-	if (!is_bridge(object)) {
+	if (!network_is_bridge(object)) {
 		link_of_parent(object, out);
 		return;
 	}
@@ -81,19 +76,6 @@ void network_batch_link(const cJSON *object, const char *state_path, struct strb
 
 /* ---- addresses */
 
-static unsigned prefix_of(const struct ifaddrs *i)
-{
-	struct ifaddrs mask = { .ifa_addr = i->ifa_netmask };
-	struct address a;
-	unsigned bits = 0;
-
-	if (!i->ifa_netmask || !address_of_interface(&mask, &a))
-		return 0;
-	for (size_t k = 0; k < sizeof(a.bytes); k++)
-		bits += (unsigned)__builtin_popcount(a.bytes[k]);
-	return bits;
-}
-
 static bool has_address(const char *interface, const struct network_side *side)
 {
 	struct ifaddrs *all = NULL;
@@ -104,7 +86,7 @@ static bool has_address(const char *interface, const struct network_side *side)
 		return false;
 	for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next)
 		found = strcmp(i->ifa_name, interface) == 0 && address_of_interface(i, &a) &&
-			address_equal(&side->address, &a) && prefix_of(i) == side->prefix;
+			address_equal(&side->address, &a) && address_prefix_of_interface(i) == side->prefix;
 	freeifaddrs(all);
 	return found;
 }
@@ -193,7 +175,7 @@ void network_batch_addresses(const cJSON *object, const cJSON *old, struct strbu
 	const char *name = json_str_or(object, "name", "");
 	struct lines l = { .out = out, .name = name };
 
-	if (!is_bridge(object))
+	if (!network_is_bridge(object))
 		return;
 	if (old && network_value(old, "bridge.mtu") && !network_value(object, "bridge.mtu"))
 		strbuf_addf(out, "link set dev %s mtu 1500\n", name);

@@ -27,11 +27,6 @@ struct now { /* where a bring is */
 	const cJSON *old;    /* what is taken away, or NULL */
 };
 
-static bool is_bridge(const cJSON *object)
-{
-	return strcmp(json_str_or(object, "type", ""), "bridge") == 0;
-}
-
 static bool interface_is_bridge(const char *name)
 {
 	AUTO_FREE char *path = mem_printf("/sys/class/net/%s/bridge", name);
@@ -62,7 +57,7 @@ static void batch_removal(const struct now *now, struct strbuf *out)
 	if (!now->old)
 		return;
 	network_interface(now->old, interface);
-	if (is_bridge(now->old) ? !interface_is_bridge(interface)
+	if (network_is_bridge(now->old) ? !interface_is_bridge(interface)
 				: !json_bool(now->old, "made_vlan", false) || if_nametoindex(interface) == 0)
 		return;
 	strbuf_addf(out, "link del dev %s\n", interface);
@@ -78,11 +73,11 @@ static int link_text(const struct now *now, struct strbuf *out, struct error *er
 		return 0;
 	}
 	network_interface(now->object, interface);
-	if (is_bridge(now->object) && if_nametoindex(interface) != 0 && !interface_is_bridge(interface))
+	if (network_is_bridge(now->object) && if_nametoindex(interface) != 0 && !interface_is_bridge(interface))
 		return error_set(err, ERROR_INVALID, "Network interface \"%s\" is not a bridge", interface);
 	if (parent && if_nametoindex(parent) == 0)
 		return error_set(err, ERROR_INVALID, "Parent interface \"%s\" not found", parent);
-	if (now->old && !is_bridge(now->object)) { /* another parent or VLAN */
+	if (now->old && !network_is_bridge(now->object)) { /* another parent or VLAN */
 		char before[16];
 
 		network_interface(now->old, before);
@@ -136,7 +131,7 @@ static void set_sysctls(const cJSON *object)
 	const char *name = json_str_or(object, "name", "");
 	bool four = network_value(object, "ipv4.address"), six = network_value(object, "ipv6.address");
 
-	if (!is_bridge(object))
+	if (!network_is_bridge(object))
 		return;
 	sysctl_of(name, "autoconf", "0");
 	sysctl_of(name, "accept_ra", "0");
@@ -177,9 +172,9 @@ static void watch_table(const struct now *now)
 /* Running instances whose bridge is another one now. */
 static void note_index(const struct now *now, struct network *net)
 {
-	unsigned index = is_bridge(now->object) ? if_nametoindex(now->name) : 1;
+	unsigned index = network_is_bridge(now->object) ? if_nametoindex(now->name) : 1;
 
-	if (net->index != index && is_bridge(now->object))
+	if (net->index != index && network_is_bridge(now->object))
 		instances_reattach(now->n->b, now->name);
 	net->index = index;
 }

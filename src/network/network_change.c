@@ -88,7 +88,7 @@ static enum op_result step_check(struct op *op, struct error *err)
 		error_set(err, ERROR_CONFLICT, "The network was changed by somebody else meanwhile");
 	else if (new && other && network_get(b, name_of(new)))
 		error_set(err, ERROR_INVALID, "The network already exists");
-	else if (new && other && strcmp(json_str_or(new, "type", ""), "bridge") == 0 && if_nametoindex(name_of(new)) != 0)
+	else if (new && other && network_is_bridge(new) && if_nametoindex(name_of(new)) != 0)
 		error_set(err, ERROR_INVALID, "Network interface \"%s\" already exists", name_of(new));
 	else if (old && other && network_used(b, name_of(old)))
 		error_set(err, ERROR_INVALID, "The network is currently in use");

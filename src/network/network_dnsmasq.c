@@ -33,12 +33,10 @@ static void add_subnet(const struct network_side *side, const char *more, struct
 	struct address a = side->address, b;
 	unsigned size = a.family == AF_INET ? 32 : 128;
 
-	for (unsigned i = side->prefix; i < size; i++)
-		a.bytes[i / 8] &= (unsigned char)~(0x80u >> i % 8);
+	address_set_host_bits(&a, side->prefix, false);
 	b = a;
 	a.bytes[size / 8 - 1] |= 2;
-	for (unsigned i = side->prefix; i + (a.family == AF_INET ? 1u : 0u) < size; i++)
-		b.bytes[i / 8] |= (unsigned char)(0x80u >> i % 8);
+	address_set_host_bits(&b, side->prefix, true);
 	if (b.family == AF_INET) /* … but the broadcast address */
 		b.bytes[3] &= 0xfe;
 	address_text(&a, from);
@@ -114,7 +112,7 @@ void network_dnsmasq(const cJSON *object, const struct network_paths *paths, str
 
 	network_side(object, AF_INET, &four);
 	network_side(object, AF_INET6, &six);
-	if (strcmp(json_str_or(object, "type", ""), "bridge") != 0 || (!four.address.family && !six.address.family))
+	if (!network_is_bridge(object) || (!four.address.family && !six.address.family))
 		return;
 	argv_pushl(out, "dnsmasq", "--keep-in-foreground", "--no-hosts", "--bind-interfaces", "--except-interface=lo",
 		   "--no-ping", "--dhcp-authoritative", "--dhcp-no-override", "--quiet-dhcp", "--quiet-dhcp6", "--quiet-ra", NULL);

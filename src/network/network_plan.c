@@ -16,17 +16,16 @@ const char *network_value(const cJSON *object, const char *key)
 	return v && *v && strcmp(v, "none") != 0 ? v : NULL;
 }
 
+bool network_is_bridge(const cJSON *object)
+{
+	return strcmp(json_str_or(object, "type", ""), "bridge") == 0;
+}
+
 bool network_flag(const cJSON *object, const char *key, bool def)
 {
 	const char *v = network_value(object, key);
 
 	return v ? type_is_true(v) : def;
-}
-
-static void mask(struct address *a, unsigned prefix)
-{
-	for (unsigned i = prefix; i < 8 * sizeof(a->bytes); i++)
-		a->bytes[i / 8] &= (unsigned char)~(0x80u >> i % 8);
 }
 
 void network_side(const cJSON *object, int family, struct network_side *ret)
@@ -44,7 +43,7 @@ void network_side(const cJSON *object, int family, struct network_side *ret)
 	ret->prefix = (unsigned)strtoul(slash + 1, NULL, 10);
 	address_text(&ret->address, ret->gateway);
 	net = ret->address;
-	mask(&net, ret->prefix);
+	address_set_host_bits(&net, ret->prefix, false);
 	address_text(&net, text);
 	snprintf(ret->subnet, sizeof(ret->subnet), "%s/%u", text, ret->prefix);
 }
@@ -80,7 +79,7 @@ void network_interface(const cJSON *object, char out[16])
 {
 	const char *parent = network_value(object, "parent"), *vlan = network_value(object, "vlan");
 
-	if (strcmp(json_str_or(object, "type", ""), "bridge") == 0)
+	if (network_is_bridge(object))
 		snprintf(out, 16, "%s", json_str_or(object, "name", ""));
 	else
 		snprintf(out, 16, "%s%s%s", parent ? parent : "", vlan ? "." : "", vlan ? vlan : "");
@@ -88,14 +87,9 @@ void network_interface(const cJSON *object, char out[16])
 
 /* ---- nftables */
 
-static bool is_bridge(const cJSON *object)
-{
-	return strcmp(json_str_or(object, "type", ""), "bridge") == 0;
-}
-
 bool network_has_table(const cJSON *object)
 {
-	return is_bridge(object) && (network_value(object, "ipv4.address") || network_value(object, "ipv6.address"));
+	return network_is_bridge(object) && (network_value(object, "ipv4.address") || network_value(object, "ipv6.address"));
 }
 
 struct words { /* of a family */

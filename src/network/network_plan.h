@@ -45,6 +45,7 @@ struct network_paths {
 };
 /* dnsmasq's command line; empty when it has nothing to do for this object. */
 void network_dnsmasq(const cJSON *object, const struct network_paths *paths, struct argv *out);
+bool network_is_bridge(const cJSON *object);
 /* A boolean of the config, with its default. */
 bool network_flag(const cJSON *object, const char *key, bool def);
 const char *network_value(const cJSON *object, const char *key); /* NULL when unset, "" or "none" */

@@ -127,12 +127,7 @@ static int split_cidr(int family, const char *v, struct address *ret, unsigned *
 
 static bool is_network_address(const struct address *a, unsigned bits)
 {
-	unsigned size = a->family == AF_INET ? 32 : 128;
-
-	for (unsigned i = bits; i < size; i++)
-		if (a->bytes[i / 8] & (0x80u >> i % 8))
-			return false;
-	return bits < size;
+	return bits < (a->family == AF_INET ? 32 : 128) && address_host_bits_are(a, bits, false);
 }
 
 static int is_own(int family, const char *v, struct error *err)

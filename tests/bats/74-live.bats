@@ -53,7 +53,8 @@ nics() {
 agrees() { # NAME
 	[[ $(cat "$(cgroup_file "$1" pids.max)") == "$(processes_wanted "$1")" &&
 		$(mounts_at "$1" /mnt/a) == "$(has_device "$1" a)" && $(mounts_at "$1" /mnt/b) == "$(has_device "$1" b)" &&
-		$(mounts_at "$1" /dev/zero2) == "$(has_device "$1" node)" && $(nics "$1") == "$(has_device "$1" eth1)" ]]
+		$(mounts_at "$1" /dev/zero2) == "$(has_device "$1" node)" && $(nics "$1") == "$(has_device "$1" eth1)" &&
+		($NIC != *routed* || $(ways | wc -l) == $(($(nics "$1") * 2))) ]]
 }
 
 settled() { # NAME…: and it stays so: nothing is under way any more
@@ -69,6 +70,7 @@ assert_agrees() { # WHEN NAME…
 			echo "$n: pids.max $(cat "$(cgroup_file "$n" pids.max)"), wanted $(processes_wanted "$n")"
 			echo "a $(mounts_at "$n" /mnt/a) $(has_device "$n" a), b $(mounts_at "$n" /mnt/b) $(has_device "$n" b)"
 			"$BERTH" query /1.0/operations?recursion=1
+			ways
 			echo "node $(mounts_at "$n" /dev/zero2) $(has_device "$n" node), eth1 $(nics "$n") $(has_device "$n" eth1)"
 		done >&2
 		die "FAIL: does not agree: $1"
@@ -84,6 +86,18 @@ disk() { # a|b
 
 NODE='"node":{"type":"unix-char","source":"/dev/zero","path":"/dev/zero2"}'
 NIC='"eth1":{"type":"nic","nictype":"p2p","name":"eth1"}'
+ROUTED=10.233.$BERTH_TEST_ID.9 # of one instance at a time
+
+routed_nic() {
+	printf '"eth1":{"type":"nic","nictype":"routed","name":"eth1","parent":"%s","ipv4.address":"%s","ipv4.neighbor_probe":"false"}' \
+		"$BERTH_TEST_BRIDGE" "$ROUTED"
+	echo 1 >"/proc/sys/net/ipv4/conf/$BERTH_TEST_BRIDGE/forwarding"
+}
+
+ways() { # to it: the route, and what the bridge answers
+	ip route show "$ROUTED"
+	ip neigh show proxy "$ROUTED" dev "$BERTH_TEST_BRIDGE"
+}
 
 one() {
 	printf '{"profiles":["default"],"config":{"limits.processes":"55"},"devices":{%s}}' "$(disk a)"
@@ -104,7 +118,8 @@ put() { # PATH JSON
 }
 
 @test "berthd killed in an update of a running instance" {
-	local n step how
+	local n step how NIC
+	NIC=$(routed_nic)
 	n=$(name crash)
 	launch "$n"
 	for step in check write live; do
@@ -128,7 +143,8 @@ put() { # PATH JSON
 }
 
 @test "berthd killed between two commands of a live change" {
-	local n tool
+	local n tool NIC
+	NIC=$(routed_nic)
 	n=$(name half)
 	launch "$n"
 	for tool in ip nsenter; do

@@ -23,6 +23,7 @@ teardown() {
 		kill "$pid" 2>/dev/null
 	done
 	rm -f "$BERTH_TEST_ROOT/servers"
+	far_away
 	restore_after_failure
 }
 
@@ -237,6 +238,126 @@ proxies() {
 	assert "$(nft list tables | grep -c "berth-only-$(key_of "$C" volatile.eth0.host_name)")" = 0
 }
 
+# far: a host behind the interface $FAR, with the addresses .7 and ::7
+far() {
+	FAR=rf$BERTH_TEST_ID FAR4=10.233.$BERTH_TEST_ID FAR6=fd42:$BERTH_TEST_ID::
+	cat /proc/sys/net/ipv6/conf/all/proxy_ndp >"$BERTH_TEST_ROOT/proxy_ndp"
+	ip netns add "$FAR"
+	ip link add "$FAR" type veth peer name there netns "$FAR"
+	ip addr add "$FAR4.1/24" dev "$FAR"
+	ip addr add "${FAR6}1/64" dev "$FAR" nodad
+	echo 0 >"/proc/sys/net/ipv6/conf/$FAR/accept_dad"
+	ip netns exec "$FAR" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/there/accept_dad'
+	ip link set "$FAR" up
+	ip -n "$FAR" addr add "$FAR4.7/24" dev there
+	ip -n "$FAR" addr add "${FAR6}7/64" dev there nodad
+	ip -n "$FAR" link set there up
+	echo 1 >"/proc/sys/net/ipv4/conf/$FAR/forwarding"
+	echo 1 >"/proc/sys/net/ipv6/conf/$FAR/forwarding"
+	echo 0 >"/proc/sys/net/ipv4/neigh/$FAR/proxy_delay" # else it is a random part of 0.8 s
+	echo 0 >"/proc/sys/net/ipv6/neigh/$FAR/proxy_delay"
+	wait_for 10 far_settled # a question goes out from a link-local address
+}
+
+far_settled() {
+	ip -6 addr show dev "$FAR" scope link -tentative | grep -q fe80: &&
+		ip -n "$FAR" -6 addr show dev there scope link -tentative | grep -q fe80:
+}
+
+far_away() {
+	[[ -e $BERTH_TEST_ROOT/proxy_ndp ]] || return 0
+	ip link del "rf$BERTH_TEST_ID" || :
+	ip netns del "rf$BERTH_TEST_ID" || :
+	cat "$BERTH_TEST_ROOT/proxy_ndp" >/proc/sys/net/ipv6/conf/all/proxy_ndp
+	rm "$BERTH_TEST_ROOT/proxy_ndp"
+}
+
+pings() { # ADDRESS…: the container reaches them
+	local address
+	for address; do
+		wait_for 20 in_container "$C" ping -c 1 -W 2 "$address" # what LXC sets is tentative first
+	done
+}
+
+answers() { # what the host answers for on $FAR, and its routes to the container in TABLE
+	ip -4 neigh show proxy dev "$FAR" | cut -d' ' -f1
+	ip -6 neigh show proxy dev "$FAR" | cut -d' ' -f1
+	ip -4 route show table "${1:-main}" dev "$(key_of "$C" volatile.r.host_name)" 2>/dev/null | cut -d' ' -f1 || :
+}
+
+@test "nic: routed, live and by a start" {
+	far
+	local bad="Device validation failed for \"r\": " add=(config device add "$C" r nic nictype=routed)
+	stock_refused "${bad}Invalid value for device option \"ipv4.address\": Item \"10.9.9.9/24\": Not an IPv4 address \"10.9.9.9/24\"" \
+		"${add[@]}" ipv4.address=10.9.9.9/24
+	stock_refused "${bad}Duplicate address \"10.9.9.9\" in \"ipv4.address\"" "${add[@]}" ipv4.address=10.9.9.9,10.9.9.9
+	stock_refused "${bad}Invalid value for device option \"ipv4.gateway\": Invalid gateway: 10.9.9.1" \
+		"${add[@]}" ipv4.address=10.9.9.9 ipv4.gateway=10.9.9.1
+	stock_refused "${bad}Invalid device option \"security.mac_filtering\"" "${add[@]}" security.mac_filtering=true
+	stock_refused "${bad}Invalid device option \"vlan\"" "${add[@]}" parent="$FAR" vlan=7
+	stock_refused "${bad}Invalid device option \"ipv4.host_table\"" config device add "$C" r nic nictype=p2p ipv4.host_table=7
+	stock_refused "${bad}ipv4.routes requires ipv4.address to be set" "${add[@]}" ipv4.routes=10.9.0.0/16
+	stock_refused "${bad}Invalid device option \"ipv4.routes\"" config device add "$C" r nic nictype=macvlan parent="$FAR" ipv4.routes=10.9.0.0/16
+	stock_refused 'Parent device "nosuch0" doesn'"'t exist" "${add[@]}" parent=nosuch0
+	echo 0 >/proc/sys/net/ipv6/conf/all/proxy_ndp
+	stock_refused 'Routed mode requires sysctl net.ipv6.conf.all.proxy_ndp=1' "${add[@]}" parent="$FAR" ipv6.address="${FAR6}50"
+	echo 1 >/proc/sys/net/ipv6/conf/all/proxy_ndp
+	echo 0 >"/proc/sys/net/ipv4/conf/$FAR/forwarding"
+	stock_refused "Routed mode requires sysctl net.ipv4.conf.$FAR.forwarding=1" "${add[@]}" parent="$FAR" ipv4.address="$FAR4.50"
+	echo 1 >"/proc/sys/net/ipv4/conf/$FAR/forwarding"
+
+	# who has the address already is asked
+	stock_refused "Failed to start device \"r\": IP address \"$FAR4.7\" in use on parent network \"$FAR\"" \
+		"${add[@]}" parent="$FAR" ipv4.address="$FAR4.50,$FAR4.7"
+	stock_refused "IP address \"${FAR6}7\" in use on parent network" "${add[@]}" parent="$FAR" ipv6.address="${FAR6}7"
+	stock config device list "$C"
+	assert "$output" = ""
+	stock "${add[@]}" parent="$FAR" ipv4.address="$FAR4.7" ipv4.neighbor_probe=false
+	stock config device remove "$C" r
+
+	stock "${add[@]}" parent="$FAR" name=up0 ipv4.address="$FAR4.50, $FAR4.51" ipv6.address="${FAR6}50" ipv4.host_table="10$BERTH_TEST_ID" \
+		mtu=1400 limits.ingress=50Mbit ipv4.routes="10.234.$BERTH_TEST_ID.0/24"
+	contains "$(ip route)" "10.234.$BERTH_TEST_ID.0/24 via $FAR4.50 dev"
+	assert "$(answers | sort)" = "$(printf '%s\n' "$FAR4".5{0,0,1,1} "10.234.$BERTH_TEST_ID.0/24" "${FAR6}50" | sort)"
+	contains "$(answers "10$BERTH_TEST_ID")" "$FAR4.51"
+	pings "$FAR4.1" "$FAR4.7" "${FAR6}1" "${FAR6}7"
+	in_container "$C" ping -c 1 -W 10 -I "$FAR4.51" "$FAR4.7"
+	in_net ip addr add 10.235.7.7/32 dev up0
+	run -1 in_container "$C" ping -c 1 -W 1 -I 10.235.7.7 169.254.0.1 # which is not its own
+	in_net ip addr del 10.235.7.7/32 dev up0
+	assert "$(in_container "$C" cat /sys/class/net/up0/mtu)" = 1400
+	contains "$(tc qdisc show dev "$(key_of "$C" volatile.r.host_name)")" "rate 50Mbit"
+
+	# changes
+	stock config device set "$C" r ipv4.address="$FAR4.52" ipv4.host_address=169.254.7.7
+	assert "$(answers | sort)" = "$(printf '%s\n' "$FAR4".5{2,2} "10.234.$BERTH_TEST_ID.0/24" "${FAR6}50" | sort)"
+	stock config device unset "$C" r ipv4.routes
+	assert "$(answers | sort)" = "$(printf '%s\n' "$FAR4".5{2,2} "${FAR6}50" | sort)"
+	contains "$(in_net ip route)" "default via 169.254.7.7 dev up0"
+	pings 169.254.7.7 "$FAR4.7"
+	stock config device set "$C" r ipv4.gateway=none
+	assert "$(in_net ip -4 route show dev up0)" = ""
+
+	# by LXC
+	stock config device set "$C" r ipv4.gateway=auto
+	stock stop -f "$C"
+	assert "$(ip neigh show proxy dev "$FAR")$(ip -6 neigh show proxy dev "$FAR")" = ""
+	ip -n "$FAR" addr add "$FAR4.52/24" dev there
+	stock_refused "IP address \"$FAR4.52\" in use on parent network" start "$C"
+	ip -n "$FAR" addr del "$FAR4.52/24" dev there
+	stock start "$C"
+	assert "$(answers | sort)" = "$(printf '%s\n' "$FAR4".5{2,2} "${FAR6}50" | sort)"
+	pings 169.254.7.7 "$FAR4.7" "${FAR6}7"
+	stock config device remove "$C" r
+	assert "$(ip neigh show proxy dev "$FAR")$(ip route show table all | grep -c "^$FAR4.52")" = 0
+	in_container "$C" test ! -e /sys/class/net/up0
+
+	# the host alone
+	stock "${add[@]}" ipv4.address="$FAR4.60" name=up0
+	pings 169.254.0.1 "$FAR4.1"
+	stock config device remove "$C" r
+}
+
 @test "unix-char: a node that comes later, and goes" {
 	local dir=$BERTH_TEST_ROOT/late
 	mkdir "$dir"
@@ -362,7 +483,7 @@ card() {
 	for type in infiniband tpm; do
 		stock_refused "Unsupported device type \"$type\": " config device add "$C" x "$type"
 	done
-	for type in ipvlan routed sriov; do
+	for type in ipvlan sriov; do
 		stock_refused "are not supported" config device add "$C" x nic nictype=$type parent="$BERTH_TEST_BRIDGE"
 	done
 	stock_refused 'Invalid device option "raw.mount.options"' \

@@ -196,6 +196,44 @@ static void nics(void **state)
 		    "applied eth0\npending\neth0: ip link set dev v0 master br8");
 }
 
+static void routed_nics(void **state)
+{
+#define ROUTED(more) "\"r\":{\"type\":\"nic\",\"nictype\":\"routed\",\"name\":\"eth0\",\"host_name\":\"v0\",\"parent\":\"up0\"" more "}"
+	assert_live(DEVICES(""), DEVICES(ROUTED(",\"ipv4.address\":\"10.0.0.2,10.0.0.3\"")),
+		    "applied r\npending\n"
+		    "r: ip link add name v0 type veth peer name eth0 netns " PID "\n"
+		    "r: ip link set dev v0 up\n"
+		    "r: " INSIDE "link set dev eth0 up\n"
+		    "r: /x/berth-nic-up --device=v0 --ingress=0 --egress=0 --routed4=10.0.0.2,10.0.0.3 --parent=up0 --host4=169.254.0.1\n"
+		    "r: " INSIDE "-4 addr replace 10.0.0.2/32 dev eth0\n"
+		    "r: " INSIDE "-4 addr replace 10.0.0.3/32 dev eth0\n"
+		    "r: " INSIDE "-4 route replace 169.254.0.1 dev eth0 scope link\n"
+		    "r: " INSIDE "-4 route replace default via 169.254.0.1 dev eth0");
+	assert_live(DEVICES(ROUTED(",\"ipv6.address\":\"fd42::2\"")), DEVICES(ROUTED(",\"ipv6.address\":\"fd42::3\",\"ipv6.gateway\":\"none\"")),
+		    "applied r\npending\n"
+		    "r: /x/berth-nic-up --device=v0 --ingress=0 --egress=0 --gone --routed6=fd42::2 --parent=up0 --host6=fe80::1\n"
+		    "r: " INSIDE "-6 route del default via fe80::1 dev eth0\n"
+		    "r: " INSIDE "-6 route del fe80::1 dev eth0\n"
+		    "r: " INSIDE "-6 addr del fd42::2/128 dev eth0\n"
+		    "r: /x/berth-nic-up --device=v0 --ingress=0 --egress=0 --routed6=fd42::3 --parent=up0 --host6=fe80::1\n"
+		    "r: " INSIDE "-6 addr replace fd42::3/128 dev eth0 nodad");
+	/* another parent, and networks behind it */
+	assert_live(DEVICES(ROUTED(",\"ipv4.address\":\"10.0.0.2\"")),
+		    DEVICES("\"r\":{\"type\":\"nic\",\"nictype\":\"routed\",\"name\":\"eth0\",\"host_name\":\"v0\",\"parent\":\"up1\","
+			    "\"ipv4.address\":\"10.0.0.2\",\"ipv4.gateway\":\"none\",\"ipv4.routes\":\"10.9.0.0/16\"}"),
+		    "applied r\npending\n"
+		    "r: /x/berth-nic-up --device=v0 --ingress=0 --egress=0 --gone --routed4=10.0.0.2 --parent=up0 --host4=169.254.0.1\n"
+		    "r: " INSIDE "-4 route del default via 169.254.0.1 dev eth0\n"
+		    "r: " INSIDE "-4 route del 169.254.0.1 dev eth0\n"
+		    "r: /x/berth-nic-up --device=v0 --ingress=0 --egress=0 --routes4=10.9.0.0/16 --routed4=10.0.0.2 --parent=up1 "
+		    "--host4=169.254.0.1\n"
+		    "r: " INSIDE "-4 addr replace 10.0.0.2/32 dev eth0");
+	assert_live(DEVICES(ROUTED(",\"ipv4.address\":\"10.0.0.2\"")), DEVICES(""),
+		    "applied r\npending\n"
+		    "r: /x/berth-nic-up --device=v0 --ingress=0 --egress=0 --gone --routed4=10.0.0.2 --parent=up0 --host4=169.254.0.1\n"
+		    "r: ip link del dev v0");
+}
+
 /* berthd was killed in the middle of the same change: it is made true whatever is there. */
 static void again(void **state)
 {
@@ -259,7 +297,7 @@ int main(void)
 		cmocka_unit_test(hiding),
 		cmocka_unit_test(order),
 		cmocka_unit_test(nodes),
-		cmocka_unit_test(nics),
+		cmocka_unit_test(nics), cmocka_unit_test(routed_nics),
 		cmocka_unit_test(again),
 		cmocka_unit_test(nics_that_need_a_restart),
 		cmocka_unit_test(an_unknown_type_is_an_error),

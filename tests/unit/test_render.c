@@ -123,6 +123,7 @@ static void minimal(void **state)
 		     "lxc.rootfs.options = idmap=container,nodev", "lxc.idmap = u 0 100000 65536",
 		     "lxc.idmap = g 0 100000 65536", "lxc.console.logfile = /var/lib/lxc/c1/console.log",
 		     "lxc.net.0.type = empty");
+	ASSERT_LINES(text, "lxc.hook.post-stop = /usr/libexec/berth/berth-rootfs nics-down /var/lib/lxc/c1");
 	assert_null(strstr(text, "apparmor"));
 	assert_null(strstr(text, "lxc.hook.pre-start"));
 	/* the inherited hooks are cleared after they were included, before ours */
@@ -230,6 +231,22 @@ static void nics(void **state)
 		"lxc.net.2.name = wan", "lxc.net.3.type = phys", "lxc.net.3.link = up1");
 	assert_null(strstr(text, "empty"));
 	assert_null(strstr(text, "lxc.net.2.veth"));
+}
+
+static void routed_nics(void **state)
+{
+	AUTO_FREE char *text = render(
+		"{\"config\":{\"volatile.r.host_name\":\"veth1\"},\"devices\":{\"r\":{\"type\":\"nic\",\"nictype\":\"routed\","
+		"\"parent\":\"up0\",\"name\":\"eth0\",\"ipv4.address\":\"10.0.0.2, 10.0.0.3\",\"ipv6.address\":\"fd42::2\","
+		"\"ipv6.gateway\":\"none\",\"ipv4.host_table\":\"7\",\"ipv4.routes\":\"10.9.0.0/16, 10.8.0.0/16\"}}}");
+	ASSERT_LINES(text, "lxc.net.0.type = veth", "lxc.net.0.ipv4.address = 10.0.0.2/32", "lxc.net.0.ipv4.address = 10.0.0.3/32",
+		     "lxc.net.0.ipv6.address = fd42::2/128", "lxc.net.0.ipv4.gateway = 169.254.0.1",
+		     "lxc.net.0.script.up = /usr/libexec/berth/berth-nic-up --ingress=0 --egress=0 --routes4=10.9.0.0/16,10.8.0.0/16 "
+		     "--routed4=10.0.0.2,10.0.0.3 --routed6=fd42::2 --parent=up0 --host4=169.254.0.1 --host6=fe80::1 --table4=7",
+		     "lxc.net.0.script.down = /usr/libexec/berth/berth-nic-up --ingress=0 --egress=0 --gone --routes4=10.9.0.0/16,10.8.0.0/16 "
+		     "--routed4=10.0.0.2,10.0.0.3 --routed6=fd42::2 --parent=up0 --host4=169.254.0.1 --host6=fe80::1 --table4=7");
+	assert_null(strstr(text, "lxc.net.0.link"));
+	assert_null(strstr(text, "ipv6.gateway"));
 }
 
 static void disks(void **state)
@@ -346,7 +363,7 @@ int main(void)
 		cmocka_unit_test(overlay),
 		cmocka_unit_test(the_host_decides),
 		cmocka_unit_test(keys),
-		cmocka_unit_test(nics),
+		cmocka_unit_test(nics), cmocka_unit_test(routed_nics),
 		cmocka_unit_test(disks),
 		cmocka_unit_test(nodes),
 		cmocka_unit_test(hostile_values_are_refused_again),
