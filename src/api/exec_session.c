@@ -13,6 +13,7 @@
 
 #include "api/events.h"
 #include "base/json.h"
+#include "base/line_mode.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "lxc/attach.h"
@@ -262,33 +263,11 @@ static void start_piped(struct exec *x, struct error *err)
 
 /* ---- the child with a terminal */
 
-/*
- * lxc-attach puts the terminal into raw mode and throws away what came in before: until then nothing is sent. Line
- * mode is the sign that it has not.
- */
-static bool in_line_mode(int fd)
-{
-	struct termios t;
-
-	return tcgetattr(fd, &t) == 0 && (t.c_lflag & ICANON);
-}
-
-static void set_line_mode(int fd)
-{
-	struct termios t;
-
-	if (tcgetattr(fd, &t) < 0)
-		return;
-	cfmakeraw(&t);
-	t.c_lflag |= ICANON;
-	tcsetattr(fd, TCSANOW, &t);
-}
-
 static void ready_cb(uv_timer_t *timer)
 {
 	struct exec *x = timer->data;
 
-	if (x->tty >= 0 && x->in && in_line_mode(x->tty))
+	if (x->tty >= 0 && x->in && line_mode_is(x->tty))
 		return;
 	uv_timer_stop(timer);
 	if (x->in)
@@ -339,7 +318,7 @@ static void start_on_terminal(struct exec *x, struct error *err)
 		return;
 	}
 	x->tty = fds[3];
-	set_line_mode(x->tty);
+	line_mode_set(x->tty);
 	resize(x, columns > 0 && rows > 0 ? columns : COLUMNS, columns > 0 && rows > 0 ? rows : ROWS);
 	if (exec_spawn(x, (const int[]){ fds[0], fds[0], fds[0] }, err) < 0) {
 		close_fds(fds, 3);

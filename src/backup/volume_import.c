@@ -25,19 +25,12 @@ static enum op_result next_tree(struct op *op, struct error *err);
 static int take_report(const struct custom_work *w, const struct proc_result *result, struct error *err)
 {
 	AUTO_FREE char *path = fs_join(w->temp, REPORT);
-	struct error unread = ERROR_INIT;
-	AUTO_JSON cJSON *report = json_read_file(path, &unread);
-	const char *text = json_str(report, "error");
-	int64_t code = json_int(report, "code", ERROR_TOOL);
+	AUTO_JSON cJSON *report = proc_report("berth-restore", result, path, err);
 
-	(void)unlink(path);
-	if (proc_check("berth-restore", result, err) < 0 && text == NULL)
+	if (report == NULL)
 		return -1;
-	if (text == NULL && json_int(report, "entries", 0) == 0)
-		return error_set(err, ERROR_INVALID, "the backup holds no %s", json_str_or(w->args, "folder", ""));
-	if (text == NULL)
-		return 0;
-	return error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL, "%s", text);
+	return json_int(report, "entries", 0) > 0 ? 0 :
+		error_set(err, ERROR_INVALID, "the backup holds no %s", json_str_or(w->args, "folder", ""));
 }
 
 static enum op_result unpacked(struct op *op, const struct proc_result *result, struct error *err)

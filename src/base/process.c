@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 
-enum { FIELD_PARENT = 4, FIELD_START = 22 };
+enum { FIELD_PARENT = 4, FIELD_START = 22, CMDLINE_MAX = 65536 };
 
 /* Field 2 is the command's name in brackets, which may hold blanks and brackets itself. */
 static bool read_stat(pid_t pid, pid_t *ret_parent, unsigned long long *ret_start)
@@ -46,4 +46,23 @@ char *process_id(pid_t pid, pid_t *ret_parent)
 	if (ret_parent != NULL)
 		*ret_parent = parent;
 	return mem_printf("%.*s %d %llu", (int)strcspn(boot.buf, "\n"), boot.buf, (int)pid, start);
+}
+
+pid_t process_of_pid_file(const char *path, const char *word)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	AUTO_STRBUF struct strbuf args = STRBUF_INIT;
+	AUTO_FREE char *cmdline = NULL;
+	struct error ignored = ERROR_INIT;
+	long pid;
+
+	if (fs_read_file(path, 64, &text, &ignored) < 0 || (pid = strtol(text.buf, NULL, 10)) <= 1)
+		return 0;
+	cmdline = mem_printf("/proc/%ld/cmdline", pid);
+	if (fs_read_file(cmdline, CMDLINE_MAX, &args, &ignored) < 0)
+		return 0;
+	for (const char *p = args.buf; p < args.buf + args.len; p += strlen(p) + 1)
+		if (strcmp(p, word) == 0)
+			return (pid_t)pid;
+	return 0;
 }

@@ -11,4 +11,7 @@
  */
 char *process_id(pid_t pid, pid_t *ret_parent);
 
+/* The process whose pid the file says, if it has this word in its command line; else 0. */
+pid_t process_of_pid_file(const char *path, const char *word);
+
 #endif

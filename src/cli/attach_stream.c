@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/line_mode.h"
 #include "cli/attach_stream.h"
 
 #include <errno.h>
@@ -49,28 +50,6 @@ static int open_pty(struct attach_streams *s, struct error *err)
 	return error_sys(err, sys, "cannot make a terminal");
 }
 
-/*
- * lxc-attach puts the terminal into raw mode and throws away what came in
- * before: until then nothing is sent. Line mode is the sign that it has not.
- */
-static void set_line_mode(int fd)
-{
-	struct termios t;
-
-	if (tcgetattr(fd, &t) < 0)
-		return;
-	cfmakeraw(&t);
-	t.c_lflag |= ICANON;
-	tcsetattr(fd, TCSANOW, &t);
-}
-
-static bool in_line_mode(int fd)
-{
-	struct termios t;
-
-	return tcgetattr(fd, &t) == 0 && (t.c_lflag & ICANON);
-}
-
 static void make_raw(struct attach_streams *s)
 {
 	struct termios t;
@@ -94,7 +73,7 @@ static int stand_in(struct attach_streams *s, struct error *err)
 		if (ioctl(stream, TIOCGWINSZ, &ws) == 0)
 			break;
 	ioctl(s->master, TIOCSWINSZ, &ws);
-	set_line_mode(s->master);
+	line_mode_set(s->master);
 	s->waiting = true;
 	s->relays[1].from = s->master;
 	s->relays[1].to = STDOUT_FILENO;
@@ -193,7 +172,7 @@ static bool relay_write(struct attach_relay *r)
 
 int attach_streams_poll(struct attach_streams *s, struct pollfd p[ATTACH_POLL_N])
 {
-	s->waiting = s->waiting && s->relays[1].from >= 0 && in_line_mode(s->master);
+	s->waiting = s->waiting && s->relays[1].from >= 0 && line_mode_is(s->master);
 	for (int i = 0; i < 3; i++) {
 		const struct attach_relay *r = &s->relays[i];
 		bool writing = r->done < r->len;

@@ -353,6 +353,21 @@ static bool is_listener(const struct proxy_relay *r, const void *what)
 	return (const int *)what >= r->listeners && (const int *)what < r->listeners + r->n_listeners;
 }
 
+int proxy_watch_listeners(const struct proxy_relay *r)
+{
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	for (size_t i = 0; fd >= 0 && i < r->n_listeners; i++) {
+		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = (void *)&r->listeners[i] };
+
+		if (epoll_ctl(fd, EPOLL_CTL_ADD, r->listeners[i], &ev) < 0) {
+			close(fd);
+			return -1;
+		}
+	}
+	return fd;
+}
+
 int proxy_relay_run(const struct proxy_relay *r)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -360,15 +375,9 @@ int proxy_relay_run(const struct proxy_relay *r)
 	if (r->listen->kind == ENDPOINT_UDP)
 		return proxy_udp_run(r);
 	passes_fds = r->listen->kind == ENDPOINT_UNIX && r->connect->kind == ENDPOINT_UNIX;
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	epoll_fd = proxy_watch_listeners(r);
 	if (epoll_fd < 0)
 		return -1;
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = (void *)&r->listeners[i] };
-
-		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, r->listeners[i], &ev) < 0)
-			return -1;
-	}
 	for (;;) {
 		int n = epoll_wait(epoll_fd, events, EVENTS_MAX, paused ? RETRY_MS : -1);
 

@@ -123,15 +123,9 @@ int proxy_udp_run(const struct proxy_relay *r)
 
 	for (size_t i = 0; i < SESSIONS_MAX; i++)
 		sessions[i].fd = -1;
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	epoll_fd = proxy_watch_listeners(r);
 	if (epoll_fd < 0)
 		return -1;
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = (void *)&r->listeners[i] };
-
-		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, r->listeners[i], &ev) < 0)
-			return -1;
-	}
 	for (;;) {
 		int n = epoll_wait(epoll_fd, events, EVENTS_MAX, SWEEP_MS);
 

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "host/host_private.h"
 #include "host/link_watch.h"
 #include "host/nft_watch.h"
@@ -23,7 +24,7 @@
 #include "model/settings.h"
 #include "proc/proc.h"
 
-enum { FIRST_MS = 100, LAST_MS = 30000, GOOD_MS = 60000, AGAIN_MS = 120000, CMDLINE_MAX = 65536 };
+enum { FIRST_MS = 100, LAST_MS = 30000, GOOD_MS = 60000, AGAIN_MS = 120000 };
 
 struct keeper {
 	struct host *h;
@@ -53,21 +54,8 @@ int dnsmasq_pid(const struct berthd *b)
 {
 	AUTO_FREE char *path = fs_join(b->settings->host_dir, "dnsmasq.pid");
 	AUTO_FREE char *option = mem_printf("--pid-file=%s", path);
-	AUTO_FREE char *cmdline = NULL;
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-	AUTO_STRBUF struct strbuf args = STRBUF_INIT;
-	struct error ignored = ERROR_INIT;
-	long pid;
 
-	if (fs_read_file(path, 64, &text, &ignored) < 0 || (pid = strtol(text.buf, NULL, 10)) <= 1)
-		return 0;
-	cmdline = mem_printf("/proc/%ld/cmdline", pid);
-	if (fs_read_file(cmdline, CMDLINE_MAX, &args, &ignored) < 0)
-		return 0;
-	for (const char *p = args.buf; p < args.buf + args.len; p += strlen(p) + 1)
-		if (strcmp(p, option) == 0)
-			return (int)pid;
-	return 0;
+	return (int)process_of_pid_file(path, option);
 }
 
 static void run_again(struct keeper *k);

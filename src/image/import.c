@@ -130,25 +130,9 @@ static void unpack_line(const char *line, void *data)
 static int take_report(struct import *i, const struct proc_result *result, cJSON **ret, struct error *err)
 {
 	AUTO_FREE char *path = fs_join(i->dir, "report.json");
-	struct error ignored = ERROR_INIT;
-	cJSON *report = result->timed_out || result->signal ? NULL : json_read_file(path, &ignored);
-	const char *text = json_str(report, "error");
-	int64_t code = json_int(report, "code", ERROR_TOOL);
 
-	(void)unlink(path);
-	if (!report && proc_check("berth-unpack", result, err) == 0)
-		return error_set(err, ERROR_TOOL, "'berth-unpack' left no report");
-	if (!report)
-		return -1;
-	if (text)
-		error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL,
-			  "%s", text);
-	else if (proc_check("berth-unpack", result, err) == 0)
-		*ret = report;
-	if (*ret == report)
-		return 0;
-	cJSON_Delete(report);
-	return -1;
+	*ret = proc_report("berth-unpack", result, path, err);
+	return *ret != NULL ? 0 : -1;
 }
 
 static enum op_result unpack_done(struct op *op, const struct proc_result *result, struct error *err)

@@ -79,24 +79,17 @@ static enum op_result shift(struct op *op, const struct work *w, struct error *e
 	return op_child(op, &argv, shifted, err);
 }
 
-/* The report's words are the error; without a report something is wrong with the tool. */
 static int take_report(const struct work *w, const struct proc_result *result, struct error *err)
 {
 	AUTO_FREE char *path = fs_join(dir_of(w), REPORT);
-	struct error unread = ERROR_INIT;
-	AUTO_JSON cJSON *report = json_read_file(path, &unread);
-	const char *text = json_str(report, "error");
-	int64_t code = json_int(report, "code", ERROR_TOOL);
+	AUTO_JSON cJSON *report = proc_report("berth-restore", result, path, err);
 
-	(void)unlink(path);
-	if (proc_check("berth-restore", result, err) < 0 && text == NULL)
+	if (report == NULL)
 		return -1;
-	if (text == NULL && json_bool(archive_of(w), "lxd", false) && json_int(report, "entries", 0) == 0)
+	if (json_bool(archive_of(w), "lxd", false) && json_int(report, "entries", 0) == 0)
 		return error_set(err, ERROR_INVALID, "the backup holds no %s/rootfs",
 				 json_str_or(archive_of(w), "folder", "backup/container"));
-	if (text == NULL)
-		return 0;
-	return error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL, "%s", text);
+	return 0;
 }
 
 static enum op_result unpacked(struct op *op, const struct proc_result *result, struct error *err)

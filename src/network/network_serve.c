@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "host/dnsmasq_files.h"
 #include "instance/instance.h"
 #include "model/nic.h"
@@ -18,7 +19,7 @@
 #include "network/network_plan.h"
 #include "network/network_private.h"
 
-enum { CMDLINE_MAX = 65536, NAMES_MAX = 64 << 20 };
+enum { NAMES_MAX = 64 << 20 };
 
 struct files {
 	char *leases, *hosts, *reservations, *raw, *pid, *run;
@@ -133,20 +134,10 @@ void network_serve_end_stale(const struct networks *n, const char *name)
 {
 	AUTO_FREE char *option = mem_printf("--pid-file=%s/%s/dnsmasq.pid", n->run, name);
 	const char *file = strchr(option, '=') + 1;
-	AUTO_FREE char *cmdline = NULL;
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-	AUTO_STRBUF struct strbuf args = STRBUF_INIT;
-	struct error ignored = ERROR_INIT;
-	long pid;
+	pid_t pid = process_of_pid_file(file, option);
 
-	if (fs_read_file(file, 64, &text, &ignored) < 0 || (pid = strtol(text.buf, NULL, 10)) <= 1)
-		return;
-	cmdline = mem_printf("/proc/%ld/cmdline", pid);
-	if (fs_read_file(cmdline, CMDLINE_MAX, &args, &ignored) < 0)
-		return;
-	for (const char *p = args.buf; p < args.buf + args.len; p += strlen(p) + 1)
-		if (strcmp(p, option) == 0)
-			(void)kill((pid_t)pid, SIGKILL);
+	if (pid > 0)
+		(void)kill(pid, SIGKILL);
 	(void)unlink(file);
 }
 

@@ -12,6 +12,7 @@
 #ifndef BERTH_PROC_PROC_H
 #define BERTH_PROC_PROC_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -77,6 +78,11 @@ void proc_abandon(struct proc *p);
  * line of stderr, or of stdout>", "… was killed by signal 9", "… timed out".
  */
 int proc_check(const char *name, const struct proc_result *result, struct error *err);
+/*
+ * What a helper program says of its work in the file at path, which is removed: JSON (caller frees), or NULL: its "error" and
+ * "code" are err then, or what proc_check() finds, or ERROR_TOOL for want of a report.
+ */
+cJSON *proc_report(const char *name, const struct proc_result *result, const char *path, struct error *err);
 
 /*
  * Copies what a tool printed so that it fits a message: control characters

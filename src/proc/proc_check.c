@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <unistd.h>
 
+#include "base/json.h"
 #include "proc/proc.h"
 
 static size_t utf8_length(unsigned char first)
@@ -76,4 +78,22 @@ int proc_check(const char *name, const struct proc_result *result, struct error 
 		return error_set(err, ERROR_TOOL, "'%s' was killed by signal %d%s%s", name, result->signal,
 				 sep, line);
 	return error_set(err, ERROR_TOOL, "'%s' exited with %d%s%s", name, result->exit_code, sep, line);
+}
+
+cJSON *proc_report(const char *name, const struct proc_result *result, const char *path, struct error *err)
+{
+	struct error unread = ERROR_INIT;
+	cJSON *report = result->timed_out || result->signal ? NULL : json_read_file(path, &unread);
+	const char *text = json_str(report, "error");
+	int64_t code = json_int(report, "code", ERROR_TOOL);
+
+	(void)unlink(path);
+	if (text != NULL)
+		error_set(err, code > ERROR_NONE && code <= ERROR_SYSTEM ? (enum error_code)code : ERROR_TOOL, "%s", text);
+	else if (proc_check(name, result, err) == 0 && report != NULL)
+		return report;
+	else if (err->code == ERROR_NONE)
+		error_set(err, ERROR_TOOL, "'%s' left no report", name);
+	cJSON_Delete(report);
+	return NULL;
 }
