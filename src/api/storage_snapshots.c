@@ -5,6 +5,7 @@
 #include "api/events.h"
 #include "api/lifecycle.h"
 #include "api/storage_volumes.h"
+#include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "pool/custom.h"
@@ -28,13 +29,16 @@ static bool where(struct request *r, struct at *ret)
 	return storage_volume_is_custom(r);
 }
 
-/* In a list a snapshot is VOLUME/SNAPSHOT, alone it is SNAPSHOT: as LXD has it. */
+/* In a list a snapshot is VOLUME/SNAPSHOT and expires at null if never, alone it is SNAPSHOT: as LXD has it. */
 static void full_names(cJSON *snapshots, const char *volume)
 {
 	cJSON *item;
 
-	cJSON_ArrayForEach(item, snapshots)
+	cJSON_ArrayForEach(item, snapshots) {
 		json_set_strf(item, "name", "%s/%s", volume, json_str_or(item, "name", ""));
+		if (strcmp(json_str_or(item, "expires_at", ""), TIME_UNSET) == 0)
+			json_set(item, "expires_at", cJSON_CreateNull());
+	}
 }
 
 static void get_list(struct request *r)

@@ -124,7 +124,7 @@ static int check_key(const char *name, const cJSON *item, struct error *err)
 		return error_set(err, ERROR_INVALID, "Volume \"size\" property is not valid for volume type: set the size of the "
 				 "root disk of '%s'", name);
 	}
-	if (strncmp(item->string, "user.", 5) != 0 && strncmp(item->string, "volatile.", 9) != 0 &&
+	if (strncmp(item->string, "user.", 5) != 0 && strncmp(item->string, "volatile.idmap.", 15) != 0 &&
 	    strncmp(item->string, "snapshots.", 10) != 0)
 		return error_set(err, ERROR_INVALID, "Invalid option for volume \"%s\" option \"%.128s\"", name, item->string);
 	return 0;

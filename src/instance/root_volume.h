@@ -17,7 +17,7 @@
 void root_volume_show(const cJSON *of, cJSON *v);
 /* A copy's, of what it is a copy of. */
 void root_volume_copy(cJSON *desired, const cJSON *source);
-/* {"config", "description"} instead of what there is: keys user.*, volatile.*, snapshots.*. ERROR_INVALID */
+/* {"config", "description"} instead of what there is: keys user.*, volatile.idmap.*, snapshots.*. ERROR_INVALID */
 struct op *root_volume_put(struct berthd *b, const char *name, const cJSON *request, struct error *err);
 /* Of a snapshot only the description can change. "Storage pool volume not found" */
 struct op *root_volume_describe(struct berthd *b, const char *name, const char *snapshot, const char *description,

@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "instance/instance.h"
 #include "instance/place.h"
+#include "instance/snapshot.h"
 #include "instance/work.h"
 #include "model/key_types.h"
 #include "model/profile.h"
@@ -94,11 +95,42 @@ static void add(cJSON *urls, const char *kind, const char *name)
 	cJSON_AddItemToArray(urls, cJSON_CreateString(url.buf));
 }
 
+/* Of name, of that kind. */
+static void add_snapshots(cJSON *urls, const char *kind, const char *name, const cJSON *snapshots)
+{
+	AUTO_STRBUF struct strbuf of = STRBUF_INIT;
+	const cJSON *item;
+
+	strbuf_addf(&of, "%s/", kind);
+	strbuf_adduri(&of, name);
+	strbuf_addstr(&of, "/snapshots");
+	cJSON_ArrayForEach(item, snapshots)
+		add(urls, of.buf, json_str_or(item, "name", ""));
+}
+
+static void add_instance(struct berthd *b, cJSON *urls, const char *name)
+{
+	struct instance *inst = registry_get(b->registry, name);
+
+	add(urls, "instances", name);
+	if (!inst->adopted)
+		add_snapshots(urls, "instances", name, snapshot_list(b, inst));
+}
+
+static void add_volume(struct berthd *b, cJSON *urls, const char *pool, const char *name)
+{
+	AUTO_FREE char *kind = mem_printf("storage-pools/%s/volumes/custom", pool);
+	struct error ignored = ERROR_INIT;
+	AUTO_JSON cJSON *snapshots = custom_snapshot_list(b, pool, name, &ignored);
+
+	add(urls, kind, name);
+	add_snapshots(urls, kind, name, snapshots);
+}
+
 cJSON *pool_used_by(struct berthd *b, const char *pool)
 {
 	AUTO_FREE const char **names = registry_names(b->registry);
 	AUTO_FREE const char **profiles = profile_names(b->profiles);
-	AUTO_FREE char *kind = mem_printf("storage-pools/%s/volumes/custom", pool);
 	bool there = pool_usable(b, pool, &(struct error)ERROR_INIT) == 0;
 	AUTO_JSON cJSON *volumes = there ? custom_list(b, pool) : NULL;
 	AUTO_JSON cJSON *images = image_volume_list(b, pool);
@@ -110,13 +142,13 @@ cJSON *pool_used_by(struct berthd *b, const char *pool)
 		add(urls, "images", item->valuestring);
 	for (const char **n = names; *n != NULL; n++)
 		if (there && strcmp(instance_pool(b, registry_get(b->registry, *n)), pool) == 0)
-			add(urls, "instances", *n);
+			add_instance(b, urls, *n);
 	cJSON_ArrayForEach(item, lost)
 		add(urls, "instances", item->valuestring);
 	for (const char **p = profiles; *p != NULL; p++)
 		if (has_root_in(json_obj(profile_get(b->profiles, *p), "devices"), pool))
 			add(urls, "profiles", *p);
 	cJSON_ArrayForEach(item, volumes)
-		add(urls, kind, json_str_or(item, "name", ""));
+		add_volume(b, urls, pool, json_str_or(item, "name", ""));
 	return urls;
 }

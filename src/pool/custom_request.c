@@ -63,13 +63,17 @@ static int check_request(struct berthd *b, const char *pool, const cJSON *reques
 
 	if (pool_usable(b, pool, err) < 0)
 		return -1;
-	if (type[0] != '\0' && strcmp(type, "custom") != 0)
-		return error_set(err, ERROR_INVALID, "Currently not allowed to create storage volumes of type %.64s", type);
+	if (json_str_or(request, "name", "")[0] == '\0')
+		return custom_name_check("", err);
+	if (type[0] == '\0')
+		return error_set(err, ERROR_INVALID, "You must provide a storage volume type of the storage volume");
+	if (strcmp(type, "custom") != 0)
+		return error_set(err, ERROR_INVALID, "Currently not allowed to create storage volumes of type \"%.64s\"", type);
 	if (strcmp(content, "block") == 0)
 		return error_set(err, ERROR_INVALID, "Volume content type \"block\" is not supported: containers take volumes of type "
 				 "\"filesystem\" only");
 	if (content[0] != '\0' && strcmp(content, "filesystem") != 0)
-		return error_set(err, ERROR_INVALID, "Invalid content type \"%.64s\"", content);
+		return error_set(err, ERROR_INVALID, "Invalid volume content type name \"%.64s\"", content);
 	return custom_name_check(json_str_or(request, "name", ""), err);
 }
 

@@ -327,8 +327,10 @@ static char *choose_name(const cJSON *list, const cJSON *config, const cJSON *re
 		error_set(err, ERROR_CONFLICT, "Snapshot \"%s\" already in use", name);
 		return NULL;
 	}
-	chosen = snapshot_pattern_name(json_str_or(config, "snapshots.pattern", SNAPSHOT_PATTERN_DEFAULT), time(NULL), name_taken,
-				       &names, err);
+	/* as in LXD the pattern is for what the clock makes */
+	chosen = snapshot_pattern_name(request != NULL ? SNAPSHOT_PATTERN_DEFAULT :
+						       json_str_or(config, "snapshots.pattern", SNAPSHOT_PATTERN_DEFAULT),
+				       time(NULL), name_taken, &names, err);
 	if (chosen != NULL && custom_name_check_snapshot(chosen, err) < 0) {
 		free(chosen);
 		return NULL;

@@ -35,7 +35,7 @@ char *pool_volumes(const struct berthd *b, const char *name);   /* of custom vol
 int pool_usable(const struct berthd *b, const char *name, struct error *err);
 
 /*
- * Who uses it: ["/1.0/images/FP", "/1.0/instances/c1", "/1.0/profiles/p", "/1.0/storage-pools/P/volumes/custom/v"], sorted as LXD does.
+ * Who uses it: ["/1.0/images/FP", "/1.0/instances/c1", "/1.0/profiles/p", "/1.0/storage-pools/P/volumes/custom/v"] and their snapshots, sorted as LXD does.
  */
 cJSON *pool_used_by(struct berthd *b, const char *name);
 

@@ -566,13 +566,9 @@ int pool_update(struct berthd *b, const char *name, const cJSON *change, bool pa
 		return -1;
 	if (op_locked(b->ops, lock))
 		return error_set(err, ERROR_CONFLICT, "the storage pool '%s' is being changed", name);
-	for (const char *const *key = kept; *key != NULL; key++) {
-		const char *was = json_str_or(json_obj(old, "config"), *key, ""), *now = json_str(config, *key);
-
-		if (now != NULL && strcmp(was, now) != 0 && !(strcmp(name, POOL_DEFAULT) == 0 &&
-							      strcmp(now, b->settings->system_path) == 0))
-			return error_set(err, ERROR_INVALID, "Invalid option \"%s\": it cannot be changed once the pool is there", *key);
-	}
+	if (json_str(config, "source") != NULL && strcmp(json_str_or(json_obj(old, "config"), "source", ""), json_str(config, "source")) != 0 &&
+	    !(strcmp(name, POOL_DEFAULT) == 0 && strcmp(json_str(config, "source"), b->settings->system_path) == 0))
+		return error_set(err, ERROR_INVALID, "Pool source cannot be changed when not in pending state");
 	pool = cJSON_Duplicate(old, true);
 	new = pool_config_change(json_obj(old, "config"), config, patch, kept);
 	if (strcmp(name, POOL_DEFAULT) == 0)
@@ -580,5 +576,8 @@ int pool_update(struct berthd *b, const char *name, const cJSON *change, bool pa
 	json_set(pool, "config", new);
 	if (json_str(change, "description") != NULL || !patch)
 		json_set_str(pool, "description", json_str_or(change, "description", ""));
-	return pool_put(b, name, pool, err);
+	if (pool_change_live(b, old, pool, err) == 0)
+		return pool_put(b, name, pool, err);
+	cJSON_Delete(pool);
+	return -1;
 }

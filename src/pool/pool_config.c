@@ -28,6 +28,10 @@ int pool_name_check(const char *name, struct error *err)
 
 	if (name[0] == '\0')
 		return error_set(err, ERROR_INVALID, "No name provided");
+	if (strchr(name, '/') != NULL)
+		return error_set(err, ERROR_INVALID, "Storage pool names may not contain slashes");
+	if (strchr(name, ' ') != NULL)
+		return error_set(err, ERROR_INVALID, "Storage name cannot contain white space");
 	if (!type_is_name(name))
 		return error_set(err, ERROR_INVALID, "Invalid storage pool name \"%s\": 1-%d letters, digits, '.', '_' and '-', "
 				 "beginning with a letter or a digit", type_show(name, show), NAME_LENGTH_MAX);
@@ -129,7 +133,7 @@ static int check_one(const struct key *keys, const char *driver, const char *sho
 		return refuse(item->string, err);
 	if (key->drivers != NULL && strcmp(key->drivers, driver) != 0)
 		return error_set(err, ERROR_INVALID, "Invalid option \"%s\": not one of the storage driver \"%s\"", item->string, driver);
-	if (key->check(item->valuestring, err) == 0)
+	if (item->valuestring[0] == '\0' || key->check(item->valuestring, err) == 0)
 		return 0;
 	return error_wrap(err, "Invalid value for option \"%s\"", item->string);
 }
@@ -149,14 +153,12 @@ static int check(const cJSON *config, const char *driver, bool of_pool, struct e
 		return error_set(err, ERROR_INVALID, "'config' must be an object");
 	cJSON_ArrayForEach(item, config) {
 		bool own = strncmp(item->string, "user.", 5) == 0 ||
-			   (!of_pool && strncmp(item->string, "volatile.", 9) == 0);
+			   (!of_pool && strncmp(item->string, "volatile.idmap.", 15) == 0);
 		bool inherited = of_pool && strncmp(item->string, "volume.", 7) == 0;
 		int rc;
 
 		if (!cJSON_IsString(item))
 			return error_set(err, ERROR_INVALID, "the value of '%.128s' must be a string", item->string);
-		if (item->valuestring[0] == '\0')
-			continue;
 		if (own)
 			rc = check_free(item, err);
 		else if (inherited)

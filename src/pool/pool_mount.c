@@ -188,6 +188,21 @@ int pool_mount_again(const struct berthd *b, const cJSON *pool, struct error *er
 	return error_set(err, ERROR_INVALID, "the btrfs in '%s' is another one: it has no folder 'containers'", source_of(pool));
 }
 
+int pool_remount(const struct berthd *b, const cJSON *pool, struct error *err)
+{
+	const unsigned long times = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
+	AUTO_FREE char *path = fs_join(b->settings->pools_path, json_str_or(pool, "name", ""));
+	const char *options = json_str_or(json_obj(pool, "config"), "btrfs.mount_options", "");
+	unsigned long own;
+	AUTO_FREE char *data = split_options(options, &own);
+
+	if ((own & times) == 0)
+		own |= MS_RELATIME; /* without any, what there is would stay */
+	if (mount(NULL, path, NULL, MS_REMOUNT | own, data) == 0)
+		return 0;
+	return error_sys(err, errno, "Failed to mount '%s' with the options '%s'", path, options);
+}
+
 int pool_unmount(const struct berthd *b, const cJSON *pool, struct error *err)
 {
 	AUTO_FREE char *path = fs_join(b->settings->pools_path, json_str_or(pool, "name", ""));

@@ -29,8 +29,12 @@ bool pool_is_mounted(const struct berthd *b, const cJSON *pool);
 int pool_mount(const struct berthd *b, const cJSON *pool, struct error *err);
 /* Of a pool that was made: another file system, as a device may hold after a reboot, is not left mounted. */
 int pool_mount_again(const struct berthd *b, const cJSON *pool, struct error *err);
+int pool_remount(const struct berthd *b, const cJSON *pool, struct error *err); /* with its options of now */
 int pool_unmount(const struct berthd *b, const cJSON *pool, struct error *err);
 int pool_mount_options_check(const char *text, struct error *err);
 bool pool_is_btrfs(const char *path); /* does path lie on one? */
+
+/* pool_live.c: what of a pool's new object concerns what is mounted. All or nothing; what is done already is done again. */
+int pool_change_live(const struct berthd *b, const cJSON *old, const cJSON *new, struct error *err);
 
 #endif

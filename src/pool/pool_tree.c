@@ -79,18 +79,32 @@ int pool_tree_snapshot(const char *from, const char *to, bool readonly, struct e
 }
 
 /* Quotas are switched on with the first limit: without one they would only cost. */
-int pool_tree_limit(const char *path, uint64_t bytes, struct error *err)
+static int switch_quotas_on(int fd, const char *path, struct error *err)
 {
 	struct btrfs_ioctl_quota_ctl_args on = { .cmd = BTRFS_QUOTA_CTL_ENABLE };
-	struct btrfs_ioctl_qgroup_limit_args limit = { .lim = { .flags = BTRFS_QGROUP_LIMIT_MAX_RFER } };
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	limit.lim.max_rfer = bytes > 0 ? bytes : UINT64_MAX;
-	if (fd < 0)
+	return ioctl(fd, BTRFS_IOC_QUOTA_CTL, &on) == 0 || errno == EEXIST || errno == EINPROGRESS ? 0 :
+		error_sys(err, errno, "cannot switch on the quotas of '%s'", path);
+}
+
+/* By the folder above, since in one that is full (or has been made to be) not even its limit could be changed. */
+int pool_tree_limit(const char *path, uint64_t bytes, struct error *err)
+{
+	struct btrfs_ioctl_qgroup_limit_args limit = { .lim = { .flags = BTRFS_QGROUP_LIMIT_MAX_RFER } };
+	struct btrfs_ioctl_ino_lookup_args which = { .objectid = SUBVOLUME_INODE };
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	const char *name;
+	AUTO_CLOSE int parent = open_parent(path, &name, err);
+
+	if (parent < 0)
+		return -1;
+	if (fd < 0 || ioctl(fd, BTRFS_IOC_INO_LOOKUP, &which) < 0)
 		return error_sys(err, errno, "cannot open '%s'", path);
-	if (bytes > 0 && ioctl(fd, BTRFS_IOC_QUOTA_CTL, &on) < 0 && errno != EEXIST && errno != EINPROGRESS)
-		return error_sys(err, errno, "cannot switch on the quotas of '%s'", path);
-	if (ioctl(fd, BTRFS_IOC_QGROUP_LIMIT, &limit) < 0 && (bytes > 0 || (errno != ENOTCONN && errno != EINVAL && errno != ENOENT)))
+	if (bytes > 0 && switch_quotas_on(parent, path, err) < 0)
+		return -1;
+	limit.qgroupid = which.treeid;
+	limit.lim.max_rfer = bytes > 0 ? bytes : UINT64_MAX;
+	if (ioctl(parent, BTRFS_IOC_QGROUP_LIMIT, &limit) < 0 && (bytes > 0 || (errno != ENOTCONN && errno != EINVAL && errno != ENOENT)))
 		return error_sys(err, errno, "cannot limit the size of '%s'", path);
 	return 0;
 }

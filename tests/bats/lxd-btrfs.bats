@@ -73,7 +73,21 @@ is_subvolume() {
 	findmnt -n "$BERTH_TEST_ROOT/pools/bt"
 	stock_refused "subvol" storage create bx btrfs size=256MiB btrfs.mount_options=subvol=x
 	stock_refused "at least 112MiB" storage create bx btrfs size=10MiB
-	stock_refused 'Invalid option "size"' storage set bt size=1GiB
+	stock storage set bt size=320MiB
+	stock storage info bt --bytes
+	contains "$output" 'total space: "335544320"'
+	stock_refused "cannot become smaller" storage set bt size=200MiB
+	stock_refused 'Invalid option "size"' storage unset bt size
+	stock_refused "Failed to mount" storage set bt btrfs.mount_options=nosuch
+	stock storage get bt btrfs.mount_options
+	assert "$output" = noatime,compress=zstd
+	stock storage set bt btrfs.mount_options=compress=zstd
+	[[ $(findmnt -n -o OPTIONS "$BERTH_TEST_ROOT/pools/bt") != *noatime* ]]
+	stock_refused "Pool source cannot be changed" storage set bt source=/elsewhere
+	stock_refused 'Invalid option "nosuch"' storage unset bt nosuch
+	daemon_restart
+	stock storage get bt size
+	assert "$output" = 320MiB
 	stock storage delete bt
 	wait_for 10 nothing loops
 	[[ -z $(ls -A "$BERTH_TEST_ROOT/pools") ]]
@@ -195,6 +209,12 @@ is_subvolume() {
 	stock storage volume detach bt v1 "$c" vd
 	stock storage volume restore bt v1 s1
 	[[ ! -e $pool/custom/v1/big ]]
+	stock storage volume set bt v2 size=10KiB # less than is there: nothing can be written, but that can be changed
+	run touch "$pool/custom/v2/x"
+	contains "$output" "uota exceeded"
+	stock storage volume set bt v2 size=60MiB
+	touch "$pool/custom/v2/x"
+	stock storage volume unset bt v2 size
 	stock storage volume delete bt v1
 	stock storage volume delete bt v2
 	stock delete "$c/s1"

@@ -26,7 +26,7 @@ load lxd
 	stock storage get sp1 user.a
 	assert "$output" = ""
 	stock_refused 'Invalid option "nosuch"' storage set sp1 nosuch=1
-	stock_refused 'Invalid option "source"' storage set sp1 source=/elsewhere
+	stock_refused 'Pool source cannot be changed' storage set sp1 source=/elsewhere
 	stock_refused 'Invalid value for option "volume.snapshots.expiry"' storage set sp1 volume.snapshots.expiry=soon
 	stock storage edit sp1 <<<'description: mine'
 	stock storage show sp1
@@ -83,6 +83,8 @@ load lxd
 	stock storage volume edit sp1 "container/$c" <<<'{description: mine, config: {user.a: b}}'
 	stock snapshot "$c" s1
 	stock storage volume set sp1 "container/$c" user.a=c
+	stock storage show sp1
+	contains "$output" "- /1.0/instances/$c/snapshots/s1"
 	stock storage volume show sp1 "container/$c/s1"
 	contains "$output" "user.a: b"
 	contains "$output" "description: mine"
@@ -147,6 +149,8 @@ load lxd
 	stock storage volume snapshot sp1 'a b' 's@1'
 	stock storage volume snapshot sp1 'a b' ..x
 	stock storage volume rename sp1 'a b/..x' 'a b/-y'
+	stock storage show sp1
+	contains "$output" "- /1.0/storage-pools/sp1/volumes/custom/a%20b/snapshots/-y"
 	stock delete -f "$c"
 	daemon_restart
 	rm "$BERTH_TEST_ROOT/pools/sp1/custom/a%20b/f"
