@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "helper/proxy_relay.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "helper/proxy_common.h"
+#include "helper/proxy_line.h"
 #include "helper/proxy_udp.h"
 
 enum {
@@ -17,6 +19,8 @@ enum {
 	FDS_MAX = 16,     /* descriptors with one message */
 	EVENTS_MAX = 64,
 	RETRY_MS = 200,   /* no descriptor was free */
+	QUEUE_MS = 10,    /* a server's queue was full: look again */
+	PATIENCE_MS = 30000,
 };
 
 /* What came from one side and has yet to go to the other. */
@@ -41,11 +45,17 @@ struct side {
 struct conn {
 	struct side side[2]; /* 0: the client, 1: the server */
 	struct flow flow[2]; /* [s]: from side s */
+	size_t port;
 	bool connecting, dead;
+	bool queued; /* in line for the server's queue, which is full */
+	uint64_t until; /* ms */
+	TAILQ_ENTRY(conn) link;
 	struct conn *next_dead;
 };
+TAILQ_HEAD(conns, conn);
 
 static struct conn *dead; /* freed when no event can name them any more */
+static struct conns in_line = TAILQ_HEAD_INITIALIZER(in_line);
 static int epoll_fd;
 static bool passes_fds, paused;
 
@@ -57,11 +67,19 @@ static void close_fds(struct flow *f)
 		close(f->fds[--f->n_fds]);
 }
 
+static void leave_line(struct conn *c)
+{
+	if (c->queued)
+		TAILQ_REMOVE(&in_line, c, link);
+	c->queued = false;
+}
+
 static void conn_end(struct conn *c)
 {
 	if (c->dead)
 		return;
 	c->dead = true;
+	leave_line(c);
 	for (int s = 0; s < 2; s++) {
 		if (c->side[s].fd >= 0)
 			close(c->side[s].fd);
@@ -187,7 +205,7 @@ static void watch(struct conn *c, int s)
 	struct side *side = &c->side[s];
 	struct epoll_event ev = { .data.ptr = side };
 
-	if (side->gone)
+	if (side->gone || (c->queued && s == 1))
 		return;
 	if (!c->connecting && !c->flow[s].eof && c->flow[s].end == c->flow[s].start)
 		ev.events |= EPOLLIN;
@@ -247,86 +265,85 @@ static void side_event(struct side *side, uint32_t events)
 
 /* ---- new ones */
 
-size_t proxy_protocol_line(int client, char *buf, size_t size)
+static bool listen_to(struct side *side)
 {
-	struct sockaddr_storage peer = { 0 }, own = { 0 };
-	socklen_t peer_len = sizeof(peer), own_len = sizeof(own);
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
-	int n;
+	struct epoll_event ev = { .data.ptr = side };
 
-	if (getpeername(client, (struct sockaddr *)&peer, &peer_len) < 0 ||
-	    getsockname(client, (struct sockaddr *)&own, &own_len) < 0 || peer.ss_family != own.ss_family ||
-	    (peer.ss_family != AF_INET && peer.ss_family != AF_INET6))
-		return (size_t)snprintf(buf, size, "PROXY UNKNOWN\r\n");
-	if (peer.ss_family == AF_INET) {
-		const struct sockaddr_in *p = (const struct sockaddr_in *)&peer, *o = (const struct sockaddr_in *)&own;
-
-		inet_ntop(AF_INET, &p->sin_addr, from, sizeof(from));
-		inet_ntop(AF_INET, &o->sin_addr, to, sizeof(to));
-		n = snprintf(buf, size, "PROXY TCP4 %s %s %u %u\r\n", from, to, ntohs(p->sin_port), ntohs(o->sin_port));
-	} else {
-		const struct sockaddr_in6 *p = (const struct sockaddr_in6 *)&peer, *o = (const struct sockaddr_in6 *)&own;
-
-		inet_ntop(AF_INET6, &p->sin6_addr, from, sizeof(from));
-		inet_ntop(AF_INET6, &o->sin6_addr, to, sizeof(to));
-		n = snprintf(buf, size, "PROXY TCP6 %s %s %u %u\r\n", from, to, ntohs(p->sin6_port),
-			     ntohs(o->sin6_port));
-	}
-	return (size_t)n;
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, side->fd, &ev) == 0;
 }
 
 static bool add_side(struct conn *c, int s, int fd)
 {
-	struct epoll_event ev = { .data.ptr = &c->side[s] };
-
 	c->side[s] = (struct side){ .conn = c, .fd = fd };
 	c->flow[s].buf = malloc(FLOW_SIZE);
-	return fd >= 0 && c->flow[s].buf && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0;
+	return fd >= 0 && c->flow[s].buf;
 }
 
-static int dial(const struct endpoint *to, size_t port)
+static uint64_t now_ms(void)
 {
-	struct sockaddr_storage address;
-	socklen_t len = endpoint_address(to, to->n_ports > 1 ? port : 0, &address);
-	int fd = socket(to->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct timespec ts;
 
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, len) < 0 && errno != EINPROGRESS) {
-		close(fd);
-		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* False: it is in line. A socket that connects to nothing is no event, but would hang up at once. */
+static bool dial(const struct proxy_relay *r, struct conn *c)
+{
+	if (proxy_connect(r, c->port, c->side[1].fd) < 0) {
+		if (errno == EAGAIN)
+			return false;
+		conn_end(c);
+		return true;
 	}
-	return fd;
+	leave_line(c);
+	if (!listen_to(&c->side[1]))
+		conn_end(c);
+	else
+		watch(c, 1);
+	return true;
 }
 
 static void begin(const struct proxy_relay *r, size_t port, int client)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	int server = c ? dial(r->connect, port) : -1;
 	bool ok;
 
 	if (!c) {
 		close(client);
 		return;
 	}
+	c->port = port;
+	c->connecting = true;
 	ok = add_side(c, 0, client);
-	ok = add_side(c, 1, server) && ok;
-	if (!ok) {
+	ok = add_side(c, 1, proxy_socket(r)) && ok;
+	if (!ok || !listen_to(&c->side[0])) {
 		conn_end(c);
 		return;
 	}
-	c->connecting = true;
 	if (r->proxy_protocol)
 		c->flow[0].end = proxy_protocol_line(client, c->flow[0].buf, FLOW_SIZE);
-	for (int s = 0; s < 2; s++)
-		watch(c, s);
+	if (TAILQ_EMPTY(&in_line) && dial(r, c))
+		return;
+	c->queued = true;
+	c->until = now_ms() + PATIENCE_MS;
+	TAILQ_INSERT_TAIL(&in_line, c, link);
+}
+
+/* In the order in which they came; all of them go to the same server. */
+static void dial_those_in_line(const struct proxy_relay *r)
+{
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&in_line)) && dial(r, c))
+		;
+	while ((c = TAILQ_FIRST(&in_line)) && now_ms() > c->until)
+		conn_end(c);
 }
 
 static void pause_listeners(const struct proxy_relay *r, bool on)
 {
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct epoll_event ev = { .events = on ? 0 : EPOLLIN, .data.ptr = (void *)&r->listeners[i] };
-
-		epoll_ctl(epoll_fd, EPOLL_CTL_MOD, r->listeners[i], &ev);
-	}
+	proxy_pause_listeners(r, epoll_fd, on);
 	paused = on;
 }
 
@@ -348,24 +365,9 @@ static void accept_all(const struct proxy_relay *r, size_t port)
 
 /* ---- the loop */
 
-static bool is_listener(const struct proxy_relay *r, const void *what)
+static int wait_ms(void)
 {
-	return (const int *)what >= r->listeners && (const int *)what < r->listeners + r->n_listeners;
-}
-
-int proxy_watch_listeners(const struct proxy_relay *r)
-{
-	int fd = epoll_create1(EPOLL_CLOEXEC);
-
-	for (size_t i = 0; fd >= 0 && i < r->n_listeners; i++) {
-		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = (void *)&r->listeners[i] };
-
-		if (epoll_ctl(fd, EPOLL_CTL_ADD, r->listeners[i], &ev) < 0) {
-			close(fd);
-			return -1;
-		}
-	}
-	return fd;
+	return !TAILQ_EMPTY(&in_line) ? QUEUE_MS : paused ? RETRY_MS : -1;
 }
 
 int proxy_relay_run(const struct proxy_relay *r)
@@ -379,16 +381,18 @@ int proxy_relay_run(const struct proxy_relay *r)
 	if (epoll_fd < 0)
 		return -1;
 	for (;;) {
-		int n = epoll_wait(epoll_fd, events, EVENTS_MAX, paused ? RETRY_MS : -1);
+		int n = epoll_wait(epoll_fd, events, EVENTS_MAX, wait_ms());
 
 		for (int i = 0; i < n; i++) {
 			void *what = events[i].data.ptr;
+			size_t port;
 
-			if (is_listener(r, what))
-				accept_all(r, (size_t)((int *)what - r->listeners));
+			if (proxy_is_listener(r, what, &port))
+				accept_all(r, port);
 			else
 				side_event(what, events[i].events);
 		}
+		dial_those_in_line(r);
 		bury();
 		if (paused && n <= 0)
 			pause_listeners(r, false);

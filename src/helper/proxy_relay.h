@@ -21,10 +21,4 @@ struct proxy_relay {
 /* Serves until it is killed; -1 when the kernel gives no epoll. */
 int proxy_relay_run(const struct proxy_relay *r);
 
-/* An epoll descriptor that sees what comes to the listeners: data.ptr is the listener's place in r->listeners. -1 with errno. */
-int proxy_watch_listeners(const struct proxy_relay *r);
-
-/* "PROXY TCP4 10.0.0.1 10.0.0.2 1234 80\r\n" of a connected socket, "PROXY UNKNOWN\r\n" of a unix one; its length. */
-size_t proxy_protocol_line(int client, char *buf, size_t size);
-
 #endif

@@ -48,7 +48,32 @@ static void files_clear(struct files *f)
 
 /* ---- names */
 
-static void add_instance(const struct berthd *b, const char *network, const struct instance *inst, struct dnsmasq_files *f)
+/* What one dnsmasq is told. */
+struct told {
+	struct network *net;
+	struct files f;
+	struct dnsmasq_files text;
+};
+
+static void told_init(struct network *net, const cJSON *object, struct told *t)
+{
+	struct network_side four, six;
+
+	t->net = net;
+	files_init(net, &t->f);
+	network_side(object, AF_INET, &four);
+	network_side(object, AF_INET6, &six);
+	dnsmasq_files_init(&t->text, four.gateway, network_flag(object, "ipv6.dhcp.stateful", false) ? six.gateway : "");
+	t->text.unnamed = strcmp(json_str_or(json_obj(object, "config"), "dns.mode", ""), "none") == 0;
+}
+
+static void told_clear(struct told *t)
+{
+	dnsmasq_files_clear(&t->text);
+	files_clear(&t->f);
+}
+
+static void add_instance(const struct berthd *b, const struct instance *inst, struct told *all, size_t n)
 {
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
@@ -60,11 +85,24 @@ static void add_instance(const struct berthd *b, const char *network, const stru
 		const struct nic_source src = { config, devices, dir };
 		struct nic nic;
 
-		if (!network_has_nic(network, device) || !nic_is_bridged(device))
+		if (!nic_is_bridged(device))
 			continue;
-		nic_resolve(&src, device->string, device, &nic);
-		dnsmasq_files_add(f, inst->name, &nic);
+		for (size_t i = 0; i < n; i++) {
+			if (!network_has_nic(all[i].net->name, device))
+				continue;
+			nic_resolve(&src, device->string, device, &nic);
+			dnsmasq_files_add(&all[i].text, inst->name, &nic);
+		}
 	}
+}
+
+/* Each instance is looked at once, however many networks there are. */
+static void add_instances(const struct berthd *b, struct told *all, size_t n)
+{
+	AUTO_FREE const char **names = registry_names(b->registry);
+
+	for (const char **name = names; *name; name++)
+		add_instance(b, registry_get(b->registry, *name), all, n);
 }
 
 /* 1 when it was another text. */
@@ -80,52 +118,67 @@ static int write_changed(const char *path, const struct strbuf *text, struct err
 }
 
 /* 1: dnsmasq is to read them again. */
-static int write_names(const struct network *net, const cJSON *object, const struct files *f, struct error *err)
+static int write_told(const struct told *t, struct error *err)
 {
-	const struct berthd *b = net->all->b;
-	AUTO_FREE const char **names = registry_names(b->registry);
-	struct network_side four, six;
-	struct dnsmasq_files text;
-	int hosts, dhcp = -1;
+	int hosts = write_changed(t->f.hosts, &t->text.hosts, err);
+	int dhcp = hosts < 0 ? -1 : write_changed(t->f.reservations, &t->text.dhcp, err);
 
-	network_side(object, AF_INET, &four);
-	network_side(object, AF_INET6, &six);
-	dnsmasq_files_init(&text, four.gateway, network_flag(object, "ipv6.dhcp.stateful", false) ? six.gateway : "");
-	text.unnamed = strcmp(json_str_or(json_obj(object, "config"), "dns.mode", ""), "none") == 0;
-	for (const char **name = names; *name; name++)
-		add_instance(b, net->name, registry_get(b->registry, *name), &text);
-	hosts = write_changed(f->hosts, &text.hosts, err);
-	if (hosts >= 0)
-		dhcp = write_changed(f->reservations, &text.dhcp, err);
-	dnsmasq_files_clear(&text);
 	return dhcp < 0 ? -1 : hosts | dhcp;
 }
 
-static void write_one(struct networks *n, const char *name)
+static void tell(const struct told *t)
 {
-	struct network *net = strmap_get(n->live, name);
 	struct error err = ERROR_INIT;
-	AUTO_FILES struct files f = { .run = NULL };
-	pid_t pid;
-	int rc;
+	int rc = write_told(t, &err);
+	pid_t pid = supervise_pid(t->net->dnsmasq);
 
-	if (!net || !net->dnsmasq)
-		return;
-	files_init(net, &f);
-	rc = write_names(net, network_get(n->b, name), &f, &err);
-	pid = supervise_pid(net->dnsmasq);
 	if (rc < 0)
-		log_warning("names of the network '%s': %s", name, err.msg);
+		log_warning("names of the network '%s': %s", t->net->name, err.msg);
 	else if (rc > 0 && pid > 0)
 		(void)kill(pid, SIGHUP);
+}
+
+static void tell_one(struct network *net, const cJSON *object)
+{
+	struct told t;
+
+	told_init(net, object, &t);
+	add_instances(net->all->b, &t, 1);
+	tell(&t);
+	told_clear(&t);
+}
+
+/* Before dnsmasq runs. */
+static int write_first(struct network *net, const cJSON *object, struct error *err)
+{
+	struct told t;
+	int rc;
+
+	told_init(net, object, &t);
+	add_instances(net->all->b, &t, 1);
+	rc = write_told(&t, err);
+	told_clear(&t);
+	return rc;
 }
 
 void network_names_write(struct networks *n)
 {
 	AUTO_FREE const char **names = strmap_keys(n->objects);
+	AUTO_FREE struct told *all = mem_alloc((strmap_count(n->objects) + 1) * sizeof(*all));
+	size_t count = 0;
 
-	for (const char **name = names; *name; name++)
-		write_one(n, *name);
+	for (const char **name = names; *name; name++) {
+		struct network *net = strmap_get(n->live, *name);
+
+		if (net && net->dnsmasq)
+			told_init(net, network_get(n->b, *name), &all[count++]);
+	}
+	if (count > 0)
+		add_instances(n->b, all, count);
+	for (size_t i = 0; i < count; i++) {
+		tell(&all[i]);
+		told_clear(&all[i]);
+	}
 }
 
 /* ---- dnsmasq */
@@ -160,7 +213,7 @@ static int start(struct network *net, const cJSON *object, const struct files *f
 	const struct proc_spec spec = { .argv = (const char *const *)argv->v, .data = net };
 	const char *raw = network_value(object, "raw.dnsmasq");
 
-	if (fs_mkdirs(f->run, 0755, err) < 0 || write_names(net, object, f, err) < 0 ||
+	if (fs_mkdirs(f->run, 0755, err) < 0 || write_first(net, object, err) < 0 ||
 	    (raw && fs_write_quick(f->raw, raw, strlen(raw), 0600, err) < 0))
 		return -1;
 	network_serve_end_stale(net->all, net->name);
@@ -230,7 +283,7 @@ int network_serve(struct network *net, const cJSON *object, struct error *err)
 	command(net, object, &f, &argv);
 	serving = serving_of(net, object, &argv);
 	if (argv.n > 0 && serves_so(net, serving)) {
-		write_one(net->all, net->name);
+		tell_one(net, object);
 		return 0;
 	}
 	network_serve_end(net);

@@ -146,7 +146,9 @@ proxies() {
 	server in_net tcp:127.0.0.1:82 first
 	stock config device add "$C" p proxy listen="tcp:127.0.0.1:$((PORT + 1))" connect=tcp:127.0.0.1:82 proxy_protocol=true
 	contains "$(echoes "tcp:127.0.0.1:$((PORT + 1))" line)" "PROXY TCP4 127.0.0.1 127.0.0.1 "
-	stock config device remove "$C" i x p
+	stock config device add "$C" q proxy bind=instance listen=tcp:127.0.0.1:91 connect="unix:$BERTH_TEST_ROOT/full.sock"
+	in_net timeout 60 "$BATS_TEST_DIRNAME/full-queue.py" 91 "$BERTH_TEST_ROOT/full.sock"
+	stock config device remove "$C" i x p q
 	in_container "$C" test ! -e /run-x.sock
 
 	stock_refused "must be one of the instance's static IPv4 or IPv6 addresses" \
