@@ -131,9 +131,11 @@ static int check_one(const struct key *keys, const char *driver, const char *sho
 
 	if (key == NULL)
 		return refuse(item->string, err);
+	if (item->valuestring[0] == '\0')
+		return 0;
 	if (key->drivers != NULL && strcmp(key->drivers, driver) != 0)
 		return error_set(err, ERROR_INVALID, "Invalid option \"%s\": not one of the storage driver \"%s\"", item->string, driver);
-	if (item->valuestring[0] == '\0' || key->check(item->valuestring, err) == 0)
+	if (key->check(item->valuestring, err) == 0)
 		return 0;
 	return error_wrap(err, "Invalid value for option \"%s\"", item->string);
 }

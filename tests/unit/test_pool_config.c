@@ -76,12 +76,18 @@ static void volume_keys(void **state)
 	struct error err = ERROR_INIT;
 	AUTO_JSON cJSON *good = NULL;
 	AUTO_JSON cJSON *bad = NULL;
+	AUTO_JSON cJSON *unknown = NULL;
+	AUTO_JSON cJSON *volatile_ = NULL;
 
 	parse(&good, "{\"security.shifted\":\"true\",\"security.unmapped\":\"false\",\"snapshots.schedule\":\"@daily\","
 		     "\"snapshots.pattern\":\"s%d\",\"volatile.idmap.last\":\"[]\",\"user.a\":\"b\"}");
 	assert_int_equal(pool_volume_config_check("dir", good, &err), 0);
 	parse(&bad, "{\"source\":\"/x\"}");
 	assert_int_equal(pool_volume_config_check("dir", bad, &err), -1);
+	parse(&unknown, "{\"nosuch\":\"\"}"); /* also when it is unset */
+	assert_int_equal(pool_volume_config_check("dir", unknown, &err), -1);
+	parse(&volatile_, "{\"volatile.uuid\":\"1\"}");
+	assert_int_equal(pool_volume_config_check("dir", volatile_, &err), -1);
 }
 
 static void changes(void **state)
