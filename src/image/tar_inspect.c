@@ -266,9 +266,15 @@ static void free_held(struct inspect *s)
 	s->n_held = 0;
 }
 
+/* Images made by hand mix "rootfs/x" and "/rootfs/x", pylxd's among them; other absolute names are no image's. */
+static const char *relative(const char *name)
+{
+	return strncmp(name, "/rootfs/", 8) == 0 ? name + 1 : name;
+}
+
 static int handle(struct inspect *s, struct tar_entry *e, struct error *err)
 {
-	if (tar_canonical_name(e->name, &s->name, err) ||
+	if (tar_canonical_name(relative(e->name), &s->name, err) ||
 	    (e->type == TAR_HARDLINK && tar_canonical_name(e->link, &s->target, err)) ||
 	    check_limits(s, e, err))
 		return -1;

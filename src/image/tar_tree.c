@@ -155,12 +155,14 @@ static int check_target(struct tar_tree *t, const char *name, const char *target
 	return 0;
 }
 
-/* Folders may come again, files too (an archive that was appended to) unless a link is in the game. */
+/* Folders may come again, files too (an archive that was appended to) unless a link is in the game. A file that no link
+ * shares may become a symbolic link (pylxd's image: busybox, and then a link for each applet, busybox too). */
 static int check_again(unsigned old, unsigned now, const char *name, struct error *err)
 {
 	char buf[128];
 
-	if (old == 0 || (old == SEEN_DIR && now == SEEN_DIR) || (old == SEEN_FILE && now == SEEN_FILE))
+	if (old == 0 || (old == SEEN_DIR && now == SEEN_DIR) ||
+	    (old == SEEN_FILE && (now == SEEN_FILE || now == SEEN_SYMLINK)))
 		return 0;
 	return error_set(err, ERROR_INVALID, "entry '%s' comes twice, and one of them is %s",
 			 tar_printable(name, buf),

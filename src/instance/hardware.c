@@ -77,8 +77,10 @@ int create_take_hardware(const struct berthd *b, cJSON *desired, const cJSON *re
 {
 	const char *own = b->probe->architecture;
 	const char *wanted = json_str_or(request, "architecture", "");
+	bool image = strcmp(json_str_or(json_obj(request, "source"), "type", ""), "image") == 0;
 
-	if (wanted[0] == '\0')
+	/* An image has one of its own: what is asked for is not looked at, as with LXD. pylxd's examples ask for "2". */
+	if (wanted[0] == '\0' || image)
 		wanted = own;
 	if (strcmp(wanted, own) != 0 && (strcmp(wanted, "i686") != 0 || strcmp(own, "x86_64") != 0))
 		return error_set(err, ERROR_INVALID, "Requested architecture isn't supported by this host: %s", wanted);

@@ -49,7 +49,7 @@ def images(client):
 
 def instance(client):
     name = PREFIX + "py1"
-    config = {"name": name, "source": {"type": "image", "alias": ALIAS}, "config": {"user.from": "pylxd"}}
+    config = {"name": name, "source": {"type": "image", "alias": ALIAS}, "config": {"user.from": "pylxd"}, "architecture": "2"}  # an image has its own: not looked at
     made = client.containers.create(config, wait=True)
     same((made.name, made.status), (name, "Stopped"), "containers.create")
     raises(LXDAPIException, "already exists", lambda: client.containers.create(config, wait=True), "create it twice")

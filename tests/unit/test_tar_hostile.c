@@ -131,6 +131,20 @@ static void test_hostile_links(void **state)
 	tar_build_add(&a, &hard_again);
 	tar_build_end(&a);
 	expect_refused(&a, "comes twice");
+	start_tree(&a); /* a file may become a link, a link's other name not; and nothing lies below it */
+	tar_build_add(&a, &file);
+	tar_build_add(&a, &hard);
+	tar_build_add(&a, &out);
+	tar_build_end(&a);
+	expect_refused(&a, "comes twice");
+	start_tree(&a);
+	tar_build_add(&a, &file);
+	tar_build_add(&a, &out);
+	tar_build_add(&a, &in);
+	tar_build_end(&a);
+	expect_refused(&a, "lies below 'rootfs/out', which is a symbolic link");
+	REFUSED("absolute names are refused", .name = "/etc/x", .data = "x");
+	REFUSED("names with '..' are refused", .name = "/rootfs/../x", .data = "x");
 
 	strbuf_init(&a); /* from rootfs/ into what lies beside it */
 	TAR_ADD(&a, .name = "metadata.yaml", .data = "architecture: x86_64\n");

@@ -429,6 +429,24 @@ static void test_harmless_repetition(void **state)
 	assert_int_equal(out.len, 512 * 5 + 2 * 512 + 1024);
 }
 
+/* As pylxd's tests make images: a file that becomes a link, and names from the root of the archive. */
+static void test_images_made_by_hand(void **state)
+{
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct strbuf a = STRBUF_INIT;
+
+	TAR_ADD(&a, .name = "rootfs/bin/busybox", .data = "x");
+	TAR_ADD(&a, .name = "rootfs/bin/busybox", .type = '2', .link = "/bin/busybox");
+	TAR_ADD(&a, .name = "metadata.yaml", .data = "architecture: x86_64\n");
+	TAR_ADD(&a, .name = "/rootfs/etc/inittab", .data = "y");
+	tar_build_end(&a);
+	AUTO_JSON cJSON *report = inspect(&a, &whole, &out, &err);
+	assert_non_null(report);
+	assert_string_equal(err.msg, "");
+	expect_entry(&out, 4, "rootfs/etc/inittab", "y");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_sparse_formats),
 		cmocka_unit_test(test_output_is_stable),
 		cmocka_unit_test(test_harmless_repetition),
+		cmocka_unit_test(test_images_made_by_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
