@@ -117,24 +117,14 @@ static void change(struct request *r, bool patch)
 {
 	const char *snapshot = request_param(r, "snapshot");
 	struct error err = ERROR_INIT;
-	AUTO_JSON cJSON *v = NULL;
 	AUTO_FREE char *url = NULL;
 	struct at at;
-	char tag[65];
 
 	if (!is_custom(r)) {
 		storage_builtin_snapshot_put(r, patch);
 		return;
 	}
-	if (!where(r, &at))
-		return;
-	v = custom_snapshot_get(at.b, at.pool, at.name, snapshot, &err);
-	if (v == NULL) {
-		reply_error(r, &err);
-		return;
-	}
-	storage_volume_etag(v, tag);
-	if (!request_etag_ok(r, tag))
+	if (!storage_volume_unchanged(r, snapshot) || !where(r, &at))
 		return;
 	if (custom_snapshot_update(at.b, at.pool, at.name, snapshot, request_body(r), patch, &err) < 0) {
 		reply_error(r, &err);

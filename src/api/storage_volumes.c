@@ -79,6 +79,25 @@ bool storage_volume_is_custom(struct request *r)
 	return false;
 }
 
+bool storage_volume_unchanged(struct request *r, const char *snapshot)
+{
+	struct berthd *b = request_berthd(r);
+	const char *pool = request_param(r, "name"), *name = request_param(r, "volume");
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *v = NULL;
+	char tag[65];
+
+	if (!storage_volume_is_custom(r))
+		return false;
+	v = snapshot != NULL ? custom_snapshot_get(b, pool, name, snapshot, &err) : custom_get(b, pool, name, &err);
+	if (v == NULL) {
+		reply_error(r, &err);
+		return false;
+	}
+	storage_volume_etag(v, tag);
+	return request_etag_ok(r, tag);
+}
+
 /* ---- lists */
 
 static void add_custom(struct berthd *b, const char *pool, cJSON *list)
@@ -233,26 +252,22 @@ static void change(struct request *r, bool patch)
 	const char *pool = request_param(r, "name"), *name = request_param(r, "volume");
 	const char *snapshot = json_str_or(request_body(r), "restore", "");
 	AUTO_FREE char *url = storage_volume_url(pool, name, NULL);
-	AUTO_JSON cJSON *v = NULL;
 	struct error err = ERROR_INIT;
-	char tag[65];
+	struct op *op;
 
-	if (!storage_volume_is_custom(r))
-		return;
-	v = custom_get(b, pool, name, &err);
-	if (v == NULL) {
-		reply_error(r, &err);
-		return;
-	}
-	storage_volume_etag(v, tag);
-	if (!request_etag_ok(r, tag))
+	if (!storage_volume_unchanged(r, NULL))
 		return;
 	if (snapshot[0] != '\0') {
 		restore(r, snapshot);
 		return;
 	}
-	if (custom_update(b, pool, name, request_body(r), patch, &err) < 0) {
+	if (custom_update(b, pool, name, request_body(r), patch, &op, &err) < 0) {
 		reply_error(r, &err);
+		return;
+	}
+	if (op != NULL) {
+		lifecycle_after(b, op, "storage-volume-updated", url);
+		reply_op_ended(r, op, NULL, &err);
 		return;
 	}
 	events_request(r, "storage-volume-updated", url, NULL);

@@ -13,6 +13,8 @@ void storage_volume_etag(const cJSON *object, char out[65]);
 bool storage_volume_type(const char *type, struct error *err);
 /* This is for custom volumes; false: replied. */
 bool storage_volume_is_custom(struct request *r);
+/* Before a change of a custom volume, or (not NULL) its snapshot: is it there, and as the client saw it? false: replied. */
+bool storage_volume_unchanged(struct request *r, const char *snapshot);
 
 /* ---- volumes that come and go with instances and images (storage_builtin.c) */
 void storage_builtin_add(struct berthd *b, const char *pool, const char *type_or_null, cJSON *list);

@@ -114,6 +114,8 @@ void backup_due_start(struct berthd *b, backup_started_cb started, void *data)
 	d->waiting = cJSON_CreateArray();
 	d->ticker = ticker_add(b->loop, minute_cb, d);
 	b->backups = d;
+	export_sweep(b);
+	volume_export_sweep(b);
 }
 
 void backup_due_stop(struct berthd *b)

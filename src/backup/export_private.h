@@ -12,6 +12,8 @@
 #include "pool/custom_work.h"
 #include "proc/op.h"
 
+#define EXPORTS_DIR "exports" /* in backup_path: a shelf UUID/ for each instance */
+
 /* ---- export_shelf.c: a shelf is the folder of all exports of one owner, each a folder with these two in it */
 
 #define EXPORT_NOTE "export.json"
@@ -31,9 +33,9 @@ int export_shelf_open(const char *shelf, const char *name, const char *missing, 
 /* Is there one that can be renamed so? `missing` is for want of it, `owner` for export_already(). */
 int export_shelf_can_rename(const char *shelf, const char *name, const char *to, const char *missing, const char *owner,
 			    struct error *err);
-/* Blocking, idempotent: it is called `gone` (a path) while it goes; the shelf goes with the last one. */
-int export_shelf_remove(const char *shelf, const char *name, const char *gone, struct error *err);
-/* Blocking, idempotent: the same of a folder that never was one. */
+/* One is called `gone` (a path) while it goes. OP_DONE, also when something is called so already, or OP_FAIL. */
+enum op_result export_shelf_hide(const char *shelf, const char *name, const char *gone, struct error *err);
+/* Blocking, idempotent: removes the folder; the shelf goes with the last one. */
 int export_shelf_clear(const char *shelf, const char *folder, struct error *err);
 /* One rename(2): there is no half of it. OP_DONE or OP_FAIL. */
 enum op_result export_shelf_rename(const char *shelf, const char *name, const char *to, const char *owner, struct error *err);

@@ -114,16 +114,15 @@ int export_shelf_clear(const char *shelf, const char *folder, struct error *err)
 	return 0;
 }
 
-/* What a removal that failed has left has the name that this one is to get. */
-int export_shelf_remove(const char *shelf, const char *name, const char *gone, struct error *err)
+/* Not when it is done again: another one may have the name. */
+enum op_result export_shelf_hide(const char *shelf, const char *name, const char *gone, struct error *err)
 {
 	AUTO_FREE char *dir = fs_join(shelf, name);
 
-	if (fs_remove_tree(gone, err) < 0)
-		return -1;
-	if (rename(dir, gone) < 0 && errno != ENOENT)
-		return error_sys(err, errno, "cannot remove '%s'", dir);
-	return export_shelf_clear(shelf, gone, err);
+	if (fs_exists(gone) || rename(dir, gone) == 0 || errno == ENOENT)
+		return OP_DONE;
+	error_sys(err, errno, "cannot remove '%s'", dir);
+	return OP_FAIL;
 }
 
 int export_shelf_can_rename(const char *shelf, const char *name, const char *to, const char *missing, const char *owner,

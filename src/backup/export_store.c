@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backup/export.h"
@@ -17,16 +16,13 @@
 #include "base/fs.h"
 #include "base/ident.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "instance/work.h"
 #include "model/settings.h"
 
-#define EXPORTS "exports"
-
 char *export_dir(const struct berthd *b, const char *uuid, const char *name)
 {
-	return mem_printf("%s/" EXPORTS "/%s/%s", b->settings->backup_path, uuid, name);
+	return mem_printf("%s/" EXPORTS_DIR "/%s/%s", b->settings->backup_path, uuid, name);
 }
 
 const char *export_uuid(const struct instance *inst)
@@ -69,20 +65,40 @@ int export_open(const struct berthd *b, const struct instance *inst, const char 
 
 /* ---- delete and rename: args name, uuid, export, to */
 
-static int delete_fn(void *arg, struct error *err)
+/* What it is called while it goes: what a removal that failed has left is, too. */
+static char *gone_of(const struct work *w)
 {
-	const struct work *w = arg;
-	const char *uuid = json_str_or(w->args, "uuid", "-"), *name = json_str_or(w->args, "export", "-");
-	AUTO_FREE char *shelf = export_dir(w->b, uuid, "");
-	AUTO_FREE char *hidden = mem_printf(".gone-%s", name);
-	AUTO_FREE char *gone = fs_join(shelf, hidden);
+	AUTO_FREE char *hidden = mem_printf(".gone-%s", json_str_or(w->args, "export", "-"));
 
-	return export_shelf_remove(shelf, name, gone, err);
+	return export_dir(w->b, json_str_or(w->args, "uuid", "-"), hidden);
 }
 
-static enum op_result step_delete(struct op *op, struct error *err)
+static int remove_fn(void *arg, struct error *err)
 {
-	return op_thread(op, delete_fn, op_data(op), err);
+	const struct work *w = arg;
+	AUTO_FREE char *shelf = export_dir(w->b, json_str_or(w->args, "uuid", "-"), ""), *gone = gone_of(w);
+
+	return export_shelf_clear(shelf, gone, err);
+}
+
+static enum op_result step_remove(struct op *op, struct error *err)
+{
+	return op_thread(op, remove_fn, op_data(op), err);
+}
+
+static enum op_result step_clear(struct op *op, struct error *err)
+{
+	AUTO_FREE char *gone = gone_of(op_data(op));
+
+	return fs_exists(gone) ? step_remove(op, err) : OP_DONE;
+}
+
+static enum op_result step_hide(struct op *op, struct error *err)
+{
+	const struct work *w = op_data(op);
+	AUTO_FREE char *shelf = export_dir(w->b, json_str_or(w->args, "uuid", "-"), ""), *gone = gone_of(w);
+
+	return export_shelf_hide(shelf, json_str_or(w->args, "export", "-"), gone, err);
 }
 
 static enum op_result step_rename(struct op *op, struct error *err)
@@ -103,7 +119,12 @@ static void *change_load(void *ctx, cJSON *args, struct error *err)
 	return work_load(ctx, args, err);
 }
 
-static const struct op_step delete_steps[] = { { "delete", step_delete, NULL, 3600, OP_COMMIT }, { 0 } };
+static const struct op_step delete_steps[] = {
+	{ "clear", step_clear, NULL, 3600, 0 },
+	{ "hide", step_hide, NULL, 0, OP_COMMIT },
+	{ "delete", step_remove, NULL, 3600, 0 },
+	{ 0 },
+};
 static const struct op_step rename_steps[] = { { "rename", step_rename, NULL, 60, 0 }, { 0 } };
 
 static const struct op_kind delete_kind = {
@@ -113,6 +134,7 @@ static const struct op_kind delete_kind = {
 	.load = change_load,
 	.unload = work_unload,
 	.frees = true,
+	.retries = true,
 };
 
 /* One rename(2): there is no half of it. */
@@ -160,59 +182,6 @@ struct op *export_rename(struct berthd *b, const struct instance *inst, const ch
 	if (export_shelf_can_rename(shelf, name, to, missing, inst->name, err) < 0)
 		return NULL;
 	return start(b, &rename_kind, inst, name, to, err);
-}
-
-/* ---- what nobody wants any more */
-
-/* *ret_unsure: one that cannot be understood may be the owner. */
-static struct instance *owner_of(struct berthd *b, const char *uuid, bool *ret_unsure)
-{
-	const char **names = registry_names(b->registry);
-	struct instance *found = NULL;
-
-	*ret_unsure = false;
-	for (const char **n = names; *n != NULL && found == NULL; n++) {
-		struct instance *inst = registry_get(b->registry, *n);
-
-		*ret_unsure |= inst->note != NULL;
-		if (strcmp(export_uuid(inst), uuid) == 0)
-			found = inst;
-	}
-	free(names);
-	return found;
-}
-
-static void sweep_one(struct berthd *b, const char *uuid)
-{
-	bool unsure;
-	const struct instance *inst = owner_of(b, uuid, &unsure);
-	AUTO_FREE char *dir = export_dir(b, uuid, "");
-	AUTO_JSON cJSON *list = NULL;
-	struct error err = ERROR_INIT;
-	const cJSON *v;
-
-	if (inst == NULL) {
-		if (!unsure && fs_remove_tree(dir, &err) < 0)
-			log_warning("%s", err.msg);
-		return;
-	}
-	list = export_shelf_list(dir);
-	cJSON_ArrayForEach(v, list)
-		if (export_has_expired(v) && export_delete(b, inst, json_str_or(v, "name", ""), &err) == NULL)
-			log_warning("expired backup of '%s': %s", inst->name, err.msg);
-}
-
-void export_sweep(struct berthd *b)
-{
-	AUTO_FREE char *top = fs_join(b->settings->backup_path, EXPORTS);
-	DIR *dir = opendir(top);
-	const struct dirent *d;
-
-	while (dir != NULL && (d = readdir(dir)) != NULL)
-		if (d->d_name[0] != '.')
-			sweep_one(b, d->d_name);
-	if (dir != NULL)
-		closedir(dir);
 }
 
 void export_register(struct op_queue *q)

@@ -59,12 +59,23 @@ int volume_export_open(const struct berthd *b, const char *pool, const char *vol
 /* ---- delete and rename: args export, another */
 
 /* What it is called while it goes is the operation's own name: nothing else is ever removed. */
+static enum op_result step_hide(struct op *op, struct error *err)
+{
+	const struct custom_work *w = op_data(op);
+	AUTO_FREE char *shelf = fs_join(w->meta, SHELF);
+
+	return export_shelf_hide(shelf, json_str_or(w->args, "export", "-"), w->temp, err);
+}
+
 static int delete_fn(void *data, struct error *err)
 {
 	const struct custom_work *w = data;
 	AUTO_FREE char *shelf = fs_join(w->meta, SHELF);
 
-	return export_shelf_remove(shelf, json_str_or(w->args, "export", "-"), w->temp, err);
+	if (fs_remove_tree(w->temp, err) < 0)
+		return -1;
+	(void)rmdir(shelf); /* of the last one */
+	return 0;
 }
 
 static enum op_result step_delete(struct op *op, struct error *err)
@@ -90,7 +101,11 @@ static void *change_load(void *ctx, cJSON *args, struct error *err)
 	return custom_load(ctx, args, err);
 }
 
-static const struct op_step delete_steps[] = { { "delete", step_delete, NULL, 3600, OP_COMMIT }, { 0 } };
+static const struct op_step delete_steps[] = {
+	{ "hide", step_hide, NULL, 0, OP_COMMIT },
+	{ "delete", step_delete, NULL, 3600, 0 },
+	{ 0 },
+};
 static const struct op_step rename_steps[] = { { "rename", step_rename, NULL, 60, 0 }, { 0 } };
 
 static const struct op_kind delete_kind = {
@@ -100,6 +115,7 @@ static const struct op_kind delete_kind = {
 	.load = change_load,
 	.unload = custom_unload,
 	.frees = true,
+	.retries = true,
 };
 
 /* One rename(2): there is no half of it. */
@@ -114,10 +130,11 @@ static const struct op_kind rename_kind = {
 
 struct op *volume_export_start(struct berthd *b, const struct op_kind *kind, cJSON *args, cJSON *resources, struct error *err)
 {
-	AUTO_FREE char *lock = custom_lock(json_str(args, "pool"), json_str(args, "volume"));
-	const char *locks[] = { lock, NULL };
-	struct op_options options = { .locks = locks, .resources = resources };
+	AUTO_ARGV struct argv locks = ARGV_INIT;
+	struct op_options options = { .resources = resources };
 
+	custom_locks(b, args, &locks);
+	options.locks = (const char *const *)locks.v;
 	return op_start(b->ops, kind, args, &options, err);
 }
 
@@ -167,13 +184,13 @@ void volume_export_sweep(struct berthd *b)
 {
 	AUTO_FREE const char **pools = pool_names(b);
 	struct error none = ERROR_INIT;
-	const cJSON *volume;
+	const cJSON *name;
 
 	for (const char **p = pools; *p != NULL; p++) {
-		AUTO_JSON cJSON *volumes = pool_usable(b, *p, &none) == 0 ? custom_list(b, *p) : NULL;
+		AUTO_JSON cJSON *names = pool_usable(b, *p, &none) == 0 ? custom_names(b, *p) : NULL;
 
-		cJSON_ArrayForEach(volume, volumes)
-			sweep_volume(b, *p, json_str_or(volume, "name", ""));
+		cJSON_ArrayForEach(name, names)
+			sweep_volume(b, *p, name->valuestring);
 	}
 }
 

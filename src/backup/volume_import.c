@@ -127,6 +127,7 @@ static const struct op_step import_steps[] = {
 	{ "build", step_build, step_custom_untemp, 30 * 86400, 0 },
 	{ "limit", step_custom_limit_new, NULL, 0, 0 },
 	{ "place", step_custom_place_new, NULL, 0, OP_COMMIT },
+	{ "tidy", step_custom_untemp, NULL, 3600, OP_UNRECORDED },
 	{ 0 },
 };
 
@@ -173,5 +174,5 @@ struct op *volume_import(struct berthd *b, const char *pool, const char *name, c
 	json_set_str(args, "shift", json_str(v, "shift"));
 	json_set(args, "config", cJSON_Duplicate(config, true));
 	json_set(args, "snapshots", cJSON_Duplicate(json_arr(v, "snapshots"), true));
-	return custom_start(b, &import_kind, NULL, args, err);
+	return custom_start(b, &import_kind, args, err);
 }

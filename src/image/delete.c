@@ -142,6 +142,8 @@ static enum op_result delete_remove(struct op *op, struct error *err)
 
 	if (!json_bool(op_args(op), "kept", false))
 		return op_thread(op, store_remove_staging, d->away, err);
+	if (image_get(d->store, d->fingerprint)) /* tried again, when it was imported anew */
+		return unlink(d->json_away) && errno != ENOENT ? OP_FAIL : OP_DONE;
 	for (k = 0; k < sizeof(pieces) / sizeof(pieces[0]); k++) {
 		AUTO_FREE char *path = fs_join(d->home, pieces[k]);
 
@@ -170,6 +172,7 @@ const struct op_kind image_delete_kind = {
 	.load = delete_load,
 	.unload = delete_unload,
 	.frees = true,
+	.retries = true,
 };
 
 struct op *image_delete(struct image_store *s, const char *fingerprint, struct error *err)

@@ -187,6 +187,14 @@ static int sweep_tree(struct image_store *s, const char *name, struct error *err
 	return 0;
 }
 
+void image_sweep(struct image_store *s)
+{
+	struct error err = ERROR_INIT;
+
+	if (s->b->registry && each_entry(s->dir, sweep_tree, s, &err))
+		log_error("%s", err.msg);
+}
+
 static void sweep_closed_cb(uv_handle_t *handle)
 {
 	free(handle);
@@ -195,12 +203,10 @@ static void sweep_closed_cb(uv_handle_t *handle)
 static void sweep_cb(uv_timer_t *timer)
 {
 	struct image_store *s = timer->data;
-	struct error err = ERROR_INIT;
 
 	s->sweep = NULL;
 	uv_close((uv_handle_t *)timer, sweep_closed_cb);
-	if (s->b->registry && each_entry(s->dir, sweep_tree, s, &err))
-		log_error("%s", err.msg);
+	image_sweep(s);
 }
 
 static void plan_sweep(struct image_store *s)

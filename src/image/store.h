@@ -41,6 +41,8 @@ char *image_file(const struct image_store *s, const char *fingerprint, unsigned 
 char *image_rootfs(const struct image_store *s, const char *fingerprint);
 /* An instance left it; may drop a deleted image's tree. */
 void image_release(struct image_store *s, const char *fingerprint);
+/* Drops the trees of deleted images that nobody lies on. Done a while after the start; again when users can be told anew. */
+void image_sweep(struct image_store *s);
 cJSON *image_json(const struct image_store *s, const char *fingerprint); /* with aliases, new object */
 /* {"name":"value"} in which names and values may become configuration of instances (image.NAME); NULL is fine. */
 int image_properties_check(const cJSON *properties, struct error *err);

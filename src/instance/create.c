@@ -373,6 +373,8 @@ bool instance_uses_image(struct berthd *b, const char *fingerprint)
 
 	if (b->registry == NULL || registry_uses_image(fingerprint, b->registry))
 		return b->registry != NULL;
+	if (place_any_lost(b)) /* one that cannot be read may lie on any */
+		return true;
 	op_foreach(b->ops, op_uses, &l);
 	return l.found;
 }

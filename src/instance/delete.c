@@ -209,6 +209,7 @@ static const struct op_kind delete_kind = {
 	.load = work_load,
 	.unload = work_unload,
 	.frees = true,
+	.retries = true,
 };
 
 void delete_register(struct op_queue *q)

@@ -21,6 +21,7 @@
 #include "instance/metadata.h"
 #include "instance/place.h"
 #include "instance/update.h"
+#include "pool/limit.h"
 #include "pool/pool.h"
 #include "pool/tree.h"
 
@@ -111,6 +112,22 @@ static enum op_result step_check(struct op *op, struct error *err)
 
 /* ---- the copy */
 
+static int clear_fn(void *data, struct error *err)
+{
+	const struct work *w = data;
+
+	limit_forget(w->dir);
+	return pool_remove(w->dir, err);
+}
+
+/* What is left of one that could not be undone. */
+static enum op_result step_clear(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	return fs_exists(w->dir) ? op_thread(op, clear_fn, w, err) : OP_DONE;
+}
+
 static enum op_result step_stage(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -120,8 +137,6 @@ static enum op_result step_stage(struct op *op, struct error *err)
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
 
-	if (pool_remove(w->dir, err) < 0) /* of one that could not be undone */
-		return OP_FAIL;
 	if (mkdir(w->dir, 0700) < 0) {
 		error_sys(err, errno, "cannot make '%s'", w->dir);
 		return OP_FAIL;
@@ -203,14 +218,18 @@ static enum op_result step_switch(struct op *op, struct error *err)
 static int sweep_fn(void *data, struct error *err)
 {
 	const struct work *w = data;
-	AUTO_FREE char *out = hidden(w, arg(w, "from_pool"), "moved");
 
-	return pool_remove(out, err);
+	limit_forget(w->doomed);
+	return pool_remove(w->doomed, err);
 }
 
 static enum op_result step_sweep(struct op *op, struct error *err)
 {
-	return op_thread(op, sweep_fn, op_data(op), err);
+	struct work *w = op_data(op);
+
+	free(w->doomed);
+	w->doomed = hidden(w, arg(w, "from_pool"), "moved");
+	return op_thread(op, sweep_fn, w, err);
 }
 
 static enum op_result step_rename(struct op *op, struct error *err)
@@ -225,6 +244,7 @@ static enum op_result step_rename(struct op *op, struct error *err)
 
 static const struct op_step move_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
+	{ "clear", step_clear, NULL, 3600, 0 },
 	{ "stage", step_stage, step_unstage_move, 6 * 3600, 0 },
 	{ "snapshots", step_copy_snapshots, NULL, 6 * 3600, 0 },
 	{ "size", step_size, NULL, 3600, 0 },

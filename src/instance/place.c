@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "instance/work.h"
 #include "model/settings.h"
@@ -87,6 +88,19 @@ cJSON *place_linked(const struct berthd *b, const char *pool)
 	return names;
 }
 
+bool place_any_lost(const struct berthd *b)
+{
+	AUTO_FREE const char **pools = b->pools != NULL ? pool_names(b) : NULL;
+	bool found = false;
+
+	for (const char **p = pools; p != NULL && *p != NULL && !found; p++) {
+		AUTO_JSON cJSON *names = pool_usable(b, *p, &(struct error)ERROR_INIT) < 0 ? place_linked(b, *p) : NULL;
+
+		found = names != NULL && names->child != NULL;
+	}
+	return found;
+}
+
 const char *place_wanted(const struct berthd *b, const cJSON *expanded_devices)
 {
 	const char *pool = storage_pool(expanded_devices);
@@ -112,9 +126,13 @@ int place_link(const struct berthd *b, const char *name, const char *dir, struct
 int place_unlink(const struct berthd *b, const char *name, const char *dir, struct error *err)
 {
 	AUTO_FREE char *link = fs_join(b->settings->system_path, name);
-	AUTO_FREE char *there = linked(b, link);
+	char target[PATH_MAX];
+	ssize_t len = readlink(link, target, sizeof(target) - 1);
 
-	if (there == NULL || strcmp(there, dir) != 0)
+	if (len <= 0)
+		return 0; /* none, or its folder itself */
+	target[len] = '\0';
+	if (strcmp(target, dir) != 0)
 		return 0;
 	return unlink(link) == 0 || errno == ENOENT ? 0 : error_sys(err, errno, "cannot remove the link '%s'", link);
 }

@@ -199,30 +199,43 @@ static enum op_result step_commit(struct op *op, struct error *err)
 	return update_put(w, desired_of(w), err) < 0 ? OP_FAIL : OP_DONE;
 }
 
+/* Those of ours that go, where the new one of that name has not come already. */
 static int remove_fn(void *arg, struct error *err)
 {
 	const struct work *w = arg;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, json_arr(w->args, "gone")) {
-		AUTO_FREE char *dir = snapshot_dir(w->b, w->name, item->valuestring);
-		AUTO_FREE char *staged = snapshot_staged(w, item->valuestring);
-		const cJSON *other;
-		bool comes = false;
-
-		cJSON_ArrayForEach(other, json_arr(w->args, "fresh"))
-			comes = comes || strcmp(other->valuestring, item->valuestring) == 0;
-		if (comes && !fs_exists(staged)) /* it has come already */
-			continue;
-		if (pool_remove(dir, err) < 0)
+	cJSON_ArrayForEach(item, w->scratch)
+		if (pool_remove(item->valuestring, err) < 0)
 			return -1;
-	}
 	return 0;
+}
+
+static bool has_come(const struct work *w, const char *snapshot)
+{
+	AUTO_FREE char *staged = snapshot_staged(w, snapshot);
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_arr(w->args, "fresh"))
+		if (strcmp(item->valuestring, snapshot) == 0)
+			return !fs_exists(staged);
+	return false;
 }
 
 static enum op_result step_remove(struct op *op, struct error *err)
 {
-	return op_thread(op, remove_fn, op_data(op), err);
+	struct work *w = op_data(op);
+	const cJSON *item;
+
+	cJSON_Delete(w->scratch);
+	w->scratch = cJSON_CreateArray();
+	cJSON_ArrayForEach(item, json_arr(w->args, "gone")) {
+		AUTO_FREE char *dir = snapshot_dir(w->b, w->name, item->valuestring);
+
+		if (!has_come(w, item->valuestring))
+			cJSON_AddItemToArray(w->scratch, cJSON_CreateString(dir));
+	}
+	return op_thread(op, remove_fn, w, err);
 }
 
 static int place_snapshots(const struct work *w, struct error *err)

@@ -93,8 +93,7 @@ static enum op_result step_unhide(struct op *op, struct error *err)
 /* Also what an earlier deletion could not remove. */
 static int remove_hidden(void *arg, struct error *err)
 {
-	const struct work *w = arg;
-	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+	const char *parent = ((const struct work *)arg)->doomed;
 	DIR *dir = opendir(parent);
 	struct dirent *d;
 	int rc = 0;
@@ -115,7 +114,11 @@ static int remove_hidden(void *arg, struct error *err)
 
 static enum op_result step_remove(struct op *op, struct error *err)
 {
-	return op_thread(op, remove_hidden, op_data(op), err);
+	struct work *w = op_data(op);
+
+	free(w->doomed);
+	w->doomed = snapshot_parent(w->b, w->name);
+	return op_thread(op, remove_hidden, w, err);
 }
 
 static enum op_result step_release(struct op *op, struct error *err)
@@ -142,6 +145,7 @@ const struct op_kind snapshot_delete_kind = {
 	.load = work_load,
 	.unload = work_unload,
 	.frees = true,
+	.retries = true,
 };
 
 struct op *snapshot_delete(struct berthd *b, const char *name, const char *snapshot, struct error *err)

@@ -161,11 +161,8 @@ static int make_staging(const struct work *w, struct error *err)
 {
 	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
 	AUTO_FREE char *path = staging(w);
-	AUTO_FREE char *note = note_file(w);
 
-	if (make_private(parent, err) < 0 || pool_remove(path, err) < 0 || pool_remove(note, err) < 0)
-		return -1;
-	return make_private(path, err);
+	return make_private(parent, err) < 0 ? -1 : make_private(path, err);
 }
 
 /* ---- the files: of a running instance in two passes, the second of which it sleeps through */
@@ -271,24 +268,37 @@ static enum op_result step_thaw(struct op *op, struct error *err)
 	return power_thaw(op, w->b, w->name, thawed, err);
 }
 
+/* What is half-made in w->doomed, snapshots/. */
 static int remove_fn(void *arg, struct error *err)
 {
 	const struct work *w = arg;
-	AUTO_FREE char *path = staging(w);
-	AUTO_FREE char *note = note_file(w);
-	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
+	AUTO_FREE char *path = fs_join(w->doomed, NEW);
+	AUTO_FREE char *note = fs_join(w->doomed, NOTE);
 
 	if (pool_remove(path, err) < 0)
 		return -1;
 	if (unlink(note) < 0 && errno != ENOENT)
 		return error_sys(err, errno, "cannot remove '%s'", note);
-	(void)rmdir(parent); /* of the first snapshot */
+	(void)rmdir(w->doomed); /* of the first snapshot */
 	return 0;
 }
 
 static enum op_result step_untree(struct op *op, struct error *err)
 {
-	return op_thread(op, remove_fn, op_data(op), err);
+	struct work *w = op_data(op);
+
+	free(w->doomed);
+	w->doomed = snapshot_parent(w->b, w->name);
+	return op_thread(op, remove_fn, w, err);
+}
+
+/* What is left of one that could not be undone. */
+static enum op_result step_clear(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *path = staging(w), *note = note_file(w);
+
+	return fs_exists(path) || fs_exists(note) ? step_untree(op, err) : OP_DONE;
 }
 
 /* ---- the note, and the name */
@@ -396,6 +406,7 @@ static enum op_result step_uncommit(struct op *op, struct error *err)
 static const struct op_step create_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-snapshot", step_hook, NULL, 3600, 0 },
+	{ "clear", step_clear, NULL, 3600, 0 },
 	{ "tree", step_tree, step_untree, 3600, OP_LAZY },
 	{ "freeze", step_freeze, step_thaw, 0, OP_UNRECORDED },
 	{ "rest", step_rest, NULL, 3600, 0 },

@@ -15,6 +15,7 @@
 #include "instance/volume_work.h"
 #include "model/key_types.h"
 #include "model/settings.h"
+#include "pool/pool.h"
 
 #define NAME_LENGTH_MAX 63
 
@@ -104,6 +105,15 @@ int volume_exists(const struct berthd *b, const char *owner, const char *name, s
 	return rc > 0 ? is_folder(path, err) : rc;
 }
 
+int volume_check_free(const struct berthd *b, const char *owner, const char *name, struct error *err)
+{
+	AUTO_FREE char *dir = pool_volumes(b, POOL_DEFAULT);
+	AUTO_FREE char *path = mem_printf("%s/%s_%s", dir, owner, name);
+
+	return !fs_exists(path) ? 0 : error_set(err, ERROR_CONFLICT, "Volume by that name already exists: '%s_%s' of the storage pool '"
+						POOL_DEFAULT "'", owner, name);
+}
+
 /* ---- making the folder */
 
 static int make_folder(const char *path, mode_t mode, struct error *err)
@@ -166,14 +176,13 @@ static void add_user(cJSON *users, const struct instance *inst, const cJSON *dev
 	cJSON_AddItemToArray(users, v);
 }
 
-/* Does source show what lies in folder, or a part? One above extern_path is no use of volumes. */
-static bool touches(const struct berthd *b, const char *source, const char *folder)
+bool volume_touches(const struct berthd *b, const char *source, const char *folder)
 {
 	return is_within(source, folder) || (is_within(source, b->settings->extern_path) && is_within(folder, source));
 }
 
-/* Of all instances, the disks whose source has to do with folder. */
-cJSON *volume_users_of(struct berthd *b, const char *folder)
+/* folder NULL: all */
+static cJSON *disks_in(struct berthd *b, const char *folder)
 {
 	AUTO_FREE const char **names = registry_names(b->registry);
 	cJSON *users = cJSON_CreateArray();
@@ -191,11 +200,21 @@ cJSON *volume_users_of(struct berthd *b, const char *folder)
 			const char *source = json_str(device, "source");
 
 			if (source != NULL && strcmp(json_str_or(device, "type", ""), "disk") == 0 &&
-			    touches(b, source, folder))
+			    (folder == NULL || volume_touches(b, source, folder)))
 				add_user(users, inst, device);
 		}
 	}
 	return users;
+}
+
+cJSON *volume_disks(struct berthd *b)
+{
+	return disks_in(b, NULL);
+}
+
+cJSON *volume_users_of(struct berthd *b, const char *folder)
+{
+	return disks_in(b, folder);
 }
 
 cJSON *volume_users(struct berthd *b, const char *owner, const char *name)
@@ -238,7 +257,7 @@ static cJSON *describe(const struct berthd *b, const char *owner, const char *na
 	cJSON_AddArrayToObject(v, "used_by");
 	cJSON_AddArrayToObject(v, "attached");
 	cJSON_ArrayForEach(user, users) {
-		if (touches(b, json_str(user, "source"), path))
+		if (volume_touches(b, json_str(user, "source"), path))
 			note_user(v, user);
 	}
 	return v;

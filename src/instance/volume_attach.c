@@ -48,6 +48,8 @@ static int check_source(struct work *w, struct error *err)
 	if (found < 0)
 		return -1;
 	json_set_bool(w->args, "makes", found == 0);
+	if (found == 0 && volume_check_free(w->b, arg(w, "owner"), arg(w, "volume"), err) < 0)
+		return -1;
 	if (found > 0 || (strcmp(arg(w, "owner"), w->name) == 0 && json_bool(w->args, "create", true)))
 		return 0;
 	return error_set(err, ERROR_NOT_FOUND, "Volume not found: '%s/%s'", arg(w, "owner"), arg(w, "volume"));

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "instance/volume_work.h"
 #include "model/settings.h"
+#include "pool/limit.h"
 
 static const char *arg(const struct work *w, const char *key)
 {
@@ -30,7 +31,7 @@ static enum op_result step_check_create(struct op *op, struct error *err)
 
 	if (found > 0)
 		error_set(err, ERROR_CONFLICT, "Volume by that name already exists: '%s/%s'", w->name, arg(w, "volume"));
-	return found == 0 && registry_find(w->b->registry, w->name, err) != NULL ? OP_DONE : OP_FAIL;
+	return found == 0 && volume_check_free(w->b, w->name, arg(w, "volume"), err) == 0 && registry_find(w->b->registry, w->name, err) != NULL ? OP_DONE : OP_FAIL;
 }
 
 static enum op_result step_make(struct op *op, struct error *err)
@@ -102,11 +103,28 @@ static char *trash_of(const struct work *w)
 	return mem_printf("%s/.trash/%s", w->b->settings->extern_path, arg(w, "trash"));
 }
 
-static int discard(const struct work *w, struct error *err)
+static char *notes_of(const struct work *w) /* pool/custom.h */
+{
+	return mem_printf("%s/%s/.%s", w->b->settings->extern_path, w->name, arg(w, "volume"));
+}
+
+static int discard_data(const struct work *w, const char *trash, struct error *err)
 {
 	AUTO_FREE char *path = volume_path(w->b, w->name, arg(w, "volume"));
+
+	if (rename(path, trash) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == EBUSY || errno == EXDEV)
+		return error_set(err, ERROR_CONFLICT, "'%s' is a mount point: unmount it first", path);
+	return error_sys(err, errno, "cannot rename '%s' to '%s'", path, trash);
+}
+
+/* The data last: then all of it is there. */
+static int discard(const struct work *w, struct error *err)
+{
 	AUTO_FREE char *trash = trash_of(w);
 	AUTO_FREE char *bin = fs_join(w->b->settings->extern_path, ".trash");
+	AUTO_FREE char *notes = notes_of(w), *notes_trash = mem_printf("%s.notes", trash);
 
 	if (json_str(w->args, "volume") == NULL || json_str(w->args, "trash") == NULL)
 		return error_set(err, ERROR_INVALID, "the operation names no volume");
@@ -114,11 +132,12 @@ static int discard(const struct work *w, struct error *err)
 		return 0;
 	if (mkdir(bin, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s'", bin);
-	if (rename(path, trash) == 0)
+	if (rename(notes, notes_trash) < 0 && errno != ENOENT)
+		return error_sys(err, errno, "cannot rename '%s' to '%s'", notes, notes_trash);
+	if (discard_data(w, trash, err) == 0)
 		return fs_sync_dir(bin, err);
-	if (errno == EBUSY || errno == EXDEV)
-		return error_set(err, ERROR_CONFLICT, "'%s' is a mount point: unmount it first", path);
-	return errno == ENOENT ? 0 : error_sys(err, errno, "cannot rename '%s' to '%s'", path, trash);
+	(void)rename(notes_trash, notes);
+	return -1;
 }
 
 static enum op_result step_trash(struct op *op, struct error *err)
@@ -132,8 +151,9 @@ static int sweep_fn(void *data, struct error *err)
 	AUTO_FREE char *trash = trash_of(w);
 	AUTO_FREE char *bin = fs_join(w->b->settings->extern_path, ".trash");
 	AUTO_FREE char *parent = fs_join(w->b->settings->extern_path, w->name);
-	AUTO_FREE char *notes = mem_printf("%s/.%s", parent, arg(w, "volume")); /* pool/custom.h */
+	AUTO_FREE char *notes = mem_printf("%s.notes", trash);
 
+	limit_forget(trash);
 	if (fs_remove_tree(trash, err) < 0 || fs_remove_tree(notes, err) < 0)
 		return -1;
 	(void)rmdir(bin);
@@ -163,6 +183,7 @@ static const struct op_kind delete_kind = {
 	.load = work_load,
 	.unload = work_unload,
 	.frees = true,
+	.retries = true,
 };
 
 void volume_register(struct op_queue *q)

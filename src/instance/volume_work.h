@@ -12,10 +12,15 @@ bool volume_is_source(const struct berthd *b, const char *source, const char *ow
 bool volume_of_source(const struct berthd *b, const char *source, char **ret_owner, char **ret_name);
 /* Is it there? A link or a file in its place is an error, not a volume. 1, 0 or -1. */
 int volume_exists(const struct berthd *b, const char *owner, const char *name, struct error *err);
-/* Every disk device whose source is in the volume, is it, or holds it: [{"instance","device","path","readonly"}]. */
-/* The same of any folder, each with its "source". */
-cJSON *volume_users_of(struct berthd *b, const char *folder);
-cJSON *volume_users(struct berthd *b, const char *owner, const char *name);
+/* Before it is made: does the default pool's list have another one as OWNER_NAME? ERROR_CONFLICT */
+int volume_check_free(const struct berthd *b, const char *owner, const char *name, struct error *err);
+/* Does a disk device's source show what lies in the folder, or a part? One above extern_path is no use of volumes. */
+bool volume_touches(const struct berthd *b, const char *source, const char *folder);
+/* Every disk device that has a source, of every instance: [{"instance","device","path","readonly","source"}]. Takes a look at
+ * each instance: once for many volumes. */
+cJSON *volume_disks(struct berthd *b);
+cJSON *volume_users_of(struct berthd *b, const char *folder); /* those that touch it */
+cJSON *volume_users(struct berthd *b, const char *owner, const char *name); /* the same of a volume, without "source" */
 
 /* Makes the folder; w is of the owner. What it made before it failed is left to volume_unmake(). */
 int volume_make(const struct work *w, const char *name, struct error *err);

@@ -52,6 +52,7 @@ void work_unload(void *data)
 	free(w->image_volume);
 	free(w->name);
 	free(w->dir);
+	free(w->doomed);
 	free(w);
 }
 

@@ -18,6 +18,7 @@ struct work {
 	bool size_staged;
 	char *image_tree, *image_volume; /* of storage.c, for its thread */
 	cJSON *scratch;    /* of the one operation that needs it; freed with the work */
+	char *doomed;      /* for a thread that removes it: places are told on the loop, by the pools */
 };
 
 void *work_load(void *ctx, cJSON *args, struct error *err);

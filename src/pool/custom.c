@@ -39,6 +39,14 @@ static char *owned_place(const struct berthd *b, const char *pool, const char *n
 	return fs_join(b->settings->extern_path, owner);
 }
 
+bool custom_is_owned(const struct berthd *b, const char *pool, const char *name)
+{
+	AUTO_FREE char *leaf = NULL;
+	AUTO_FREE char *dir = owned_place(b, pool, name, &leaf);
+
+	return dir != NULL;
+}
+
 /* The folder it lies in; *ret_leaf is its name there. Caller frees both. */
 static char *place(const struct berthd *b, const char *pool, const char *name, char **ret_leaf)
 {
@@ -137,18 +145,19 @@ static bool is_device_of(const cJSON *device, const char *pool, const char *name
 	       strcmp(json_str_or(device, "source", ""), name) == 0;
 }
 
-cJSON *custom_users(struct berthd *b, const char *pool, const char *name, bool running)
+/* disks: volume_disks() */
+static cJSON *users_among(struct berthd *b, const cJSON *disks, const char *pool, const char *name, bool running)
 {
 	AUTO_FREE char *path = custom_path(b, pool, name);
 	AUTO_FREE const char **profiles = profile_names(b->profiles);
-	AUTO_JSON cJSON *users = volume_users_of(b, path);
 	cJSON *urls = cJSON_CreateArray();
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, users) {
+	cJSON_ArrayForEach(item, disks) {
 		const struct instance *inst = registry_get(b->registry, json_str_or(item, "instance", ""));
 
-		if (!running || (inst != NULL && instance_active(inst)))
+		if (volume_touches(b, json_str_or(item, "source", ""), path) &&
+		    (!running || (inst != NULL && instance_active(inst))))
 			add_url(urls, "instances", json_str_or(item, "instance", ""));
 	}
 	for (const char **p = profiles; !running && *p != NULL; p++) {
@@ -159,9 +168,16 @@ cJSON *custom_users(struct berthd *b, const char *pool, const char *name, bool r
 	return urls;
 }
 
+cJSON *custom_users(struct berthd *b, const char *pool, const char *name, bool running)
+{
+	AUTO_JSON cJSON *disks = volume_disks(b);
+
+	return users_among(b, disks, pool, name, running);
+}
+
 /* ---- LXD's objects */
 
-static cJSON *describe(struct berthd *b, const char *pool, const char *name)
+static cJSON *describe(struct berthd *b, const cJSON *disks, const char *pool, const char *name)
 {
 	cJSON *v = custom_read(b, pool, name);
 
@@ -170,14 +186,19 @@ static cJSON *describe(struct berthd *b, const char *pool, const char *name)
 	json_set_str(v, "content_type", "filesystem");
 	json_set_str(v, "location", "none");
 	json_set_str(v, "project", "default");
-	json_set(v, "used_by", custom_users(b, pool, name, false));
+	json_set(v, "used_by", users_among(b, disks, pool, name, false));
 	json_sort(v);
 	return v;
 }
 
 cJSON *custom_get(struct berthd *b, const char *pool, const char *name, struct error *err)
 {
-	return custom_find(b, pool, name, err) < 0 ? NULL : describe(b, pool, name);
+	AUTO_JSON cJSON *disks = NULL;
+
+	if (custom_find(b, pool, name, err) < 0)
+		return NULL;
+	disks = volume_disks(b);
+	return describe(b, disks, pool, name);
 }
 
 static int is_volume(const struct dirent *d)
@@ -233,6 +254,11 @@ static int by_name(const void *a, const void *b)
 	return strcmp(json_str_or(*(cJSON *const *)a, "name", ""), json_str_or(*(cJSON *const *)b, "name", ""));
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp((*(cJSON *const *)a)->valuestring, (*(cJSON *const *)b)->valuestring);
+}
+
 static cJSON *sorted(cJSON *list_taken, int (*compare)(const void *, const void *))
 {
 	size_t n = 0, max = (size_t)cJSON_GetArraySize(list_taken);
@@ -248,19 +274,27 @@ static cJSON *sorted(cJSON *list_taken, int (*compare)(const void *, const void 
 	return list;
 }
 
-cJSON *custom_list(struct berthd *b, const char *pool)
+cJSON *custom_names(const struct berthd *b, const char *pool)
 {
 	AUTO_FREE char *dir = pool_volumes(b, pool);
-	AUTO_JSON cJSON *names = cJSON_CreateArray();
-	cJSON *list = cJSON_CreateArray();
-	const cJSON *name;
+	cJSON *names = cJSON_CreateArray();
 
 	add_folders(names, dir, "");
 	if (strcmp(pool, POOL_DEFAULT) == 0)
 		add_owned(b, names);
+	return sorted(names, by_text);
+}
+
+cJSON *custom_list(struct berthd *b, const char *pool)
+{
+	AUTO_JSON cJSON *names = custom_names(b, pool);
+	AUTO_JSON cJSON *disks = volume_disks(b);
+	cJSON *list = cJSON_CreateArray();
+	const cJSON *name;
+
 	cJSON_ArrayForEach(name, names)
-		cJSON_AddItemToArray(list, describe(b, pool, name->valuestring));
-	return sorted(list, by_name);
+		cJSON_AddItemToArray(list, describe(b, disks, pool, name->valuestring));
+	return list;
 }
 
 /* ---- snapshots */
@@ -320,13 +354,17 @@ cJSON *custom_snapshot_list(struct berthd *b, const char *pool, const char *name
 
 cJSON *custom_snapshot_get(struct berthd *b, const char *pool, const char *name, const char *snapshot, struct error *err)
 {
-	AUTO_JSON cJSON *list = custom_snapshot_list(b, pool, name, err);
-	cJSON *item;
+	AUTO_FREE char *meta = NULL;
+	AUTO_FREE char *path = NULL;
+	struct error ignored = ERROR_INIT;
+	struct stat st;
 
-	cJSON_ArrayForEach(item, list)
-		if (strcmp(json_str_or(item, "name", ""), snapshot) == 0)
-			return cJSON_DetachItemViaPointer(list, item);
-	if (list != NULL)
-		error_set(err, ERROR_NOT_FOUND, "Storage pool volume snapshot not found");
+	if (custom_find(b, pool, name, err) < 0)
+		return NULL;
+	meta = custom_meta(b, pool, name);
+	path = custom_snapshot_folder(meta, snapshot);
+	if (custom_name_check(snapshot, &ignored) == 0 && lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return describe_snapshot(meta, snapshot);
+	error_set(err, ERROR_NOT_FOUND, "Storage pool volume snapshot not found");
 	return NULL;
 }

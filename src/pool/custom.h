@@ -27,6 +27,7 @@ bool custom_exists(const struct berthd *b, const char *pool, const char *name);
 /* StorageVolume, with used_by. "Storage pool not found", "Storage pool volume not found" */
 cJSON *custom_get(struct berthd *b, const char *pool, const char *name, struct error *err);
 cJSON *custom_list(struct berthd *b, const char *pool); /* of all, sorted by name */
+cJSON *custom_names(const struct berthd *b, const char *pool); /* theirs alone, which costs no look at instances */
 /* StorageVolumeSnapshot; sorted by creation. "Storage pool volume snapshot not found" */
 cJSON *custom_snapshot_get(struct berthd *b, const char *pool, const char *name, const char *snapshot, struct error *err);
 cJSON *custom_snapshot_list(struct berthd *b, const char *pool, const char *name, struct error *err);
@@ -37,7 +38,7 @@ void custom_resolve(const struct berthd *b, cJSON *devices);
 /* Of the devices that are not there just so in old (may be NULL): pool and volume must be there. */
 int custom_check_devices(const struct berthd *b, const cJSON *old, const cJSON *devices, struct error *err);
 
-/* ---- changes: operations that hold "pool-volume/POOL/NAME" */
+/* ---- changes: operations that hold "pool-volume/POOL/NAME" (and more: custom_work.h) */
 /*
  * StorageVolumesPost: source.type "" or "copy" (source.name "v" or "v/snap", source.pool, source.volume_only; with
  * source.refresh a volume that is there gets the source's data and snapshots, custom_refresh.c).
@@ -46,8 +47,12 @@ struct op *custom_create(struct berthd *b, const char *pool, const cJSON *reques
 struct op *custom_delete(struct berthd *b, const char *pool, const char *name, struct error *err);
 /* {"name", "pool": another one}; in use is refused. */
 struct op *custom_rename(struct berthd *b, const char *pool, const char *name, const cJSON *request, struct error *err);
-/* PUT or PATCH of description and config, at once. */
-int custom_update(struct berthd *b, const char *pool, const char *name, const cJSON *change, bool patch, struct error *err);
+/*
+ * PUT or PATCH of description and config: at once, with *ret_op NULL; but a new size is an operation, since it may have to
+ * visit every file.
+ */
+int custom_update(struct berthd *b, const char *pool, const char *name, const cJSON *change, bool patch, struct op **ret_op,
+		  struct error *err);
 /* PUT with "restore" */
 struct op *custom_restore(struct berthd *b, const char *pool, const char *name, const char *snapshot, struct error *err);
 

@@ -14,8 +14,6 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "model/key_types.h"
-#include "model/settings.h"
 #include "instance/work.h"
 #include "pool/custom_work.h"
 #include "pool/limit.h"
@@ -113,59 +111,30 @@ int custom_write_new(const struct custom_work *w, struct error *err)
 	return custom_write(meta, v, err);
 }
 
-int custom_copy_notes(const char *from, const char *to, struct error *err)
-{
-	AUTO_FREE char *source = fs_join(from, CUSTOM_SNAPSHOT_FILE), *target = fs_join(to, CUSTOM_SNAPSHOT_FILE);
-	AUTO_JSON cJSON *v = NULL;
-
-	if (mkdir(to, 0700) < 0)
-		return error_sys(err, errno, "cannot make '%s'", to);
-	v = json_read_file(source, err);
-	return v != NULL ? json_write_file(target, v, JSON_DURABLE, err) : -1;
-}
-
 static int add_snapshots(struct custom_work *w, struct error *err)
 {
 	AUTO_JSON cJSON *list = custom_snapshot_list(w->b, arg(w, "from_pool"), arg(w, "from"), err);
-	AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from"));
-	AUTO_FREE char *own = fs_join(w->temp, "meta"), *folder = fs_join(own, "snapshots");
+	AUTO_JSON cJSON *names = cJSON_CreateArray();
+	AUTO_FREE char *own = fs_join(w->temp, "meta");
 	const cJSON *item;
 
 	if (list == NULL)
 		return -1;
-	if (list->child != NULL && mkdir(folder, 0700) < 0)
-		return error_sys(err, errno, "cannot make '%s'", folder);
-	cJSON_ArrayForEach(item, list) {
-		AUTO_FREE char *from = custom_snapshot_folder(meta, json_str(item, "name"));
-		AUTO_FREE char *to = custom_snapshot_folder(own, json_str(item, "name"));
-		AUTO_FREE char *from_data = fs_join(from, "data"), *to_data = fs_join(to, "data");
-
-		if (custom_copy_notes(from, to, err) < 0)
-			return -1;
-		custom_add_part(w, from_data, to_data, true);
-	}
-	return 0;
+	cJSON_ArrayForEach(item, list)
+		cJSON_AddItemToArray(names, cJSON_CreateString(json_str_or(item, "name", "")));
+	return names->child != NULL ? custom_add_snapshots(w, names, own, err) : 0;
 }
 
 static enum op_result step_build(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *data = fs_join(w->temp, "data");
-	AUTO_FREE char *from = NULL;
 
 	if (custom_make_temp(w, err) < 0 || custom_write_new(w, err) < 0)
 		return OP_FAIL;
 	if (json_str(w->args, "from") == NULL)
 		return pool_tree_create(w->driver, data, err) < 0 || own_root(w, data, err) < 0 ? OP_FAIL : OP_DONE;
-	if (json_str(w->args, "from_snapshot") != NULL) {
-		AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from"));
-		AUTO_FREE char *snapshot = custom_snapshot_folder(meta, arg(w, "from_snapshot"));
-
-		from = fs_join(snapshot, "data");
-	} else {
-		from = custom_path(w->b, arg(w, "from_pool"), arg(w, "from"));
-	}
-	custom_add_part(w, from, data, false);
+	custom_add_source(w, data);
 	if (json_str(w->args, "from_snapshot") == NULL && !json_bool(w->args, "volume_only", false) &&
 	    add_snapshots(w, err) < 0)
 		return OP_FAIL;
@@ -177,7 +146,7 @@ enum op_result step_custom_limit_new(struct op *op, struct error *err)
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *data = fs_join(w->temp, "data");
 
-	return custom_apply_size(w, data, json_obj(w->args, "config"), err) < 0 ? OP_FAIL : OP_DONE;
+	return custom_limit(op, data, json_obj(w->args, "config"), err);
 }
 
 /* Idempotent: what has been moved already is not there any more. */
@@ -191,42 +160,38 @@ int custom_move_if_there(const char *from, const char *to, struct error *err)
 enum op_result step_custom_place_new(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
-	AUTO_FREE char *data = fs_join(w->temp, "data"), *meta = fs_join(w->temp, "meta");
-	AUTO_FREE char *dir = mem_strndup(w->temp, (size_t)(strrchr(w->temp, '/') - w->temp));
+	AUTO_FREE char *data = fs_join(w->temp, "data"), *meta = fs_join(w->temp, "meta"), *stray = fs_join(w->temp, "stray");
 
-	if (fs_exists(data) && fs_exists(meta) && fs_exists(w->meta) && pool_remove(w->meta, err) < 0)
-		return OP_FAIL; /* left of one whose folder somebody removed by hand */
+	/* left of one whose folder somebody removed by hand */
+	if (fs_exists(data) && fs_exists(meta) && custom_move_if_there(w->meta, stray, err) < 0)
+		return OP_FAIL;
 	if (custom_move_if_there(meta, w->meta, err) < 0 || custom_move_if_there(data, w->path, err) < 0)
 		return OP_FAIL;
-	(void)rmdir(w->temp);
-	return fs_sync_dir(dir, err) < 0 ? OP_FAIL : OP_DONE;
+	(void)rmdir(w->temp); /* else it is swept */
+	return fs_sync_dir(w->at.dir, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 /* ---- delete, also of a move's source: what goes gets a name of its own first, so that only it is ever removed */
 
-/* A folder beside the volume. Caller frees. */
-static char *trash_of(const struct custom_work *w, const char *pool, const char *name)
+static int hide(const struct custom_place *p, struct error *err)
 {
-	AUTO_FREE char *path = custom_path(w->b, pool, name);
+	AUTO_FREE char *data = NULL;
+	AUTO_FREE char *notes = NULL;
 
-	return mem_printf("%.*s/..old.%s", (int)(strrchr(path, '/') - path), path, arg(w, "mark"));
-}
-
-static int hide(const struct custom_work *w, const char *pool, const char *name, struct error *err)
-{
-	AUTO_FREE char *path = custom_path(w->b, pool, name), *meta = custom_meta(w->b, pool, name);
-	AUTO_FREE char *dir = mem_strndup(path, (size_t)(strrchr(path, '/') - path)), *trash = trash_of(w, pool, name);
-	AUTO_FREE char *data = fs_join(trash, "data"), *notes = fs_join(trash, "meta");
-
-	if (!fs_exists(dir))
+	if (p->dir == NULL)
+		return error_set(err, ERROR_NOT_FOUND, "Storage pool not found");
+	if (!fs_exists(p->dir))
 		return 0;
-	if (mkdir(trash, 0700) < 0 && errno != EEXIST)
-		return error_sys(err, errno, "cannot make '%s'", trash);
-	/* the volume itself last: as long as it is there, the next start finds where it is */
-	if (custom_move_if_there(meta, notes, err) < 0 || custom_move_if_there(path, data, err) < 0 || fs_sync_dir(dir, err) < 0) {
-		(void)rename(data, path);
-		(void)rename(notes, meta);
-		(void)rmdir(trash);
+	data = fs_join(p->trash, "data");
+	notes = fs_join(p->trash, "meta");
+	if (mkdir(p->trash, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s'", p->trash);
+	/* the volume itself last: as long as it is there, it can be found */
+	if (custom_move_if_there(p->meta, notes, err) < 0 || custom_move_if_there(p->path, data, err) < 0 ||
+	    fs_sync_dir(p->dir, err) < 0) {
+		(void)rename(data, p->path);
+		(void)rename(notes, p->meta);
+		(void)rmdir(p->trash);
 		return -1;
 	}
 	return 0;
@@ -238,34 +203,28 @@ static enum op_result step_take_source(struct op *op, struct error *err)
 
 	if (!json_bool(w->args, "move", false))
 		return OP_DONE;
-	return hide(w, arg(w, "from_pool"), arg(w, "from"), err) < 0 ? OP_FAIL : OP_DONE;
+	return hide(&w->from, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
-/* Once it is hidden, nothing tells an instance's own volume from the pool's: it is looked for at both places. */
-static int sweep(const struct custom_work *w, const char *pool, const char *name, struct error *err)
+/* For threads. The folder of an instance's volumes goes with the last of them. */
+static int sweep_fn(void *data, struct error *err)
 {
-	AUTO_FREE char *dir = pool_volumes(w->b, pool);
-	AUTO_FREE char *trash = mem_printf("%s/..old.%s", dir, arg(w, "mark"));
-	const char *bar = strchr(name, '_');
-	AUTO_FREE char *owner = bar == NULL ? NULL : mem_strndup(name, (size_t)(bar - name));
-	AUTO_FREE char *own = owner == NULL || !type_is_name(owner) ? NULL :
-			      mem_printf("%s/%s/..old.%s", w->b->settings->extern_path, owner, arg(w, "mark"));
+	const struct custom_place *p = data;
+	AUTO_FREE char *tree = fs_join(p->trash, "data");
 
-	return pool_remove(trash, err) < 0 || (own != NULL && pool_remove(own, err) < 0) ? -1 : 0;
-}
-
-static int sweep_source_fn(void *data, struct error *err)
-{
-	const struct custom_work *w = data;
-
-	return sweep(w, arg(w, "from_pool"), arg(w, "from"), err);
+	limit_forget(tree);
+	if (pool_remove(p->trash, err) < 0)
+		return -1;
+	if (p->owned)
+		(void)rmdir(p->dir);
+	return 0;
 }
 
 static enum op_result step_sweep_source(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 
-	return json_bool(w->args, "move", false) ? op_thread(op, sweep_source_fn, w, err) : OP_DONE;
+	return json_bool(w->args, "move", false) && w->from.dir != NULL ? op_thread(op, sweep_fn, &w->from, err) : OP_DONE;
 }
 
 static const struct op_step create_steps[] = {
@@ -273,6 +232,7 @@ static const struct op_step create_steps[] = {
 	{ "build", step_build, step_custom_untemp, 6 * 3600, 0 },
 	{ "limit", step_custom_limit_new, NULL, 0, 0 },
 	{ "place", step_custom_place_new, NULL, 0, OP_COMMIT },
+	{ "tidy", step_custom_untemp, NULL, 3600, OP_UNRECORDED },
 	{ "take", step_take_source, NULL, 0, OP_REPORTS },
 	{ "sweep", step_sweep_source, NULL, 3600, 0 },
 	{ 0 },
@@ -284,6 +244,7 @@ const struct op_kind custom_create_kind = {
 	.steps = create_steps,
 	.load = custom_load,
 	.unload = custom_unload,
+	.retries = true,
 };
 
 static enum op_result step_check_delete(struct op *op, struct error *err)
@@ -304,32 +265,26 @@ static enum op_result step_hide(struct op *op, struct error *err)
 {
 	const struct custom_work *w = op_data(op);
 
-	return hide(w, w->pool, w->name, err) < 0 ? OP_FAIL : OP_DONE;
+	return hide(&w->at, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 /* Not after a kill: that is finished. */
 static enum op_result step_unhide(struct op *op, struct error *err)
 {
 	const struct custom_work *w = op_data(op);
-	AUTO_FREE char *trash = mem_printf("%.*s/..old.%s", (int)(strrchr(w->path, '/') - w->path), w->path, arg(w, "mark"));
-	AUTO_FREE char *data = fs_join(trash, "data"), *notes = fs_join(trash, "meta");
+	AUTO_FREE char *data = fs_join(w->at.trash, "data"), *notes = fs_join(w->at.trash, "meta");
 
 	if (custom_move_if_there(data, w->path, err) < 0 || custom_move_if_there(notes, w->meta, err) < 0)
 		return OP_FAIL;
-	(void)rmdir(trash);
+	(void)rmdir(w->at.trash);
 	return OP_DONE;
-}
-
-static int sweep_fn(void *data, struct error *err)
-{
-	const struct custom_work *w = data;
-
-	return sweep(w, w->pool, w->name, err);
 }
 
 static enum op_result step_sweep(struct op *op, struct error *err)
 {
-	return op_thread(op, sweep_fn, op_data(op), err);
+	struct custom_work *w = op_data(op);
+
+	return op_thread(op, sweep_fn, &w->at, err);
 }
 
 static const struct op_step delete_steps[] = {
@@ -346,6 +301,7 @@ const struct op_kind custom_delete_kind = {
 	.load = custom_load,
 	.unload = custom_unload,
 	.frees = true,
+	.retries = true,
 };
 
 /* ---- rename */
@@ -367,27 +323,19 @@ static enum op_result step_check_rename(struct op *op, struct error *err)
 	return OP_FAIL;
 }
 
-static int rename_to(const struct custom_work *w, const char *from, const char *to, struct error *err)
-{
-	AUTO_FREE char *dir = pool_volumes(w->b, w->pool);
-	AUTO_FREE char *old = custom_name_to_file(from), *new = custom_name_to_file(to);
-	AUTO_FREE char *path = fs_join(dir, old), *target = fs_join(dir, new);
-	AUTO_FREE char *meta = mem_printf("%s/.%s", dir, old), *target_meta = mem_printf("%s/.%s", dir, new);
-
-	if (custom_move_if_there(meta, target_meta, err) < 0)
-		return -1;
-	if (custom_move_if_there(path, target, err) < 0) {
-		(void)rename(target_meta, meta);
-		return -1;
-	}
-	return fs_sync_dir(dir, err);
-}
-
 static enum op_result step_rename(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
+	AUTO_FREE char *file = custom_name_to_file(arg(w, "to"));
+	AUTO_FREE char *target = fs_join(w->at.dir, file), *target_meta = mem_printf("%s/.%s", w->at.dir, file);
 
-	return rename_to(w, w->name, arg(w, "to"), err) < 0 ? OP_FAIL : OP_DONE;
+	if (custom_move_if_there(w->meta, target_meta, err) < 0)
+		return OP_FAIL;
+	if (custom_move_if_there(w->path, target, err) < 0) {
+		(void)rename(target_meta, w->meta);
+		return OP_FAIL;
+	}
+	return fs_sync_dir(w->at.dir, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static const struct op_step rename_steps[] = {
@@ -414,4 +362,5 @@ void custom_register(struct op_queue *q)
 	op_queue_register(q, &custom_snapshot_rename_kind);
 	op_queue_register(q, &custom_restore_kind);
 	op_queue_register(q, &custom_refresh_kind);
+	op_queue_register(q, &custom_update_kind);
 }

@@ -132,7 +132,7 @@ cJSON *pool_used_by(struct berthd *b, const char *pool)
 	AUTO_FREE const char **names = registry_names(b->registry);
 	AUTO_FREE const char **profiles = profile_names(b->profiles);
 	bool there = pool_usable(b, pool, &(struct error)ERROR_INIT) == 0;
-	AUTO_JSON cJSON *volumes = there ? custom_list(b, pool) : NULL;
+	AUTO_JSON cJSON *volumes = there ? custom_names(b, pool) : NULL;
 	AUTO_JSON cJSON *images = image_volume_list(b, pool);
 	AUTO_JSON cJSON *lost = there ? NULL : place_linked(b, pool); /* the registry may not know them */
 	cJSON *urls = cJSON_CreateArray();
@@ -149,6 +149,6 @@ cJSON *pool_used_by(struct berthd *b, const char *pool)
 		if (has_root_in(json_obj(profile_get(b->profiles, *p), "devices"), pool))
 			add(urls, "profiles", *p);
 	cJSON_ArrayForEach(item, volumes)
-		add_volume(b, urls, pool, json_str_or(item, "name", ""));
+		add_volume(b, urls, pool, item->valuestring);
 	return urls;
 }

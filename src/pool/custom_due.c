@@ -8,8 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "pool/custom.h"
-#include "pool/pool.h"
+#include "pool/custom_work.h"
 #include "proc/ticker.h"
 
 struct custom_due {
@@ -28,9 +27,9 @@ static void tell(const struct custom_due *d, struct op *op, const char *action, 
 }
 
 /* @daily and the like at a time of its own: not all volumes are to be worked on at midnight. */
-static bool is_due(const char *pool, const cJSON *volume, const struct tm *now)
+static bool is_due(const char *pool, const char *name, const cJSON *volume, const struct tm *now)
 {
-	AUTO_FREE char *subject = mem_printf("%s/%s", pool, json_str_or(volume, "name", ""));
+	AUTO_FREE char *subject = mem_printf("%s/%s", pool, name);
 	const char *schedule = json_str_or(json_obj(volume, "config"), "snapshots.schedule", "");
 	struct error err = ERROR_INIT;
 	struct cron cron;
@@ -59,14 +58,15 @@ static void remove_expired(const struct custom_due *d, const char *pool, const c
 static void look_at(const struct custom_due *d, const char *pool, time_t minute, const struct tm *tm)
 {
 	struct error err = ERROR_INIT;
-	AUTO_JSON cJSON *volumes = pool_usable(d->b, pool, &err) == 0 ? custom_list(d->b, pool) : NULL;
-	const cJSON *volume;
+	AUTO_JSON cJSON *names = pool_usable(d->b, pool, &err) == 0 ? custom_names(d->b, pool) : NULL;
+	const cJSON *item;
 
-	cJSON_ArrayForEach(volume, volumes) {
-		const char *name = json_str_or(volume, "name", "");
+	cJSON_ArrayForEach(item, names) {
+		const char *name = item->valuestring;
+		AUTO_JSON cJSON *volume = custom_read(d->b, pool, name);
 
 		remove_expired(d, pool, name, minute);
-		if (is_due(pool, volume, tm))
+		if (is_due(pool, name, volume, tm))
 			tell(d, custom_snapshot_create(d->b, pool, name, NULL, &err), "created", pool, name, &err);
 	}
 }

@@ -88,38 +88,15 @@ static enum op_result step_check(struct op *op, struct error *err)
 
 /* ---- build */
 
-static int add_fresh(struct custom_work *w, struct error *err)
-{
-	AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from"));
-	AUTO_FREE char *top = fs_join(w->temp, "snapshots");
-	const cJSON *name;
-
-	if (mkdir(top, 0700) < 0)
-		return error_sys(err, errno, "cannot make '%s'", top);
-	cJSON_ArrayForEach(name, json_arr(w->args, "fresh")) {
-		AUTO_FREE char *from = custom_snapshot_folder(meta, name->valuestring);
-		AUTO_FREE char *to = custom_snapshot_folder(w->temp, name->valuestring);
-		AUTO_FREE char *from_data = fs_join(from, "data"), *to_data = fs_join(to, "data");
-
-		if (custom_copy_notes(from, to, err) < 0)
-			return -1;
-		custom_add_part(w, from_data, to_data, true);
-	}
-	return 0;
-}
-
 static enum op_result step_build(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
-	AUTO_FREE char *meta = custom_meta(w->b, arg(w, "from_pool"), arg(w, "from")), *data = fs_join(w->temp, "data");
-	AUTO_FREE char *snapshot = custom_snapshot_folder(meta, arg(w, "from_snapshot"));
-	AUTO_FREE char *from = json_str(w->args, "from_snapshot") != NULL ? fs_join(snapshot, "data") :
-				       custom_path(w->b, arg(w, "from_pool"), arg(w, "from"));
+	AUTO_FREE char *data = fs_join(w->temp, "data");
 
 	if (custom_make_temp(w, err) < 0)
 		return OP_FAIL;
-	custom_add_part(w, from, data, false);
-	return add_fresh(w, err) < 0 ? OP_FAIL : custom_copy_parts(op, err);
+	custom_add_source(w, data);
+	return custom_add_snapshots(w, json_arr(w->args, "fresh"), w->temp, err) < 0 ? OP_FAIL : custom_copy_parts(op, err);
 }
 
 /* ---- change places */

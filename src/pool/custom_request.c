@@ -87,26 +87,20 @@ static int check_size(const struct berthd *b, const char *pool, const cJSON *con
 /* What belongs to an instance is called as its owner says, and its place is known only while it is there. */
 static int check_owned(const struct berthd *b, const char *pool, const char *name, const char *how, struct error *err)
 {
-	AUTO_FREE char *path = custom_path(b, pool, name), *dir = pool_volumes(b, pool);
-	AUTO_FREE char *file = custom_name_to_file(name), *plain = fs_join(dir, file);
-
-	return strcmp(path, plain) == 0 ? 0 :
+	return !custom_is_owned(b, pool, name) ? 0 :
 		error_set(err, ERROR_INVALID, "the volume '%s' belongs to an instance, and is %s", name, how);
 }
 
 /* Description and configuration stay what they are, as in LXD. */
 static struct op *refresh(struct berthd *b, const char *pool, const char *name, const cJSON *source, struct error *err)
 {
-	AUTO_FREE char *own = custom_lock(pool, name);
-	AUTO_FREE char *other = NULL;
 	cJSON *args = custom_args(pool, name);
 
 	if (check_owned(b, pool, name, "not refreshed from another", err) < 0 || take_source(b, pool, source, args, err) < 0) {
 		cJSON_Delete(args);
 		return NULL;
 	}
-	other = custom_lock(json_str(args, "from_pool"), json_str(args, "from"));
-	return custom_start(b, &custom_refresh_kind, strcmp(own, other) != 0 ? other : NULL, args, err);
+	return custom_start(b, &custom_refresh_kind, args, err);
 }
 
 static bool refreshes(const cJSON *source)
@@ -118,7 +112,6 @@ struct op *custom_create(struct berthd *b, const char *pool, const cJSON *reques
 {
 	const char *name = json_str_or(request, "name", "");
 	AUTO_JSON cJSON *asked = cJSON_Duplicate(request, true);
-	AUTO_FREE char *other = NULL;
 	cJSON *args;
 
 	if (check_request(b, pool, request, err) < 0)
@@ -143,21 +136,18 @@ struct op *custom_create(struct berthd *b, const char *pool, const cJSON *reques
 		cJSON_Delete(args);
 		return NULL;
 	}
-	if (json_str(args, "from") != NULL)
-		other = custom_lock(json_str(args, "from_pool"), json_str(args, "from"));
-	return custom_start(b, &custom_create_kind, other, args, err);
+	return custom_start(b, &custom_create_kind, args, err);
 }
 
 struct op *custom_delete(struct berthd *b, const char *pool, const char *name, struct error *err)
 {
 	return custom_find(b, pool, name, err) < 0 ? NULL :
-						      custom_start(b, &custom_delete_kind, NULL, custom_args(pool, name), err);
+						      custom_start(b, &custom_delete_kind, custom_args(pool, name), err);
 }
 
 static struct op *move(struct berthd *b, const char *pool, const char *name, const char *to_pool, const char *to,
 		       struct error *err)
 {
-	AUTO_FREE char *other = custom_lock(pool, name);
 	cJSON *args;
 
 	if (pool_usable(b, to_pool, err) < 0)
@@ -167,13 +157,12 @@ static struct op *move(struct berthd *b, const char *pool, const char *name, con
 	json_set_str(args, "from_pool", pool);
 	json_set_bool(args, "move", true);
 	json_set(args, "config", cJSON_CreateObject());
-	return custom_start(b, &custom_create_kind, other, args, err);
+	return custom_start(b, &custom_create_kind, args, err);
 }
 
 struct op *custom_rename(struct berthd *b, const char *pool, const char *name, const cJSON *request, struct error *err)
 {
 	const char *to = json_str_or(request, "name", ""), *to_pool = json_str_or(request, "pool", "");
-	AUTO_FREE char *other = NULL;
 	cJSON *args;
 
 	if (custom_find(b, pool, name, err) < 0 || custom_name_check(to, err) < 0)
@@ -182,41 +171,7 @@ struct op *custom_rename(struct berthd *b, const char *pool, const char *name, c
 		return move(b, pool, name, to_pool, to, err);
 	if (check_owned(b, pool, name, "renamed with it", err) < 0)
 		return NULL;
-	other = strcmp(to, name) != 0 ? custom_lock(pool, to) : NULL;
 	args = custom_args(pool, name);
 	json_set_str(args, "to", to);
-	return custom_start(b, &custom_rename_kind, other, args, err);
-}
-
-int custom_update(struct berthd *b, const char *pool, const char *name, const cJSON *change, bool patch, struct error *err)
-{
-	static const char *const kept[] = { NULL };
-	const cJSON *config = cJSON_GetObjectItemCaseSensitive(change, "config");
-	AUTO_JSON cJSON *old = NULL;
-	AUTO_JSON cJSON *args = NULL;
-	AUTO_FREE char *lock = custom_lock(pool, name);
-	struct custom_work *w;
-	cJSON *new;
-	int rc;
-
-	if (custom_find(b, pool, name, err) < 0 || pool_volume_config_check(pool_driver(b, pool), config, err) < 0)
-		return -1;
-	if (op_locked(b->ops, lock))
-		return error_set(err, ERROR_CONFLICT, "the volume '%s' is being changed", name);
-	old = custom_read(b, pool, name);
-	new = pool_config_change(json_obj(old, "config"), config, patch, kept);
-	args = custom_args(pool, name);
-	w = custom_load(b, args, err);
-	if (w == NULL || (strcmp(json_str_or(new, "size", ""), json_str_or(json_obj(old, "config"), "size", "")) != 0 &&
-			  custom_apply_size(w, w->path, new, err) < 0)) {
-		cJSON_Delete(new);
-		custom_unload(w);
-		return -1;
-	}
-	json_set(old, "config", new);
-	if (json_str(change, "description") != NULL || !patch)
-		json_set_str(old, "description", json_str_or(change, "description", ""));
-	rc = custom_write(w->meta, old, err);
-	custom_unload(w);
-	return rc;
+	return custom_start(b, &custom_rename_kind, args, err);
 }

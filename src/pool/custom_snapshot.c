@@ -175,6 +175,7 @@ const struct op_kind custom_snapshot_delete_kind = {
 	.load = custom_load,
 	.unload = custom_unload,
 	.frees = true,
+	.retries = true,
 };
 
 static enum op_result step_rename(struct op *op, struct error *err)
@@ -232,7 +233,16 @@ enum op_result step_custom_limit(struct op *op, struct error *err)
 	AUTO_FREE char *data = fs_join(w->temp, "data");
 	AUTO_JSON cJSON *volume = custom_read(w->b, w->pool, w->name);
 
-	return custom_apply_size(w, data, json_obj(volume, "config"), err) < 0 ? OP_FAIL : OP_DONE;
+	return custom_limit(op, data, json_obj(volume, "config"), err);
+}
+
+/* Started while the new tree was made: its mount would be of the old one. */
+static int check_stopped(const struct custom_work *w, struct error *err)
+{
+	AUTO_JSON cJSON *users = custom_users(w->b, w->pool, w->name, true);
+
+	return users->child == NULL ? 0 : error_set(err, ERROR_CONFLICT, "'%s' was started meanwhile, which has the volume '%s'",
+						    users->child->valuestring, w->name);
 }
 
 /* Idempotent: as long as the new tree is where it was made, it has not been put in place. */
@@ -240,10 +250,11 @@ enum op_result step_custom_swap(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *data = fs_join(w->temp, "data"), *old = fs_join(w->temp, "old");
-	AUTO_FREE char *parent = mem_strndup(w->path, (size_t)(strrchr(w->path, '/') - w->path));
 
 	if (!fs_exists(data))
 		return OP_DONE;
+	if (!op_recovering(op) && check_stopped(w, err) < 0)
+		return OP_FAIL;
 	if (!fs_exists(old) && rename(w->path, old) < 0 && errno != ENOENT) {
 		error_sys(err, errno, "cannot rename '%s' to '%s'", w->path, old);
 		return OP_FAIL;
@@ -252,7 +263,7 @@ enum op_result step_custom_swap(struct op *op, struct error *err)
 		error_sys(err, errno, "cannot rename '%s' to '%s'", data, w->path);
 		return OP_FAIL;
 	}
-	return fs_sync_dir(parent, err) < 0 ? OP_FAIL : OP_DONE;
+	return fs_sync_dir(w->at.dir, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static const struct op_step restore_steps[] = {
@@ -270,6 +281,7 @@ const struct op_kind custom_restore_kind = {
 	.steps = restore_steps,
 	.load = custom_load,
 	.unload = custom_unload,
+	.retries = true,
 };
 
 /* ---- requests */
@@ -357,7 +369,7 @@ struct op *custom_snapshot_create(struct berthd *b, const char *pool, const char
 		cJSON_Delete(args);
 		return NULL;
 	}
-	return custom_start(b, &custom_snapshot_create_kind, NULL, args, err);
+	return custom_start(b, &custom_snapshot_create_kind, args, err);
 }
 
 /* args of a change of a snapshot that is there. */
@@ -378,7 +390,7 @@ struct op *custom_snapshot_delete(struct berthd *b, const char *pool, const char
 {
 	cJSON *args = args_of(b, pool, name, snapshot, err);
 
-	return args != NULL ? custom_start(b, &custom_snapshot_delete_kind, NULL, args, err) : NULL;
+	return args != NULL ? custom_start(b, &custom_snapshot_delete_kind, args, err) : NULL;
 }
 
 struct op *custom_snapshot_rename(struct berthd *b, const char *pool, const char *name, const char *snapshot, const char *to,
@@ -392,7 +404,7 @@ struct op *custom_snapshot_rename(struct berthd *b, const char *pool, const char
 	if (args == NULL)
 		return NULL;
 	json_set_str(args, "to", to);
-	return custom_start(b, &custom_snapshot_rename_kind, NULL, args, err);
+	return custom_start(b, &custom_snapshot_rename_kind, args, err);
 }
 
 struct op *custom_restore(struct berthd *b, const char *pool, const char *name, const char *snapshot, struct error *err)
@@ -401,7 +413,7 @@ struct op *custom_restore(struct berthd *b, const char *pool, const char *name, 
 
 	if (args == NULL && custom_exists(b, pool, name) && err->code == ERROR_NOT_FOUND)
 		error_set(err, ERROR_NOT_FOUND, "Snapshot not found"); /* LXD's words, only here */
-	return args != NULL ? custom_start(b, &custom_restore_kind, NULL, args, err) : NULL;
+	return args != NULL ? custom_start(b, &custom_restore_kind, args, err) : NULL;
 }
 
 int custom_snapshot_update(struct berthd *b, const char *pool, const char *name, const char *snapshot, const cJSON *change,
@@ -411,12 +423,9 @@ int custom_snapshot_update(struct berthd *b, const char *pool, const char *name,
 	AUTO_FREE char *meta = NULL;
 	AUTO_FREE char *dir = NULL;
 	AUTO_FREE char *file = NULL;
-	AUTO_FREE char *lock = custom_lock(pool, name);
 
-	if (v == NULL || take_expiry(v, change, "expires_at", NULL, err) < 0)
+	if (v == NULL || take_expiry(v, change, "expires_at", NULL, err) < 0 || custom_check_idle(b, pool, name, err) < 0)
 		return -1;
-	if (op_locked(b->ops, lock))
-		return error_set(err, ERROR_CONFLICT, "the volume '%s' is being changed", name);
 	if (json_str(change, "description") != NULL || !patch)
 		json_set_str(v, "description", json_str_or(change, "description", ""));
 	meta = custom_meta(b, pool, name);

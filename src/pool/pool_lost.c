@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/strmap.h"
 #include "host/warnings.h"
+#include "image/store.h"
 #include "instance/registry.h"
 #include "pool/image_volume.h"
 #include "pool/pool_private.h"
@@ -113,6 +114,7 @@ static void look(struct pool_watch *w)
 	if (registry_scan(w->b->registry, NULL, &ignored, &err) < 0)
 		log_error("%s", err.msg);
 	registry_sync(w->b->registry, NULL, NULL);
+	image_sweep(w->b->images); /* of what was deleted meanwhile */
 	image_volume_sweep(w->b);
 }
 

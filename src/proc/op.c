@@ -86,6 +86,7 @@ struct op_queue *op_queue_new(uv_loop_t *loop, const char *journal_dir, void *ct
 	q->tick.data = q;
 	uv_timer_init(loop, &q->drain_timer);
 	q->drain_timer.data = q;
+	op_retry_init(q);
 	return q;
 }
 
@@ -95,6 +96,7 @@ static void queue_closed_cb(uv_handle_t *handle)
 
 	strmap_free(q->by_id);
 	strmap_free(q->locks);
+	strmap_free(q->kept);
 	free(q->journal_dir);
 	free(q->reserve);
 	free(q);
@@ -114,6 +116,7 @@ void op_queue_free(struct op_queue *q)
 	}
 	op_queue_refuse(q, NULL);
 	uv_close((uv_handle_t *)&q->tick, NULL);
+	uv_close((uv_handle_t *)&q->retry_timer, NULL);
 	uv_close((uv_handle_t *)&q->drain_timer, queue_closed_cb);
 }
 
@@ -258,6 +261,7 @@ void op_finish(struct op *op)
 	op->phase = OP_PHASE_FINAL;
 	if (!op->keep_journal)
 		op_journal_remove(op);
+	op_retry_note(op);
 	op_reserve_make(q);
 	uv_timer_start(&op->timer, retention_cb, is_websocket(op) ? WEBSOCKET_RETENTION_MS : RETENTION_MS, 0);
 	uv_unref((uv_handle_t *)&op->timer);
@@ -304,6 +308,8 @@ struct op *op_start(struct op_queue *q, const struct op_kind *kind, cJSON *args,
 			return NULL;
 		}
 	}
+	if (kind->frees)
+		op_retry_now(q);
 	op_insert(op);
 	op_changed(op);
 	return op;

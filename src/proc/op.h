@@ -17,7 +17,8 @@
  * Journal: <journal_dir>/UUID.json {id, kind, step, args, …}, written before
  * each step whose undo is not NULL, and before the one marked OP_COMMIT;
  * removed at the end.  From OP_COMMIT on recovery runs the remaining steps
- * forward, so those must be idempotent; before it, recovery undoes.
+ * forward, so those must be idempotent; before it, recovery undoes.  What
+ * fails from there on keeps its entry: see op_kind.retries.
  */
 #ifndef BERTH_PROC_OP_H
 #define BERTH_PROC_OP_H
@@ -63,6 +64,11 @@ struct op_kind {
 	void (*unload)(void *data);
 	bool volatile_; /* not journalled: nothing on disk changes (power) */
 	bool frees;     /* makes room: may use the reserve of the journal when the disk is full */
+	/*
+	 * What failed past its point of no return is finished as by the next start, but sooner: after a minute, then ever more
+	 * seldom, and before each operation that frees. For kinds whose remaining steps touch nothing that has got a new meaning.
+	 */
+	bool retries;
 	bool undo_later; /* a failed undo is tried again at the next start: it must see what became another's */
 	bool may_cancel;
 	bool coordinator; /* only waits (for operations it started, for clients): takes no slot */

@@ -138,6 +138,14 @@ static int recover_one(struct op_queue *q, const cJSON *v, struct error *err)
 	return 0;
 }
 
+int op_journal_recover(struct op_queue *q, const char *id, struct error *err)
+{
+	AUTO_FREE char *path = mem_printf("%s/%s.json", q->journal_dir, id);
+	AUTO_JSON cJSON *v = json_read_file(path, err);
+
+	return v == NULL ? -1 : recover_one(q, v, err);
+}
+
 /* An entry that cannot be understood is kept for a person under another name. */
 static void set_aside(const char *path, const struct error *err)
 {

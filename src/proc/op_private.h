@@ -89,6 +89,9 @@ struct op_queue {
 	bool reserved; /* it is there */
 	bool draining;
 	char *refusal; /* op_queue_refuse(), or NULL */
+	struct strmap *kept; /* op_retry.c: ids in the journal that are to be tried again */
+	uv_timer_t retry_timer;
+	unsigned retry_s; /* the next pause */
 	uv_timer_t drain_timer;
 	void (*drain_cb)(void *data);
 	void *drain_data;
@@ -106,6 +109,13 @@ void op_advance(struct op *op); /* op_run.c: runs until a step waits or the end 
 /* op_journal.c */
 int op_journal_save(struct op *op, enum json_write how, struct error *err);
 void op_journal_remove(struct op *op);
+
+int op_journal_recover(struct op_queue *q, const char *id, struct error *err); /* that one entry */
+
+/* op_retry.c */
+void op_retry_init(struct op_queue *q);
+void op_retry_note(struct op *op); /* at its end */
+void op_retry_now(struct op_queue *q); /* but those whose last try can still be looked at */
 
 /* op_reserve.c */
 void op_reserve_make(struct op_queue *q);

@@ -103,7 +103,8 @@ is_subvolume() {
 }
 
 @test "a pool whose source is missing is refused, kept, and found again" {
-	local c d away=$BERTH_TEST_ROOT/away
+	local c d away=$BERTH_TEST_ROOT/away tree export=$BERTH_TEST_ROOT/backups/exports/0e0c0f5b-62a4-4a8a-9d2b-6f0f5a7f4b11/b
+	tree=$BERTH_TEST_ROOT/images/$(printf 'a%.0s' {1..64})/rootfs
 	c=$(name lost)
 	d=$(name lostdir)
 	mkdir "$BERTH_TEST_ROOT/folder"
@@ -115,6 +116,7 @@ is_subvolume() {
 	umount "$BERTH_TEST_ROOT/pools/bt"
 	mkdir "$away"
 	mv "$BERTH_TEST_ROOT/pools/bt.img" "$BERTH_TEST_ROOT/folder/containers" "$away"
+	mkdir -p "$tree" "$export" # of a deleted image, and of an instance: nobody can say now whether one lies there, or was it
 	daemon_start
 	stock storage list -f csv
 	contains "$output" "bt,btrfs,$BERTH_TEST_ROOT/pools/bt.img,,1,UNAVAILABLE"
@@ -133,12 +135,14 @@ is_subvolume() {
 	mv "$BERTH_TEST_ROOT/other.img" "$BERTH_TEST_ROOT/pools/bt.img" # another file system is not taken for the pool's
 	wait_for 10 grep -q "is another one" "$BERTH_TEST_LOGS/berthd.log"
 	[[ -z $(findmnt -n "$BERTH_TEST_ROOT/pools/bt") ]]
+	[[ -d $tree && -d $export ]]
 	mv "$away/bt.img" "$BERTH_TEST_ROOT/pools/bt.img"
 	mv "$away/containers" "$BERTH_TEST_ROOT/folder/containers"
 	wait_for 20 pool_is bt Created
 	wait_for 20 pool_is sp1 Created
 	wait_for 20 is_state "$c" STOPPED
 	wait_for 20 is_state "$d" STOPPED
+	wait_for 10 test ! -e "$tree"
 	stock warning list -f csv
 	[[ $output != *"Storage pool"* ]]
 	mv "$BERTH_TEST_ROOT/folder/containers" "$away" # while berthd runs: they stay in the list
@@ -146,6 +150,8 @@ is_subvolume() {
 	is_state "$d" STOPPED
 	mv "$away/containers" "$BERTH_TEST_ROOT/folder/containers"
 	stock start "$c"
+	daemon_restart
+	wait_for 10 test ! -e "$export"
 	stock delete -f "$c" "$d"
 	stock storage delete bt
 	stock storage delete sp1
@@ -201,6 +207,11 @@ is_subvolume() {
 	in_container "$c" rm /mnt/v1/big
 	stock storage volume snapshot bt v1 s1
 	stock storage volume set bt v1 size=60MiB
+	fault custom-update/write/fail # the limit is what the configuration says
+	stock_refused "injected fault" storage volume set bt v1 size=20MiB
+	fault ""
+	stock storage volume get bt v1 size
+	assert "$output" = 60MiB
 	in_container "$c" dd if=/dev/urandom of=/mnt/v1/big bs=1M count=40
 	stock storage volume copy bt/v1 bt/v2
 	is_subvolume "$pool/custom/v2"

@@ -95,6 +95,12 @@ setup_file_more() {
 		wait_for 10 journal_empty
 		assert "$(find "$BERTH_TEST_ROOT/backups/exports" -mindepth 2 2>/dev/null)" = "" "$fault"
 	done
+	stock query -X POST -d '{"name":"one","compression_algorithm":"none","instance_only":true}' --wait "/1.0/instances/$c/backups"
+	fault export-delete/hide/kill-after
+	stock '?' query -X DELETE --wait "/1.0/instances/$c/backups/one"
+	revive
+	journal_ends
+	[[ ! -e $BERTH_TEST_ROOT/backups/exports || -z $(ls -A "$BERTH_TEST_ROOT/backups/exports") ]]
 	stock delete "$c"
 }
 
