@@ -35,7 +35,7 @@
 #include "host/host.h"
 #include "host/forward.h"
 #include "host/notify.h"
-#include "host/warnings.h"
+#include "model/warnings.h"
 #include "image/store.h"
 #include "instance/file.h"
 #include "instance/forward_place.h"

@@ -52,7 +52,7 @@ struct berthd {
 	struct server_config *server; /* PUT/PATCH /1.0 */
 	struct trust *trust;          /* certificates of clients: api/trust.h */
 	struct remote *remote;        /* the HTTPS listener: api/remote.h */
-	struct warnings *warnings;    /* host/warnings.h */
+	struct warnings *warnings;    /* model/warnings.h */
 	struct terminals *terminals;
 	struct forwards *forwards;    /* host/forward.h */
 	struct networks *networks;    /* network/network.h */

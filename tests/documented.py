@@ -106,11 +106,24 @@ def hooks():
             missing.append(f"doc/berth-hooks.7: {path}")
 
 
+def included(room):
+    """Other rooms whose headers the files of this one include."""
+    found = set()
+    for path in glob.glob(f"src/{room}/*.[ch]"):
+        found.update(re.findall(r'^#include "([a-z]+)/', read(path), re.M))
+    return found - {room}
+
+
 def rooms():
     page = read("doc/HACKING.md")
-    for room in glob.glob("src/*/"):
-        if not re.search(rf"^\| {room[4:-1]} \|", page, re.M):
+    for room in (path[4:-1] for path in glob.glob("src/*/")):
+        row = re.search(rf"^\| {room} \|.*\| ([^|]*) \|$", page, re.M)
+        if not row:
             missing.append(f"doc/HACKING.md: {room}")
+            continue
+        allowed = set(re.findall(r"[a-z]+", row[1]))
+        missing.extend(f"doc/HACKING.md: {room} may include {r}" for r in included(room) - allowed)
+        missing.extend(f"doc/HACKING.md: {room} includes nothing of {r}" for r in allowed - included(room))
 
 
 commands(sys.argv[1])

@@ -6,7 +6,7 @@
 #include "api/router.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "host/warnings.h"
+#include "model/warnings.h"
 
 static void list_get(struct request *r)
 {

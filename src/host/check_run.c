@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "host/host_private.h"
-#include "host/warnings.h"
+#include "model/warnings.h"
 #include "proc/proc.h"
 
 enum { CHECK_MS = 60000 };

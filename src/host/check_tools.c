@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "host/check.h"
+#include "model/ttyd_version.h"
 #include "proc/output.h"
-#include "terminal/ttyd.h"
 
 struct tool {
 	const char *name;

@@ -16,27 +16,6 @@
 #include "instance/instance.h"
 #include "lxc/probe.h"
 #include "model/settings.h"
-#include "terminal/terminal.h"
-
-/* ---- the web terminal */
-
-/* berthd's start leaves the port closed until somebody asks for a URL; a load by hand opens it. */
-static void terminal_load(struct berthd *b, struct host_part *part)
-{
-	struct error err = ERROR_INIT;
-
-	if (!b->host->starting && b->terminals != NULL)
-		(void)terminal_listen(b, &err);
-	host_part_done(part, NULL, &err);
-}
-
-static void terminal_unload(struct berthd *b)
-{
-	if (b->terminals != NULL)
-		terminal_close(b);
-}
-
-static const struct host_part_type terminal_part = { "terminal", terminal_load, terminal_unload };
 
 /* ---- life */
 
@@ -61,7 +40,6 @@ void host_open(struct berthd *b, const struct settings_source *source)
 	note_check(h, source);
 	h->keeper = keeper_new(h);
 	h->names = dns_names_new(h);
-	host_part_add(b, &terminal_part);
 }
 
 void host_close(struct berthd *b)
@@ -84,6 +62,11 @@ void host_close(struct berthd *b)
 bool host_loaded(const struct berthd *b)
 {
 	return b->host == NULL || b->host->loaded;
+}
+
+bool host_starting(const struct berthd *b)
+{
+	return b->host != NULL && b->host->starting;
 }
 
 int host_check_loaded(const struct berthd *b, struct error *err)

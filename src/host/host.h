@@ -40,6 +40,7 @@ struct op *host_unload(struct berthd *b, const cJSON *request, struct error *err
 struct op *host_scan(struct berthd *b, const cJSON *request, struct error *err);
 
 bool host_loaded(const struct berthd *b);
+bool host_starting(const struct berthd *b); /* it is loaded by berthd's start, not by hand */
 /* 0, or -1 with "the host is unloaded: berth host load" (ERROR_UNAVAILABLE): for changes that are no operation. */
 int host_check_loaded(const struct berthd *b, struct error *err);
 /* GET /1.0/host: {"loaded", "loaded_at", "server", "instances": {STATE: n}, "networks": {…}, "checks": last findings or null}. */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "host/netlink.h"
+#include "base/netlink.h"
 
 enum { RECEIVE_BUFFER = 1 << 20 };
 

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strmap.h"
-#include "host/netlink.h"
+#include "base/netlink.h"
 
 enum { FIRST_MS = 100, LAST_MS = 30000, CALM_MS = 60000, RECEIVE_BUFFER = 4 << 20 };
 

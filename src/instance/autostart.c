@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "host/warnings.h"
+#include "model/warnings.h"
 #include "instance/copy.h"
 #include "instance/delete.h"
 #include "instance/instance.h"

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strmap.h"
-#include "host/netlink.h"
+#include "base/netlink.h"
 #include "instance/applied.h"
 #include "instance/update.h"
 #include "model/device_match.h"

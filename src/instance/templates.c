@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "host/warnings.h"
+#include "model/warnings.h"
 #include "instance/file.h"
 #include "instance/metadata.h"
 #include "model/settings.h"

@@ -11,6 +11,8 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "host/host.h"
+#include "host/network.h"
 #include "instance/instance.h"
 #include "model/settings.h"
 #include "terminal/terminal_private.h"
@@ -56,6 +58,26 @@ static void remove_old(const struct settings *s)
 		log_warning("terminal: %s", err.msg);
 }
 
+/* ---- a part of the host */
+
+/* berthd's start leaves the port closed until somebody asks for a URL; a load by hand opens it. */
+static void part_load(struct berthd *b, struct host_part *part)
+{
+	struct error err = ERROR_INIT;
+
+	if (!host_starting(b))
+		(void)terminal_listen(b, &err);
+	host_part_done(part, NULL, &err);
+}
+
+static void part_unload(struct berthd *b)
+{
+	if (b->terminals != NULL)
+		terminal_close(b);
+}
+
+static const struct host_part_type terminal_part = { "terminal", part_load, part_unload };
+
 struct terminals *terminals_new(struct berthd *b, terminal_event_cb event)
 {
 	struct terminals *ts = mem_alloc(sizeof(*ts));
@@ -69,6 +91,7 @@ struct terminals *terminals_new(struct berthd *b, terminal_event_cb event)
 	uv_timer_init(b->loop, &ts->sweep);
 	ts->sweep.data = ts;
 	b->terminals = ts;
+	host_part_add(b, &terminal_part);
 	return ts;
 }
 

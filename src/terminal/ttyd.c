@@ -12,13 +12,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/settings.h"
+#include "model/ttyd_version.h"
 #include "proc/proc.h"
 
 #define PROBE_MS 5000
-#define WHERE_TO_GET                                                                                                   \
-	"the package ttyd of Debian 14, Ubuntu 24.04, Fedora or Alpine, or a program from "                            \
-	"https://github.com/tsl0922/ttyd/releases with ttyd_path in berth.conf"
-
 struct waiter {
 	STAILQ_ENTRY(waiter) link;
 	void (*cb)(void *data);
@@ -62,29 +59,6 @@ void ttyd_free(struct ttyd *t)
 	}
 	free(t->path);
 	free(t);
-}
-
-bool ttyd_parse_version(const char *out, unsigned ret[3])
-{
-	const char *p = strstr(out, "version ");
-
-	ret[2] = 0;
-	return p && sscanf(p + strlen("version "), "%3u.%3u.%3u", &ret[0], &ret[1], &ret[2]) >= 2;
-}
-
-static bool at_least(const unsigned version[3], unsigned a, unsigned b, unsigned c)
-{
-	return (version[0] * 1000u + version[1]) * 1000u + version[2] >= (a * 1000u + b) * 1000u + c;
-}
-
-int ttyd_judge(const unsigned v[3], bool *ret_writable, struct error *err)
-{
-	*ret_writable = at_least(v, 1, 7, 4);
-	if (!at_least(v, 1, 6, 1))
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "ttyd %u.%u.%u is too old: the web terminal needs 1.6.1 or newer: " WHERE_TO_GET, v[0],
-				 v[1], v[2]);
-	return 0;
 }
 
 /* The file that is there now; NULL when there is none. */
@@ -166,7 +140,7 @@ static void look(struct ttyd *t)
 	} else if (*t->settings->ttyd_path) {
 		error_set(&t->wrong, ERROR_UNSUPPORTED, "ttyd_path: there is no program '%s'", t->settings->ttyd_path);
 	} else {
-		error_set(&t->wrong, ERROR_UNSUPPORTED, "ttyd is not installed, the web terminal needs it: " WHERE_TO_GET);
+		error_set(&t->wrong, ERROR_UNSUPPORTED, "ttyd is not installed, the web terminal needs it: " TTYD_WHERE);
 	}
 }
 

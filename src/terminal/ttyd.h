@@ -6,7 +6,6 @@
 #ifndef BERTH_TERMINAL_TTYD_H
 #define BERTH_TERMINAL_TTYD_H
 
-#include <stdbool.h>
 #include <uv.h>
 
 #include "base/argv.h"
@@ -21,11 +20,6 @@ void ttyd_free(struct ttyd *t); /* waiting callbacks do not fire; NULL is fine *
 void ttyd_ready(struct ttyd *t, void (*cb)(void *data), void *data);
 /* 0 when it can be used; ERROR_UNSUPPORTED with what is wrong; ERROR_UNAVAILABLE when it is not known yet. */
 int ttyd_check(struct ttyd *t, struct error *err);
-
-/* Output of `ttyd --version`: "ttyd version 1.7.7-40e79c7". */
-bool ttyd_parse_version(const char *out, unsigned ret[3]);
-/* -1 with err: too old. writable: it has -W, and needs it. */
-int ttyd_judge(const unsigned version[3], bool *ret_writable, struct error *err);
 
 struct ttyd_session {
 	const char *socket; /* ends in .sock: that is how ttyd knows it from an interface */

@@ -18,7 +18,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "host/host.h"
-#include "host/warnings.h"
+#include "model/warnings.h"
 #include "image/store.h"
 #include "instance/instance.h"
 #include "lxc/probe.h"

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "host/link_watch.h"
-#include "host/netlink.h"
+#include "base/netlink.h"
 #include "host/nft_watch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "host/netlink.h"
+#include "base/netlink.h"
 
 /* A message with one attribute; returns its length in the datagram. */
 static size_t message(char *buf, unsigned type, const char *text, size_t len)

@@ -14,7 +14,7 @@
 #include "terminal/frames.h"
 #include "terminal/head.h"
 #include "terminal/token.h"
-#include "terminal/ttyd.h"
+#include "model/ttyd_version.h"
 
 /* ---- tokens */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel tells of itself through netlink(7): a socket in one multicast group, and its messages taken apart. */
-#ifndef BERTH_HOST_NETLINK_H
-#define BERTH_HOST_NETLINK_H
+#ifndef BERTH_BASE_NETLINK_H
+#define BERTH_BASE_NETLINK_H
 
 #include <linux/netlink.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host/netlink.h"
+#include "base/netlink.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host/warnings.h"
+#include "model/warnings.h"
 
 #include <stdlib.h>
 #include <string.h>

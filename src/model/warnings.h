@@ -5,8 +5,8 @@
  * {"uuid","location","project","type","count","first_seen_at","last_seen_at","last_message","severity","entity_url",
  * "status": "new"|"acknowledged"|"resolved"}.
  */
-#ifndef BERTH_HOST_WARNINGS_H
-#define BERTH_HOST_WARNINGS_H
+#ifndef BERTH_MODEL_WARNINGS_H
+#define BERTH_MODEL_WARNINGS_H
 
 #include <cjson/cJSON.h>
 
