@@ -30,7 +30,7 @@ static const struct {
 } aliases[] = {
 	{ "@hourly", "0 * * * *" },   { "@daily", "0 0 * * *" },    { "@midnight", "0 0 * * *" },
 	{ "@weekly", "0 0 * * 0" },   { "@monthly", "0 0 1 * *" },  { "@annually", "0 0 1 1 *" },
-	{ "@yearly", "0 0 1 1 *" },   { "@never", NULL },
+	{ "@yearly", "0 0 1 1 *" },   { "@never", NULL },	    { "@startup", NULL },
 };
 
 /* A number or a word of the field; the end is the caller's to look at. */
@@ -169,13 +169,15 @@ static bool same_rule(const struct cron_rule *a, const struct cron_rule *b)
 	       a->any_dom == b->any_dom && a->any_dow == b->any_dow && a->alias == b->alias;
 }
 
-static void add_rule(struct cron *c, const struct cron_rule *r)
+static int add_rule(struct cron *c, const struct cron_rule *r, struct error *err)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (same_rule(&c->rules[i], r))
-			return;
-	if (c->n < CRON_RULES_MAX) /* the aliases come to that many different ones */
-		c->rules[c->n++] = *r;
+			return 0;
+	if (c->n == CRON_RULES_MAX)
+		return error_set(err, ERROR_INVALID, "more than %d times", CRON_RULES_MAX);
+	c->rules[c->n++] = *r;
+	return 0;
 }
 
 static int add_alias(struct cron *c, const char *word, struct error *err)
@@ -186,16 +188,17 @@ static int add_alias(struct cron *c, const char *word, struct error *err)
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
 		if (strcasecmp(aliases[i].name, word) != 0)
 			continue;
+		if (strcmp(aliases[i].name, "@startup") == 0)
+			c->startup = true;
 		if (aliases[i].fields == NULL)
 			return 0;
 		if (parse_rule(aliases[i].fields, &rule, err) < 0)
 			return -1;
 		rule.alias = true;
-		add_rule(c, &rule);
-		return 0;
+		return add_rule(c, &rule, err);
 	}
 	return error_set(err, ERROR_INVALID, "'%.40s' is none of @hourly, @daily, @midnight, @weekly, @monthly, @annually, "
-			 "@yearly and @never", word);
+			 "@yearly, @startup and @never", word);
 }
 
 static int parse_aliases(const char *text, struct cron *c, struct error *err)
@@ -209,19 +212,42 @@ static int parse_aliases(const char *text, struct cron *c, struct error *err)
 	return 0;
 }
 
+/* Where the first of several ends: at a comma with a blank after it, where a whole one is before it. */
+static size_t first_length(const char *text)
+{
+	size_t words = 0;
+
+	for (const char *p = text; *p != '\0';) {
+		p += strspn(p, " \t");
+		p += strcspn(p, " \t");
+		words++;
+		if (p[-1] == ',' && *p != '\0' && (words >= FIELDS || (*text == '@' && p[strspn(p, " \t")] != '@')))
+			return (size_t)(p - 1 - text);
+	}
+	return strlen(text);
+}
+
+static int parse_one(const char *text, struct cron *c, struct error *err)
+{
+	struct cron_rule rule;
+
+	if (*text == '@')
+		return parse_aliases(text, c, err);
+	memset(&rule, 0, sizeof(rule));
+	return parse_rule(text, &rule, err) < 0 ? -1 : add_rule(c, &rule, err);
+}
+
 int cron_parse(const char *text, struct cron *ret, struct error *err)
 {
 	struct cron c;
 
 	memset(&c, 0, sizeof(c));
-	text += strspn(text, " \t");
-	if (*text == '@') {
-		if (parse_aliases(text, &c, err) < 0)
+	for (text += strspn(text, " \t"); *text != '\0'; text += strspn(text, ", \t")) {
+		AUTO_FREE char *one = mem_strndup(text, first_length(text));
+
+		if (parse_one(one, &c, err) < 0)
 			return -1;
-	} else if (*text != '\0') {
-		if (parse_rule(text, &c.rules[0], err) < 0)
-			return -1;
-		c.n = 1;
+		text += strlen(one);
 	}
 	*ret = c;
 	return 0;

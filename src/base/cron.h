@@ -2,8 +2,9 @@
 /*
  * Schedules as LXD takes them: five fields (minute 0-59, hour 0-23, day of month 1-31, month 1-12 or JAN-DEC, day of
  * week 0-7 or SUN-SAT, 0 and 7 being Sunday), each "*" or "?", a number, a range "1-5", a step over one of these
- * ("8-18/2", "3/5": from 3 on; with "*" every Nth), or a list of them; or one or more of @hourly, @daily, @midnight,
- * @weekly, @monthly, @annually and @yearly, with commas between them; or nothing, or @never: at no time. Days: when
+ * ("8-18/2", "3/5": from 3 on; with "*" every Nth), or a list of them; or @hourly, @daily, @midnight, @weekly,
+ * @monthly, @annually, @yearly or @startup; or several of all these, with ", " between them (aliases also with ","); or
+ * nothing, or @never: at no time. Days: when
  * both day of month and day of week are restricted, one of them is enough (crontab(5)).
  */
 #ifndef BERTH_BASE_CRON_H
@@ -25,11 +26,12 @@ struct cron_rule {
 	bool alias; /* cron_spread() may move its minute and hour */
 };
 
-#define CRON_RULES_MAX 5
+#define CRON_RULES_MAX 16
 
 struct cron {
 	struct cron_rule rules[CRON_RULES_MAX];
 	size_t n; /* 0: at no time */
+	bool startup; /* @startup: when the subject starts; cron_matches() knows nothing of it */
 };
 
 /* ERROR_INVALID says which field breaks which rule; a date that never comes (February 30) is refused too. */

@@ -21,6 +21,7 @@
 #include "helper/rootfs_mount.h"
 #include "helper/rootfs_nics.h"
 #include "helper/rootfs_reboot.h"
+#include "helper/rootfs_shift.h"
 
 enum { EXIT_USAGE = 2, EXIT_ENTER = 125 /* not to be taken for the command's */ };
 
@@ -81,6 +82,8 @@ static const char usage_text[] =
 	"  merged-copy --source=INSTANCE_DIR --lower=TREE --idmap=BASE:SIZE|none --to=BASE:SIZE|none DST\n"
 	"      copies what INSTANCE_DIR's overlay shows, mounted or not, to the new folder DST;\n"
 	"      the ids of --idmap become those of --to (none: as they are in the container)\n"
+	"  shift --idmap=BASE:SIZE|none --to=BASE:SIZE|none TREE\n"
+	"      gives the files in TREE, which nobody uses, from one map to the other\n"
 	"  enter --source=INSTANCE_DIR [--lower=TREE] --idmap=BASE:SIZE|none -- COMMAND [ARGUMENT]...\n"
 	"      runs COMMAND at the root of what INSTANCE_DIR shows, mounted or not (without --lower: of\n"
 	"      INSTANCE_DIR/rootfs), read-only and without submounts, as root of these ids; none: as we are;\n"
@@ -279,6 +282,13 @@ static int run_merged_copy(const struct args *a, struct error *err)
 	return view < 0 ? -1 : rootfs_copy_fd(view, a->source, a->operand[0], &map, err);
 }
 
+static int run_shift(const struct args *a, struct error *err)
+{
+	if (need(a->mapped, "--idmap", err) || need(a->moved, "--to", err))
+		return -1;
+	return rootfs_shift(a->operand[0], &a->map, &a->to, err);
+}
+
 static int run_enter(const struct args *a, struct error *err)
 {
 	const struct rootfs_enter enter = { .instance_dir = a->source, .lower = a->lower, .map = a->map };
@@ -298,7 +308,7 @@ static const struct {
 	{ "reboot", 1, run_reboot },
 	{ "attach", 0, run_attach }, { "detach", 0, run_detach }, { "idmap-copy", 1, run_copy },
 	{ "live-copy", 1, run_live_copy }, { "rest-copy", 1, run_rest_copy },
-	{ "loose-copy", 1, run_loose_copy }, { "merged-copy", 1, run_merged_copy }, { "enter", -1, run_enter },
+	{ "loose-copy", 1, run_loose_copy }, { "merged-copy", 1, run_merged_copy }, { "shift", 1, run_shift }, { "enter", -1, run_enter },
 };
 
 static int run(int argc, char **argv, struct error *err)

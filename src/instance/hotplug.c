@@ -17,8 +17,8 @@
 #include "base/netlink.h"
 #include "instance/applied.h"
 #include "instance/update.h"
+#include "model/device.h"
 #include "model/device_match.h"
-#include "model/key_types.h"
 #include "model/settings.h"
 
 enum {
@@ -117,6 +117,7 @@ static void look(struct berthd *b, struct instance *inst)
 	AUTO_FREE char *dir = instance_dir(b, inst->name);
 	AUTO_JSON cJSON *states = applied_read(b, inst);
 	struct error err = ERROR_INIT;
+	uint32_t base, size;
 	cJSON *last;
 
 	if (!states) {
@@ -125,7 +126,7 @@ static void look(struct berthd *b, struct instance *inst)
 	}
 	last = cJSON_GetArrayItem(states, cJSON_GetArraySize(states) - 1);
 	devices_match(json_obj(last, "devices"), &(struct match_roots){ b->settings->sysfs_dir, "/proc", "/dev" });
-	if (!as_given(dir, json_obj(last, "devices"), type_is_true(json_str(json_obj(last, "config"), "security.privileged"))))
+	if (!as_given(dir, json_obj(last, "devices"), !instance_idmap(json_obj(last, "config"), b->probe, &base, &size)))
 		return;
 	if (cJSON_GetArraySize(states) == 1 && applied_write(b, inst, states, &err) < 0)
 		log_warning("instance '%s': %s", inst->name, err.msg);

@@ -28,7 +28,10 @@ static int64_t number(const cJSON *config, const char *key, int64_t def)
 
 void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, uint32_t *ret_size)
 {
-	if (is_true(config, "security.privileged")) {
+	const char *own = json_str(config, "volatile.idmap.base");
+
+	/* what its files have counts: a change waits for the next start (shift.h) */
+	if (own != NULL ? strcmp(own, "0") == 0 : is_true(config, "security.privileged")) {
 		*ret_base = 0;
 		*ret_size = 0;
 		return;
@@ -143,8 +146,8 @@ int idmap_assign(struct berthd *b, cJSON *desired, const cJSON *expanded, const 
 	uint64_t base, size;
 
 	if (is_true(expanded, "security.privileged")) {
-		json_set_str(config, "volatile.idmap.base", NULL);
-		json_set_str(config, "volatile.idmap.size", NULL);
+		json_set_str(config, "volatile.idmap.base", "0");
+		json_set_str(config, "volatile.idmap.size", "0");
 		return 0;
 	}
 	if (b->probe->idmap_size < IDMAP_SIZE)

@@ -17,6 +17,8 @@
 #include "instance/nic_probe.h"
 #include "instance/proxy.h"
 #include "instance/reboots.h"
+#include "instance/shift.h"
+#include "instance/snapshot.h"
 #include "instance/templates.h"
 #include "instance/work.h"
 #include "lxc/freezer.h"
@@ -97,6 +99,7 @@ static void started_now(struct work *w, struct instance *inst)
 	json_set_str(json_obj(inst->desired, "config"), "volatile.last_state.power", "RUNNING");
 	if (registry_save(w->b->registry, inst, JSON_QUICK, &err) < 0)
 		log_warning("instance '%s': %s", w->name, err.msg);
+	snapshot_due_startup(w->b, inst);
 }
 
 enum op_result power_started(struct op *op, const struct proc_result *result, struct error *err)
@@ -185,7 +188,7 @@ static enum op_result start_probed(struct op *op, const struct proc_result *resu
 	return OP_FAIL;
 }
 
-enum op_result step_start(struct op *op, struct error *err)
+static enum op_result start_shifted(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct instance *inst = find(w, err);
@@ -200,6 +203,16 @@ enum op_result step_start(struct op *op, struct error *err)
 	instance_expand(w->b, inst->desired, &config, &devices);
 	rc = nic_probe(op, w->b, devices, NULL, start_probed, err);
 	return rc == OP_DONE ? start_with_templates(op, err) : rc;
+}
+
+enum op_result step_start(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	enum op_result rc = shift_apply(op, start_shifted, err);
+
+	if (rc == OP_FAIL)
+		error_wrap(err, "cannot start '%s'", w->name);
+	return rc == OP_DONE ? start_shifted(op, err) : rc;
 }
 
 enum op_result step_unstart_cut_short(struct op *op, struct error *err)

@@ -56,5 +56,7 @@ typedef void (*snapshot_started_cb)(struct op *op, const char *action, const cha
 				    void *data);
 void snapshot_due_start(struct berthd *b, snapshot_started_cb started, void *data);
 void snapshot_due_stop(struct berthd *b);
+/* It has just started: the snapshot of @startup. */
+void snapshot_due_startup(struct berthd *b, const struct instance *inst);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cron.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -105,6 +106,16 @@ static void minute_cb(time_t minute, void *data)
 			make(d, *n);
 	}
 	free(names);
+}
+
+void snapshot_due_startup(struct berthd *b, const struct instance *inst)
+{
+	const char *schedule = instance_value(b, inst->desired, "snapshots.schedule");
+	struct error ignored = ERROR_INIT;
+	struct cron cron;
+
+	if (b->snapshots != NULL && schedule != NULL && cron_parse(schedule, &cron, &ignored) == 0 && cron.startup)
+		make(b->snapshots, inst->name);
 }
 
 void snapshot_due_start(struct berthd *b, snapshot_started_cb started, void *data)

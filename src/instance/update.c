@@ -19,6 +19,7 @@
 #include "instance/proxy.h"
 #include "instance/applied.h"
 #include "instance/place.h"
+#include "instance/shift.h"
 #include "instance/work.h"
 #include "model/key_types.h"
 #include "model/profile.h"
@@ -139,35 +140,6 @@ static cJSON *changed(const cJSON *old, const cJSON *change, bool patch, struct 
 
 /* ---- check */
 
-/* Files in an overlay's upper layer belong to mapped ids: another map would leave them with strangers. */
-static int check_idmap(const struct berthd *b, const struct instance *inst, const cJSON *new_config, struct error *err)
-{
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-	uint32_t was, now, size;
-
-	instance_expand(b, inst->desired, &config, &devices);
-	idmap_of(b, config, &was, &size);
-	idmap_of(b, new_config, &now, &size);
-	if (was == now || (strcmp(json_str_or(inst->desired, "driver", ""), "dir") == 0 && b->probe->idmapped_mounts))
-		return 0;
-	return error_set(err, ERROR_UNSUPPORTED,
-			 "the id map of '%s' cannot change any more: its files lie in an overlay as ids %u+; make a new "
-			 "instance with security.privileged or security.idmap.* set", inst->name, was);
-}
-
-/* Gives desired the id map that its expanded config asks for, when the instance can still take it. */
-static int assign_idmap(struct berthd *b, const struct instance *inst, cJSON *desired, cJSON *expanded, struct error *err)
-{
-	static const char *const keys[] = { "volatile.idmap.base", "volatile.idmap.size" };
-
-	if (idmap_assign(b, desired, expanded, inst->name, err) < 0)
-		return -1;
-	for (size_t i = 0; i < 2; i++)
-		json_set_str(expanded, keys[i], json_str(json_obj(desired, "config"), keys[i]));
-	return check_idmap(b, inst, expanded, err);
-}
-
 /* A pool that is a storage driver's name decides at creation only. */
 static int check_pool(struct work *w, const cJSON *old, const cJSON *devices, struct error *err)
 {
@@ -204,7 +176,7 @@ int update_check(struct work *w, const struct instance *inst, cJSON *new, struct
 	    proxy_check_nat(devices, err) < 0 || check_pool(w, inst->desired, devices, err) < 0 ||
 	    address_check(w->b, new, inst->desired, w->name, err) < 0)
 		return -1;
-	return assign_idmap(w->b, inst, new, expanded, err);
+	return shift_defer(w->b, inst, new, expanded, err);
 }
 
 static int check_update(struct work *w, struct instance *inst, struct error *err)
@@ -427,7 +399,7 @@ static int check_with(struct berthd *b, const struct instance *inst, const char 
 	config_expand(list, n, inst->desired, &config, &devices);
 	free(list);
 	if (config_validate(config, b->probe, err) < 0 || work_check_devices(devices, err) < 0 || size_check(b, devices, err) < 0 ||
-	    assign_idmap(b, inst, desired, config, err) < 0)
+	    shift_defer(b, inst, desired, config, err) < 0)
 		return error_wrap(err, "instance '%s' uses this profile", inst->name);
 	return 0;
 }

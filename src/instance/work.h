@@ -70,7 +70,7 @@ enum op_result step_swap_size(struct op *op, struct error *err); /* of the one t
 enum op_result step_resize(struct op *op, struct error *err);    /* of the one in place, if it changes: args "new", "was_devices" */
 enum op_result step_unresize(struct op *op, struct error *err);  /* undo of both: as it was */
 
-/* idmap.c: where this instance's ids lie; fills volatile.idmap.* in desired->config. */
+/* idmap.c: where this instance's ids lie; fills volatile.idmap.* in desired->config, "0" for privileged. */
 int idmap_assign(struct berthd *b, cJSON *desired, const cJSON *expanded_config, const char *own_name, struct error *err);
 void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, uint32_t *ret_size);
 

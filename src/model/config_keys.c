@@ -169,7 +169,9 @@ static int valid_schedule(const char *key, const char *value, const struct probe
 	struct error why = ERROR_INIT;
 	struct cron cron;
 
-	return cron_parse(value, &cron, &why) == 0 ? 0 : refuse(err, key, value, why.msg);
+	if (cron_parse(value, &cron, &why) < 0)
+		return refuse(err, key, value, why.msg);
+	return cron.startup && strcmp(key, "snapshots.schedule") != 0 ? refuse(err, key, value, "knows no @startup") : 0;
 }
 
 static int valid_keep(const char *key, const char *value, const struct probe *probe, struct error *err)
@@ -207,6 +209,12 @@ static int valid_pattern(const char *key, const char *value, const struct probe 
 	struct error why = ERROR_INIT;
 
 	return snapshot_pattern_check(value, &why) == 0 ? 0 : refuse(err, key, value, why.msg);
+}
+
+/* "0": none */
+static int valid_volatile_ids(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	return type_is_int(value, 0, UINT32_MAX) ? 0 : refuse(err, key, value, "must be an id, or a number of ids");
 }
 
 static int valid_volatile(const char *key, const char *value, const struct probe *probe, struct error *err)
@@ -319,7 +327,7 @@ const struct config_key config_keys[] = {
 	{ "security.protection.delete", "bool", "false", valid_bool, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Refuse to delete it." },
 	{ "security.protection.shift", "bool", "false", valid_bool, NULL, true, KEY_LIVE_NOTHING, NULL,
-	  "Never change the owners of its files for another id map. berth never does: it maps mounts, or refuses." },
+	  "Refuse to start it where that would change the owners of its files, for another id map." },
 	{ "security.syscalls.allow", "text", "", valid_seccomp, key_render_seccomp, false, KEY_LIVE_RESTART, NULL,
 	  "The only system calls it may do, a line each." },
 	{ "security.syscalls.blacklist", "text", "", valid_seccomp, key_render_seccomp, false, KEY_LIVE_RESTART, NULL,
@@ -341,7 +349,7 @@ const struct config_key config_keys[] = {
 	{ "snapshots.schedule", "schedule", "never", valid_schedule, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "When snapshots are made: minute, hour, day of month, month and day of week as in crontab(5), or a list of "
 	  "@hourly, @daily, @midnight, @weekly, @monthly, @annually, @yearly, which each instance has at a minute and "
-	  "hour of its own; or @never." },
+	  "hour of its own; or @startup: at each start; or @never. Several with a comma and a blank between them." },
 	{ "snapshots.schedule.stopped", "bool", "false", valid_bool, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Make the scheduled snapshots also while it is stopped." },
 	{ "user.meta-data", "text", "", valid_text, NULL, true, KEY_LIVE_NOTHING, NULL,
@@ -354,9 +362,9 @@ const struct config_key config_keys[] = {
 	  "Older name of cloud-init.vendor-data." },
 	{ "user.*", "text", "", valid_text, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "Labels of your own; berth only keeps them." },
-	{ "volatile.idmap.base", "integer", "set by berth", valid_id, NULL, true, KEY_LIVE_RESTART, NULL,
+	{ "volatile.idmap.base", "integer", "set by berth", valid_volatile_ids, NULL, true, KEY_LIVE_RESTART, NULL,
 	  "First host id of the range in use." },
-	{ "volatile.idmap.size", "integer", "set by berth", valid_id_count, NULL, true, KEY_LIVE_RESTART,
+	{ "volatile.idmap.size", "integer", "set by berth", valid_volatile_ids, NULL, true, KEY_LIVE_RESTART,
 	  NULL, "How many ids the range in use has." },
 	{ "volatile.*", "string", "set by berth", valid_volatile, NULL, true, KEY_LIVE_NOTHING, NULL,
 	  "What berth itself remembers: addresses, interface names, the image. volatile.DEVICE.hwaddr and "

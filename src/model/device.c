@@ -46,7 +46,7 @@ bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *re
 	const char *base = json_str_or(config, "volatile.idmap.base", "");
 	const char *size = json_str_or(config, "volatile.idmap.size", "");
 
-	if (type_is_true(json_str(config, "security.privileged")))
+	if (*base ? strcmp(base, "0") == 0 : type_is_true(json_str(config, "security.privileged")))
 		return false;
 	*ret_base = probe->idmap_base;
 	*ret_size = probe->idmap_size;

@@ -53,7 +53,7 @@ int device_valid_bool(const char *device, const char *key, const char *value, st
 int device_valid_line(const char *device, const char *key, const char *value, struct error *err);
 int device_refuse(const char *key, const char *value, const char *rule, struct error *err);
 
-/* The id map of an instance: volatile.idmap.*, or the host's whole range. False: privileged, no map. */
+/* The id map of an instance: volatile.idmap.*, or the host's whole range. False: privileged, no map ("0"). */
 bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *ret_base, uint32_t *ret_size);
 
 /* In the order to set them up: by name, but disks last and by path, so that /mnt comes before /mnt/data.

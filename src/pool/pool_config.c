@@ -59,7 +59,9 @@ static int check_schedule(const char *value, struct error *err)
 {
 	struct cron cron;
 
-	return cron_parse(value, &cron, err);
+	if (cron_parse(value, &cron, err) < 0)
+		return -1;
+	return cron.startup ? error_set(err, ERROR_INVALID, "Invalid value: @startup is not supported: a volume does not start") : 0;
 }
 
 static int check_expiry(const char *value, struct error *err)

@@ -65,7 +65,7 @@ load helpers
 	refused 1 "Unknown configuration key: limit.memory (did you mean limits.memory?)" config set "$c" limit.memory=1GiB
 	refused 1 "Invalid value: abc" config set "$c" user.ok=1 limits.memory=abc
 	refused 1 "" config set "$c" user.x=$'a\033b'
-	refused 1 "" config set "$c" 'user. x'=1
+	refused 1 "" config set "$c" 'environment. x'=1
 	assert "$("$BERTH" config show "$c")" = "$before"
 	run_berth delete "$c"
 }

@@ -278,15 +278,47 @@ ended() {
 	done
 }
 
-@test "a profile cannot give an overlay another id map" {
-	local n
+id_map_of() {
+	in_container "$1" cat /proc/self/uid_map | tr -s ' ' | cut -d' ' -f3
+}
+
+@test "another id map, also by a profile, takes effect at the next start" {
+	local n base file
 	n=$(name map)
 	run_berth profile create maps
-	run_berth init bb "$n" -p default -p maps
-	refused 1 "id map" profile set maps security.privileged=true
-	run_berth profile show maps
-	assert "$output" !~ privileged
-	run_berth delete "$n"
+	launch "$n" -p default -p maps
+	base=$(key_of "$n" volatile.idmap.base)
+	file=$BERTH_TEST_ROOT/lxc/$n/upper/root/file
+	in_container "$n" sh -c 'echo x >/root/file; cp /bin/busybox /root/su; chown 5:6 /root/file /root/su; chmod 4755 /root/su'
+	run_berth profile set maps security.privileged=true
+	assert "$(id_map_of "$n")" = "$base"
+	assert "$(key_of "$n" volatile.idmap.base)" = "$base"
+	run_berth file pull "$n/root/file" -
+	run_berth config set "$n" security.protection.shift=true
+	run_berth stop -f "$n"
+	refused 1 "Container is protected against filesystem shifting" start "$n"
+	run_berth config unset "$n" security.protection.shift
+	run_berth start "$n"
+	assert "$(id_map_of "$n")" = 0
+	assert "$(in_container "$n" stat -c '%u:%g %a' /root/file /root/su /root | tr '\n' ' ')" = "5:6 644 5:6 4755 0:0 700 "
+	assert "$(key_of "$n" volatile.idmap.base)" = 0
+	assert "$(stat -c %u "$file" 2>/dev/null || echo none)" = 5
+	run_berth profile unset maps security.privileged
+	run_berth restart -f "$n"
+	assert "$(id_map_of "$n")" = "$base"
+	assert "$(stat -c %u "$file")" = "$((base + 5))"
+
+	# a berthd that was killed on the way to a map that is not wanted any more
+	run_berth stop -f "$n"
+	daemon_stop
+	jq '.shift_to = {base: 0, size: 0}' "$BERTH_TEST_ROOT/lxc/$n/berth.json" >"$BATS_TEST_TMPDIR/json"
+	cat "$BATS_TEST_TMPDIR/json" >"$BERTH_TEST_ROOT/lxc/$n/berth.json"
+	chown 5:6 "$file"
+	daemon_start
+	run_berth start "$n"
+	assert "$(stat -c %u "$file")" = "$((base + 5))"
+	assert "$(jq .shift_to "$BERTH_TEST_ROOT/lxc/$n/berth.json")" = null
+	run_berth delete -f "$n"
 	run_berth profile delete maps
 }
 

@@ -434,6 +434,60 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	[[ -c $D/plain/null ]]
 }
 
+@test "shift: owners, setuid bits, capabilities and ACLs, also of a run that was cut short" {
+	local t=$D/t before
+	mkdir -p "$t/deep/dir"
+	(
+		cd "$t" || exit
+		touch f cap suid strange done
+		ln f h
+		ln -s nowhere link
+		mkfifo fifo
+		mknod whiteout c 0 0
+		setcap cap_net_raw+ep cap
+		setfacl -m u:1000:rwx -d -m g:50:rx deep
+		chmod 2775 deep/dir
+		chown -hR 1005:1006 .
+		chown 0:0 strange
+		chown 900000:900000 whiteout
+		chmod 4755 suid
+		chmod 2775 deep/dir
+		setcap cap_net_raw+ep cap
+	)
+	chown -hR --from=1005 "$((BASE + 5)):$((BASE + 6))" "$t"
+	chown "$((BASE + 0)):$((BASE + 0))" "$t/strange"
+	chmod 4755 "$t/suid"
+	chmod 2775 "$t/deep/dir"
+	setcap cap_net_raw+ep "$t/cap"
+	# cut short: the owner is changed, the mode not yet given back
+	setfattr -n trusted.berth.shift -v 0xed090000 "$t/done" # 04755
+	chown 5:6 "$t/done"
+	rfs shift --idmap=$MAP --to=none "$t"
+	assert "$(stat -c '%u:%g %a' "$t/suid" "$t/deep/dir" "$t/strange" "$t/whiteout" "$t/done" "$t/link" | tr '\n' ' ')" \
+		= "5:6 4755 5:6 2775 0:0 644 900000:900000 644 5:6 4755 5:6 777 "
+	assert "$(stat -c '%h %u' "$t/f")" = "2 5"
+	assert "$(getcap "$t/cap")" =~ cap_net_raw=ep$
+	run getfattr -m trusted.berth -d "$t/done" "$t/suid"
+	assert "$output" = ""
+	rfs shift --idmap=none --to=$MAP "$t"
+	assert "$(stat -c '%u:%g %a' "$t/suid" "$t/strange" "$t/done" | tr '\n' ' ')" \
+		= "$((BASE + 5)):$((BASE + 6)) 4755 $BASE:$BASE 644 $((BASE + 5)):$((BASE + 6)) 4755 "
+	assert "$(getcap -n "$t/cap")" =~ "cap_net_raw=ep .rootid=$BASE"
+	contains "$(getfacl -np "$t/deep")" "user:$((BASE + 1000)):rwx"
+	before=$(exact "$t")
+	rfs shift --idmap=$MAP --to=none "$t"
+	contains "$(getfacl -np "$t/deep")" "user:1000:rwx"
+	rfs shift --idmap=none --to=$MAP "$t"
+	assert "$(exact "$t")" = "$before"
+	# a second time nothing changes
+	rfs shift --idmap=none --to=$MAP "$t"
+	assert "$(exact "$t")" = "$before"
+	rfs 2 shift --idmap=$MAP --to=$((BASE + 5)):65536 "$t"
+	contains "$stderr" "overlap"
+	rfs 2 shift --idmap=$MAP "$t"
+	rm -r "$t"
+}
+
 # All that tells two trees apart.
 exact() { # DIR
 	(cd "$1" && find . -printf '%P %y %m %U:%G %n %T@ ' \( -type d -printf '\n' -o \( -type c -o -type b \) -exec stat -c %t:%T {} \; \

@@ -73,6 +73,21 @@ snapshots_of() {
 	stock delete "$c"
 }
 
+has_snapshots() { # NAME NUMBER
+	[[ $("$BERTH" list "^$1\$" -c S -f csv) == "$2" ]]
+}
+
+@test "@startup: one at each start" {
+	local c
+	c=$(name startup)
+	stock init bb "$c" -c snapshots.schedule="@startup, 0 6 1 1 *, 0 7 1 1 *"
+	stock start "$c"
+	wait_for 20 has_snapshots "$c" 1
+	stock restart -f "$c"
+	wait_for 20 has_snapshots "$c" 2
+	stock delete -f "$c"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }

@@ -196,7 +196,7 @@ static void unknown_keys_are_named_with_the_nearest(void **state)
 	assert_string_equal(check("Limits.Memory", "1"),
 			    "Unknown configuration key: Limits.Memory (did you mean limits.memory?)");
 	assert_non_null(strstr(check("user.\n", "1"), "Unknown configuration key: user.?"));
-	assert_non_null(strstr(check("user. x", "1"), "Unknown configuration key: user. x"));
+	assert_non_null(strstr(check("environment. x", "1"), "Unknown configuration key: environment. x"));
 	assert_non_null(strstr(check("", "1"), "Unknown configuration key: "));
 	memset(longer, 'x', sizeof(longer));
 	memcpy(longer, "user.", 5);
