@@ -175,13 +175,14 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 	install -m 644 etc/berth.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth
 	sed 's|@SBINDIR@|$(SBINDIR)|' etc/berthd.service >$(DESTDIR)$(UNITDIR)/berthd.service
 	sed 's|@BINDIR@|$(BINDIR)|' etc/berth-backup@.service >$(DESTDIR)$(UNITDIR)/berth-backup@.service
+	sed 's|@BINDIR@|$(BINDIR)|' etc/berth-instances.service >$(DESTDIR)$(UNITDIR)/berth-instances.service
 	install -m 644 etc/berth-backup@.timer $(DESTDIR)$(UNITDIR)/
 	$(BUILD)/berth completion bash >$(DESTDIR)$(COMPLETIONDIR)/berth
 	set -e; for m in $(MAN); do d=$(DESTDIR)$(MANDIR)/man$${m##*.}; install -d $$d; \
 		sed 's|/usr/local/share/berth|$(DATADIR)|g' $$m >$$d/$${m##*/}; chmod 644 $$d/$${m##*/}; done
 uninstall: ## remove what install made; changed settings, hooks and all data stay
 	rm -f $(DESTDIR)$(BINDIR)/berth $(DESTDIR)$(SBINDIR)/berthd $(DESTDIR)$(UNITDIR)/berthd.service $(DESTDIR)$(UNITDIR)/berth-backup@.service \
-		$(DESTDIR)$(UNITDIR)/berth-backup@.timer $(DESTDIR)$(COMPLETIONDIR)/berth $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth
+		$(DESTDIR)$(UNITDIR)/berth-backup@.timer $(DESTDIR)$(UNITDIR)/berth-instances.service $(DESTDIR)$(COMPLETIONDIR)/berth $(DESTDIR)$(SYSCONFDIR)/logrotate.d/berth
 	for m in $(MAN); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	! cmp -s etc/berth.conf $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf || rm -f $(DESTDIR)$(SYSCONFDIR)/berth/berth.conf
 	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)

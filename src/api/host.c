@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "instance/registry.h"
+#include "instance/shutdown.h"
 
 /* ---- GET /1.0/host: unloaded, nobody tells of starts by hand: LXC is asked first */
 
@@ -59,6 +60,14 @@ static void unload_post(struct request *r)
 {
 	struct error err = ERROR_INIT;
 	struct op *op = host_unload(request_berthd(r), request_body(r), &err);
+
+	reply_op(r, op, &err);
+}
+
+static void stop_post(struct request *r)
+{
+	struct error err = ERROR_INIT;
+	struct op *op = instance_shutdown_all(request_berthd(r), &err);
 
 	reply_op(r, op, &err);
 }
@@ -120,5 +129,6 @@ const struct route host_routes[] = {
 	{ "POST", "/1.0/host/load", load_post, NULL },
 	{ "POST", "/1.0/host/unload", unload_post, NULL },
 	{ "POST", "/1.0/host/scan", scan_post, NULL },
+	{ "POST", "/1.0/host/stop", stop_post, NULL },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -178,13 +178,13 @@ static const struct {
 	struct power_options options;
 	bool idle_is_stopped; /* nothing to do when it is stopped; else when it runs */
 } powers[] = {
-	{ "S_START", { POWER_START, -1, false }, false },
-	{ "S_CLOSE", { POWER_STOP, SHUTDOWN_S, false }, true },
-	{ "H_CLOSE", { POWER_STOP, SHUTDOWN_S, true }, true },
-	{ "S_RESET", { POWER_RESTART, SHUTDOWN_S, false }, false },
-	{ "H_RESET", { POWER_RESTART, SHUTDOWN_S, true }, false },
-	{ "A_PAUSE", { POWER_FREEZE, -1, false }, false },
-	{ "A_WAKED", { POWER_UNFREEZE, -1, false }, false },
+	{ "S_START", { POWER_START, -1, false, false }, false },
+	{ "S_CLOSE", { POWER_STOP, SHUTDOWN_S, false, false }, true },
+	{ "H_CLOSE", { POWER_STOP, SHUTDOWN_S, true, false }, true },
+	{ "S_RESET", { POWER_RESTART, SHUTDOWN_S, false, false }, false },
+	{ "H_RESET", { POWER_RESTART, SHUTDOWN_S, true, false }, false },
+	{ "A_PAUSE", { POWER_FREEZE, -1, false, false }, false },
+	{ "A_WAKED", { POWER_UNFREEZE, -1, false, false }, false },
 };
 
 static cJSON *state_results(const struct instance *inst)

@@ -213,6 +213,11 @@ static int host_unload(struct cli *cli, int argc, char **argv, struct error *err
 	return change(cli, argc, argv, "/1.0/host/unload", "Host unloaded: containers go on running", err);
 }
 
+static int host_stop(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	return change(cli, argc, argv, "/1.0/host/stop", "All instances are stopped", err);
+}
+
 static int host_status(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	AUTO_JSON cJSON *status = NULL;
@@ -267,6 +272,12 @@ static const struct command host_commands[] = {
 	  .examples = "  berth host status\n",
 	  .run = host_status,
 	  .aliases = status_aliases },
+	{ .name = "stop",
+	  .args = "[flags]",
+	  .summary = "Shut all instances down as when the host goes down; those that ran start with it again",
+	  .options = "  -f, --format FORMAT   table, json or yaml (default table)\n",
+	  .examples = "  berth host stop\n",
+	  .run = host_stop },
 	{ .name = "unload",
 	  .args = "[flags]",
 	  .summary = "Stop terminals and watchers and refuse changes; containers go on running",

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "instance/work.h"
+#include "lxc/probe.h"
 
 #define IDMAP_SIZE 65536
 
@@ -151,9 +152,11 @@ int idmap_assign(struct berthd *b, cJSON *desired, const cJSON *expanded, const 
 		return 0;
 	}
 	if (b->probe->idmap_size < IDMAP_SIZE)
+		probe_subids(b->probe);
+	if (b->probe->idmap_size < IDMAP_SIZE)
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "root has no range of %d subordinate ids in /etc/subuid and /etc/subgid: run "
-				 "scripts/host-init (or set security.privileged=true)", IDMAP_SIZE);
+				 "berth host init (or set security.privileged=true)", IDMAP_SIZE);
 	if (pick(b, expanded, own_name, &base, &size, err) < 0)
 		return -1;
 	json_set_strf(config, "volatile.idmap.base", "%llu", (unsigned long long)base);

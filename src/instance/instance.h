@@ -44,8 +44,9 @@ bool instance_uses_image(struct berthd *b, const char *fingerprint);
 enum power_action { POWER_START, POWER_STOP, POWER_RESTART, POWER_FREEZE, POWER_UNFREEZE };
 struct power_options {
 	enum power_action action;
-	int timeout_s; /* of a clean stop; < 0: for ever (or boot.host_shutdown_timeout) */
+	int timeout_s; /* of a clean stop; < 0: for ever */
 	bool force;
+	bool host_down; /* a stop that is the host's, not its user's: volatile.last_state.power stays */
 };
 int power_action_parse(const char *name, enum power_action *ret, struct error *err);
 struct op *instance_power(struct berthd *b, const char *name, const struct power_options *options, struct error *err);

@@ -560,7 +560,7 @@ struct op *instance_power(struct berthd *b, const char *name, const struct power
 	json_set_str(args, "action", actions[o->action].action);
 	json_set_int(args, "timeout", o->timeout_s);
 	json_set_bool(args, "force", o->force);
-	json_set_bool(args, "restart", o->action == POWER_RESTART);
+	json_set_bool(args, "restart", o->action == POWER_RESTART || o->host_down);
 	if (o->force && (o->action == POWER_STOP || o->action == POWER_RESTART))
 		power_overtake(b, name, false);
 	return work_start(b, &actions[o->action].kind, args, err);

@@ -16,7 +16,7 @@
 #include "proc/output.h"
 
 enum {
-	PROBE_TOOL_MS = 5000,
+	PROBE_TOOL_MS = 60000, /* a host that boots is slow, and what is not found now is missing until the next start */
 	PROBE_OUTPUT_MAX = 4096,
 	PROBE_FILE_MAX = 1024 * 1024,
 };
@@ -70,7 +70,7 @@ static enum cgroup_layout probe_cgroups(void)
 	return is_cgroup2("/sys/fs/cgroup/unified") ? CGROUP_HYBRID : CGROUP_LEGACY;
 }
 
-static void probe_subids(struct probe *p)
+void probe_subids(struct probe *p)
 {
 	AUTO_STRBUF struct strbuf uids = STRBUF_INIT;
 	AUTO_STRBUF struct strbuf gids = STRBUF_INIT;

@@ -27,10 +27,12 @@ struct probe {
 
 /*
  * dir: where instances will live (idmapped mounts depend on the file system).
- * libexec: where berth-rootfs is. Synchronous, < 30 ms. An error only where
+ * libexec: where berth-rootfs is. Synchronous, < 30 ms on a host at rest. An error only where
  * berthd cannot run at all: without lxc-start.
  */
 struct probe *probe_host(const char *dir, const char *libexec, struct error *err);
+/* The ids anew: `berth host init` may have given root some since. */
+void probe_subids(struct probe *p);
 void probe_free(struct probe *p);
 
 #endif

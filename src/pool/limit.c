@@ -7,11 +7,13 @@
 #include <linux/dqblk_xfs.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/quota.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -34,11 +36,47 @@ static int quota_call(int fd, unsigned cmd, uint32_t id, void *data)
 	return (int)syscall(SYS_quotactl_fd, fd, (unsigned)QCMD(cmd, PRJQUOTA), id, data);
 }
 
+/* Is the file system that fd lies on mounted with prjquota? */
+static bool wanted(int fd)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	unsigned major_no, minor_no;
+	char *line = NULL, *super;
+	bool found = false;
+	size_t size = 0;
+	struct stat st;
+
+	if (f == NULL)
+		return false;
+	if (fstat(fd, &st) == 0)
+		while (!found && getline(&line, &size, f) > 0)
+			found = sscanf(line, "%*u %*u %u:%u", &major_no, &minor_no) == 2 && major_no == major(st.st_dev) &&
+				minor_no == minor(st.st_dev) && (super = strstr(line, " - ")) != NULL && strstr(super, "prjquota") != NULL;
+	free(line);
+	fclose(f);
+	return found;
+}
+
+/*
+ * A root file system has its options by a remount, and then the kernel goes on counting only: what the options ask for
+ * is put right here.
+ */
 static bool enforced(int fd)
 {
 	struct fs_quota_stat stat = { 0 };
+	unsigned on = FS_QUOTA_PDQ_ENFD;
 
-	return quota_call(fd, Q_XGETQSTAT, 0, &stat) == 0 && (stat.qs_flags & FS_QUOTA_PDQ_ENFD) != 0;
+	if (quota_call(fd, Q_XGETQSTAT, 0, &stat) < 0 || (stat.qs_flags & FS_QUOTA_PDQ_ACCT) == 0)
+		return false;
+	return (stat.qs_flags & FS_QUOTA_PDQ_ENFD) != 0 || (wanted(fd) && quota_call(fd, Q_XQUOTAON, 0, &on) == 0);
+}
+
+void limit_resume(const char *dir)
+{
+	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)enforced(fd);
 }
 
 int limit_possible(const struct berthd *b, const char *pool, const char *size, struct error *err)

@@ -13,6 +13,11 @@
 #include "base/error.h"
 #include "berthd.h"
 
+/*
+ * Limits set earlier hold again: where the kernel only counts although the file system that dir lies on is mounted with
+ * prjquota, it enforces from now on. What cannot be is no matter.
+ */
+void limit_resume(const char *dir);
 /* Can trees of that pool be limited? The error says why not and what to do. ERROR_INVALID */
 int limit_possible(const struct berthd *b, const char *pool, const char *size, struct error *err);
 

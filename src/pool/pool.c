@@ -16,6 +16,7 @@
 #include "lxc/probe.h"
 #include "model/key_types.h"
 #include "model/settings.h"
+#include "pool/limit.h"
 #include "pool/pool_private.h"
 
 #define SUFFIX ".json"
@@ -220,6 +221,20 @@ static void add_default(struct berthd *b)
 	strmap_put(b->pools->pools, POOL_DEFAULT, pool);
 }
 
+static void resume_limits(const struct berthd *b)
+{
+	const char **names = pool_names(b);
+
+	for (const char **n = names; *n != NULL; n++) {
+		AUTO_FREE char *instances = pool_instances(b, *n);
+		AUTO_FREE char *volumes = pool_volumes(b, *n);
+
+		limit_resume(instances);
+		limit_resume(volumes);
+	}
+	free(names);
+}
+
 struct pools *pools_open(struct berthd *b, struct error *err)
 {
 	struct pools *p = mem_alloc(sizeof(*p));
@@ -229,6 +244,7 @@ struct pools *pools_open(struct berthd *b, struct error *err)
 	b->pools = p;
 	if (fs_mkdirs(p->dir, 0700, err) == 0 && load_all(b, err) == 0) {
 		add_default(b);
+		resume_limits(b);
 		return p;
 	}
 	b->pools = NULL;

@@ -104,6 +104,7 @@ no_traces() {
 	[[ -x $d/usr/local/bin/berth && -x $d/usr/local/sbin/berthd && -x $d/usr/local/libexec/berth/berth-rootfs ]]
 	[[ -s $d/usr/local/share/berth/images/busybox.tar.gz && -s $d/usr/local/share/berth/templates/instance.conf ]]
 	contains "$(cat "$d/usr/local/lib/systemd/system/berthd.service")" "ExecStart=/usr/local/sbin/berthd"
+	contains "$(cat "$d/usr/local/lib/systemd/system/berth-instances.service")" "ExecStop=-/usr/local/bin/berth host stop"
 	for file in $("${make[@]}" print-PROGRAMS) $("${make[@]}" print-HOOKS) $("${make[@]}" print-SCRIPTS); do
 		case $file in
 		berth) file=bin/$file ;;

@@ -413,6 +413,34 @@ not_reserved() {
 	daemon_start
 }
 
+@test "stop: by boot.stop.priority; who does not end in boot.host_shutdown_timeout is killed; they start with the host again" {
+	local c deaf f dir=$BERTH_TEST_ROOT/hooks.d/post-stop
+	c=$(name c) deaf=$(name deaf) f=$(name f)
+	mkdir -p "$dir"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\necho $BERTH_INSTANCE >>%s/stopped\n' "$BERTH_TEST_ROOT" >"$dir/10-note"
+	chmod 755 "$dir/10-note"
+	launch "$c"
+	launch "$deaf" -c raw.lxc=lxc.signal.halt=SIGCONT -c boot.stop.priority=5 -c boot.host_shutdown_timeout=1
+	launch "$f" -c boot.stop.priority=-1 --ephemeral
+	run_berth pause "$c"
+	refused 2 "too many arguments" host stop now
+	run_berth host stop
+	contains "$output" "All instances are stopped"
+	assert "$(tr '\n' ' ' <"$BERTH_TEST_ROOT/stopped")" = "$deaf $c $f "
+	grep -q "'$deaf' is killed: " "$BERTH_TEST_ROOT/berthd.log"
+	assert "$(key_of "$c" volatile.last_state.power) $(key_of "$deaf" volatile.last_state.power)" = "RUNNING RUNNING"
+	run_berth host stop # none is left
+	rm -r "$dir"
+	daemon_stop
+	rm "$BERTH_TEST_ROOT/state/boot_id" # as after a boot
+	daemon_start
+	wait_for 20 is_state "$c" RUNNING
+	wait_for 20 is_state "$deaf" RUNNING
+	assert "$(state_of "$f")" = ""
+	run_berth delete -f "$c" "$deaf"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }

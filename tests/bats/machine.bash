@@ -168,4 +168,15 @@ init >"$W/out" 2>&1 || die "$(cat "$W/out")"
 contains "$(cat "$W/out")" "/etc/lxc/default.conf: exists and stays as it is"
 init --undo >"$W/out"
 same "init and undo" "$before"
+echo "--- berthd runs before there are ids"
+"$BERTHD" --foreground >"$W/log" 2>&1 &
+berthd=$!
+wait_for 20 answers || die "$(cat "$W/log")"
+out=$("$BERTH" init --empty early --no-profiles -s default 2>&1 </dev/null) && die "FAIL: an instance without ids"
+contains "$out" "root has no range of 65536 subordinate ids in /etc/subuid and /etc/subgid: run berth host init"
+init >"$W/out" 2>&1 || die "$(cat "$W/out")"
+"$BERTH" init --empty early --no-profiles -s default </dev/null
+kill "$berthd"
+wait "$berthd"
+assert "$(grep -c -e 'ERROR: ' -e 'runtime error' "$W/log")" = 0 "$(cat "$W/log")"
 echo "--- all well"
