@@ -13,6 +13,8 @@
 #include "api/router.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "network/network.h"
+#include "network/network_forward.h"
 
 /* ---- of instances */
 
@@ -84,7 +86,7 @@ static bool network_there(struct request *r)
 	const char *name = request_param(r, "name");
 
 	if (!network_managed(request_berthd(r), name))
-		reply_errorf(r, ERROR_NOT_FOUND, "Network not found");
+		reply_errorf(r, ERROR_NOT_FOUND, "Failed loading network: Network not found");
 	else if (strcmp(network_driver(request_berthd(r), name), "bridge") != 0)
 		reply_errorf(r, ERROR_INVALID, "Network driver \"%s\" does not support forwards",
 			     network_driver(request_berthd(r), name));
@@ -102,7 +104,7 @@ static cJSON *view(const cJSON *object)
 	return v;
 }
 
-static void network_list(struct request *r)
+static void of_network_list(struct request *r)
 {
 	AUTO_JSON cJSON *list = NULL;
 	cJSON *out;
@@ -121,7 +123,20 @@ static void network_list(struct request *r)
 	reply_sync(r, out);
 }
 
-static void network_post(struct request *r)
+/* Begins it; object NULL: removes it. */
+static struct op *begin(struct request *r, const char *listen, const cJSON *object, bool must_be_new, struct error *err)
+{
+	struct berthd *b = request_berthd(r);
+	const char *network = request_param(r, "name");
+
+	if (object && network_check_forward(network_get(b, network), listen, object, err) < 0) {
+		error_wrap(err, "Failed %s forward", must_be_new ? "creating" : "updating");
+		return NULL;
+	}
+	return forward_network_put(b, network, listen, object, must_be_new, err);
+}
+
+static void of_network_post(struct request *r)
 {
 	const char *listen = json_str_or(request_body(r), "listen_address", "");
 	struct error err = ERROR_INIT;
@@ -132,9 +147,7 @@ static void network_post(struct request *r)
 		reply_errorf(r, ERROR_INVALID, "the request body must be an object");
 		return;
 	}
-	reply_later(r,
-		    forward_network_put(request_berthd(r), request_param(r, "name"), listen, request_body(r), true, &err),
-		    "network-forward-created", listen, &err);
+	reply_later(r, begin(r, listen, request_body(r), true, &err), "network-forward-created", listen, &err);
 }
 
 /* The forward of the path; NULL: 404 was replied. failed: LXD's first words, or "". */
@@ -152,7 +165,7 @@ static const cJSON *find(struct request *r, const char *failed, char etag[65])
 	return object;
 }
 
-static void network_get(struct request *r)
+static void of_network_get(struct request *r)
 {
 	char etag[65];
 	const cJSON *object = find(r, "", etag);
@@ -166,11 +179,10 @@ static void put(struct request *r, const cJSON *object, const char *action)
 	const char *listen = request_param(r, "listen");
 	struct error err = ERROR_INIT;
 
-	reply_later(r, forward_network_put(request_berthd(r), request_param(r, "name"), listen, object, false, &err), action,
-		    listen, &err);
+	reply_later(r, begin(r, listen, object, false, &err), action, listen, &err);
 }
 
-static void network_put(struct request *r)
+static void of_network_put(struct request *r)
 {
 	char etag[65];
 
@@ -183,7 +195,7 @@ static void network_put(struct request *r)
 }
 
 /* LXD: members that are there replace, keys of config are merged. */
-static void network_patch(struct request *r)
+static void of_network_patch(struct request *r)
 {
 	char etag[65];
 	const cJSON *old = find(r, "", etag), *item;
@@ -205,7 +217,7 @@ static void network_patch(struct request *r)
 	put(r, new, "network-forward-updated");
 }
 
-static void network_delete(struct request *r)
+static void of_network_delete(struct request *r)
 {
 	char etag[65];
 
@@ -218,11 +230,11 @@ const struct route forward_routes[] = {
 	{ "GET", "/1.0/instances/{name}/forwards", instance_get, NULL },
 	{ "PUT", "/1.0/instances/{name}/forwards", instance_put, NULL },
 	{ "PATCH", "/1.0/instances/{name}/forwards", instance_patch, NULL },
-	{ "GET", "/1.0/networks/{name}/forwards", network_list, NULL },
-	{ "POST", "/1.0/networks/{name}/forwards", network_post, NULL },
-	{ "GET", "/1.0/networks/{name}/forwards/{listen}", network_get, NULL },
-	{ "PUT", "/1.0/networks/{name}/forwards/{listen}", network_put, NULL },
-	{ "PATCH", "/1.0/networks/{name}/forwards/{listen}", network_patch, NULL },
-	{ "DELETE", "/1.0/networks/{name}/forwards/{listen}", network_delete, NULL },
+	{ "GET", "/1.0/networks/{name}/forwards", of_network_list, NULL },
+	{ "POST", "/1.0/networks/{name}/forwards", of_network_post, NULL },
+	{ "GET", "/1.0/networks/{name}/forwards/{listen}", of_network_get, NULL },
+	{ "PUT", "/1.0/networks/{name}/forwards/{listen}", of_network_put, NULL },
+	{ "PATCH", "/1.0/networks/{name}/forwards/{listen}", of_network_patch, NULL },
+	{ "DELETE", "/1.0/networks/{name}/forwards/{listen}", of_network_delete, NULL },
 	{ .method = NULL },
 };

@@ -41,6 +41,18 @@ static int add_port(cJSON *ports, const cJSON *port, struct error *err)
 	return 0;
 }
 
+/* "" is how a key is unset. */
+static void drop_empty(cJSON *config)
+{
+	cJSON *item, *next;
+
+	for (item = config ? config->child : NULL; item; item = next) {
+		next = item->next;
+		if (cJSON_IsString(item) && !*item->valuestring)
+			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
+	}
+}
+
 static cJSON *object_of(const char *network, const char *listen, const cJSON *object, struct error *err)
 {
 	cJSON *v = cJSON_CreateObject();
@@ -55,6 +67,7 @@ static cJSON *object_of(const char *network, const char *listen, const cJSON *ob
 	json_set_str(v, "listen_address", listen);
 	json_set_str(v, "description", json_str_or(object, "description", ""));
 	json_set(v, "config", config ? cJSON_Duplicate(config, true) : cJSON_CreateObject());
+	drop_empty(json_obj(v, "config"));
 	json_set(v, "ports", ports);
 	if (address_parse(listen, &a) < 0 || check_config(json_obj(v, "config"), &a, err) < 0 ||
 	    cJSON_GetArraySize(json_arr(object, "ports")) > CHANGE_MAX)
@@ -87,7 +100,7 @@ struct op *forward_network_put(struct berthd *b, const char *network, const char
 	struct address a;
 
 	if (address_parse(listen, &a) < 0) {
-		error_set(err, ERROR_INVALID, "Failed %s forward: Invalid listen address: '%.64s'",
+		error_set(err, ERROR_INVALID, "Failed %s forward: Failed parsing address forward listen address \"%.64s\"",
 			  forward_network_verb(must_be_new, object), listen);
 		return NULL;
 	}

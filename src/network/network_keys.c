@@ -89,7 +89,8 @@ static unsigned type_bit(const char *type)
 	return strcmp(type, "bridge") == 0 ? BRIDGE : strcmp(type, "macvlan") == 0 ? MACVLAN : PHYSICAL;
 }
 
-static int check_unknown(const char *network, const char *key, unsigned type, struct error *err)
+/* To unset what berth has not is nothing; what nobody has is a mistake even then. */
+static int check_unknown(const char *network, const char *key, bool set, unsigned type, struct error *err)
 {
 	char buf[TYPE_SHOW_SIZE];
 
@@ -98,7 +99,7 @@ static int check_unknown(const char *network, const char *key, unsigned type, st
 
 		if ((absent[i].types & type) && strncmp(key, absent[i].name, n) == 0 &&
 		    (absent[i].name[n - 1] == '.' || key[n] == '\0'))
-			return error_set(err, ERROR_UNSUPPORTED, "Invalid option for network \"%s\" option \"%s\": not supported: %s",
+			return !set ? 0 : error_set(err, ERROR_UNSUPPORTED, "Invalid option for network \"%s\" option \"%s\": not supported: %s",
 					 network, type_show(key, buf), absent[i].why);
 	}
 	return error_set(err, ERROR_INVALID, "Invalid option for network \"%s\" option \"%s\"", network, type_show(key, buf));
@@ -125,7 +126,7 @@ static int check_one(const char *network, unsigned type, const cJSON *item, stru
 			return 0;
 		return error_wrap(err, "Invalid value for network \"%s\" option \"%s\"", network, k->name);
 	}
-	return *item->valuestring ? check_unknown(network, item->string, type, err) : 0;
+	return check_unknown(network, item->string, *item->valuestring != '\0', type, err);
 }
 
 /* ---- what belongs together */

@@ -119,8 +119,10 @@ static int split_cidr(int family, const char *v, struct address *ret, unsigned *
 {
 	const char *slash = strchr(v, '/');
 
+	char buf[TYPE_SHOW_SIZE];
+
 	if (!slash || !type_is_cidr(family, v) || address_parse_cidr(v, ret) < 0)
-		return refuse(err, "invalid CIDR address:", v);
+		return error_set(err, ERROR_INVALID, "invalid CIDR address: %s", type_show(v, buf));
 	*bits = (unsigned)strtoul(slash + 1, NULL, 10);
 	return 0;
 }
@@ -180,13 +182,16 @@ struct list_check {
 static bool good_route(const char *word, void *data)
 {
 	const struct list_check *c = data;
+	char buf[TYPE_SHOW_SIZE];
 	struct address a = { 0 };
 	unsigned bits = 0;
 
-	if (split_cidr(c->family, word, &a, &bits, c->err) < 0)
-		return false;
-	return is_network_address(&a, bits) || bits == (c->family == AF_INET ? 32 : 128) ||
-	       refuse(c->err, "Not a network address", word) == 0;
+	if (split_cidr(c->family, word, &a, &bits, c->err) == 0 &&
+	    (is_network_address(&a, bits) || bits == (c->family == AF_INET ? 32 : 128) ||
+	     refuse(c->err, c->family == AF_INET ? "Not an IPv4 network address" : "Not an IPv6 network address", word) == 0))
+		return true;
+	error_wrap(c->err, "Item \"%s\"", type_show(word, buf));
+	return false;
 }
 
 static bool good_range(const char *word, void *data)

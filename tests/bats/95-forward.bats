@@ -434,10 +434,12 @@ path_without_nft() {
 	assert "$(field '.metadata | .listen_address + " " + .description + " " + .ports[0].target_port')" = "$HOST4 the web 80"
 	refused 1 "is forwarded to '$a' already" network forward add "$n" --address "$HOST4" "$(port 40)"
 	api PATCH "/1.0/networks/$BERTH_TEST_BRIDGE/forwards/$HOST4" "{\"config\":{\"target_address\":\"$a\"}}"
-	assert "$http" = 200
-	assert "$(ask_tcp "$HOST4" 82)" = default "what no port says otherwise of"
+	assert "$http" = 400 "a port that says what is said for all"
 	run_berth network forward port remove "$HOST4" tcp
 	assert "$(ask_tcp "$HOST4" "$(port 40)")" = ""
+	api PATCH "/1.0/networks/$BERTH_TEST_BRIDGE/forwards/$HOST4" "{\"config\":{\"target_address\":\"$a\"}}"
+	assert "$http" = 200
+	assert "$(ask_tcp "$HOST4" 82)" = default "what no port says otherwise of"
 	api GET "/1.0/networks/$BERTH_TEST_BRIDGE/forwards"
 	assert "$(field '.metadata[0]')" = "/1.0/networks/$BERTH_TEST_BRIDGE/forwards/$HOST4"
 	api POST "/1.0/networks/$BERTH_TEST_BRIDGE/forwards" '{"listen_address":"junk"}'

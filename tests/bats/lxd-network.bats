@@ -174,6 +174,10 @@ touched() {
 	stock_refused "not supported: networks of the type ovn" network create "$m" --type=ovn
 	stock_refused "Unknown driver" network create "$m" --type=nosuch
 	stock_refused "option \"dns.mode\"" network set "$n" dns.mode=sometimes
+	stock_refused "Invalid option for network \"$n\" option \"nosuch\"" network unset "$n" nosuch
+	stock_refused "option \"ipv4.routes\": Item \"10.9.9.9/24\": Not an IPv4 network address" network set "$n" ipv4.routes=10.9.9.9/24
+	stock_refused "invalid CIDR address: 10.225.0.1" network create "$m" ipv4.address=10.225.0.1
+	stock_refused "Failed loading network: Network not found" network forward list nosuch
 	stock_refused "Network not found" network show nosuch
 	stock_refused "Failed loading network: Network not found" network delete nosuch
 	stock_refused 'Network interface "nosuch" not found' network info nosuch
@@ -310,8 +314,18 @@ touched() {
 	stock network forward set "$n" "192.0.2.$BERTH_TEST_ID" target_address="$s.6"
 	stock network forward get "$n" "192.0.2.$BERTH_TEST_ID" target_address
 	assert "$output" = "$s.6"
+	local forward=(network forward set "$n" "192.0.2.$BERTH_TEST_ID") port=(network forward port add "$n" "192.0.2.$BERTH_TEST_ID")
+	stock_refused "Failed updating forward: Default target address is not within the network subnet" "${forward[@]}" target_address=10.9.9.9
+	stock_refused "Failed updating forward: Target address is same as default target address in port specification 0" \
+		"${forward[@]}" target_address="$s.5"
+	stock_refused "Failed updating forward: Duplicate listen port 80 for protocol \"tcp\" in port specification 1" \
+		"${port[@]}" tcp 70-90 "$s.7"
+	stock_refused "Target address is not within the network subnet in port specification 1" "${port[@]}" udp 7 10.9.9.9
+	stock "${forward[@]}" user.a=b
+	stock network forward unset "$n" "192.0.2.$BERTH_TEST_ID" user.a
 	stock network forward show "$n" "192.0.2.$BERTH_TEST_ID"
 	contains "$output" "location: none"
+	assert "$output" !~ user.a
 	stock_refused "Failed deleting forward: Network forward not found" network forward delete "$n" 192.0.2.254
 	stock_refused "Failed creating forward: A forward for that listen address already exists" network forward create "$n" "192.0.2.$BERTH_TEST_ID"
 	stock network forward list "$n" -f csv
