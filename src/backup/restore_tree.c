@@ -209,6 +209,7 @@ static enum op_result step_unstart_new(struct op *op, struct error *err)
 
 static const struct op_step restore_tree_steps[] = {
 	{ "prepare", step_prepare, NULL, 0, 0 },
+	{ "clear", step_swap_clear, NULL, 3600, 0 },
 	{ "stage", step_stage, step_unstage, 3600, 0 },
 	{ "unpack", step_unpack, NULL, LONG_TIME_S, 0 },
 	{ "pre-stop", step_pre_stop, NULL, 3600, 0 },

@@ -281,6 +281,7 @@ static enum op_result step_release(struct op *op, struct error *err)
 
 static const struct op_step refresh_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
+	{ "clear", step_swap_clear, NULL, 3600, 0 },
 	{ "freeze", step_freeze, copy_thaw, 60, 0 },
 	{ "stage", step_stage, step_unstage, 6 * 3600, 0 },
 	{ "size", step_swap_size, step_unresize, 3600, OP_UNRECORDED },

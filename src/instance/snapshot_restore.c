@@ -192,6 +192,7 @@ static enum op_result step_release(struct op *op, struct error *err)
 static const struct op_step restore_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-restore", step_hook, NULL, 3600, 0 },
+	{ "clear", step_swap_clear, NULL, 3600, 0 },
 	{ "stage", step_stage, step_unstage, 3600, OP_LAZY },
 	{ "size", step_swap_size, step_unresize, 3600, OP_UNRECORDED },
 	{ "stop", step_stop, step_swap_unstop, 120, OP_UNRECORDED },

@@ -37,14 +37,27 @@ bool swap_half_undone(const struct work *w)
 	return fs_exists(old_dir);
 }
 
+static int clear_fn(void *arg, struct error *err)
+{
+	const struct work *w = arg;
+	AUTO_FREE char *path = swap_staging(w), *swept = fs_join(w->dir, SWEPT);
+
+	return pool_remove(path, err) < 0 ? -1 : pool_remove(swept, err);
+}
+
+enum op_result step_swap_clear(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *path = swap_staging(w), *swept = fs_join(w->dir, SWEPT);
+
+	return fs_exists(path) || fs_exists(swept) ? op_thread(op, clear_fn, w, err) : OP_DONE;
+}
+
 int swap_stage(const struct work *w, struct error *err)
 {
 	AUTO_FREE char *path = swap_staging(w);
-	AUTO_FREE char *swept = fs_join(w->dir, SWEPT);
 	struct stat st;
 
-	if (pool_remove(path, err) < 0 || pool_remove(swept, err) < 0)
-		return -1;
 	/* as the folder above it: the mapped root walks through, nobody else */
 	if (stat(w->dir, &st) < 0)
 		return error_sys(err, errno, "cannot read '%s'", w->dir);

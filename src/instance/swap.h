@@ -4,6 +4,7 @@
  * NAME/.new while the old one stays in use; then the parts (rootfs, with the overlay driver upper, work, lower, and
  * metadata, where there is a new one) change places by rename, the old ones to NAME/.old, which goes last. Killed in between, the instance has its old tree.
  *
+ *	{ "clear", step_swap_clear, NULL, 3600, 0 },
  *	{ "stage", step that calls swap_stage() and fills it, step_unstage, … }, stop it and unmount,
  *	{ "swap", step_swap, step_unswap }, { "commit": writes berth.json and config, undo: as they were },
  *	{ "sweep", step_swap_sweep, NULL, 3600, OP_COMMIT }
@@ -16,8 +17,9 @@
 #include "instance/work.h"
 
 char *swap_staging(const struct work *w); /* NAME/.new; caller frees */
-/* Makes it, empty, with the owner and mode of the instance's folder; what a killed predecessor left there goes. */
+/* Makes it, empty, with the owner and mode of the instance's folder. */
 int swap_stage(const struct work *w, struct error *err);
+enum op_result step_swap_clear(struct op *op, struct error *err); /* before it: what an earlier one left there goes, in a thread */
 enum op_result step_unstage(struct op *op, struct error *err); /* removes it */
 /*
  * The instance is stopped and nothing is mounted. A part that NAME/.new lacks is gone from the instance afterwards, but
