@@ -365,6 +365,6 @@ cJSON *custom_snapshot_get(struct berthd *b, const char *pool, const char *name,
 	path = custom_snapshot_folder(meta, snapshot);
 	if (custom_name_check(snapshot, &ignored) == 0 && lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return describe_snapshot(meta, snapshot);
-	error_set(err, ERROR_NOT_FOUND, "Storage pool volume snapshot not found");
+	error_set(err, ERROR_NOT_FOUND, "Storage pool volume not found");
 	return NULL;
 }

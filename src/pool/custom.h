@@ -28,7 +28,7 @@ bool custom_exists(const struct berthd *b, const char *pool, const char *name);
 cJSON *custom_get(struct berthd *b, const char *pool, const char *name, struct error *err);
 cJSON *custom_list(struct berthd *b, const char *pool); /* of all, sorted by name */
 cJSON *custom_names(const struct berthd *b, const char *pool); /* theirs alone, which costs no look at instances */
-/* StorageVolumeSnapshot; sorted by creation. "Storage pool volume snapshot not found" */
+/* StorageVolumeSnapshot; sorted by creation. "Storage pool volume not found" */
 cJSON *custom_snapshot_get(struct berthd *b, const char *pool, const char *name, const char *snapshot, struct error *err);
 cJSON *custom_snapshot_list(struct berthd *b, const char *pool, const char *name, struct error *err);
 

@@ -137,7 +137,7 @@ static enum op_result step_check_snapshot(struct op *op, struct error *err)
 	if (custom_find(w->b, w->pool, w->name, err) < 0)
 		return OP_FAIL;
 	if (!taken(w, w->snapshot))
-		error_set(err, ERROR_NOT_FOUND, "Storage pool volume snapshot not found");
+		error_set(err, ERROR_NOT_FOUND, "Storage pool volume not found");
 	else if (to != NULL && taken(w, to))
 		error_set(err, ERROR_CONFLICT, "Snapshot \"%s\" already in use", to);
 	else
