@@ -120,12 +120,15 @@ load helpers
 	if [[ $status == 0 ]]; then
 		run_berth start "$a"
 		assert "$(in_container "$a" cat /proc/self/uid_map | tr -s ' ')" =~ "0 0 "
+		[[ ! -e /dev/net/tun ]] || in_container "$a" sh -c ': <>/dev/net/tun'
+		[[ ! -e /dev/fuse ]] || in_container "$a" sh -c ': <>/dev/fuse'
 		run_berth delete -f "$a"
 	fi
 	run_berth '?' init bb "$b" -c security.idmap.isolated=true
 	if [[ $status == 0 ]]; then
 		run_berth start "$b"
 		assert "$(in_container "$b" cat /proc/self/uid_map | tr -s ' ')" =~ " 65536"
+		in_container "$b" test -e /dev/fuse -a -e /dev/net/tun
 		run_berth delete -f "$b"
 	fi
 }

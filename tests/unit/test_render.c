@@ -147,6 +147,8 @@ static void overlay(void **state)
 	assert_null(strstr(text, "lxc.rootfs.options"));
 	assert_true(strstr(text, "lxc.hook.post-stop =\n") < strstr(text, "lxc.hook.post-stop = /"));
 	assert_non_null(strstr(privileged, "--idmap=none /var/lib/lxc/c1\n"));
+	assert_non_null(strstr(privileged, "lxc.cgroup2.devices.allow = c 10:200 rwm"));
+	assert_null(strstr(text, "devices.allow"));
 	assert_null(strstr(privileged, "lxc.idmap"));
 	assert_null(strstr(privileged, "userns.conf"));
 }
