@@ -106,6 +106,7 @@ load lxd
 	api GET "/1.0/storage-pools/sp1/volumes/container/$c/snapshots"
 	assert "$(field '.metadata[0]')" = "/1.0/storage-pools/sp1/volumes/container/$c/snapshots/s1"
 	api PATCH "/1.0/storage-pools/sp1/volumes/container/$c" '{}'
+	# shellcheck disable=SC2154
 	assert "$http" = 400
 	stock_refused 'Renaming storage volumes of type "container" is not allowed' storage volume rename sp1 "container/$c" x
 	stock_refused 'Invalid storage volume type name "odd"' query /1.0/storage-pools/sp1/volumes/odd
