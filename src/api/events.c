@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "api/event_log.h"
 #include "api/http.h"
 #include "api/requestor.h"
 #include "api/router.h"
@@ -14,12 +15,17 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 
-#define QUEUE_MAX (1024 * 1024)
+#define LOG_MAX (16 << 20)      /* kept for those who are behind, all together */
+#define BEHIND_MAX (1 << 20)    /* of one that takes nothing for STALLED_PINGS */
+#define BEHIND_DEBUG (64 << 10) /* who is as far behind as this is spared debug lines */
+#define SENT_AHEAD 16384        /* copied for one subscriber at a time */
 #define PING_MS 10000
+#define STALLED_PINGS 3
 #define CLOSE_GOING_AWAY 1001 /* RFC 6455 7.4.1 */
 #define CLOSE_POLICY 1008
 
-enum { EVENT_OPERATION = 1, EVENT_LIFECYCLE = 2, EVENT_LOGGING = 4, EVENT_ALL = 7 };
+enum { EVENT_OPERATION = 1, EVENT_LIFECYCLE = 2, EVENT_LOGGING = 4, EVENT_ALL = 7,
+       EVENT_DEBUG = 8 /* a line of the log that counts for little */ };
 
 static const struct event_type {
 	const char *name;
@@ -35,11 +41,14 @@ struct subscriber {
 	struct events *events; /* NULL: not in its list (yet, or any more) */
 	struct websocket *ws;
 	int wants;
+	struct event_place *at; /* what it is told next */
+	unsigned stalled;       /* pings since it took something */
 };
 LIST_HEAD(subscriber_list, subscriber);
 
 struct events {
 	struct subscriber_list subscribers;
+	struct event_log *log;
 	bool logging; /* a log line is being sent: what that logs is not sent */
 	uv_timer_t ping;
 };
@@ -54,26 +63,68 @@ static bool anybody_wants(const struct events *e, int bit)
 	return false;
 }
 
-/* Serialised once; every subscriber gets a copy. */
-static void emit(struct events *e, const struct event_type *type, const cJSON *metadata)
+/* It is one of them no more; its end follows from the loop. */
+static void cut(struct subscriber *s)
 {
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	event_place_release(s->at);
+	s->at = NULL;
+	websocket_close(s->ws, CLOSE_POLICY);
+}
+
+static bool is_for(const struct subscriber *s, const struct event_text *t)
+{
+	if (t->type == EVENT_DEBUG)
+		return (s->wants & EVENT_LOGGING) && event_place_behind(s->events->log, s->at) < BEHIND_DEBUG;
+	return (s->wants & t->type) != 0;
+}
+
+/* The next events, as many as are sent ahead. */
+static void pump(struct subscriber *s)
+{
+	struct event_text t;
+
+	while (s->at != NULL && websocket_queued(s->ws) < SENT_AHEAD && event_place_read(s->at, &t)) {
+		if (is_for(s, &t) && websocket_send_text(s->ws, t.text, t.len) < 0)
+			return;
+		s->at = event_place_next(s->at);
+		s->stalled = 0;
+	}
+}
+
+/* Those who are the farthest behind make room. */
+static void bound(struct events *e)
+{
+	struct subscriber *s, *last;
+
+	while (event_log_bytes(e->log) > LOG_MAX) {
+		last = NULL;
+		LIST_FOREACH(s, &e->subscribers, link)
+			if (s->at != NULL && (last == NULL || event_place_behind(e->log, s->at) > event_place_behind(e->log, last->at)))
+				last = s;
+		if (last == NULL)
+			return;
+		cut(last);
+	}
+}
+
+/* Serialised once, and kept once for all who are behind. */
+static void emit(struct events *e, const struct event_type *type, int bit, const cJSON *metadata)
+{
+	struct strbuf text = STRBUF_INIT;
 	AUTO_FREE char *json = json_text(metadata);
 	char now[TIME_TEXT_SIZE];
 	struct subscriber *s;
+	size_t len;
 
 	time_now(now);
 	strbuf_addf(&text, "{\"type\":\"%s\",\"timestamp\":\"%s\",\"metadata\":", type->name, now);
 	strbuf_addstr(&text, json);
 	strbuf_addstr(&text, ",\"location\":\"none\",\"project\":\"default\"}");
-	LIST_FOREACH(s, &e->subscribers, link) {
-		if (!(s->wants & type->bit))
-			continue;
-		if (websocket_queued(s->ws) + text.len > QUEUE_MAX)
-			websocket_close(s->ws, CLOSE_POLICY);
-		else
-			websocket_send_text(s->ws, text.buf, text.len);
-	}
+	len = text.len;
+	event_log_add(e->log, bit, strbuf_detach(&text), len);
+	LIST_FOREACH(s, &e->subscribers, link)
+		pump(s);
+	bound(e);
 }
 
 static void op_changed_cb(struct op *op, void *data)
@@ -84,7 +135,7 @@ static void op_changed_cb(struct op *op, void *data)
 	if (!anybody_wants(e, EVENT_OPERATION))
 		return;
 	object = op_json(op);
-	emit(e, &types[0], object);
+	emit(e, &types[0], EVENT_OPERATION, object);
 	cJSON_Delete(object);
 }
 
@@ -103,7 +154,7 @@ void events_lifecycle(struct events *e, const char *action, const char *source, 
 		json_set(metadata, "context", context_taken);
 	if (who)
 		json_set(metadata, "requestor", cJSON_Duplicate(who, true));
-	emit(e, &types[1], metadata);
+	emit(e, &types[1], EVENT_LIFECYCLE, metadata);
 	cJSON_Delete(metadata);
 }
 
@@ -129,7 +180,7 @@ static void log_cb(enum log_level level, const char *msg, void *data)
 	json_set_str(metadata, "message", msg);
 	json_set_str(metadata, "level", names[level]);
 	json_set(metadata, "context", cJSON_CreateObject());
-	emit(e, &types[2], metadata);
+	emit(e, &types[2], level == LOG_LEVEL_DEBUG ? EVENT_DEBUG : EVENT_LOGGING, metadata);
 	cJSON_Delete(metadata);
 	e->logging = false;
 }
@@ -139,14 +190,19 @@ static void ping_cb(uv_timer_t *t)
 	struct events *e = t->data;
 	struct subscriber *s;
 
-	LIST_FOREACH(s, &e->subscribers, link)
-		websocket_ping(s->ws);
+	LIST_FOREACH(s, &e->subscribers, link) {
+		if (s->at != NULL && event_place_behind(e->log, s->at) > BEHIND_MAX && s->stalled++ >= STALLED_PINGS)
+			cut(s);
+		else
+			websocket_ping(s->ws);
+	}
 }
 
 struct events *events_new(struct berthd *b)
 {
 	struct events *e = mem_alloc(sizeof(*e));
 
+	e->log = event_log_new();
 	uv_timer_init(b->loop, &e->ping);
 	e->ping.data = e;
 	op_queue_on_change(b->ops, op_changed_cb, e);
@@ -166,11 +222,15 @@ void events_free(struct events *e)
 	if (!e)
 		return;
 	log_set_sink(NULL, NULL);
+	log_sink_debug(false);
 	while ((s = LIST_FIRST(&e->subscribers))) {
 		LIST_REMOVE(s, link);
 		s->events = NULL;
+		event_place_release(s->at);
+		s->at = NULL;
 		websocket_close(s->ws, CLOSE_GOING_AWAY);
 	}
+	event_log_free(e->log);
 	uv_close((uv_handle_t *)&e->ping, closed_cb);
 }
 
@@ -182,7 +242,9 @@ static void opened_cb(struct websocket *ws, void *data)
 	struct events *e = s->events;
 
 	s->ws = ws;
+	s->at = event_log_end(e->log);
 	LIST_INSERT_HEAD(&e->subscribers, s, link);
+	log_sink_debug(anybody_wants(e, EVENT_LOGGING));
 	websocket_ping(ws);
 	if (!uv_is_active((uv_handle_t *)&e->ping))
 		uv_timer_start(&e->ping, ping_cb, PING_MS, PING_MS);
@@ -193,21 +255,29 @@ static void message_cb(struct websocket *ws, int opcode, const void *msg, size_t
 	/* LXD's clients say nothing here; what they say is ignored */
 }
 
+static void written_cb(struct websocket *ws, void *data)
+{
+	pump(data);
+}
+
 static void closed_subscriber_cb(struct websocket *ws, void *data)
 {
 	struct subscriber *s = data;
 
 	if (s->events && s->ws) {
 		LIST_REMOVE(s, link);
+		log_sink_debug(anybody_wants(s->events, EVENT_LOGGING));
 		if (LIST_EMPTY(&s->events->subscribers))
 			uv_timer_stop(&s->events->ping);
 	}
+	event_place_release(s->at);
 	free(s);
 }
 
 static const struct websocket_handler subscriber_handler = {
 	.on_open = opened_cb,
 	.on_message = message_cb,
+	.on_written = written_cb,
 	.on_close = closed_subscriber_cb,
 };
 

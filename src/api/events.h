@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * GET /1.0/events: operation, lifecycle and logging events to every websocket
- * that asked for their type. A subscriber that does not read is dropped when
- * 1 MiB waits for it.
+ * that asked for their type. An event is kept once for all who have not had
+ * it; who does not read is dropped: after half a minute with 1 MiB waiting, or
+ * when all that waits is more than 16 MiB and it is the farthest behind.
  */
 #ifndef BERTH_API_EVENTS_H
 #define BERTH_API_EVENTS_H

@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 static enum log_level threshold = LOG_LEVEL_INFO;
 static log_sink_cb sink_cb;
 static void *sink_data;
+static bool sink_all;
+static pthread_t sink_thread; /* the sink is not made for others */
 
 static const struct {
 	const char *name;
@@ -54,6 +57,12 @@ void log_set_sink(log_sink_cb sink, void *data)
 {
 	sink_cb = sink;
 	sink_data = data;
+	sink_thread = pthread_self();
+}
+
+void log_sink_debug(bool all)
+{
+	sink_all = all;
 }
 
 /* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stream we were given. */
@@ -119,13 +128,15 @@ log_message(enum log_level level, const char *fmt, va_list ap)
 {
 	AUTO_STRBUF struct strbuf msg = STRBUF_INIT;
 	static __thread bool inside; /* a sink that logs is not called for that */
+	bool sinks = sink_cb && !inside && (sink_all || level <= threshold) && pthread_equal(pthread_self(), sink_thread);
 	int saved = errno;
 
-	if (level > threshold)
+	if (level > threshold && !sinks)
 		return;
 	strbuf_vaddf(&msg, fmt, ap);
-	emit(level, msg.buf);
-	if (sink_cb && !inside) {
+	if (level <= threshold)
+		emit(level, msg.buf);
+	if (sinks) {
 		inside = true;
 		sink_cb(level, msg.buf, sink_data);
 		inside = false;

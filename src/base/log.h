@@ -15,9 +15,10 @@ bool log_level_parse(const char *name, enum log_level *ret); /* error|warning|in
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
-/* Every line that passes the level also goes here (the events stream). */
+/* Every line that passes the level also goes here (the events stream), if it is of the thread that set the sink. */
 typedef void (*log_sink_cb)(enum log_level level, const char *msg, void *data);
 void log_set_sink(log_sink_cb sink, void *data);
+void log_sink_debug(bool all); /* those that do not pass go there too */
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

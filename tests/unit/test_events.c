@@ -250,19 +250,28 @@ static void test_bad_frames(void **state)
 	run(bad_frames);
 }
 
-static void flood(void)
+static void flood(int n)
 {
 	char *text = mem_alloc(60001);
 	cJSON *context;
-	int i;
 
 	memset(text, 'x', 60000);
-	for (i = 0; i < 60; i++) {
+	for (int i = 0; i < n; i++) {
 		context = cJSON_CreateObject();
 		json_set_str(context, "text", text);
 		events_lifecycle(server.events, "x", "/1.0", context, NULL);
 	}
 	free(text);
+}
+
+static void flood_much(void) /* 18 MB */
+{
+	flood(300);
+}
+
+static void flood_some(void) /* 3.6 MB */
+{
+	flood(60);
 }
 
 /* Who does not read is dropped, the others get everything. */
@@ -271,16 +280,61 @@ static void slow_reader(void)
 	int slow = subscribe("?type=lifecycle", NULL, 0), i;
 	AUTO_STRBUF struct strbuf frame = STRBUF_INIT;
 
-	client_on_loop(flood);
+	client_on_loop(flood_much);
 	i = subscribe("?type=lifecycle", NULL, 0);
 	client_on_loop(lifecycle);
 	expect_event(i, "instance-renamed");
 	close(i);
 	for (i = 0; read_frame(slow, &frame) != 0; i++)
 		;
-	if (i >= 61)
+	if (i >= 301)
 		client_fail("the slow reader got all %d frames", i);
 	close(slow);
+}
+
+/* Who reads late gets everything, in order, and is not told more than it asked for. */
+static void late_reader(void)
+{
+	int late = subscribe("?type=lifecycle", NULL, 0);
+
+	client_on_loop(flood_some);
+	client_on_loop(log_line);
+	client_on_loop(lifecycle);
+	for (int i = 0; i < 60; i++)
+		expect_event(late, "\"action\":\"x\"");
+	expect_event(late, "instance-renamed");
+	close(late);
+}
+
+static void test_late_reader(void **state)
+{
+	run(late_reader);
+}
+
+static void debug_line(void)
+{
+	log_debug("a line that counts for little");
+}
+
+/* The level of berthd's own log is another matter. */
+static void debug_lines(void)
+{
+	int one, two;
+
+	client_on_loop(debug_line);
+	one = subscribe("?type=lifecycle", NULL, 0);
+	two = subscribe("?type=logging", NULL, 0);
+	client_on_loop(debug_line);
+	client_on_loop(lifecycle);
+	expect_event(one, "instance-renamed");
+	await_event(two, "\"metadata\":{\"message\":\"a line that counts for little\",\"level\":\"debug\"");
+	close(one);
+	close(two);
+}
+
+static void test_debug_lines(void **state)
+{
+	run(debug_lines);
 }
 
 static void test_slow_reader(void **state)
@@ -297,6 +351,8 @@ int main(void)
 		cmocka_unit_test(test_early_frame),
 		cmocka_unit_test(test_bad_frames),
 		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_late_reader),
+		cmocka_unit_test(test_debug_lines),
 	};
 
 	return cmocka_run_group_tests(tests, server_setup, server_teardown);
