@@ -17,15 +17,14 @@
 
 #define LOG_MAX (16 << 20)      /* kept for those who are behind, all together */
 #define BEHIND_MAX (1 << 20)    /* of one that takes nothing for STALLED_PINGS */
-#define BEHIND_DEBUG (64 << 10) /* who is as far behind as this is spared debug lines */
+#define DEBUG_MAX 64            /* subscribers: more of them are a burst of clients, not people who watch */
 #define SENT_AHEAD 16384        /* copied for one subscriber at a time */
 #define PING_MS 10000
 #define STALLED_PINGS 3
 #define CLOSE_GOING_AWAY 1001 /* RFC 6455 7.4.1 */
 #define CLOSE_POLICY 1008
 
-enum { EVENT_OPERATION = 1, EVENT_LIFECYCLE = 2, EVENT_LOGGING = 4, EVENT_ALL = 7,
-       EVENT_DEBUG = 8 /* a line of the log that counts for little */ };
+enum { EVENT_OPERATION = 1, EVENT_LIFECYCLE = 2, EVENT_LOGGING = 4, EVENT_ALL = 7 };
 
 static const struct event_type {
 	const char *name;
@@ -63,6 +62,19 @@ static bool anybody_wants(const struct events *e, int bit)
 	return false;
 }
 
+/* Debug lines are made while somebody may look at them. */
+static void choose_level(const struct events *e)
+{
+	const struct subscriber *s;
+	unsigned n = 0, wanting = 0;
+
+	LIST_FOREACH(s, &e->subscribers, link) {
+		n++;
+		wanting += (s->wants & EVENT_LOGGING) != 0;
+	}
+	log_sink_debug(wanting > 0 && n <= DEBUG_MAX);
+}
+
 /* It is one of them no more; its end follows from the loop. */
 static void cut(struct subscriber *s)
 {
@@ -71,20 +83,13 @@ static void cut(struct subscriber *s)
 	websocket_close(s->ws, CLOSE_POLICY);
 }
 
-static bool is_for(const struct subscriber *s, const struct event_text *t)
-{
-	if (t->type == EVENT_DEBUG)
-		return (s->wants & EVENT_LOGGING) && event_place_behind(s->events->log, s->at) < BEHIND_DEBUG;
-	return (s->wants & t->type) != 0;
-}
-
 /* The next events, as many as are sent ahead. */
 static void pump(struct subscriber *s)
 {
 	struct event_text t;
 
 	while (s->at != NULL && websocket_queued(s->ws) < SENT_AHEAD && event_place_read(s->at, &t)) {
-		if (is_for(s, &t) && websocket_send_text(s->ws, t.text, t.len) < 0)
+		if ((s->wants & t.type) && websocket_send_text(s->ws, t.text, t.len) < 0)
 			return;
 		s->at = event_place_next(s->at);
 		s->stalled = 0;
@@ -108,7 +113,7 @@ static void bound(struct events *e)
 }
 
 /* Serialised once, and kept once for all who are behind. */
-static void emit(struct events *e, const struct event_type *type, int bit, const cJSON *metadata)
+static void emit(struct events *e, const struct event_type *type, const cJSON *metadata)
 {
 	struct strbuf text = STRBUF_INIT;
 	AUTO_FREE char *json = json_text(metadata);
@@ -121,7 +126,7 @@ static void emit(struct events *e, const struct event_type *type, int bit, const
 	strbuf_addstr(&text, json);
 	strbuf_addstr(&text, ",\"location\":\"none\",\"project\":\"default\"}");
 	len = text.len;
-	event_log_add(e->log, bit, strbuf_detach(&text), len);
+	event_log_add(e->log, type->bit, strbuf_detach(&text), len);
 	LIST_FOREACH(s, &e->subscribers, link)
 		pump(s);
 	bound(e);
@@ -135,7 +140,7 @@ static void op_changed_cb(struct op *op, void *data)
 	if (!anybody_wants(e, EVENT_OPERATION))
 		return;
 	object = op_json(op);
-	emit(e, &types[0], EVENT_OPERATION, object);
+	emit(e, &types[0], object);
 	cJSON_Delete(object);
 }
 
@@ -154,7 +159,7 @@ void events_lifecycle(struct events *e, const char *action, const char *source, 
 		json_set(metadata, "context", context_taken);
 	if (who)
 		json_set(metadata, "requestor", cJSON_Duplicate(who, true));
-	emit(e, &types[1], EVENT_LIFECYCLE, metadata);
+	emit(e, &types[1], metadata);
 	cJSON_Delete(metadata);
 }
 
@@ -180,7 +185,7 @@ static void log_cb(enum log_level level, const char *msg, void *data)
 	json_set_str(metadata, "message", msg);
 	json_set_str(metadata, "level", names[level]);
 	json_set(metadata, "context", cJSON_CreateObject());
-	emit(e, &types[2], level == LOG_LEVEL_DEBUG ? EVENT_DEBUG : EVENT_LOGGING, metadata);
+	emit(e, &types[2], metadata);
 	cJSON_Delete(metadata);
 	e->logging = false;
 }
@@ -244,7 +249,7 @@ static void opened_cb(struct websocket *ws, void *data)
 	s->ws = ws;
 	s->at = event_log_end(e->log);
 	LIST_INSERT_HEAD(&e->subscribers, s, link);
-	log_sink_debug(anybody_wants(e, EVENT_LOGGING));
+	choose_level(e);
 	websocket_ping(ws);
 	if (!uv_is_active((uv_handle_t *)&e->ping))
 		uv_timer_start(&e->ping, ping_cb, PING_MS, PING_MS);
@@ -266,7 +271,7 @@ static void closed_subscriber_cb(struct websocket *ws, void *data)
 
 	if (s->events && s->ws) {
 		LIST_REMOVE(s, link);
-		log_sink_debug(anybody_wants(s->events, EVENT_LOGGING));
+		choose_level(s->events);
 		if (LIST_EMPTY(&s->events->subscribers))
 			uv_timer_stop(&s->events->ping);
 	}

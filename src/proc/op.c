@@ -60,7 +60,8 @@ static void tick_cb(uv_idle_t *handle)
 			continue;
 		count_slot(op, 1);
 		op->phase = op->recovering && !op->committed ? OP_PHASE_UNDO : OP_PHASE_FORWARD;
-		op_changed(op);
+		if (op->phase == OP_PHASE_UNDO) /* else the first step tells */
+			op_changed(op);
 		op_advance(op);
 	}
 	strmap_free(wanted);
