@@ -188,25 +188,10 @@ static const struct op_kind recorded_kind = {
 	.cancel = cancel,
 };
 
-static cJSON *resources_of(const char *name)
-{
-	cJSON *resources = cJSON_CreateObject();
-
-	for (int i = 0; i < 2; i++) {
-		const char *type = i == 0 ? "containers" : "instances";
-		AUTO_FREE char *url = mem_printf("/1.0/%s/%s", type, name);
-		cJSON *list = cJSON_CreateArray();
-
-		cJSON_AddItemToArray(list, cJSON_CreateString(url));
-		json_set(resources, type, list);
-	}
-	return resources;
-}
-
 struct op *exec_start(struct berthd *b, cJSON *args, bool sockets, struct error *err)
 {
 	static const char *const shown[] = { "command", "environment", "interactive" };
-	struct op_options options = { .resources = resources_of(json_str_or(args, "name", "")) };
+	struct op_options options = { .resources = instance_resources(json_str_or(args, "name", "")) };
 	struct op *op = op_start(b->ops, sockets ? &connected_kind : &recorded_kind, args, &options, err);
 	const struct exec *x;
 
@@ -221,7 +206,7 @@ struct op *exec_start(struct berthd *b, cJSON *args, bool sockets, struct error 
 
 struct op *console_start(struct berthd *b, cJSON *args, struct error *err)
 {
-	struct op_options options = { .resources = resources_of(json_str_or(args, "name", "")) };
+	struct op_options options = { .resources = instance_resources(json_str_or(args, "name", "")) };
 	struct op *op = op_start(b->ops, &console_kind, args, &options, err);
 
 	if (op)

@@ -160,8 +160,14 @@ static void operation_wait(struct request *r)
 
 static void operation_websocket(struct request *r)
 {
-	struct op *op = find(r);
+	const char *secret = request_query(r, "secret");
+	struct op *op;
 
+	if (!secret || !*secret) {
+		reply_errorf(r, ERROR_INVALID, "missing secret");
+		return;
+	}
+	op = find(r);
 	if (!op)
 		return;
 	if (strcmp(op_class(op), "websocket") != 0)

@@ -247,9 +247,7 @@ void sockets_connect(struct sockets *s, struct request *r)
 	const char *secret = request_query(r, "secret");
 	struct socket *k = secret ? find_secret(s, secret) : NULL;
 
-	if (!secret || !*secret) {
-		reply_errorf(r, ERROR_INVALID, "missing secret");
-	} else if (!k || k->used) {
+	if (!k || k->used) {
 		reply_errorf(r, ERROR_FORBIDDEN, "not authorized");
 	} else {
 		k->used = true;

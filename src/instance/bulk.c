@@ -134,10 +134,20 @@ static const struct op_kind bulk_kind = {
 
 struct op *instance_power_all(struct berthd *b, const struct power_options *o, struct error *err)
 {
+	static const char *const none[] = { NULL };
+	struct op_options options = { .locks = none, .description = power_description(o->action) };
+	const char **names = registry_names(b->registry);
 	cJSON *args = cJSON_CreateObject();
 
 	json_set_int(args, "action", o->action);
 	json_set_int(args, "timeout", o->timeout_s);
 	json_set_bool(args, "force", o->force);
-	return op_start(b->ops, &bulk_kind, args, NULL, err);
+	for (const char **n = names; *n != NULL; n++) {
+		if (options.resources == NULL)
+			options.resources = cJSON_CreateObject();
+		if (concerned(registry_get(b->registry, *n), o->action))
+			op_resource(options.resources, "instances", "/1.0/instances/%s", *n);
+	}
+	free(names);
+	return op_start(b->ops, &bulk_kind, args, &options, err);
 }

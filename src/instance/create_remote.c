@@ -83,25 +83,15 @@ bool create_remote_asked(const cJSON *request)
 	return strcmp(json_str_or(source, "type", ""), "image") == 0 && *json_str_or(source, "server", "") != '\0';
 }
 
-static void add_resource(cJSON *resources, const char *kind, const char *name)
-{
-	AUTO_FREE char *url = mem_printf("/1.0/%s/%s", kind, name);
-	const char *urls[] = { url };
-
-	json_set(resources, kind, cJSON_CreateStringArray(urls, 1));
-}
-
 struct op *create_remote(struct berthd *b, const cJSON *request, const char *name, struct error *err)
 {
 	AUTO_FREE char *lock = mem_printf("launch-remote/%s", name); /* the instance's own is the launch's */
 	const char *locks[] = { lock, NULL };
-	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
+	struct op_options options = { .locks = locks, .resources = instance_resources(name) };
 	cJSON *args = cJSON_CreateObject(), *copy = cJSON_Duplicate(request, true);
 
 	json_set_str(copy, "name", name);
 	json_set(args, "request", copy);
 	json_set_str(args, "name", name);
-	add_resource(options.resources, "containers", name);
-	add_resource(options.resources, "instances", name);
 	return op_start(b->ops, &remote_kind, args, &options, err);
 }

@@ -61,13 +61,6 @@ bool ephemeral_ends(const struct instance *inst, const struct power_options *opt
 	return options->action == POWER_STOP && !inst->adopted && json_bool(inst->desired, "ephemeral", false);
 }
 
-static void add_resource(cJSON *resources, const char *kind, const char *name)
-{
-	AUTO_FREE char *url = mem_printf("/1.0/%s/%s", kind, name);
-
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(resources, kind), cJSON_CreateString(url));
-}
-
 struct op *ephemeral_stop(struct berthd *b, const char *name, const struct power_options *options, struct error *err)
 {
 	const struct instance *inst = registry_find(b->registry, name, err);
@@ -83,7 +76,6 @@ struct op *ephemeral_stop(struct berthd *b, const char *name, const struct power
 	json_set_int(args, "timeout", options->timeout_s);
 	json_set_bool(args, "force", options->force);
 	o.resources = cJSON_CreateObject();
-	add_resource(o.resources, "containers", name);
-	add_resource(o.resources, "instances", name);
+	op_resource(o.resources, "instances", "/1.0/instances/%s", name);
 	return op_start(b->ops, &ephemeral_kind, args, &o, err);
 }

@@ -49,10 +49,13 @@ struct power_options {
 	bool host_down; /* a stop that is the host's, not its user's: volatile.last_state.power stays */
 };
 int power_action_parse(const char *name, enum power_action *ret, struct error *err);
+const char *power_description(enum power_action action); /* "Starting instance" */
 struct op *instance_power(struct berthd *b, const char *name, const struct power_options *options, struct error *err);
 /* The same for all it makes sense for, as one operation whose err names those that failed. */
 struct op *instance_power_all(struct berthd *b, const struct power_options *options, struct error *err);
 
+/* The resources of an operation on it, as LXD names them: a new {"containers":[URL],"instances":[URL]}. */
+cJSON *instance_resources(const char *name);
 struct op *instance_delete(struct berthd *b, const char *name, bool force, struct error *err);
 /* PUT (replace) or PATCH (merge) of config, devices, profiles, description, ephemeral. */
 struct op *instance_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err);

@@ -518,6 +518,11 @@ int power_action_parse(const char *name, enum power_action *ret, struct error *e
 	return error_set(err, ERROR_INVALID, "Unknown action: '%s' (start, stop, restart, freeze, unfreeze)", name);
 }
 
+const char *power_description(enum power_action action)
+{
+	return actions[action].kind.description;
+}
+
 struct overtaking {
 	const char *name;
 	bool starts;

@@ -68,17 +68,9 @@ struct op *snapshot_start(struct berthd *b, const struct op_kind *kind, cJSON *a
 {
 	const char *name = json_str_or(args, "name", "");
 	AUTO_FREE char *lock = mem_printf("instance/%s", name);
-	AUTO_FREE char *url = mem_printf("/1.0/instances/%s", name);
-	AUTO_STRBUF struct strbuf of_snapshot = STRBUF_INIT;
 	const char *locks[] = { lock, NULL };
-	struct op_options options = { .locks = locks, .resources = cJSON_CreateObject() };
+	struct op_options options = { .locks = locks, .resources = instance_resources(name) };
 
-	strbuf_addf(&of_snapshot, "%s/snapshots/", url);
-	strbuf_adduri(&of_snapshot, json_str_or(args, "snapshot", ""));
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "containers"), cJSON_CreateString(url));
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "instances"), cJSON_CreateString(url));
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(options.resources, "instances_snapshots"),
-			     cJSON_CreateString(of_snapshot.buf));
 	return op_start(b->ops, kind, args, &options, err);
 }
 

@@ -56,12 +56,28 @@ void work_unload(void *data)
 	free(w);
 }
 
-static void add_resource(cJSON *resources, const char *kind, const char *name)
+cJSON *instance_resources(const char *name)
 {
-	AUTO_FREE char *url = mem_printf("/1.0/%s/%s", kind, name);
-	cJSON *list = cJSON_AddArrayToObject(resources, kind);
+	cJSON *resources = cJSON_CreateObject();
 
-	cJSON_AddItemToArray(list, cJSON_CreateString(url));
+	op_resource(resources, "containers", "/1.0/containers/%s", name);
+	op_resource(resources, "instances", "/1.0/instances/%s", name);
+	return resources;
+}
+
+/* A copy has its source's too, and a change of state LXD's newer name alone. */
+static cJSON *resources_of(const cJSON *args, const char *name)
+{
+	const char *source = json_str(args, "copy_of");
+	cJSON *resources = instance_resources(name);
+
+	if (source != NULL) {
+		op_resource(resources, "containers", "/1.0/containers/%s", source);
+		op_resource(resources, "instances", "/1.0/instances/%s", source);
+	}
+	if (json_str(args, "action") != NULL)
+		json_set(resources, "containers", NULL);
+	return resources;
 }
 
 /* What runs has its files open, so that it can be stopped without its pool. */
@@ -85,9 +101,7 @@ struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args,
 		cJSON_Delete(args);
 		return NULL;
 	}
-	options.resources = cJSON_CreateObject();
+	options.resources = resources_of(args, name);
 	file_session_make_way(b, name);
-	add_resource(options.resources, "containers", name);
-	add_resource(options.resources, "instances", name);
 	return op_start(b->ops, kind, args, &options, err);
 }

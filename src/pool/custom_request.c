@@ -100,6 +100,7 @@ static struct op *refresh(struct berthd *b, const char *pool, const char *name, 
 		cJSON_Delete(args);
 		return NULL;
 	}
+	json_set_str(args, "as", custom_refresh_kind.description);
 	return custom_start(b, &custom_refresh_kind, args, err);
 }
 
@@ -136,6 +137,8 @@ struct op *custom_create(struct berthd *b, const char *pool, const cJSON *reques
 		cJSON_Delete(args);
 		return NULL;
 	}
+	if (json_str(args, "from") != NULL)
+		json_set_str(args, "as", "Copying storage volume");
 	return custom_start(b, &custom_create_kind, args, err);
 }
 
@@ -156,6 +159,7 @@ static struct op *move(struct berthd *b, const char *pool, const char *name, con
 	json_set_str(args, "from", name);
 	json_set_str(args, "from_pool", pool);
 	json_set_bool(args, "move", true);
+	json_set_str(args, "as", "Moving storage volume");
 	json_set(args, "config", cJSON_CreateObject());
 	return custom_start(b, &custom_create_kind, args, err);
 }

@@ -158,17 +158,20 @@ int custom_check_idle(const struct berthd *b, const char *pool, const char *name
 
 struct op *custom_start(struct berthd *b, const struct op_kind *kind, cJSON *args, struct error *err)
 {
-	AUTO_STRBUF struct strbuf url = STRBUF_INIT;
+	AUTO_STRBUF struct strbuf escaped = STRBUF_INIT;
 	AUTO_ARGV struct argv locks = ARGV_INIT;
-	const char *urls[1];
-	struct op_options options = { .resources = cJSON_CreateObject() };
+	struct op_options options = { .description = json_str(args, "as") };
 
-	strbuf_addstr(&url, "/1.0/storage_volumes/");
-	strbuf_adduri(&url, json_str_or(args, "volume", ""));
-	urls[0] = url.buf;
+	strbuf_adduri(&escaped, json_str_or(args, "volume", ""));
 	custom_locks(b, args, &locks);
 	options.locks = (const char *const *)locks.v;
-	json_set(options.resources, "storage_volumes", cJSON_CreateStringArray(urls, 1));
+	if (options.description == NULL) { /* of a copy LXD names none */
+		bool of_snapshot = strcmp(kind->name, "custom-snapshot-delete") == 0 || strcmp(kind->name, "custom-snapshot-rename") == 0;
+		const char *type = of_snapshot ? "storage_volume_snapshots" : "storage_volumes";
+
+		options.resources = cJSON_CreateObject();
+		op_resource(options.resources, type, "/1.0/%s/%s", type, escaped.buf); /* sic: the volume's name */
+	}
 	return op_start(b->ops, kind, args, &options, err);
 }
 

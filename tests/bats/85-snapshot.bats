@@ -215,7 +215,7 @@ load snapshot
 	api POST "/1.0/instances/$n/snapshots" '{"name":"s 1","stateful":false,"expires_at":"2099-01-02T03:04:05+01:00"}'
 	assert "$http" = 202
 	op=$(field .operation)
-	assert "$(field '.metadata.resources.instances_snapshots[0]')" = "/1.0/instances/$n/snapshots/s%201"
+	assert "$(field '.metadata.resources | tostring')" = "{\"containers\":[\"/1.0/containers/$n\"],\"instances\":[\"/1.0/instances/$n\"]}"
 	api GET "$op/wait"
 	assert "$(field .metadata.status)" = Success
 	api GET "/1.0/containers/$n/snapshots"

@@ -21,6 +21,12 @@ load lxd
 	assert "$output" =~ ^"[0-9]+ keys compared, 0 differ"\$
 }
 
+@test "operations have LXD's class, description, end and resources" {
+	run --separate-stderr timeout 250 "$REPO/tests/lxd/operations.py" "$BERTH_SOCKET"
+	assert "$status" = 0 "operations.py: $stderr"
+	diff "$REPO/tests/lxd/operations.txt" - <<<"$output" >&2
+}
+
 @test "nothing is left behind" {
 	leak_check
 }
