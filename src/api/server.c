@@ -262,8 +262,15 @@ static void resources_get(struct request *r)
 	reply_sync(r, resources_json());
 }
 
+/* For lxd waitready and incus admin waitready. We listen when all is there. */
+static void ready_get(struct request *r)
+{
+	reply_sync(r, NULL);
+}
+
 const struct route server_routes[] = {
 	{ "GET", "/", root_get, NULL },
+	{ "GET", "/internal/ready", ready_get, NULL },
 	{ "GET", "/1.0", server_get, NULL },
 	{ "PUT", "/1.0", server_put, NULL },
 	{ "PATCH", "/1.0", server_patch, NULL },

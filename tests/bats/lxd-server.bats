@@ -6,6 +6,10 @@ load helpers
 load lxd
 
 @test "info, version, resources, query" {
+	api GET /internal/ready # lxd waitready, incus admin waitready
+	assert "$http" = 200
+	api GET /internal/sql
+	assert "$http" = 404
 	stock info
 	contains "$output" "api_status: stable"
 	contains "$output" "driver: lxc"
