@@ -116,6 +116,7 @@ const char *const api_extensions[] = {
 	"custom_volume_backup",
 	"backup_override_name",            /* X-LXD-name, X-LXD-pool */
 	"network_type_physical",
+	"instance_nic_bridged_port_isolation",
 	"instance_bulk_state_change",      /* PUT instances */
 	"instance_pool_move",
 	"storage_volume_state",

@@ -33,13 +33,61 @@ VALIDATOR(gateway6,
 VALIDATOR(host4, type_is_address(AF_INET, value), "must be an IPv4 address")
 VALIDATOR(host6, type_is_address(AF_INET6, value), "must be an IPv6 address")
 VALIDATOR(table, type_is_int(value, 0, UINT32_MAX), "must be the number of a routing table")
-VALIDATOR(routes4, type_is_network_list(AF_INET, value), "must be IPv4 networks, NETWORK/PREFIX, with commas between them")
-VALIDATOR(routes6, type_is_network_list(AF_INET6, value), "must be IPv6 networks, NETWORK/PREFIX, with commas between them")
+
+/* Says which item of the list is none, in LXD's words. */
+static int check_routes(int family, const char *key, const char *list, struct error *err)
+{
+	char item[INET6_ADDRSTRLEN], show[TYPE_SHOW_SIZE];
+
+	for (const char *rest = list; (rest = type_next_address(rest, item));) {
+		if (type_is_network_list(family, item))
+			continue;
+		type_show(item, show);
+		if (!strchr(item, '/') || !type_is_cidr(family, item))
+			return error_set(err, ERROR_INVALID,
+					 "Invalid value for device option \"%s\": Item \"%s\": invalid CIDR address: %s", key, show,
+					 show);
+		return error_set(err, ERROR_INVALID,
+				 "Invalid value for device option \"%s\": Item \"%s\": Not an IPv%d network address \"%s\"", key, show,
+				 family == AF_INET ? 4 : 6, show);
+	}
+	return type_is_network_list(family, list) ? 0 : device_refuse(key, list, "must be networks, NETWORK/PREFIX", err);
+}
+
+static int valid_routes4(const char *device, const char *key, const char *value, struct error *err)
+{
+	return check_routes(AF_INET, key, value, err);
+}
+
+static int valid_routes6(const char *device, const char *key, const char *value, struct error *err)
+{
+	return check_routes(AF_INET6, key, value, err);
+}
+
 VALIDATOR(rate, type_is_bitrate(value), "must be a rate such as 10Mbit")
-VALIDATOR(nictype,
-	  strcmp(value, "bridged") == 0 || strcmp(value, "p2p") == 0 || strcmp(value, "macvlan") == 0 ||
-		  strcmp(value, "physical") == 0 || strcmp(value, "routed") == 0,
-	  "must be bridged, p2p, macvlan, physical or routed (ipvlan, sriov and ovn are not supported)")
+
+#define NICTYPES "must be bridged, p2p, macvlan, physical or routed (ipvlan, sriov and ovn are not supported)"
+
+static bool is_one_of(const char *value, const char *const *names)
+{
+	while (*names && strcmp(*names, value) != 0)
+		names++;
+	return *names;
+}
+
+static int valid_nictype(const char *device, const char *key, const char *value, struct error *err)
+{
+	static const char *const good[] = { "bridged", "p2p", "macvlan", "physical", "routed", NULL };
+	static const char *const lxds[] = { "ipvlan", "sriov", "ovn", NULL };
+	char show[TYPE_SHOW_SIZE];
+
+	if (is_one_of(value, good))
+		return 0;
+	if (is_one_of(value, lxds))
+		return device_refuse(key, value, NICTYPES, err);
+	return error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type: nictype=%s: " NICTYPES, device,
+			 type_show(value, show));
+}
 
 const struct device_property nic_properties[] = {
 	{ "nictype", "string", false, valid_nictype, KEY_LIVE_RESTART,
@@ -89,6 +137,8 @@ const struct device_property nic_properties[] = {
 	  "Drop what it sends from an IPv4 address other than ipv4.address, which it needs; with mac_filtering." },
 	{ "security.ipv6_filtering", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
 	  "The same of ipv6.address; also router advertisements. Link-local addresses may be used." },
+	{ "security.port_isolation", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
+	  "It does not reach other nics of its bridge that have this too (bridged only)." },
 	{ .name = NULL },
 };
 

@@ -263,7 +263,7 @@ static void change_ways(const struct nic_live *l, const struct nic *old, const s
 		set_address(l, new->guest, "-4", &old->ip4, &new->ip4);
 	if (!same_address(&old->ip6, &new->ip6))
 		set_address(l, new->guest, "-6", &old->ip6, &new->ip6);
-	if (same_watch(old, new))
+	if (same_watch(old, new) && !(new->isolated && strcmp(old->parent, new->parent) != 0)) /* another port */
 		return;
 	if (*old->routes4 || *old->routes6)
 		end_watch(l, old);

@@ -255,6 +255,7 @@ void nic_resolve(const struct nic_source *src, const char *device, const cJSON *
 	ret->routes6 = prop_or(props, "ipv6.routes", "");
 	ret->ingress = rate(props, "limits.ingress");
 	ret->egress = rate(props, "limits.egress");
+	ret->isolated = ret->kind == NIC_BRIDGED && type_is_true(device_prop(props, "security.port_isolation"));
 	ret->filter_ip4 = type_is_true(device_prop(props, "security.ipv4_filtering")) && ret->ip4.text[0];
 	ret->filter_ip6 = type_is_true(device_prop(props, "security.ipv6_filtering")) && ret->ip6.text[0];
 	ret->filter_mac = ret->hwaddr && (type_is_true(device_prop(props, "security.mac_filtering")) ||
@@ -268,7 +269,7 @@ static bool has_ways(const struct nic *nic)
 
 bool nic_is_watched(const struct nic *nic)
 {
-	return nic->ingress || nic->egress || nic->filter_mac || has_ways(nic);
+	return nic->ingress || nic->egress || nic->filter_mac || nic->isolated || has_ways(nic);
 }
 
 /* "--KEY4=10.0.0.5,10.0.0.6": without the spaces */
@@ -320,6 +321,8 @@ void nic_watch_arguments(const struct nic *nic, struct argv *ret)
 {
 	argv_pushf(ret, "--ingress=%llu", (unsigned long long)nic->ingress);
 	argv_pushf(ret, "--egress=%llu", (unsigned long long)nic->egress);
+	if (nic->isolated)
+		argv_push(ret, "--isolated");
 	if (nic->filter_mac)
 		argv_pushf(ret, "--mac=%s", nic->hwaddr);
 	if (nic->filter_ip4)

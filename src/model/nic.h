@@ -24,6 +24,7 @@ struct nic {
 	char host[IFNAMSIZ];  /* name of the veth's end on the host; always set */
 	struct nic_address ip4, ip6;
 	uint64_t ingress, egress; /* bits per second, 0: no limit */
+	bool isolated; /* from other ports of the bridge that are so too */
 	bool filter_mac, filter_ip4, filter_ip6; /* only what has its own address leaves it */
 	/* routed only: its addresses, a list with commas, "" when there are none (ip4.text is "" then); the host's end's own
 	 * address; a routing table more, or NULL */

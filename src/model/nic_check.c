@@ -14,11 +14,12 @@
 
 static int check_filters(const cJSON *props, enum nic_kind kind, struct error *err)
 {
-	static const char *const filters[][2] = { { "security.mac_filtering", NULL },
+	static const char *const filters[][2] = { { "security.port_isolation", NULL },
+						  { "security.mac_filtering", NULL },
 						  { "security.ipv4_filtering", "ipv4.address" },
 						  { "security.ipv6_filtering", "ipv6.address" } };
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
 		if (!type_is_true(device_prop(props, filters[i][0])))
 			continue;
 		if (kind != NIC_BRIDGED)
@@ -33,7 +34,7 @@ static const char *const routed_only[] = { "ipv4.host_address", "ipv6.host_addre
 					  "ipv4.neighbor_probe", "ipv6.neighbor_probe", NULL };
 static const char *const veth_only[] = { "ipv4.routes", "ipv6.routes", NULL };
 static const char *const never_routed[] = { "security.mac_filtering", "security.ipv4_filtering", "security.ipv6_filtering",
-					   "network", NULL };
+					   "security.port_isolation", "network", NULL };
 
 static int refuse_options(const cJSON *props, const char *const *keys, struct error *err)
 {
@@ -111,20 +112,18 @@ int nic_validate(const char *device, const cJSON *props, struct error *err)
 
 	if (kind == NIC_KINDS)
 		return error_set(err, ERROR_INVALID,
-				 "Missing required device option \"nictype\" (bridged, p2p, macvlan, "
-				 "physical, routed) or \"network\"");
+				 "Failed loading device \"%s\": Unsupported device type: \"nictype\" (bridged, p2p, macvlan, "
+				 "physical, routed) or \"network\" is missing", device);
 	if (device_prop(props, "network") &&
 	    ((nictype && kind != NIC_BRIDGED) || device_prop(props, "parent")))
-		return error_set(
-			err, ERROR_INVALID,
-			"\"network\" already means nictype=bridged and parent: give one or the other");
+		return error_set(err, ERROR_INVALID, "Cannot use \"%s\" property in conjunction with \"network\" property: "
+				 "give one or the other", device_prop(props, "parent") ? "parent" : "nictype");
 	if ((kind == NIC_ROUTED ? check_routed(props, err) : check_not_routed(props, kind, err)) < 0)
 		return -1;
 	if (kind != NIC_P2P && kind != NIC_ROUTED && !nic_parent(props))
-		return error_set(err, ERROR_INVALID, "Missing required device option \"parent\" for a %s nic",
-				 nictype);
+		return error_set(err, ERROR_INVALID, "Invalid value for device option \"parent\": Required value for a %s nic", nictype);
 	if (kind == NIC_P2P && nic_parent(props))
-		return error_set(err, ERROR_INVALID, "A p2p nic has no \"parent\"");
+		return error_set(err, ERROR_INVALID, "Invalid device option \"parent\": a p2p nic has none");
 	if (check_filters(props, kind, err) < 0)
 		return -1;
 	for (const char *const *key = limits; *key && !nic_is_veth(kind); key++) {

@@ -340,6 +340,14 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	stock config device set "$C" r ipv4.gateway=none
 	assert "$(in_net ip -4 route show dev up0)" = ""
 
+	local port
+	port=/sys/class/net/$(key_of "$C" volatile.eth0.host_name)/brport/isolated
+	stock config device override "$C" eth0 security.port_isolation=true
+	assert "$(cat "$port")" = 1
+	stock config device set "$C" eth0 security.port_isolation=false
+	assert "$(cat "$port")" = 0
+	stock config device set "$C" eth0 security.port_isolation=true
+
 	# by LXC
 	stock config device set "$C" r ipv4.gateway=auto
 	stock stop -f "$C"
@@ -350,7 +358,8 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	stock start "$C"
 	assert "$(answers | sort)" = "$(printf '%s\n' "$FAR4".5{2,2} "${FAR6}50" | sort)"
 	pings 169.254.7.7 "$FAR4.7" "${FAR6}7"
-	stock config device remove "$C" r
+	assert "$(cat "$port")" = 1
+	stock config device remove "$C" r eth0
 	assert "$(ip neigh show proxy dev "$FAR")$(ip route show table all | grep -c "^$FAR4.52")" = 0
 	in_container "$C" test ! -e /sys/class/net/up0
 
