@@ -32,7 +32,7 @@ ROOMS := base proc lxc model pool host network hook instance backup panel image 
 SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/berth.c
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
 PROGRAMS := berthd berth berth-rootfs berth-unpack berth-restore berth-terminal berth-passwd
-PROGRAMS += berth-pack berth-file berth-fetch berth-proxy berth-template
+PROGRAMS += berth-pack berth-file berth-fetch berth-proxy berth-template berth-migrate
 
 # room archives: a program links the objects it needs and no others
 lib = $(BUILD)/lib$(1).a
@@ -96,6 +96,9 @@ $(BUILD)/berth-template: $(BUILD)/src/helper/berth-template.o $(call lib,helper)
 
 $(BUILD)/berth-fetch: $(BUILD)/src/helper/berth-fetch.o $(call lib,helper) $(call lib,base)
 	$(call link,-lcurl -lgnutls -lcjson -lnettle)
+
+$(BUILD)/berth-migrate: $(BUILD)/src/helper/berth-migrate.o $(call lib,helper) $(call lib,image) $(call lib,base)
+	$(call link,-lcurl -lgnutls -lwslay -ltar -lz -lzstd -llzma -lbz2 -lyaml -lcjson -lnettle)
 
 $(BUILD)/berth-proxy: $(BUILD)/src/helper/berth-proxy.o $(call lib,helper) $(call lib,base)
 	$(call link,-lcjson -lnettle)
@@ -164,7 +167,7 @@ install: all $(IMAGE) ## install below $(DESTDIR)$(PREFIX); settings that are th
 		$(UNITDIR) $(COMPLETIONDIR) $(SYSCONFDIR)/berth/hooks.d $(SYSCONFDIR)/logrotate.d)
 	install -m 755 $(BUILD)/berth $(DESTDIR)$(BINDIR)/
 	install -m 755 $(BUILD)/berthd $(DESTDIR)$(SBINDIR)/
-	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-passwd $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(BUILD)/berth-pack $(BUILD)/berth-file $(BUILD)/berth-fetch $(BUILD)/berth-proxy $(BUILD)/berth-template $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/berth-rootfs $(BUILD)/berth-passwd $(BUILD)/berth-unpack $(BUILD)/berth-restore $(BUILD)/berth-terminal $(BUILD)/berth-pack $(BUILD)/berth-file $(BUILD)/berth-fetch $(BUILD)/berth-proxy $(BUILD)/berth-template $(BUILD)/berth-migrate $(HOOKS:%=$(BUILD)/%) $(SCRIPTS:%=scripts/%) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(wildcard templates/*) $(DESTDIR)$(DATADIR)/templates/
 	install -d $(DESTDIR)$(DATADIR)/hooks
 	install -m 755 $(wildcard hooks/examples/*) $(DESTDIR)$(DATADIR)/hooks/

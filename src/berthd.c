@@ -24,6 +24,7 @@
 #include "backup/extract.h"
 #include "backup/backup.h"
 #include "backup/import.h"
+#include "backup/migrate.h"
 #include "backup/restore.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -203,6 +204,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	image_register(b->ops);
 	instance_register(b->ops);
 	backup_register(b->ops);
+	migrate_register(b->ops);
 	vm_register(b->ops);
 	restore_register(b->ops);
 	forward_register(b->ops);

@@ -15,6 +15,7 @@ static const struct {
 	{ "GET", "/" },
 	{ "GET", "/1.0" },
 	{ "POST", "/1.0/certificates" }, /* with a password or a token */
+	{ "GET", "/1.0/operations/{id}/websocket" }, /* with a secret of its: other servers have no certificate (migrations) */
 	/* what is public, or whose secret they have: image_visible() */
 	{ "GET", "/1.0/images" },
 	{ "GET", "/1.0/images/{fingerprint}" },

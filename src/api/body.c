@@ -10,7 +10,7 @@
 #include "api/router.h"
 #include "base/json.h"
 
-enum member_type { MEMBER_STRING, MEMBER_BOOL, MEMBER_NUMBER, MEMBER_OBJECT, MEMBER_LIST };
+enum member_type { MEMBER_STRING, MEMBER_TARGET, MEMBER_BOOL, MEMBER_NUMBER, MEMBER_OBJECT, MEMBER_LIST };
 
 static const struct member {
 	const char *name;
@@ -22,7 +22,7 @@ static const struct member {
     {"force", MEMBER_BOOL},	  {"instance_only", MEMBER_BOOL},  {"instance_type", MEMBER_STRING},
     {"live", MEMBER_BOOL},	  {"migration", MEMBER_BOOL},	   {"name", MEMBER_STRING},
     {"public", MEMBER_BOOL},	  {"restore", MEMBER_STRING},	   {"server", MEMBER_STRING},
-    {"start", MEMBER_BOOL},	  {"stateful", MEMBER_BOOL},	   {"target", MEMBER_STRING},
+    {"start", MEMBER_BOOL},	  {"stateful", MEMBER_BOOL},	   {"target", MEMBER_TARGET},
     {"timeout", MEMBER_NUMBER},	  {"type", MEMBER_STRING},	   {"create", MEMBER_BOOL},
     {"instance", MEMBER_STRING},  {"owner", MEMBER_STRING},	   {"path", MEMBER_STRING},
     {"readonly", MEMBER_BOOL},	  {"config", MEMBER_OBJECT},	   {"devices", MEMBER_OBJECT},
@@ -38,6 +38,8 @@ static const char *should_be(const struct member *m, const cJSON *v)
 {
 	if (m->type == MEMBER_STRING)
 		return cJSON_IsString(v) ? NULL : "a string";
+	if (m->type == MEMBER_TARGET) /* of an alias; of a migration */
+		return cJSON_IsString(v) || cJSON_IsObject(v) ? NULL : "a string";
 	if (m->type == MEMBER_BOOL)
 		return cJSON_IsBool(v) ? NULL : "true or false";
 	if (m->type == MEMBER_OBJECT)

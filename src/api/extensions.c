@@ -21,11 +21,13 @@ const char *const api_extensions[] = {
 	"container_cpu_time",              /* state.cpu.usage */
 	"network",
 	"profile_usedby",
+	"container_push",                 /* source.mode "push" of type "migration" */
 	"container_exec_recording",        /* logs/exec_* */
 	"certificate_update",
 	"container_exec_signal_handling",
 	"gpu_devices",                     /* gputype=physical */
 	"container_image_properties",      /* image.* */
+	"migration_progress",             /* fs_progress */
 	"id_map",                          /* security.idmap.isolated, .size */
 	"network_firewall_filtering",
 	"network_routes",
@@ -42,6 +44,7 @@ const char *const api_extensions[] = {
 	"image_force_refresh",             /* POST images/FINGERPRINT/refresh */
 	"id_map_base",
 	"file_symlinks",                   /* X-LXD-type: symlink */
+	"container_push_target",          /* "target" of a migration */
 	"container_edit_metadata",
 	"storage_volatile_initial_source",
 	"resources",
@@ -132,10 +135,12 @@ const char *const api_extensions[] = {
 	"instance_all_projects",           /* there is one */
 	"instance_get_full",               /* GET instances/NAME?recursion=1 */
 	"event_project",
+	"instance_allow_inconsistent_copy", /* a running source is frozen unless it says so; then files may vanish */
 	"storage_volume_api_filtering",
 	"instance_snapshot_never",         /* @never */
 	"certificate_token",
 	"instance_nic_routed_neighbor_probe",
+	"cluster_migration_inconsistent_copy",
 	"instance_file_head",
 	"instances_rebuild",
 	"instance_create_start",           /* Incus's: "start" in POST instances */

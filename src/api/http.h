@@ -67,6 +67,8 @@ struct raw_handler {
 };
 /* Replies 101; 400 when the client did not ask for this protocol (a constant). */
 void reply_raw(struct request *r, const char *protocol, const struct raw_handler *handler, void *data);
+/* The same for frames of a websocket: its handshake is checked and answered as by reply_websocket(). */
+void reply_websocket_raw(struct request *r, const struct raw_handler *handler, void *data);
 void raw_end_soon(struct raw_connection *c); /* on_close follows from the loop */
 void raw_close(struct raw_connection *c); /* not from on_open; on_close does not follow */
 

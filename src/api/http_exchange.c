@@ -273,6 +273,8 @@ static struct MHD_Response *make_raw(struct exchange *x, struct reply *reply)
 	m = MHD_create_response_for_upgrade(raw_upgrade_cb, x->raw);
 	if (m)
 		MHD_add_response_header(m, "Upgrade", reply->protocol);
+	if (m && reply->accept[0])
+		MHD_add_response_header(m, "Sec-WebSocket-Accept", reply->accept);
 	return m;
 }
 

@@ -12,6 +12,7 @@
 #include "api/instances_import.h"
 #include "api/lifecycle.h"
 #include "api/router.h"
+#include "backup/migrate.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -312,7 +313,7 @@ static void post_one(struct request *r)
 		return;
 	}
 	if (json_bool(body, "migration", false)) {
-		reply_errorf(r, ERROR_UNSUPPORTED, "migration is not supported");
+		reply_op(r, migrate_start(request_berthd(r), inst->name, NULL, body, &err), &err);
 		return;
 	}
 	rename_one(r, inst, name);

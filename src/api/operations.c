@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/migration.h"
 #include "api/router.h"
 #include "api/sockets.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "instance/migrate_link.h"
 
 struct listing {
 	cJSON *groups; /* {"running":[…],"success":[…]} */
@@ -173,6 +175,10 @@ static void operation_websocket(struct request *r)
 	if (strcmp(op_class(op), "websocket") != 0)
 		reply_errorf(r, ERROR_INVALID, "Only websocket operations can be connected");
 	else if (op_final(op))
+		reply_errorf(r, ERROR_INVALID, "Only running operations can be connected");
+	else if (migrate_link_of(op))
+		migration_connect(migrate_link_of(op), r);
+	else if (op_recovering(op)) /* what is left of a migration */
 		reply_errorf(r, ERROR_INVALID, "Only running operations can be connected");
 	else
 		sockets_connect(*(struct sockets **)op_data(op), r);

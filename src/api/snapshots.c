@@ -6,6 +6,7 @@
 
 #include "api/lifecycle.h"
 #include "api/router.h"
+#include "backup/migrate.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -161,7 +162,7 @@ static void post_one(struct request *r)
 	if (find(r, &inst) == NULL)
 		return;
 	if (json_bool(body, "migration", false)) {
-		reply_errorf(r, ERROR_UNSUPPORTED, "migration is not supported");
+		reply_op(r, migrate_start(request_berthd(r), inst->name, request_param(r, "snapshot"), body, &err), &err);
 		return;
 	}
 	op = snapshot_rename(request_berthd(r), inst->name, request_param(r, "snapshot"), json_str_or(body, "name", ""), &err);

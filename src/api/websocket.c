@@ -85,7 +85,8 @@ static bool accept_key(const char *key, char out[29])
 	return true;
 }
 
-void reply_websocket(struct request *r, const struct websocket_handler *handler, void *data)
+/* Or says what is wrong. */
+static bool take_handshake(struct request *r)
 {
 	const char *version = request_header(r, "Sec-WebSocket-Version");
 
@@ -97,14 +98,34 @@ void reply_websocket(struct request *r, const struct websocket_handler *handler,
 			     version ? version : "");
 	else if (!accept_key(request_header(r, "Sec-WebSocket-Key"), r->reply.accept))
 		reply_errorf(r, ERROR_INVALID, "Sec-WebSocket-Key is not 16 bytes in base64");
-	else {
-		r->reply.websocket = handler;
-		r->reply.websocket_data = data;
-		r->reply.status = 101;
-		r->transport->send(r);
+	else
+		return true;
+	return false;
+}
+
+void reply_websocket(struct request *r, const struct websocket_handler *handler, void *data)
+{
+	if (!take_handshake(r)) {
+		handler->on_close(NULL, data);
 		return;
 	}
-	handler->on_close(NULL, data);
+	r->reply.websocket = handler;
+	r->reply.websocket_data = data;
+	r->reply.status = 101;
+	r->transport->send(r);
+}
+
+void reply_websocket_raw(struct request *r, const struct raw_handler *handler, void *data)
+{
+	if (!take_handshake(r)) {
+		handler->on_close(NULL, data);
+		return;
+	}
+	r->reply.raw = handler;
+	r->reply.raw_data = data;
+	r->reply.protocol = "websocket";
+	r->reply.status = 101;
+	r->transport->send(r);
 }
 
 /* ---- life */

@@ -51,6 +51,8 @@ void export_register(struct op_queue *q);
 
 char *export_dir(const struct berthd *b, const char *uuid, const char *name); /* caller frees */
 const char *export_uuid(const struct instance *inst);
+/* LXD's backup.Config: container, snapshots, pool, volume, volume_snapshots. */
+cJSON *export_config(struct berthd *b, const struct instance *inst, const cJSON *snapshots);
 /* "backup/index.yaml" and what else is small, below dir; snapshots: those that go in, whose names args get as "left". */
 int export_write_facts(struct berthd *b, const struct instance *inst, const cJSON *snapshots, const char *dir, cJSON *args,
 		       struct error *err);

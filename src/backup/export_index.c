@@ -118,7 +118,7 @@ static cJSON *pool_of(void)
 	return v;
 }
 
-static cJSON *config_of(struct berthd *b, const struct instance *inst, const cJSON *snapshots)
+cJSON *export_config(struct berthd *b, const struct instance *inst, const cJSON *snapshots)
 {
 	cJSON *v = cJSON_CreateObject(), *volume = volume_of(inst->name), *list = cJSON_CreateArray();
 	cJSON *volumes = cJSON_CreateArray();
@@ -194,7 +194,7 @@ int export_write_facts(struct berthd *b, const struct instance *inst, const cJSO
 	AUTO_FREE char *top = fs_join(dir, "backup");
 	AUTO_FREE char *own = fs_join(top, "container");
 	AUTO_JSON cJSON *index = export_index(inst->name, "dir", "default", "container", snapshots,
-						config_of(b, inst, snapshots));
+						export_config(b, inst, snapshots));
 	const cJSON *config = json_obj(index, "config"), *item;
 
 	if (write_folder(b, inst, own, config, err) < 0 || export_write_index(top, index, args, err) < 0)

@@ -2,6 +2,7 @@
 #include "helper/fetch_http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
@@ -257,6 +258,58 @@ int http_head(struct http *h, const char *url, const char *const *sent, struct h
 	h->wanted = NULL;
 	h->n_wanted = 0;
 	return rc;
+}
+
+/* ---- the bare connection */
+
+int http_connect(struct http *h, const char *url, long timeout_s, struct error *err)
+{
+	char host[256];
+	CURLcode rc;
+
+	if (http_check_url(url, err) < 0)
+		return -1;
+	h->problem[0] = '\0';
+	curl_easy_setopt(h->curl, CURLOPT_URL, url);
+	curl_easy_setopt(h->curl, CURLOPT_CONNECT_ONLY, 1L);
+	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT, timeout_s);
+	rc = curl_easy_perform(h->curl);
+	if (rc == CURLE_OK)
+		return 0;
+	if (rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
+		return judge(h, rc, url, err);
+	return error_set(err, rc == CURLE_OPERATION_TIMEDOUT ? ERROR_TIMEOUT : ERROR_TOOL, "cannot connect to '%s': %s",
+			 host_of(url, host), h->problem[0] ? h->problem : curl_easy_strerror(rc));
+}
+
+int http_connection(const struct http *h)
+{
+	curl_socket_t fd = -1;
+
+	return curl_easy_getinfo(h->curl, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK ? fd : -1;
+}
+
+static ssize_t moved(CURLcode rc, size_t n)
+{
+	return rc == CURLE_OK ? (ssize_t)n : rc == CURLE_AGAIN ? -EAGAIN : -EIO;
+}
+
+ssize_t http_connection_read(struct http *h, void *buf, size_t size)
+{
+	size_t n = 0;
+
+	CURLcode rc = curl_easy_recv(h->curl, buf, size, &n);
+
+	return moved(rc, n);
+}
+
+ssize_t http_connection_write(struct http *h, const void *data, size_t len)
+{
+	size_t n = 0;
+
+	CURLcode rc = curl_easy_send(h->curl, data, len, &n);
+
+	return moved(rc, n);
 }
 
 /* ---- URLs */

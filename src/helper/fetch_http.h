@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -39,6 +40,15 @@ struct http_header {
 /* sent: "Name: value" lines, NULL-terminated. */
 int http_head(struct http *h, const char *url, const char *const *sent, struct http_header *wanted, size_t n,
 	      struct error *err);
+
+/*
+ * Only the connection: TLS to the host of the URL, within timeout_s. What is said on it is the caller's, without waiting:
+ * bytes; 0: the end (of reading); -EAGAIN; another -errno.
+ */
+int http_connect(struct http *h, const char *url, long timeout_s, struct error *err);
+int http_connection(const struct http *h); /* its descriptor, to wait for; -1 */
+ssize_t http_connection_read(struct http *h, void *buf, size_t size);
+ssize_t http_connection_write(struct http *h, const void *data, size_t len);
 
 /* "https://…", of at most 4 KiB, no control characters or blanks, no user name. */
 int http_check_url(const char *url, struct error *err);

@@ -32,6 +32,7 @@ static const struct tool tools[] = {
 	{ "newgidmap", NULL, CHECK_ERROR, { "uidmap", "shadow-utils", "shadow-subids" }, "no unprivileged instances" },
 	{ "tar", NULL, CHECK_ERROR, { "tar", "tar", "tar" }, "no images" },
 	{ "7zz", "7z", CHECK_WARNING, { "7zip", "7zip", "7zip" }, "no backups" },
+	{ "rsync", NULL, CHECK_WARNING, { "rsync", "rsync", "rsync" }, "no copies between servers" },
 	{ "ip", NULL, CHECK_ERROR, { "iproute2", "iproute", "iproute2" }, "no networks" },
 	{ "tc", NULL, CHECK_WARNING, { "iproute2", "iproute-tc", "iproute2-tc" }, "limits of NICs do nothing" },
 	{ "nft", NULL, CHECK_ERROR, { "nftables", "nftables", "nftables" }, "no NAT, no forwards" },

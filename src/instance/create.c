@@ -26,6 +26,7 @@
 #include "instance/metadata.h"
 #include "instance/names.h"
 #include "instance/place.h"
+#include "instance/receive.h"
 #include "instance/refresh.h"
 #include "instance/templates.h"
 #include "instance/work.h"
@@ -233,6 +234,8 @@ static enum op_result step_rootfs(struct op *op, struct error *err)
 	json_set_int(w->args, "idmap_base", spec.idmap_base);
 	if (copy_is(w))
 		return copy_tree(op, w, &spec, err);
+	if (receive_is(w))
+		return receive_tree(op, w, &spec, err);
 	if (archive_is(w))
 		return archive_tree(op, w, &spec, err);
 	return storage_prepare(op, w, &spec, err);
@@ -260,6 +263,8 @@ static enum op_result step_snapshots(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
+	if (receive_is(w))
+		return receive_snapshots(w, err) < 0 ? OP_FAIL : receive_metadata(op, w, err);
 	return archive_is(w) ? archive_rest(op, w, err) : step_copy_snapshots(op, err);
 }
 
@@ -281,8 +286,8 @@ static enum op_result step_commit(struct op *op, struct error *err)
 
 	time_now(now);
 	json_set_str(desired, "created_at", now);
-	if (!archive_is(w))
-		templates_defer(desired, copy_is(w) ? "copy" : "create");
+	if (!archive_is(w) || receive_is(w))
+		templates_defer(desired, copy_is(w) || receive_is(w) ? "copy" : "create");
 	if (check_again(w, desired, err) < 0 || take_metadata(w, err) < 0 || work_render(w->b, w->name, w->dir, desired, err) < 0 ||
 	    json_write_file(path, desired, JSON_DURABLE, err) < 0)
 		return OP_FAIL;
@@ -316,7 +321,7 @@ static enum op_result step_finish(struct op *op, struct error *err)
 	AUTO_FREE char *mark = fs_join(w->dir, MARK);
 
 	if (unlink(mark) == 0 || errno == ENOENT)
-		return OP_DONE;
+		return receive_is(w) ? receive_tell(op, w, receive_sweep, err) : OP_DONE;
 	error_sys(err, errno, "cannot remove '%s'", mark);
 	return OP_FAIL;
 }
@@ -346,6 +351,32 @@ static const struct op_kind launch_kind = {
 	.unload = work_unload,
 	.undo_later = true,
 	.may_cancel = true,
+};
+
+/* The same, whose source connects to us. */
+static const struct op_kind pushed_kind = {
+	.name = "launch-pushed",
+	.description = "Creating instance",
+	.steps = launch_steps,
+	.load = work_load,
+	.unload = work_unload,
+	.undo_later = true,
+	.may_cancel = true,
+	.patient = true,
+	.class_name = "websocket",
+	.cancel = receive_cancel,
+};
+
+/* The same, of a source that we connect to, and may have to wait for. */
+static const struct op_kind pulled_kind = {
+	.name = "launch-pulled",
+	.description = "Creating instance",
+	.steps = launch_steps,
+	.load = work_load,
+	.unload = work_unload,
+	.undo_later = true,
+	.may_cancel = true,
+	.patient = true,
 };
 
 struct lookup {
@@ -382,6 +413,8 @@ bool instance_uses_image(struct berthd *b, const char *fingerprint)
 void create_register(struct op_queue *q)
 {
 	op_queue_register(q, &launch_kind);
+	op_queue_register(q, &pushed_kind);
+	op_queue_register(q, &pulled_kind);
 }
 
 /* ---- the request */
@@ -476,8 +509,6 @@ static int take_source(struct berthd *b, const cJSON *request, cJSON *args, stru
 		return 0;
 	if (strcmp(type, "copy") == 0)
 		return copy_take(b, request, args, err);
-	if (strcmp(type, "migration") == 0)
-		return error_set(err, ERROR_UNSUPPORTED, "migration from other servers is not supported");
 	return error_set(err, ERROR_INVALID, "Unknown source type%s%s", type[0] != '\0' ? " " : "", type);
 }
 
@@ -527,6 +558,27 @@ static void add_volatile(cJSON *config, const cJSON *from)
 		json_set(config, item->string, cJSON_Duplicate(item, true));
 }
 
+/* From another server. args is taken. */
+static struct op *receive(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
+{
+	struct migrate_link *link;
+	struct op *op;
+
+	if (receive_take(b, request, args, &link, err) < 0) {
+		cJSON_Delete(args);
+		return NULL;
+	}
+	if (refresh_asked(b, request, json_str(args, "name")))
+		op = refresh_receive(b, args, !migrate_link_dials(link), err);
+	else
+		op = work_start(b, migrate_link_dials(link) ? &pulled_kind : &pushed_kind, args, err);
+	if (op != NULL)
+		migrate_link_attach(link, op);
+	else
+		migrate_link_free(link);
+	return op;
+}
+
 /* archive: NULL, or the source instead of the request's. Taken. */
 static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive, struct error *err)
 {
@@ -555,6 +607,8 @@ static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive,
 		cJSON_Delete(args);
 		return op;
 	}
+	if (archive == NULL && receive_asked(request))
+		return receive(b, request, args, err);
 	if (archive == NULL && take_source(b, request, args, err) < 0)
 		goto fail;
 	image_profiles(b, request, args, desired);

@@ -16,6 +16,7 @@
 #include "image/store.h"
 #include "instance/copy.h"
 #include "instance/metadata.h"
+#include "instance/receive.h"
 #include "instance/snapshot_work.h"
 #include "instance/swap.h"
 #include "instance/templates.h"
@@ -112,12 +113,30 @@ static int check_files(struct work *w, const struct instance *inst, struct error
 						     "get on '%s': delete it and copy anew", w->name, own, new);
 }
 
+/* From another server: its files lie as those of the driver dir. */
+static int check_received(struct work *w, struct instance *inst, struct error *err)
+{
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	uint32_t base, size;
+
+	json_set_str(desired_of(w), "driver", "dir");
+	instance_expand(w->b, desired_of(w), &config, &devices);
+	if (idmap_assign(w->b, desired_of(w), config, w->name, err) < 0)
+		return -1;
+	json_set_str(config, "volatile.idmap.base", json_str(json_obj(desired_of(w), "config"), "volatile.idmap.base"));
+	idmap_of(w->b, config, &base, &size);
+	json_set_int(w->args, "idmap_base", base);
+	receive_plan_refresh(w, snapshot_list(w->b, inst));
+	return 0;
+}
+
 static int check(struct work *w, struct error *err)
 {
 	struct instance *inst = registry_find(w->b->registry, w->name, err);
-	struct instance *source = inst != NULL ? registry_find(w->b->registry, source_of(w), err) : NULL;
+	struct instance *source = inst != NULL && !receive_is(w) ? registry_find(w->b->registry, source_of(w), err) : NULL;
 
-	if (source == NULL)
+	if (inst == NULL || (source == NULL && !receive_is(w)))
 		return -1;
 	if (inst->adopted || inst->note != NULL)
 		return error_set(err, ERROR_UNSUPPORTED, "'%s' %s", w->name, inst->adopted ? "was not made by berth" : inst->note);
@@ -129,6 +148,8 @@ static int check(struct work *w, struct error *err)
 	if (work_check(w->b, desired_of(w), err) < 0)
 		return -1;
 	work_fill_volatile(w->b, desired_of(w));
+	if (receive_is(w))
+		return check_received(w, inst, err);
 	plan_snapshots(w, inst, source);
 	return check_files(w, inst, err);
 }
@@ -151,8 +172,11 @@ static enum op_result frozen(struct op *op, const struct proc_result *result, st
 static enum op_result step_freeze(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
-	const struct instance *source = registry_find(w->b->registry, source_of(w), err);
+	const struct instance *source;
 
+	if (receive_is(w))
+		return OP_DONE;
+	source = registry_find(w->b->registry, source_of(w), err);
 	if (source == NULL)
 		return OP_FAIL;
 	if (source->state != LXC_RUNNING || json_str(w->args, "copy_snapshot") != NULL)
@@ -173,6 +197,8 @@ static enum op_result step_stage(struct op *op, struct error *err)
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
 
+	if (receive_is(w))
+		return receive_over(op, w, json_str_or(json_obj(w->args, "old"), "driver", "dir"), err);
 	if (swap_stage(w, err) < 0)
 		return OP_FAIL;
 	instance_expand(w->b, desired_of(w), &config, &devices);
@@ -181,6 +207,20 @@ static enum op_result step_stage(struct op *op, struct error *err)
 	if (strcmp(spec.driver, "overlay") == 0 && storage_prepare(op, w, &spec, err) == OP_FAIL)
 		return OP_FAIL;
 	return snapshot_copy(op, src, dst, false, NULL, err);
+}
+
+static enum op_result unreceived(struct op *op, struct error *err)
+{
+	return receive_is(op_data(op)) ? receive_sweep(op, err) : OP_DONE;
+}
+
+static enum op_result step_snapshots(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+
+	if (!receive_is(w))
+		return step_copy_snapshots(op, err);
+	return receive_name_snapshots(w, err) < 0 || receive_snapshots(w, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 /* ---- commit, then the snapshots: both again and again until they are done */
@@ -268,6 +308,24 @@ static enum op_result step_place(struct op *op, struct error *err)
 	return source != NULL && metadata_of_instance(w->b, source, w->dir, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
+static enum op_result step_metadata(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *left = fs_join(w->dir, RECEIVE_FOLDER);
+
+	return receive_is(w) && fs_exists(left) ? receive_metadata(op, w, err) : OP_DONE;
+}
+
+static enum op_result done(struct op *op, struct error *err)
+{
+	return OP_DONE;
+}
+
+static enum op_result step_tell(struct op *op, struct error *err)
+{
+	return receive_is(op_data(op)) ? receive_tell(op, op_data(op), done, err) : OP_DONE;
+}
+
 static enum op_result step_release(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -283,18 +341,22 @@ static const struct op_step refresh_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "clear", step_swap_clear, NULL, 3600, 0 },
 	{ "freeze", step_freeze, copy_thaw, 60, 0 },
+	{ "receive", done, unreceived, 3600, 0 },
 	{ "stage", step_stage, step_unstage, 6 * 3600, 0 },
 	{ "size", step_swap_size, step_unresize, 3600, OP_UNRECORDED },
 	{ "thaw", copy_thaw, NULL, 0, 0 },
-	{ "snapshots", step_copy_snapshots, NULL, 6 * 3600, 0 },
+	{ "snapshots", step_snapshots, NULL, 6 * 3600, 0 },
 	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "swap", step_swap, step_unswap_and_uncommit, 0, OP_UNRECORDED },
 	{ "commit", step_commit, NULL, 0, 0 },
 	{ "seal", step_swap_seal, NULL, 0, OP_COMMIT },
 	{ "remove", step_remove, NULL, 3600, 0 },
 	{ "place", step_place, NULL, 0, 0 },
+	{ "metadata", step_metadata, NULL, 600, 0 },
 	{ "sweep", step_swap_sweep, NULL, 3600, 0 },
+	{ "swept", unreceived, NULL, 3600, 0 },
 	{ "release", step_release, NULL, 0, 0 },
+	{ "tell", step_tell, NULL, 60, OP_REPORTS },
 	{ 0 },
 };
 
@@ -308,8 +370,23 @@ static const struct op_kind refresh_kind = {
 	.may_cancel = true,
 };
 
+/* The same, whose source connects to us. */
+static const struct op_kind pushed_kind = {
+	.name = "refresh-pushed",
+	.description = "Creating instance",
+	.steps = refresh_steps,
+	.load = work_load,
+	.unload = work_unload,
+	.undo_later = true,
+	.may_cancel = true,
+	.patient = true,
+	.class_name = "websocket",
+	.cancel = receive_cancel,
+};
+
 void refresh_register(struct op_queue *q)
 {
+	op_queue_register(q, &pushed_kind);
 	op_queue_register(q, &refresh_kind);
 }
 
@@ -319,7 +396,7 @@ bool refresh_asked(const struct berthd *b, const cJSON *request, const char *nam
 {
 	const cJSON *source = json_obj(request, "source");
 
-	return json_bool(source, "refresh", false) && strcmp(json_str_or(source, "type", ""), "copy") == 0 &&
+	return json_bool(source, "refresh", false) && (strcmp(json_str_or(source, "type", ""), "copy") == 0 || receive_asked(request)) &&
 	       registry_get(b->registry, name) != NULL;
 }
 
@@ -335,4 +412,11 @@ struct op *refresh_start(struct berthd *b, cJSON *args, struct error *err)
 	error_set(err, ERROR_INVALID, "'%s' cannot be refreshed from itself", name);
 	cJSON_Delete(args);
 	return NULL;
+}
+
+struct op *refresh_receive(struct berthd *b, cJSON *args, bool pushed, struct error *err)
+{
+	json_set(args, WORK_POOL, NULL);
+	json_set_bool(args, "into_staging", true);
+	return work_start(b, pushed ? &pushed_kind : &refresh_kind, args, err);
 }

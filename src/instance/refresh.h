@@ -12,6 +12,8 @@
 bool refresh_asked(const struct berthd *b, const cJSON *request, const char *name);
 /* args_taken: as create.c has them for a copy (instance/copy.h): "name", "desired", "copy_of", "with_snapshots", … */
 struct op *refresh_start(struct berthd *b, cJSON *args_taken, struct error *err);
+/* The same from another server; args_taken as receive_take() leaves them. */
+struct op *refresh_receive(struct berthd *b, cJSON *args_taken, bool pushed, struct error *err);
 void refresh_register(struct op_queue *q);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "instance/migrate_link.h"
 #include "instance/place.h"
 #include "pool/pool.h"
 
@@ -50,6 +51,7 @@ void work_unload(void *data)
 	cJSON_Delete(w->scratch);
 	free(w->image_tree);
 	free(w->image_volume);
+	migrate_link_free(w->link);
 	free(w->name);
 	free(w->dir);
 	free(w->doomed);

@@ -19,6 +19,7 @@ struct work {
 	char *image_tree, *image_volume; /* of storage.c, for its thread */
 	cJSON *scratch;    /* of the one operation that needs it; freed with the work */
 	char *doomed;      /* for a thread that removes it: places are told on the loop, by the pools */
+	struct migrate_link *link; /* of a migration from or to another server; freed with the work */
 };
 
 void *work_load(void *ctx, cJSON *args, struct error *err);
