@@ -346,12 +346,13 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	assert "$(cat "$port")" = 1
 	stock config device set "$C" eth0 security.port_isolation=false
 	assert "$(cat "$port")" = 0
-	stock config device set "$C" eth0 security.port_isolation=true
+	stock config device set "$C" eth0 security.port_isolation=true ipv4.routes="10.236.$BERTH_TEST_ID.0/24"
+	contains "$(ip route)" "10.236.$BERTH_TEST_ID.0/24 dev $BERTH_TEST_BRIDGE"
 
 	# by LXC
 	stock config device set "$C" r ipv4.gateway=auto
 	stock stop -f "$C"
-	assert "$(ip neigh show proxy dev "$FAR")$(ip -6 neigh show proxy dev "$FAR")" = ""
+	assert "$(ip neigh show proxy dev "$FAR")$(ip -6 neigh show proxy dev "$FAR")$(ip route | grep "^10.236.$BERTH_TEST_ID")" = ""
 	ip -n "$FAR" addr add "$FAR4.52/24" dev there
 	stock_refused "IP address \"$FAR4.52\" in use on parent network" start "$C"
 	ip -n "$FAR" addr del "$FAR4.52/24" dev there
@@ -359,8 +360,9 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	assert "$(answers | sort)" = "$(printf '%s\n' "$FAR4".5{2,2} "${FAR6}50" | sort)"
 	pings 169.254.7.7 "$FAR4.7" "${FAR6}7"
 	assert "$(cat "$port")" = 1
+	contains "$(ip route)" "10.236.$BERTH_TEST_ID.0/24 dev $BERTH_TEST_BRIDGE"
 	stock config device remove "$C" r eth0
-	assert "$(ip neigh show proxy dev "$FAR")$(ip route show table all | grep -c "^$FAR4.52")" = 0
+	assert "$(ip neigh show proxy dev "$FAR")$(ip route show table all | grep -cE "^(10.236.$BERTH_TEST_ID|$FAR4.52)")" = 0
 	in_container "$C" test ! -e /sys/class/net/up0
 
 	# the host alone
