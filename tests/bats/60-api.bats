@@ -159,12 +159,14 @@ alive() {
 	local c body
 	c=$(name types)
 	run_berth init bb "$c"
-	for body in '"name":5' '"ephemeral":"yes"' '"start":1' '"description":[]' '"architecture":"sparc"' '"profiles":"default"' '"config":3' '"devices":[]' \
+	for body in '"name":5' '"ephemeral":"yes"' '"start":1' '"description":[]' '"profiles":"default"' '"config":3' '"devices":[]' \
 		'"source":{"type":"image","alias":5}' '"source":{"type":5}'; do
 		api POST /1.0/instances "{\"source\":{\"type\":\"image\",\"alias\":\"bb\"},${body}}"
 		[[ $body == *source* ]] && api POST /1.0/instances "{$body}"
 		assert "$http" = 400 "$body"
 	done
+	api POST /1.0/instances '{"source":{"type":"none"},"architecture":"sparc"}' # an image has its own
+	assert "$http" = 400
 	api POST /1.0/instances '{"source":{"type":"image","alias":"bb"},"instance_type":"c1.micro"}'
 	assert "$http" = 400
 	contains "$body" "Provided instance type doesn't exist: c1.micro"
