@@ -36,7 +36,6 @@
 #include "host/host.h"
 #include "host/forward.h"
 #include "host/notify.h"
-#include "model/warnings.h"
 #include "image/store.h"
 #include "instance/file.h"
 #include "instance/forward_place.h"
@@ -49,6 +48,7 @@
 #include "lxc/probe.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "model/warnings.h"
 #include "network/network.h"
 #include "panel/vm.h"
 #include "pool/custom.h"
@@ -369,42 +369,18 @@ static void term_cb(uv_signal_t *handle, int signum)
 		       drained, d);
 }
 
-/* Folders and sockets stay: they cannot move under running instances. */
 static void hup_cb(uv_signal_t *handle, int signum)
 {
 	struct daemon *d = handle->data;
-	struct settings *now = d->b.settings, *s;
 	struct error err = ERROR_INIT;
 	enum log_level level;
 
-	s = settings_load(&d->source, &err);
-	if (s == NULL) {
+	if (settings_reread(d->b.settings, &d->source, &err) < 0) {
 		log_error("settings not reread: %s", err.msg);
 		return;
 	}
-	if (strcmp(s->system_path, now->system_path) != 0 || strcmp(s->images_path, now->images_path) != 0 ||
-	    strcmp(s->state_path, now->state_path) != 0 || strcmp(s->socket, now->socket) != 0)
-		log_warning("changed folders and sockets take effect when berthd is restarted");
-	now->image_max_bytes = s->image_max_bytes;
-	now->image_max_entries = s->image_max_entries;
-	now->http_max_body = s->http_max_body;
-	now->shutdown_grace_s = s->shutdown_grace_s;
-	now->hook_timeout_s = s->hook_timeout_s;
-	now->backup_level = s->backup_level;
-	now->backup_stall_s = s->backup_stall_s;
-	now->terminal_ttl_s = s->terminal_ttl_s;
-	now->terminal_idle_s = s->terminal_idle_s;
-	now->terminal_total_s = s->terminal_total_s;
-	now->terminal_max = s->terminal_max;
-	free(now->log_level);
-	now->log_level = mem_strdup(s->log_level);
-	free(now->server_name);
-	now->server_name = mem_strdup(s->server_name);
-	free(now->storage_driver);
-	now->storage_driver = mem_strdup(s->storage_driver);
-	if (log_level_parse(now->log_level, &level))
+	if (log_level_parse(d->b.settings->log_level, &level))
 		log_set_level(level);
-	settings_free(s);
 	log_info("settings reread");
 }
 

@@ -21,7 +21,6 @@
 #include "instance/snapshot.h"
 #include "instance/work.h"
 #include "model/settings.h"
-#include "backup/compressor.h"
 
 #define DAY_S 86400
 

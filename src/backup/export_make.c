@@ -7,13 +7,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backup/compressor.h"
 #include "backup/export_private.h"
 #include "backup/pipeline.h"
 #include "base/fs.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "backup/compressor.h"
 
 struct exporting *export_making_new(char *dir, char *facts, char *out, const char *only, op_fn next_tree)
 {

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backup/compressor.h"
 #include "backup/pipeline.h"
 #include "backup/tree.h"
 #include "base/fs.h"
@@ -21,7 +22,6 @@
 #include "instance/metadata.h"
 #include "instance/snapshot.h"
 #include "model/settings.h"
-#include "backup/compressor.h"
 
 #define DAY_S 86400
 

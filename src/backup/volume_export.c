@@ -22,7 +22,6 @@
 #include "base/yaml_print.h"
 #include "lxc/probe.h"
 #include "pool/custom_work.h"
-#include "backup/compressor.h"
 
 #define DAY_S 86400
 

@@ -14,8 +14,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/strmap.h"
 #include "base/netlink.h"
+#include "base/strmap.h"
 
 enum { FIRST_MS = 100, LAST_MS = 30000, CALM_MS = 60000, RECEIVE_BUFFER = 4 << 20 };
 

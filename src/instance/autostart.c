@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "model/warnings.h"
 #include "instance/copy.h"
 #include "instance/delete.h"
 #include "instance/instance.h"
@@ -20,6 +19,7 @@
 #include "instance/update.h"
 #include "instance/volume.h"
 #include "model/settings.h"
+#include "model/warnings.h"
 
 struct candidate {
 	char *name;

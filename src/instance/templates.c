@@ -7,10 +7,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "model/warnings.h"
 #include "instance/file.h"
 #include "instance/metadata.h"
 #include "model/settings.h"
+#include "model/warnings.h"
 
 #define KEY "volatile.apply_template"
 #define WARNING "Template not applied"

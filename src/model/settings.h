@@ -85,6 +85,11 @@ extern const struct settings_key settings_keys[];
  * "/"; with a root (which may be relative), every path must lie below it.
  */
 struct settings *settings_load(const struct settings_source *src, struct error *err);
+/*
+ * Those that may change while berthd runs, of the same files again. Folders and sockets stay, which a warning in the log
+ * says: they cannot move under running instances. -1: nothing is changed.
+ */
+int settings_reread(struct settings *now, const struct settings_source *source, struct error *err);
 void settings_free(struct settings *s);
 
 #endif
