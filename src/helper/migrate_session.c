@@ -353,7 +353,14 @@ static int receive_trees(const struct session *s, const cJSON *answer, struct er
 }
 
 /* A snapshot may have been made before the first start, or after a change of the map. */
-static int unshift_all(const struct session *s, const cJSON *offer, struct error *err)
+static int settle_tree(const struct session *s, const char *tree, const cJSON *map, struct error *err)
+{
+	if (!json_bool(s->spec, "devices", false) && migrate_drop_devices(tree, err) < 0)
+		return -1;
+	return migrate_unshift(tree, map, err);
+}
+
+static int settle_all(const struct session *s, const cJSON *offer, struct error *err)
 {
 	const cJSON *snapshot;
 	int number = 0;
@@ -363,10 +370,10 @@ static int unshift_all(const struct session *s, const cJSON *offer, struct error
 		const char *own = json_str(json_obj(snapshot, "config"), "volatile.last_state.idmap");
 		AUTO_JSON cJSON *map = own != NULL && own[0] != '\0' ? json_parse(own, strlen(own), err) : NULL;
 
-		if (err->code != ERROR_NONE || migrate_unshift(tree, map != NULL ? map : json_arr(offer, "idmap"), err) < 0)
+		if (err->code != ERROR_NONE || settle_tree(s, tree, map != NULL ? map : json_arr(offer, "idmap"), err) < 0)
 			return -1;
 	}
-	return migrate_unshift(json_str_or(s->spec, "rootfs", ""), json_arr(offer, "idmap"), err);
+	return settle_tree(s, json_str_or(s->spec, "rootfs", ""), json_arr(offer, "idmap"), err);
 }
 
 static int receive_all(const struct session *s, struct error *err)
@@ -384,7 +391,7 @@ static int receive_all(const struct session *s, struct error *err)
 		return -1;
 	if (json_int(answer, "index_version", 0) > 0 && receive_index(s, json_bool(answer, "refresh", false), err) < 0)
 		return -1;
-	return receive_trees(s, answer, err) < 0 ? -1 : unshift_all(s, offer, err);
+	return receive_trees(s, answer, err) < 0 ? -1 : settle_all(s, offer, err);
 }
 
 int migrate_receive(const struct session *s, struct error *err)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "image/tar_inspect.h"
 
 #define CAPABILITY "security.capability"
 
@@ -105,6 +106,30 @@ int migrate_unshift(const char *tree, const cJSON *idmap, struct error *err)
 	walk_map = idmap;
 	walk_err = err;
 	if (nftw(tree, walk_cb, 64, FTW_PHYS | FTW_MOUNT | FTW_CHDIR) == 0)
+		return 0;
+	return err->code != ERROR_NONE ? -1 : error_sys(err, errno, "cannot read '%s'", tree);
+}
+
+/* ---- device nodes */
+
+static size_t walk_top; /* length of the tree's own path */
+
+static int device_cb(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	const char *inside = path + walk_top + strspn(path + walk_top, "/");
+
+	if (!S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode))
+		return 0;
+	if (!tar_known_device(inside))
+		return error_set(walk_err, ERROR_INVALID, "'/%.200s': device nodes are only for privileged instances", inside);
+	return unlink(path + ftw->base) == 0 ? 0 : error_sys(walk_err, errno, "cannot remove '/%.200s'", inside);
+}
+
+int migrate_drop_devices(const char *tree, struct error *err)
+{
+	walk_top = strlen(tree);
+	walk_err = err;
+	if (nftw(tree, device_cb, 64, FTW_PHYS | FTW_MOUNT | FTW_CHDIR) == 0)
 		return 0;
 	return err->code != ERROR_NONE ? -1 : error_sys(err, errno, "cannot read '%s'", tree);
 }

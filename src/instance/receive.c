@@ -77,6 +77,17 @@ int receive_take(struct berthd *b, const cJSON *request, cJSON *args, struct mig
 
 /* ---- the tree */
 
+static bool is_privileged(const struct work *w)
+{
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	uint32_t base, size;
+
+	instance_expand(w->b, json_obj(w->args, "desired"), &config, &devices);
+	idmap_of(w->b, config, &base, &size);
+	return size == 0;
+}
+
 static int write_spec(const struct work *w, const char *rootfs, struct error *err)
 {
 	static const char *const names[] = { "data", "snapshots" };
@@ -95,6 +106,7 @@ static int write_spec(const struct work *w, const char *rootfs, struct error *er
 	if (fs_mkdirs(mount, 0700, err) < 0)
 		return -1;
 	json_set_str(v, "title", w->name);
+	json_set_bool(v, "devices", is_privileged(w));
 	json_set_str(v, "rootfs", rootfs);
 	json_set_str(v, "header", header);
 	json_set_bool(v, "refresh", json_bool(receive_of(w), "refresh", false));

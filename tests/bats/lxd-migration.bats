@@ -160,6 +160,16 @@ C() {
 	stock list "one:^$c-back\$" -f csv -c nsS
 	assert "$output" = "$c-back,STOPPED,3"
 	stock delete "one:$c-back"
+	# a device node of a privileged one would be a way to the host's disks for others
+	stock init bb "one:$c-priv" -c security.privileged=true
+	mkdir -p "$BERTH_TEST_ROOT/lxc/$c-priv/upper/srv"
+	mknod "$BERTH_TEST_ROOT/lxc/$c-priv/upper/srv/sda" b 8 0
+	stock copy -q "one:$c-priv" "two:$c-priv"
+	[[ -b $BERTH_TEST_ROOT/two/lxc/$c-priv/rootfs/srv/sda ]]
+	stock_refused "'/srv/sda': device nodes are only for privileged instances" \
+		copy -q "one:$c-priv" "two:$c-plain" -c security.privileged=false
+	[[ ! -e $BERTH_TEST_ROOT/two/lxc/$c-plain ]]
+	stock delete "one:$c-priv" "two:$c-priv"
 }
 
 # shellcheck disable=SC2154
