@@ -17,6 +17,8 @@
 #include "proc/op.h"
 
 /* ---- views (view.c); LXD's objects */
+/* Of a view: takes out what is kept in the configuration and LXD does not know, so that an LXD takes what clients read here. */
+void instance_hide_own(cJSON *v);
 const char *instance_text(struct berthd *b, struct instance *inst); /* recursion=1; cached, valid until the next change */
 void instance_full_text(struct berthd *b, struct instance *inst, struct strbuf *out); /* recursion=2 */
 cJSON *instance_state(struct berthd *b, struct instance *inst);

@@ -212,6 +212,7 @@ cJSON *snapshot_view(const struct berthd *b, const cJSON *snapshot)
 	json_set_str(v, "last_used_at", json_str_or(snapshot, "last_used_at", TIME_UNSET));
 	json_set_bool(v, "stateful", false);
 	json_set_int(v, "size", -1); /* LXD's word for: not asked for */
+	instance_hide_own(v);
 	json_sort(v);
 	return v;
 }

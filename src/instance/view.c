@@ -79,6 +79,12 @@ static void copy_member(cJSON *to, const cJSON *from, const char *key)
 		json_set(to, key, cJSON_Duplicate(item, true));
 }
 
+void instance_hide_own(cJSON *v)
+{
+	json_set(json_obj(v, "config"), "volatile.idmap.size", NULL);
+	json_set(json_obj(v, "expanded_config"), "volatile.idmap.size", NULL);
+}
+
 const char *instance_text(struct berthd *b, struct instance *inst)
 {
 	static const char *const copied[] = { "architecture", "config", "devices", "ephemeral", "profiles",
@@ -101,6 +107,7 @@ const char *instance_text(struct berthd *b, struct instance *inst)
 	if (inst->note != NULL)
 		json_set_str(v, "note", inst->note);
 	set_status(v, inst);
+	instance_hide_own(v);
 	json_sort(v);
 	inst->text = json_text(v);
 	cJSON_Delete(v);

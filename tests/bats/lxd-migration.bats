@@ -71,6 +71,8 @@ C() {
 	local c mode root
 	c=$(C)
 	stock init bb "one:$c" -c user.kept=yes -c limits.processes=100
+	stock config show "one:$c" --expanded
+	[[ $output != *volatile.idmap.size* ]] # an LXD refuses what it does not know, and a move brings all of it
 	printf 'text' | timeout 60 "$BERTH" file push - "$c/root/a file" --mode 600 --uid 7 --gid 8
 	stock snapshot "one:$c" s0
 	printf 'more' | timeout 60 "$BERTH" file push - "$c/root/second"
