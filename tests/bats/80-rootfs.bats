@@ -439,7 +439,7 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	mkdir -p "$t/deep/dir"
 	(
 		cd "$t" || exit
-		touch f cap suid strange done
+		touch f cap suid strange 'done'
 		ln f h
 		ln -s nowhere link
 		mkfifo fifo

@@ -31,7 +31,7 @@ static void good_values(void **state)
 	      ERROR_INVALID, "user.x y");
 	check("bridge",
 	      "{\"ipv4.address\":\"auto\",\"ipv6.address\":\"none\",\"dns.mode\":\"dynamic\",\"dns.domain\":\"lan\","
-	      "\"raw.dnsmasq\":\"a\\nb\",\"user.x\":\"1\\n2\",\"ipv6.dhcp.expiry\":\"infinite\",\"nosuch\":\"\"}",
+	      "\"raw.dnsmasq\":\"a\\nb\",\"user.x\":\"1\\n2\",\"ipv6.dhcp.expiry\":\"infinite\",\"ipv4.nat\":\"\"}",
 	      ERROR_NONE, NULL);
 	check("macvlan", "{\"parent\":\"eth0\",\"mtu\":\"1400\",\"vlan\":\"4094\",\"gvrp\":\"true\"}", ERROR_NONE, NULL);
 }
@@ -57,6 +57,7 @@ static void bad_values(void **state)
 	}
 	check("bridge", "{\"mtu\":\"1400\"}", ERROR_INVALID, "Invalid option for network \"br1\" option \"mtu\"");
 	check("bridge", "{\"nosuch\":\"1\"}", ERROR_INVALID, "Invalid option for network \"br1\" option \"nosuch\"");
+	check("bridge", "{\"nosuch\":\"\"}", ERROR_INVALID, "option \"nosuch\"");
 	check("bridge", "{\"ipv4.nat\":true}", ERROR_INVALID, "must be a text");
 	check("bridge", "[]", ERROR_INVALID, "must be an object");
 	check("macvlan", "{}", ERROR_INVALID, "Required value");

@@ -202,7 +202,9 @@ static void test_server_config(void **state)
 	ask("PUT", "/1.0", NULL,
 	    "{\"config\":{\"user.a\":\"1\",\"user.n\":5,\"core.shutdown_timeout\":\"2\"}}");
 	assert_int_equal(fake.status, 200);
-	assert_int_equal(ask("PATCH", "/1.0", NULL, "{\"config\":{\"user.b\":\"2\",\"nosuch\":\"\"}}"), 200);
+	assert_int_equal(ask("PATCH", "/1.0", NULL, "{\"config\":{\"user.b\":\"2\",\"nosuch\":\"\"}}"), 400);
+	assert_null(server_config_get(berthd.server, "user.b"));
+	assert_int_equal(ask("PATCH", "/1.0", NULL, "{\"config\":{\"user.b\":\"2\",\"core.trust_password\":\"\"}}"), 200);
 	assert_string_equal(server_config_get(berthd.server, "user.a"), "1");
 	assert_string_equal(server_config_get(berthd.server, "user.n"), "5");
 	assert_string_equal(server_config_get(berthd.server, "user.b"), "2");
