@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/events.h"
+#include "api/profile_wait.h"
 #include "api/router.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -136,7 +137,6 @@ static int replace(struct berthd *b, const char *name, const cJSON *profile, str
 	    instance_profile_changing(b, name, err) < 0 ||
 	    profile_put(b->profiles, name, profile, err) < 0)
 		return -1;
-	instance_profile_changed(b, name);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ static void put(struct request *r, const cJSON *profile)
 		return;
 	}
 	lifecycle(r, "profile-updated", name, NULL);
-	reply_sync(r, NULL);
+	profile_reply_when_taken(r, name);
 }
 
 /* For PUT and PATCH: the profile there is, when it is the one the client saw and there is something to change. */

@@ -115,17 +115,20 @@ static const struct proxy *look(const struct proxies *all, const char *instance,
 	return failed;
 }
 
-static enum op_result judge(struct proxies *all, const char *instance, bool must, struct error *err)
+static enum op_result judge(struct proxies *all, struct op *op, const char *instance, bool must, struct error *err)
 {
 	bool busy;
 	const struct proxy *failed = look(all, instance, &busy);
 
-	if (failed && must) {
+	if (failed)
 		error_set(err, ERROR_TOOL, "Failed to start device \"%s\": Error occurred when starting proxy device: %s",
 			  failed->device, failed->why);
+	if (failed && must) {
 		no_longer_fresh(all, instance);
 		return OP_FAIL;
 	}
+	if (failed)
+		op_metadata_set(op, "failed", cJSON_CreateString(err->msg));
 	if (busy)
 		return OP_WAIT;
 	no_longer_fresh(all, instance);
@@ -143,7 +146,7 @@ static void told(struct proxies *all, const char *instance)
 		next = LIST_NEXT(w, link);
 		if (strcmp(w->instance, instance) != 0)
 			continue;
-		result = judge(all, instance, w->must, &err);
+		result = judge(all, w->op, instance, w->must, &err);
 		if (result != OP_WAIT)
 			resume(w, result, &err);
 	}
@@ -151,7 +154,7 @@ static void told(struct proxies *all, const char *instance)
 
 enum op_result proxy_wait(struct op *op, struct berthd *b, const char *name, bool must, struct error *err)
 {
-	enum op_result result = b->proxies ? judge(b->proxies, name, must, err) : OP_DONE;
+	enum op_result result = b->proxies ? judge(b->proxies, op, name, must, err) : OP_DONE;
 	struct waiter *w;
 
 	if (result != OP_WAIT)

@@ -20,7 +20,8 @@ void proxy_instance_gone(struct berthd *b, const char *name);
 
 /*
  * Ends the step when those that were just started listen. must: one that cannot fails the step, with
- * `Failed to start device "px": …`; else that is only logged, and tried again for ever. OP_DONE: there is nothing to
+ * `Failed to start device "px": …`; else that is only logged, said in
+ * the operation's metadata ("failed"), and tried again for ever. OP_DONE: there is nothing to
  * wait for.
  */
 enum op_result proxy_wait(struct op *op, struct berthd *b, const char *name, bool must, struct error *err);

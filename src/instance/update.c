@@ -287,8 +287,10 @@ static enum op_result probed(struct op *op, const struct proc_result *result, st
 
 	if (!json_bool(w->args, "profile", false))
 		return nic_probed(result, err) < 0 ? OP_FAIL : OP_DONE;
-	if (nic_probed(result, &found) < 0)
+	if (nic_probed(result, &found) < 0) {
 		log_warning("instance '%s': %s", w->name, found.msg);
+		op_metadata_set(op, "failed", cJSON_CreateString(found.msg));
+	}
 	return OP_DONE;
 }
 
@@ -449,7 +451,7 @@ int instance_profile_changing(struct berthd *b, const char *profile, struct erro
 }
 
 /* An update that changes nothing of the instance's own: what it has of its profiles is made true. */
-static int adjust(struct berthd *b, struct instance *inst, struct error *err)
+static struct op *adjust(struct berthd *b, struct instance *inst, struct error *err)
 {
 	AUTO_JSON cJSON *before = NULL;
 	struct error ignored = ERROR_INIT;
@@ -466,19 +468,24 @@ static int adjust(struct berthd *b, struct instance *inst, struct error *err)
 		json_set(args, "was_config", cJSON_Duplicate(json_obj(before, "expanded_config"), true));
 		json_set(args, "was_devices", cJSON_Duplicate(json_obj(before, "expanded_devices"), true));
 	}
-	return work_start(b, &update_kind, args, err) != NULL ? 0 : -1;
+	return work_start(b, &update_kind, args, err);
 }
 
-void instance_profile_changed(struct berthd *b, const char *profile)
+void instance_profile_changed(struct berthd *b, const char *profile, profile_started_cb started, void *data)
 {
 	AUTO_FREE const char **names = registry_names(b->registry);
 
 	for (const char **n = names; *n != NULL; n++) {
 		struct instance *inst = registry_get(b->registry, *n);
 		struct error err = ERROR_INIT;
+		struct op *op;
 
-		if (uses(inst, profile) && adjust(b, inst, &err) < 0)
+		if (!uses(inst, profile))
+			continue;
+		op = adjust(b, inst, &err);
+		if (op == NULL)
 			log_warning("instance '%s' did not take the change of profile '%s': %s", *n, profile, err.msg);
+		started(*n, op, &err, data);
 	}
 }
 
@@ -503,7 +510,7 @@ void update_bring_in_line(struct berthd *b, struct instance *inst)
 	if (inst->adopted || inst->note != NULL || inst->pid == 0 || !out_of_line(b, inst))
 		return;
 	log_info("instance '%s' runs with something else than its configuration: mending it", inst->name);
-	if (adjust(b, inst, &err) < 0)
+	if (adjust(b, inst, &err) == NULL)
 		log_warning("instance '%s': %s", inst->name, err.msg);
 }
 

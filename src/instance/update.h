@@ -12,11 +12,13 @@
 /*
  * A change of a profile, in this order: check (every instance that uses it must still be valid), changing (what runs is
  * noted, so that a killed berthd knows at its next start), then the caller stores it, then changed (every instance
- * that uses it gets an update operation of its own).
+ * that uses it gets an update operation of its own, of which the callback is told; NULL with err: it could not be started).
+ * What an update of one would have failed with, which cannot undo the profile, is "failed" in the operation's metadata.
  */
+typedef void (*profile_started_cb)(const char *instance, struct op *op, const struct error *err, void *data);
 int instance_profile_check(struct berthd *b, const char *profile, const cJSON *new_profile, struct error *err);
 int instance_profile_changing(struct berthd *b, const char *profile, struct error *err);
-void instance_profile_changed(struct berthd *b, const char *profile);
+void instance_profile_changed(struct berthd *b, const char *profile, profile_started_cb started, void *data);
 
 /* One that runs with something else than it should gets an update operation. */
 void update_bring_in_line(struct berthd *b, struct instance *inst);

@@ -223,8 +223,21 @@ close_gate() {
 	rm -f "$BERTH_TEST_ROOT/at-gate"
 }
 
+is_stored() { # PROFILE JSON
+	"$BERTH" query "/1.0/profiles/$1" | jq -e --argjson want "$2" \
+		'.devices == ($want.devices // {}) and .config == ($want.config // {})' >/dev/null
+}
+
+# Changes a profile that is something else now; the answer only comes when the instances have it, so nobody waits here.
+put_unanswered() { # PROFILE JSON: the client's pid in $client
+	curl -sS --max-time 300 --unix-socket "$BERTH_SOCKET" -X PUT -o "$BERTH_TEST_ROOT/answer" -d "$2" \
+		"http://unix.socket/1.0/profiles/$1" 3>&- 4>&- &
+	client=$!
+	wait_for 10 is_stored "$1" "$2"
+}
+
 @test "a profile changed again before its instance took the first change" {
-	local n
+	local n client first
 	n=$(name twice)
 	run_berth profile create twice
 	launch "$n" -p default -p twice
@@ -238,22 +251,26 @@ close_gate() {
 	curl -sS --max-time 300 --unix-socket "$BERTH_SOCKET" -X PATCH -o /dev/null \
 		-d '{"devices":{"eth7":{"type":"nic","nictype":"p2p","name":"eth7"}}}' "http://unix.socket/1.0/instances/$n" 3>&- 4>&- &
 	wait_for 10 test -e "$BERTH_TEST_ROOT/at-gate"
-	put /1.0/profiles/twice '{}'
-	put /1.0/profiles/twice "$(other)"
-	put /1.0/profiles/twice '{}'
-	put /1.0/profiles/twice "$(other)"
+	put_unanswered twice '{}'
+	put_unanswered twice "$(other)"
+	put_unanswered twice '{}'
+	put_unanswered twice "$(other)"
 	rm "$BERTH_TEST_ROOT/gate"
 	assert_agrees "away and back" "$n"
 	# come and gone, while its own change is under way
 	put /1.0/profiles/twice '{}'
 	assert_agrees "without" "$n"
 	close_gate
-	put /1.0/profiles/twice "$(other)"
+	put_unanswered twice "$(other)"
+	first=$client
 	wait_for 10 test -e "$BERTH_TEST_ROOT/at-gate"
-	put /1.0/profiles/twice "$(one)"
-	put /1.0/profiles/twice "$(other)"
-	put /1.0/profiles/twice "$(one)"
+	put_unanswered twice "$(one)"
+	kill -KILL "$client" # the change is made all the same
+	put_unanswered twice "$(other)"
+	put_unanswered twice "$(one)"
+	process_alive "$first" || die "FAIL: the first change was answered before the instance had it"
 	rm "$BERTH_TEST_ROOT/gate"
+	wait "$first"
 	assert_agrees "come and gone" "$n"
 	run_berth delete -f "$n"
 	run_berth profile delete twice

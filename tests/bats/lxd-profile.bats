@@ -64,10 +64,16 @@ setup() {
 	stock profile create live
 	stock profile add "$C" live
 	assert "$output" = "Profile live added to $C"
-	stock profile set live limits.processes=66
-	wait_for 10 grep -qx 66 "$(cgroup_file "$C" pids.max)"
+	stock profile set live limits.processes=66 # answered when the instance has it
+	assert "$(cat "$(cgroup_file "$C" pids.max)")" = 66
 	stock profile device add live hd disk source="$dir" path=/mnt/hd
-	wait_for 10 in_container "$C" test -e /mnt/hd/file
+	in_container "$C" test -e /mnt/hd/file
+	# what an instance cannot do is told, and the profile is changed all the same
+	stock_refused $'failed to update (profile change still saved):\n - Project: default, Instance: '"$C"': Failed to start device "px": ' \
+		profile device add live px proxy listen=tcp:192.0.2.1:8123 connect=tcp:127.0.0.1:80
+	stock profile device list live
+	contains "$output" px
+	stock profile device remove live px
 	stock_refused "Profile is currently in use" profile delete live
 	stock profile show live
 	contains "$output" "- /1.0/instances/$C"
