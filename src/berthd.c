@@ -26,6 +26,7 @@
 #include "backup/import.h"
 #include "backup/migrate.h"
 #include "backup/restore.h"
+#include "backup/volume_migrate.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -205,6 +206,7 @@ static int open_rooms(struct daemon *d, struct error *err)
 	instance_register(b->ops);
 	backup_register(b->ops);
 	migrate_register(b->ops);
+	volume_migrate_register(b->ops);
 	vm_register(b->ops);
 	restore_register(b->ops);
 	forward_register(b->ops);

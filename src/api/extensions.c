@@ -60,6 +60,7 @@ const char *const api_extensions[] = {
 	"operation_description",
 	"clustering",                      /* there is none, and /1.0/cluster says so */
 	"event_lifecycle",
+	"storage_api_remote_volume_handling",
 	"container_mount_propagation",     /* propagation of disks */
 	"container_backup",                /* instances/NAME/backups: LXD's archives, see backup/export.h */
 	"container_local_cross_pool_handling",
@@ -90,6 +91,7 @@ const char *const api_extensions[] = {
 	"network_leases_location",
 	"kernel_features",
 	"event_location",
+	"storage_api_remote_volume_snapshots",
 	"network_nat_address",
 	"container_nic_routes",            /* ipv4.routes and ipv6.routes of bridged, p2p and routed nics */
 	"resources_v2",

@@ -10,6 +10,7 @@
 #include "api/events.h"
 #include "api/lifecycle.h"
 #include "api/tree_usage.h"
+#include "backup/volume_migrate.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -191,6 +192,12 @@ static void create(struct request *r, const char *type)
 
 	if (type != NULL)
 		json_set_str(body, "type", type);
+	if (volume_receive_asked(body)) {
+		op = volume_receive(b, pool, body, &err);
+		lifecycle_after_with(b, op, "storage-volume-created", url, "type", "custom");
+		reply_op(r, op, &err);
+		return;
+	}
 	op = custom_create(b, pool, body, &err);
 	if (!there) /* of a refresh LXD tells nothing */
 		lifecycle_after_with(b, op, "storage-volume-created", url, "type", "custom");
@@ -305,7 +312,7 @@ static void post_one(struct request *r)
 	if (!storage_volume_is_custom(r))
 		return;
 	if (json_bool(request_body(r), "migration", false)) {
-		reply_errorf(r, ERROR_UNSUPPORTED, "migration to other servers is not supported");
+		reply_op(r, volume_migrate(b, pool, request_param(r, "volume"), request_body(r), &err), &err);
 		return;
 	}
 	op = custom_rename(b, pool, request_param(r, "volume"), request_body(r), &err);

@@ -333,7 +333,7 @@ struct op *migrate_start(struct berthd *b, const char *name, const char *snapsho
 	json_set_bool(args, "inconsistent", json_bool(request, "allow_inconsistent", false));
 	op = work_start(b, target != NULL ? &pushed_kind : &offered_kind, args, err);
 	if (op != NULL)
-		migrate_link_attach(link, op);
+		migrate_link_attach(link, op, &((struct work *)op_data(op))->link);
 	else
 		migrate_link_free(link);
 	return op;

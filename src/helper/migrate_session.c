@@ -168,6 +168,11 @@ static int view_tree(const cJSON *tree, struct jail *jail, struct error *err)
 	const char *lower = json_str(tree, "lower"), *dir = json_str_or(tree, "dir", "");
 	AUTO_FREE char *rootfs = mem_printf("%s/rootfs", dir);
 
+	if (json_bool(tree, "plain", false)) {
+		jail->data = json_str_or(tree, "data", "");
+		jail->readonly = true;
+		return 0;
+	}
 	jail->map = (struct idmap){ .base = (uint32_t)json_int(tree, "base", 0), .size = (uint32_t)json_int(tree, "size", 0) };
 	jail->data = json_str_or(tree, "data", "");
 	jail->readonly = true;
@@ -301,14 +306,22 @@ cJSON *migrate_answer(const cJSON *offer, const cJSON *spec, struct error *err)
 	return v;
 }
 
+/* The tree that comes: below the data, or the data itself. */
+static const char *tree_of(const struct session *s)
+{
+	return json_str_or(s->spec, "rootfs", json_str_or(s->spec, "data", ""));
+}
+
 static int receive_tree(const struct session *s, const cJSON *features, const char *title, struct error *err)
 {
 	const struct idmap none = { 0 };
-	struct jail jail = { .data = json_str_or(s->spec, "data", "") };
+	struct jail jail = { .data = json_str_or(s->spec, "data", ""), .rootfs = -1 };
 	const struct transfer t = { .channel = s->fs, .jail = &jail, .features = features, .name = title };
 	int rc;
 
-	jail.rootfs = idmap_open_tree(json_str_or(s->spec, "rootfs", ""), &none, 0, err);
+	if (json_str(s->spec, "rootfs") == NULL)
+		return migrate_rsync_receive(&t, err);
+	jail.rootfs = idmap_open_tree(json_str(s->spec, "rootfs"), &none, 0, err);
 	if (jail.rootfs < 0)
 		return -1;
 	rc = migrate_rsync_receive(&t, err);
@@ -319,7 +332,7 @@ static int receive_tree(const struct session *s, const cJSON *features, const ch
 /* The tree as it is now becomes a snapshot's; what comes next changes it. */
 static int keep_tree(const struct session *s, int number, struct error *err)
 {
-	AUTO_FREE char *from = mem_printf("%s/.", json_str_or(s->spec, "rootfs", ""));
+	AUTO_FREE char *from = mem_printf("%s/.", tree_of(s));
 	AUTO_FREE char *to = mem_printf("%s/%d", json_str_or(s->spec, "snapshots", ""), number);
 	const char *const argv[] = { "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from, to, NULL };
 	int status;
@@ -352,28 +365,35 @@ static int receive_trees(const struct session *s, const cJSON *answer, struct er
 	return twice ? receive_tree(s, features, title, err) : 0;
 }
 
-/* A snapshot may have been made before the first start, or after a change of the map. */
+static cJSON *map_from(const char *text, const cJSON *otherwise, struct error *err)
+{
+	return text != NULL && text[0] != '\0' ? json_parse(text, strlen(text), err) : cJSON_Duplicate(otherwise, true);
+}
+
 static int settle_tree(const struct session *s, const char *tree, const cJSON *map, struct error *err)
 {
-	if (!json_bool(s->spec, "devices", false) && migrate_drop_devices(tree, err) < 0)
+	if (map == NULL || (!json_bool(s->spec, "devices", false) && migrate_drop_devices(tree, err) < 0))
 		return -1;
 	return migrate_unshift(tree, map, err);
 }
 
+/* A snapshot may have been made before the first start, or after a change of the map. */
 static int settle_all(const struct session *s, const cJSON *offer, struct error *err)
 {
+	AUTO_JSON cJSON *own = map_from(json_str(s->spec, "idmap"), json_arr(offer, "idmap"), err);
 	const cJSON *snapshot;
 	int number = 0;
 
 	cJSON_ArrayForEach(snapshot, json_arr(offer, "snapshots")) {
 		AUTO_FREE char *tree = mem_printf("%s/%d", json_str_or(s->spec, "snapshots", ""), number++);
-		const char *own = json_str(json_obj(snapshot, "config"), "volatile.last_state.idmap");
-		AUTO_JSON cJSON *map = own != NULL && own[0] != '\0' ? json_parse(own, strlen(own), err) : NULL;
+		const cJSON *config = json_obj(snapshot, "config");
+		const char *last = json_str(config, "volatile.idmap.last"); /* of a volume */
+		AUTO_JSON cJSON *map = map_from(last != NULL ? last : json_str(config, "volatile.last_state.idmap"), own, err);
 
-		if (err->code != ERROR_NONE || settle_tree(s, tree, map != NULL ? map : json_arr(offer, "idmap"), err) < 0)
+		if (settle_tree(s, tree, map, err) < 0)
 			return -1;
 	}
-	return settle_tree(s, json_str_or(s->spec, "rootfs", ""), json_arr(offer, "idmap"), err);
+	return settle_tree(s, tree_of(s), own, err);
 }
 
 static int receive_all(const struct session *s, struct error *err)

@@ -8,13 +8,14 @@
  *   {"offer": header (migrate_wire.h) without "fs", "rsync", "index_version", "refresh"; "index": MigrationInfo;
  *    "trees": [{"name": of the snapshot, the last one's of the instance, "title": for messages,
  *               "data": folder with a folder rootfs, "dir": holds rootfs/ or upper/, "lower": image's tree, if it is an
- *               overlay, "base", "size": its ids}],
+ *               overlay, "base", "size": its ids; or "plain": "data" is the tree}],
  *    "inconsistent": files may vanish meanwhile}
  * and of the receiver:
  *   {"title", "data": folder with an empty folder rootfs, "rootfs": the tree, "snapshots": folder for trees named "0", "1", …,
  *    "header": file to be made: what the source offered, its "snapshots" being those that are sent, "refresh": bool,
  *    "have": [{"name", "created"}] of what is there already, "silent": that it went well is said by somebody else,
- *    "devices": may hold device nodes}
+ *    "devices": may hold device nodes, "idmap": LXD's text of how the files lie, if not as the header says}; without "rootfs"
+ *    "data" is the tree
  */
 #ifndef BERTH_HELPER_MIGRATE_SESSION_H
 #define BERTH_HELPER_MIGRATE_SESSION_H

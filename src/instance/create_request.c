@@ -172,7 +172,7 @@ static struct op *receive(struct berthd *b, const cJSON *request, cJSON *args, s
 	else
 		op = work_start(b, migrate_link_dials(link) ? &launch_pulled_kind : &launch_pushed_kind, args, err);
 	if (op != NULL)
-		migrate_link_attach(link, op);
+		migrate_link_attach(link, op, &((struct work *)op_data(op))->link);
 	else
 		migrate_link_free(link);
 	return op;

@@ -14,7 +14,6 @@
 #include "base/mem.h"
 #include "base/x509.h"
 #include "berthd.h"
-#include "instance/work.h"
 #include "model/settings.h"
 
 enum { SECRET_BYTES = 32, CONNECT_MS = 10000, EXIT_ERRORS = 10 };
@@ -149,27 +148,33 @@ bool migrate_link_dials(const struct migrate_link *l)
 	return l->dial != NULL;
 }
 
-void migrate_link_attach(struct migrate_link *l, struct op *op)
+void migrate_link_attach(struct migrate_link *l, struct op *op, struct migrate_link **ret_slot)
 {
-	struct work *w = op_data(op);
 	AUTO_JSON cJSON *secrets = l->dial == NULL ? migrate_link_secrets(l) : NULL;
 	const cJSON *item;
 
-	w->link = l;
+	*ret_slot = l;
 	l->owner = op;
 	(void)op_on_end(op, ended_cb, l);
 	cJSON_ArrayForEach(item, secrets)
 		op_metadata_set(op, item->string, cJSON_CreateString(item->valuestring));
 }
 
-struct migrate_link *migrate_link_of(const struct op *op)
+static struct migrate_link *find(const struct op *op)
 {
 	struct migrate_link *l;
 
 	LIST_FOREACH(l, &links, entry)
-		if (l->owner == op && l->dial == NULL)
+		if (l->owner == op)
 			return l;
 	return NULL;
+}
+
+struct migrate_link *migrate_link_of(const struct op *op)
+{
+	struct migrate_link *l = find(op);
+
+	return l != NULL && l->dial == NULL ? l : NULL;
 }
 
 /* ---- opening */
@@ -294,7 +299,7 @@ static int judge(const struct proc_result *result, struct error *err)
 
 static enum op_result ended(struct op *op, const struct proc_result *result, struct error *err)
 {
-	const struct migrate_link *l = ((const struct work *)op_data(op))->link;
+	const struct migrate_link *l = find(op);
 
 	if (judge(result, err) < 0)
 		return OP_FAIL;

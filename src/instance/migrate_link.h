@@ -18,10 +18,10 @@ enum { LINK_CONTROL, LINK_FS, LINK_N };
 struct migrate_link;
 
 /*
- * The operation has it from now on (its data is a struct work), and frees it; the secrets, if the other side connects, are in
- * its metadata.
+ * The operation has it from now on, in its data, and frees it there; the secrets, if the other side connects, are in its
+ * metadata.
  */
-void migrate_link_attach(struct migrate_link *l_taken, struct op *op);
+void migrate_link_attach(struct migrate_link *l_taken, struct op *op, struct migrate_link **ret_slot);
 /* Of an operation whose client opens them, while it goes on; or NULL. Any operation. */
 struct migrate_link *migrate_link_of(const struct op *op);
 
@@ -40,7 +40,7 @@ void migrate_link_expect(struct migrate_link *l, int which, void (*end)(void *da
 void migrate_link_opened(struct migrate_link *l, int which, int fd_taken);
 void migrate_link_gone(struct migrate_link *l, int which); /* the other side has left */
 
-/* ---- for steps of operations whose data is a struct work that has the link. wait: both are open, or are to be dialled: then is called, at once or after OP_WAIT. 10 s, as in LXD. */
+/* ---- for steps of the operation that has it. wait: both are open, or are to be dialled: then is called, at once or after OP_WAIT. 10 s, as in LXD. */
 enum op_result migrate_link_wait(struct migrate_link *l, struct op *op, op_fn then, struct error *err);
 void migrate_link_cancel(struct migrate_link *l); /* the wait ends with ERROR_CANCELLED */
 /*

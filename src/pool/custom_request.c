@@ -34,8 +34,6 @@ static int take_source(struct berthd *b, const char *pool, const cJSON *source, 
 
 	if (type[0] == '\0' || strcmp(type, "none") == 0)
 		return 0;
-	if (strcmp(type, "migration") == 0)
-		return error_set(err, ERROR_UNSUPPORTED, "migration from other servers is not supported");
 	if (strcmp(type, "copy") != 0)
 		return error_set(err, ERROR_INVALID, "Unknown source type \"%.64s\"", type);
 	if (name[0] == '\0')

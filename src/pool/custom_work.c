@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "instance/migrate_link.h"
 #include "model/key_types.h"
 #include "model/settings.h"
 #include "pool/limit.h"
@@ -114,6 +115,7 @@ void custom_unload(void *data)
 	free_place(&w->from);
 	free(w->temp);
 	free(w->limited);
+	migrate_link_free(w->link);
 	free(w);
 }
 

@@ -35,6 +35,7 @@ struct custom_work {
 	cJSON *parts; /* trees still to be copied: {"from","to","readonly"} */
 	char *limited; /* for the thread of custom_limit() */
 	uint64_t bytes;
+	struct migrate_link *link; /* of a migration from or to another server; freed with this */
 };
 
 void *custom_load(void *ctx, cJSON *args, struct error *err);

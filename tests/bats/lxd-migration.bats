@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Instances go from one berthd to another, over HTTPS, by LXD's own client: it reads from `one:` and writes to `two:`, of which
+# Instances and volumes go from one berthd to another, over HTTPS, by LXD's own client: it reads from `one:` and writes to `two:`, of which
 # `two` is a second daemon below the first one's folder. (With a real LXD on either side it was run by hand.)
 
 bats_require_minimum_version 1.5.0
@@ -259,6 +259,50 @@ refused_push() {
 	stock_refused "migrat" copy -q "one:$c" "two:$c-k" --stateless
 	fault ""
 	stock delete -f "one:$c"
+}
+
+@test "custom volumes go over with their snapshots" {
+	local v data mode
+	v=$(name vol)
+	stock storage create one:"$(name one)" dir
+	stock storage create two:"$(name two)" dir
+	stock storage volume create "one:$(name one)" "$v" snapshots.expiry=1d
+	data=$BERTH_TEST_ROOT/pools/$(name one)/custom/$v
+	printf old >"$data/f"
+	chown 5:6 "$data/f"
+	chmod 4755 "$data/f"
+	stock storage volume snapshot "one:$(name one)" "$v" s0
+	printf new >"$data/g"
+	for mode in pull push relay; do
+		stock storage volume copy "one:$(name one)/$v" "two:$(name two)/$v-$mode" --mode "$mode"
+		data=$BERTH_TEST_ROOT/two/pools/$(name two)/custom/$v-$mode
+		assert "$(stat -c '%a %u:%g' "$data/f") $(cat "$data/g")" = "4755 5:6 new"
+		stock storage volume list "two:$(name two)" -f csv
+		contains "$output" "custom (snapshot),$v-$mode/s0"
+		stock storage volume get "two:$(name two)" "$v-$mode" snapshots.expiry
+		assert "$output" = 1d
+	done
+	stock storage volume restore "two:$(name two)" "$v-relay" s0
+	[[ -e $data/f && ! -e $data/g ]]
+	stock_refused "already exists" storage volume copy "one:$(name one)/$v" "two:$(name two)/$v-pull"
+	stock_refused "volumes are not refreshed from other servers" storage volume copy "one:$(name one)/$v" \
+		"two:$(name two)/$v-pull" --refresh
+	in_two fault custom-receive/build/kill-after
+	stock 1 storage volume copy "one:$(name one)/$v" "two:$(name two)/$v-k"
+	in_two revive
+	in_two journal_ends
+	assert "$(find "$BERTH_TEST_ROOT/two/pools/$(name two)/custom" -maxdepth 1 -name '..new.*' -o -name "*$v-k*")" = ""
+	mknod "$BERTH_TEST_ROOT/pools/$(name one)/custom/$v/sda" b 8 0
+	stock_refused "device nodes are only for privileged instances" storage volume copy "one:$(name one)/$v" "two:$(name two)/$v-k"
+	rm "$BERTH_TEST_ROOT/pools/$(name one)/custom/$v/sda"
+	stock storage volume move "one:$(name one)/$v" "two:$(name two)/$v" --mode push
+	stock storage volume list "one:$(name one)" -f csv
+	assert "$output" = ""
+	for mode in "" -pull -push -relay; do
+		stock storage volume delete "two:$(name two)" "$v$mode"
+	done
+	stock storage delete "two:$(name two)"
+	stock storage delete "one:$(name one)"
 }
 
 @test "nothing is left behind" {
