@@ -152,6 +152,8 @@ quickstart-down: ## remove every trace of it (root)
 	@BUILD=$(BUILD) scripts/quickstart-down
 check: ## run every test (root); the last line says "N passed, N failed"
 	@+MAKE="$(MAKE)" scripts/check
+vm-check: ## boot a Debian 12 below qemu and see there what this machine may lack (root)
+	@+scripts/vm check
 lint: ## clang-tidy, cppcheck, shellcheck, and -Werror builds by gcc and clang
 	@+MAKE="$(MAKE)" scripts/lint
 bench: all $(IMAGE) ## measure against the bare lxc-* tools (root)
@@ -197,6 +199,6 @@ clean: ## remove what was built
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all image unit unit-build fuzz fuzz-build fuzz-replay quickstart quickstart-down check lint bench man install \
+.PHONY: all image unit unit-build fuzz fuzz-build fuzz-replay quickstart quickstart-down check vm-check lint bench man install \
 	uninstall clean help force
 -include $(OBJ:.o=.d) $(UNIT:=.d)

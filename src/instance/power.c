@@ -282,6 +282,13 @@ static enum op_result killed(struct op *op, struct error *err)
 	return OP_DONE;
 }
 
+/* lxc-stop's words for it: mostly none. */
+static bool time_is_over(const struct proc_result *result)
+{
+	return result->exit_code == 1 &&
+	       (result->errs_len == 0 || strstr(result->errs, "Resource temporarily unavailable") != NULL);
+}
+
 static enum op_result stopped(struct op *op, const struct proc_result *result, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -295,8 +302,7 @@ static enum op_result stopped(struct op *op, const struct proc_result *result, s
 		return OP_DONE;
 	}
 	registry_refresh(w->b->registry, w->name);
-	/* so it says that the time is over */
-	if (asking && result->exit_code == 1 && result->errs_len == 0)
+	if (asking && time_is_over(result))
 		error_set(err, ERROR_TIMEOUT, "'%s' did not shut down within %lld s: end it with --force, or give it more time",
 			  w->name, (long long)json_int(w->args, "timeout", -1));
 	return OP_FAIL;

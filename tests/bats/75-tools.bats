@@ -234,6 +234,8 @@ no_trace_but_retry() {
 		refused 1 "'lxc-stop'" stop -f "$n"
 		assert "$(state_of "$n")" = RUNNING
 	done
+	fake lxc-stop late
+	refused 1 "'$n' did not shut down within 7 s" stop "$n" --timeout 7
 	missing lxc-stop
 	refused 1 "cannot run 'lxc-stop': No such file or directory" stop -f "$n"
 	fake lxc-stop hang
