@@ -139,7 +139,7 @@ static void add_url(cJSON *urls, const char *kind, const char *name)
 	cJSON_AddItemToArray(urls, cJSON_CreateString(url));
 }
 
-static bool is_device_of(const cJSON *device, const char *pool, const char *name)
+bool custom_is_device_of(const cJSON *device, const char *pool, const char *name)
 {
 	return strcmp(json_str_or(device, "type", ""), "disk") == 0 && strcmp(json_str_or(device, "pool", ""), pool) == 0 &&
 	       strcmp(json_str_or(device, "source", ""), name) == 0;
@@ -162,7 +162,7 @@ static cJSON *users_among(struct berthd *b, const cJSON *disks, const char *pool
 	}
 	for (const char **p = profiles; !running && *p != NULL; p++) {
 		cJSON_ArrayForEach(item, json_obj(profile_get(b->profiles, *p), "devices"))
-			if (is_device_of(item, pool, name))
+			if (custom_is_device_of(item, pool, name))
 				add_url(urls, "profiles", *p);
 	}
 	return urls;

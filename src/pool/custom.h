@@ -45,7 +45,7 @@ int custom_check_devices(const struct berthd *b, const cJSON *old, const cJSON *
  */
 struct op *custom_create(struct berthd *b, const char *pool, const cJSON *request, struct error *err);
 struct op *custom_delete(struct berthd *b, const char *pool, const char *name, struct error *err);
-/* {"name", "pool": another one}; in use is refused. */
+/* {"name", "pool": another one}; devices follow, but a volume of a running instance is refused. */
 struct op *custom_rename(struct berthd *b, const char *pool, const char *name, const cJSON *request, struct error *err);
 /*
  * PUT or PATCH of description and config: at once, with *ret_op NULL; but a new size is an operation, since it may have to

@@ -67,15 +67,10 @@ static int take_source_config(struct custom_work *w, struct error *err)
 	return 0;
 }
 
-/* A move takes the volume away. */
+/* A move takes the volume away, from those that stand still. */
 static int check_move(struct custom_work *w, struct error *err)
 {
-	AUTO_JSON cJSON *users = NULL;
-
-	if (!json_bool(w->args, "move", false))
-		return 0;
-	users = custom_users(w->b, arg(w, "from_pool"), arg(w, "from"), false);
-	return users->child == NULL ? 0 : error_set(err, ERROR_INVALID, "The storage volume is still in use");
+	return json_bool(w->args, "move", false) ? custom_users_check(w->b, w->args, err) : 0;
 }
 
 enum op_result step_custom_check_new(struct op *op, struct error *err)
@@ -231,7 +226,9 @@ static const struct op_step create_steps[] = {
 	{ "check", step_custom_check_new, NULL, 0, 0 },
 	{ "build", step_build, step_custom_untemp, 6 * 3600, 0 },
 	{ "limit", step_custom_limit_new, NULL, 0, 0 },
+	{ "users", step_custom_users, step_custom_unusers, 0, OP_UNRECORDED },
 	{ "place", step_custom_place_new, NULL, 0, OP_COMMIT },
+	{ "render", step_custom_render, NULL, 0, 0 },
 	{ "tidy", step_custom_untemp, NULL, 3600, OP_UNRECORDED },
 	{ "take", step_take_source, NULL, 0, OP_REPORTS },
 	{ "sweep", step_sweep_source, NULL, 3600, 0 },
@@ -309,18 +306,14 @@ const struct op_kind custom_delete_kind = {
 static enum op_result step_check_rename(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
-	AUTO_JSON cJSON *users = NULL;
 
 	if (custom_find(w->b, w->pool, w->name, err) < 0)
 		return OP_FAIL;
-	users = custom_users(w->b, w->pool, w->name, false);
-	if (users->child != NULL)
-		error_set(err, ERROR_INVALID, "Volume is still in use");
-	else if (custom_exists(w->b, w->pool, arg(w, "to")))
+	if (custom_exists(w->b, w->pool, arg(w, "to"))) {
 		error_set(err, ERROR_CONFLICT, "Volume by that name already exists");
-	else
-		return OP_DONE;
-	return OP_FAIL;
+		return OP_FAIL;
+	}
+	return custom_users_check(w->b, w->args, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result step_rename(struct op *op, struct error *err)
@@ -340,7 +333,9 @@ static enum op_result step_rename(struct op *op, struct error *err)
 
 static const struct op_step rename_steps[] = {
 	{ "check", step_check_rename, NULL, 0, 0 },
+	{ "users", step_custom_users, step_custom_unusers, 0, OP_UNRECORDED },
 	{ "rename", step_rename, NULL, 0, OP_COMMIT },
+	{ "render", step_custom_render, NULL, 0, 0 },
 	{ 0 },
 };
 

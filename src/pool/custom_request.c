@@ -146,6 +146,14 @@ struct op *custom_delete(struct berthd *b, const char *pool, const char *name, s
 						      custom_start(b, &custom_delete_kind, custom_args(pool, name), err);
 }
 
+static struct op *start_with_users(struct berthd *b, const struct op_kind *kind, cJSON *args, struct error *err)
+{
+	if (custom_users_note(b, args, err) == 0)
+		return custom_start(b, kind, args, err);
+	cJSON_Delete(args);
+	return NULL;
+}
+
 static struct op *move(struct berthd *b, const char *pool, const char *name, const char *to_pool, const char *to,
 		       struct error *err)
 {
@@ -153,13 +161,17 @@ static struct op *move(struct berthd *b, const char *pool, const char *name, con
 
 	if (pool_usable(b, to_pool, err) < 0)
 		return NULL;
+	if (custom_exists(b, to_pool, to)) {
+		error_set(err, ERROR_CONFLICT, "Volume by that name already exists");
+		return NULL;
+	}
 	args = custom_args(to_pool, to);
 	json_set_str(args, "from", name);
 	json_set_str(args, "from_pool", pool);
 	json_set_bool(args, "move", true);
 	json_set_str(args, "as", "Moving storage volume");
 	json_set(args, "config", cJSON_CreateObject());
-	return custom_start(b, &custom_create_kind, args, err);
+	return start_with_users(b, &custom_create_kind, args, err);
 }
 
 struct op *custom_rename(struct berthd *b, const char *pool, const char *name, const cJSON *request, struct error *err)
@@ -167,7 +179,7 @@ struct op *custom_rename(struct berthd *b, const char *pool, const char *name, c
 	const char *to = json_str_or(request, "name", ""), *to_pool = json_str_or(request, "pool", "");
 	cJSON *args;
 
-	if (custom_find(b, pool, name, err) < 0 || custom_name_check(to, err) < 0)
+	if (custom_name_check(to, err) < 0 || custom_find(b, pool, name, err) < 0)
 		return NULL;
 	if (to_pool[0] != '\0' && strcmp(to_pool, pool) != 0)
 		return move(b, pool, name, to_pool, to, err);
@@ -175,5 +187,5 @@ struct op *custom_rename(struct berthd *b, const char *pool, const char *name, c
 		return NULL;
 	args = custom_args(pool, name);
 	json_set_str(args, "to", to);
-	return custom_start(b, &custom_rename_kind, args, err);
+	return start_with_users(b, &custom_rename_kind, args, err);
 }

@@ -133,6 +133,25 @@ static void add_locks(struct argv *locks, const char *pool, const char *name, bo
 		argv_pushf(locks, "instance/%.*s", (int)(bar - name), name);
 }
 
+static void add_lock_once(struct argv *locks, const char *lock)
+{
+	for (char **have = locks->v; have != NULL && *have != NULL; have++)
+		if (strcmp(*have, lock) == 0)
+			return;
+	argv_push(locks, lock);
+}
+
+static void add_user_locks(struct argv *locks, const cJSON *users)
+{
+	const cJSON *name;
+
+	cJSON_ArrayForEach(name, json_arr(users, "instances")) {
+		AUTO_FREE char *lock = mem_printf("instance/%s", name->valuestring);
+
+		add_lock_once(locks, lock);
+	}
+}
+
 void custom_locks(const struct berthd *b, cJSON *args, struct argv *ret)
 {
 	const char *pool = json_str_or(args, "pool", ""), *name = json_str_or(args, "volume", "");
@@ -145,6 +164,7 @@ void custom_locks(const struct berthd *b, cJSON *args, struct argv *ret)
 		add_locks(ret, from_pool, from, json_bool(args, "from_owned", false));
 	if (to != NULL && json_str(args, "snapshot") == NULL)
 		add_locks(ret, pool, to, false);
+	add_user_locks(ret, json_obj(args, "users"));
 }
 
 int custom_check_idle(const struct berthd *b, const char *pool, const char *name, struct error *err)

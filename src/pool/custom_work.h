@@ -61,6 +61,19 @@ int custom_find(const struct berthd *b, const char *pool, const char *name, stru
 /* Instances and profiles that have it: [URLs]; running: only instances that run. Looks at every instance. */
 cJSON *custom_users(struct berthd *b, const char *pool, const char *name, bool running);
 
+bool custom_is_device_of(const cJSON *device, const char *pool, const char *name);
+/*
+ * A rename ("pool", "volume", "to") and a move ("from_pool", "from", "pool", "volume") take the devices of stopped instances
+ * and of profiles along (custom_users.c). Before the operation is started note, which fills args "users", for its locks
+ * too; in its first step check. Then the steps: users before the volume goes, render after it went.
+ * "Volume is still in use by running instances"
+ */
+int custom_users_note(struct berthd *b, cJSON *args, struct error *err);
+int custom_users_check(struct berthd *b, cJSON *args, struct error *err);
+enum op_result step_custom_users(struct op *op, struct error *err);
+enum op_result step_custom_unusers(struct op *op, struct error *err); /* undo */
+enum op_result step_custom_render(struct op *op, struct error *err);
+
 /* Copies w->parts one after the other; ends the step. */
 enum op_result custom_copy_parts(struct op *op, struct error *err);
 void custom_add_part(struct custom_work *w, const char *from, const char *to, bool readonly);

@@ -28,9 +28,14 @@ stock_killed() {
 	journal_ends
 }
 
-# All that volumes, pools and exports consist of, and what is in them.
+# All that volumes, pools and exports consist of, what is in them, and the volumes that devices name.
 stored() {
 	local dir
+	(
+		shopt -s nullglob
+		jq -r '.devices[] | select(.type == "disk" and .path != "/") | "\(input_filename): \(.pool)/\(.source)"' \
+			"$BERTH_TEST_ROOT/state/profiles/"*.json "$BERTH_TEST_ROOT/lxc/"*/berth.json </dev/null
+	)
 	for dir in pools backups state/storage-pools; do
 		find "$BERTH_TEST_ROOT/$dir" -mindepth 1 -printf '%P %y %s\n' 2>/dev/null | sed 's/ d [0-9]*$/ d/'
 	done | sed -E 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/UUID/g' | sort
@@ -80,6 +85,7 @@ net_traces() { # NETWORK
 }
 
 @test "volumes: berthd killed in the middle" {
+	local c
 	stock storage create fp1 dir
 	stock storage create fp2 dir
 	stock storage volume create fp1 v
@@ -87,10 +93,21 @@ net_traces() { # NETWORK
 	stock storage volume snapshot fp1 v s
 	there_and_back custom-create 'build/kill-after place/kill-after' storage volume copy fp1/v fp2/w -- \
 		storage volume delete fp2 w
-	there_and_back custom-create 'take/kill sweep/kill' query -X POST -d '{"name":"v","pool":"fp2"}' --wait \
+	stock profile create fv
+	stock profile device add fv d disk pool=fp1 source=v path=/mnt/v
+	c=$(name user)
+	stock init bb "$c" -p default -p fv
+	there_and_back custom-create 'users/kill-after place/kill-after take/kill sweep/kill' query -X POST -d '{"name":"v","pool":"fp2"}' --wait \
 		/1.0/storage-pools/fp1/volumes/custom/v -- query -X POST -d '{"name":"v","pool":"fp1"}' --wait \
 		/1.0/storage-pools/fp2/volumes/custom/v
 	assert "$(cat "$BERTH_TEST_ROOT/pools/fp1/custom/v/f")" = kept
+	contains "$(cat "$BERTH_TEST_ROOT/lxc/$c/config")" "$BERTH_TEST_ROOT/pools/fp1/custom/v"
+	stock config device add "$c" own disk pool=fp1 source=v path=/mnt/own
+	there_and_back custom-rename 'users/kill users/kill-after rename/kill-after render/kill' storage volume rename fp1 v v2 -- \
+		storage volume rename fp1 v2 v
+	contains "$(cat "$BERTH_TEST_ROOT/lxc/$c/config")" "$BERTH_TEST_ROOT/pools/fp1/custom/v"
+	stock delete "$c"
+	stock profile delete fv
 	stock storage volume create fp1 x
 	there_and_back custom-delete 'hide/kill-after sweep/kill-after' storage volume delete fp1 x -- \
 		storage volume create fp1 x

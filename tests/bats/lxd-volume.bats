@@ -63,6 +63,9 @@ is_empty() { # FOLDER
 	stock storage volume attach default v1 "$c" vd /mnt/v1
 	in_container "$c" sh -c 'echo one >/mnt/v1/f && chown 5:6 /mnt/v1/f'
 	stock_refused "The storage volume is still in use" storage volume delete default v1
+	stock_refused "Volume is still in use by running instances" storage volume rename default v1 v2
+	stock_refused "Volume is still in use by running instances" query -X POST -d '{"name":"v1","pool":"sp1"}' \
+		/1.0/storage-pools/default/volumes/custom/v1
 	stock storage volume show default v1
 	contains "$output" "- /1.0/instances/$c"
 	stock storage volume show default "container/$c"
@@ -95,10 +98,27 @@ is_empty() { # FOLDER
 	stock storage volume show sp1 v3/snap0
 	stock_refused "The storage pool is currently in use" storage delete sp1
 	stock storage volume attach-profile sp1 v3 default vp /mnt/v3
-	wait_for 10 in_container "$c" test -e /mnt/v3/f # a change of a profile is answered before its instances have it
 	assert "$(in_container "$c" cat /mnt/v3/f)" = one
 	assert "$(in_container "$c" stat -c %u:%g /mnt/v3/f)" = 5:6
-	stock storage volume detach-profile sp1 v3 default vp
+	stock_refused "Volume is still in use by running instances" storage volume rename sp1 v3 v5
+	stock stop -f "$c"
+	stock storage volume attach default v1 "$c" vd /mnt/v1
+	stock storage volume rename default v1 "a name"
+	stock storage volume rename sp1 v3 v5
+	stock query -X POST -d '{"name":"v3","pool":"default"}' --wait /1.0/storage-pools/sp1/volumes/custom/v5
+	stock config device get "$c" vd source
+	assert "$output" = "a name"
+	stock profile device show default
+	contains "$output" $'vp:\n  path: /mnt/v3\n  pool: default\n  source: v3'
+	stock config device add "$c" path disk source="$BERTH_TEST_ROOT/volumes/_custom/v3" path=/mnt/path
+	stock_refused 'has it by its path' storage volume rename default v3 v5
+	stock config device remove "$c" path
+	stock start "$c"
+	assert "$(in_container "$c" cat /mnt/v1/f /mnt/v3/f)" = $'one\none'
+	stock storage volume detach default "a name" "$c" vd
+	stock storage volume rename default "a name" v1
+	stock storage volume detach-profile default v3 default vp
+	stock query -X POST -d '{"name":"v3","pool":"sp1"}' --wait /1.0/storage-pools/default/volumes/custom/v3
 	stock storage volume rename default v1/snap0 v1/snapx
 	stock storage volume delete default v1/s1
 	stock storage volume show default v1/snapx
