@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "helper/own_mounts.h"
 #include "helper/rootfs_guest.h"
 #include "helper/rootfs_sys.h"
 
@@ -33,9 +34,8 @@ static int park_tree(int tree, bool is_dir, struct error *err)
 {
 	int fd;
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", STOP_DIR, "tmpfs", 0, "mode=755,size=64k") < 0)
-		return error_sys(err, errno, "cannot make a mount namespace");
+	if (own_mounts(err) < 0 || own_tmpfs(STOP_DIR, err) < 0)
+		return -1;
 	fd = is_dir ? mkdir(STOP, 0755) : open(STOP, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return error_sys(err, errno, "cannot make '%s'", STOP);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "helper/own_mounts.h"
 #include "helper/rootfs_sys.h"
 
 #define BUSY_TRIES 25
@@ -284,11 +285,9 @@ static int open_private_view(const char *lower, const char *source, const struct
 	AUTO_CLOSE int old = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	int tree = -1;
 
-	if (old < 0 || unshare(CLONE_NEWNS) < 0)
-		return error_sys(err, errno, "cannot make a mount namespace");
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		error_sys(err, errno, "cannot make the mount namespace private");
-	else if (mount_lower(lower, map, err) == 0)
+	if (old < 0)
+		return error_sys(err, errno, "cannot look at our mount namespace");
+	if (own_mounts(err) == 0 && mount_lower(lower, map, err) == 0)
 		tree = open_overlay(source, view_options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
 	if (setns(old, CLONE_NEWNS) == 0)
 		return tree;

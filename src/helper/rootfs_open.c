@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "helper/own_mounts.h"
 #include "helper/rootfs_guest.h"
 #include "helper/rootfs_mount.h"
 #include "helper/rootfs_sys.h"
@@ -80,9 +81,7 @@ static int open_stopped(const struct rootfs_open *o, struct error *err)
 	int root;
 
 	if (o->lower != NULL) {
-		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-			return error_sys(err, errno, "cannot make a mount namespace");
-		if (rootfs_mount(o->dir, o->lower, &o->map, err) < 0)
+		if (own_mounts(err) < 0 || rootfs_mount(o->dir, o->lower, &o->map, err) < 0)
 			return -1;
 	}
 	root = open_plain(o, rootfs, err);

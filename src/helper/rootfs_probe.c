@@ -12,17 +12,11 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "helper/own_mounts.h"
 #include "helper/rootfs_mount.h"
 #include "helper/rootfs_sys.h"
 
 static const struct idmap probe_map = { .base = 100000, .size = 65536 };
-
-static int own_namespace(struct error *err)
-{
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return error_sys(err, errno, "cannot make a mount namespace");
-	return 0;
-}
 
 static int make_file(const char *path, struct error *err)
 {
@@ -87,7 +81,7 @@ int rootfs_probe(const char *dir, struct rootfs_probe *ret, struct error *err)
 	int rc;
 
 	*ret = (struct rootfs_probe){ false };
-	if (own_namespace(err))
+	if (own_mounts(err))
 		return -1;
 	if (!mkdtemp(tmp))
 		return error_sys(err, errno, "cannot make a folder in '%s'", dir);

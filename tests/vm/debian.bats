@@ -41,6 +41,16 @@ cgroup() { # NAME FILE
 	done
 }
 
+@test "hooks work under the profile of lxc-start" {
+	mkdir -p "/var/tmp/a b"
+	berth config device add v1 odd disk source="/var/tmp/a b" path="/mnt/x y" # attached by a hook, for its blanks
+	berth restart -f v1
+	berth exec v1 -- touch "/mnt/x y/file" </dev/null
+	[[ -e "/var/tmp/a b/file" ]]
+	berth config device remove v1 odd
+	rm -r "/var/tmp/a b"
+}
+
 @test "sizes are kept by project quotas, also after a restart" {
 	berth config device override v1 root size=20MiB
 	run ! berth exec v1 -- dd if=/dev/zero of=/root/big bs=1M count=40 </dev/null
