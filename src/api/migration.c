@@ -18,15 +18,14 @@ struct handed {
 	struct raw_connection *connection; /* NULL: not switched yet */
 };
 
+/* May come from within open_cb(), when what was waited for fails at once. close_cb() follows in any case. */
 static void end_cb(void *data)
 {
 	struct handed *h = data;
 
 	h->link = NULL;
-	if (h->connection == NULL)
-		return; /* close_cb() comes */
-	raw_close(h->connection);
-	free(h);
+	if (h->connection != NULL)
+		raw_end_soon(h->connection);
 }
 
 static void open_cb(struct raw_connection *c, int fd, const void *extra, size_t len, void *data)

@@ -13,6 +13,8 @@
 #include "base/argv.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strmap.h"
+#include "base/text.h"
 #include "helper/migrate_rsync.h"
 #include "helper/migrate_unshift.h"
 #include "helper/migrate_wire.h"
@@ -274,6 +276,27 @@ static bool have(const cJSON *spec, const cJSON *snapshot)
 	return false;
 }
 
+/* They are shown, and become names of folders: berthd looks at them again (name_validate_snapshot()). */
+static int check_names(const cJSON *snapshots, struct error *err)
+{
+	struct strmap *seen = strmap_new(NULL);
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, snapshots) {
+		const char *name = json_str_or(item, "name", "");
+
+		if (name[0] == '\0' || strchr(name, '/') != NULL || !text_is_line(name))
+			error_set(err, ERROR_INVALID, "the source has a snapshot whose name is no name of a snapshot");
+		else if (strmap_get(seen, name) != NULL)
+			error_set(err, ERROR_INVALID, "the source has snapshot '%.64s' twice", name);
+		if (err->code != ERROR_NONE)
+			break;
+		strmap_put(seen, name, seen);
+	}
+	strmap_free(seen);
+	return err->code != ERROR_NONE ? -1 : 0;
+}
+
 cJSON *migrate_answer(const cJSON *offer, const cJSON *spec, struct error *err)
 {
 	bool refresh = json_bool(spec, "refresh", false);
@@ -286,6 +309,8 @@ cJSON *migrate_answer(const cJSON *offer, const cJSON *spec, struct error *err)
 						  "server");
 	else if (cJSON_GetArraySize(json_arr(offer, "names")) != cJSON_GetArraySize(json_arr(offer, "snapshots")))
 		error_set(err, ERROR_UNSUPPORTED, "the source is too old: it says nothing of its snapshots but their names");
+	else
+		(void)check_names(json_arr(offer, "snapshots"), err);
 	if (err->code != ERROR_NONE) {
 		cJSON_Delete(v);
 		return NULL;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/strmap.h"
 #include "image/tar_inspect.h"
 
 #define CAPABILITY "security.capability"
@@ -65,6 +66,7 @@ static ssize_t convert(const cJSON *idmap, union capability *c, ssize_t len)
 
 static const cJSON *walk_map;
 static struct error *walk_err;
+static struct strmap *walk_seen; /* inodes that have several names */
 
 static int one(const char *path, const struct stat *st, struct error *err)
 {
@@ -85,11 +87,21 @@ static int one(const char *path, const struct stat *st, struct error *err)
 	return lsetxattr(path, CAPABILITY, &c, (size_t)len, 0) == 0 ? 0 : error_sys(err, errno, "cannot set a file's capabilities");
 }
 
-/* A file with several names comes several times: with FTW_PHYS it has had its change already. */
+/*
+ * A file with several names comes several times. Its ids do not tell that it has had its change: of a map with many ids
+ * (that of an LXD whose containers have containers) those inside can be among those of the host.
+ */
 static bool was_changed(const struct stat *st)
 {
-	return st->st_nlink > 1 && !S_ISDIR(st->st_mode) && migrate_unshift_id(walk_map, false, st->st_uid) < 0 &&
-	       migrate_unshift_id(walk_map, true, st->st_gid) < 0;
+	char key[24];
+
+	if (st->st_nlink < 2 || S_ISDIR(st->st_mode))
+		return false;
+	snprintf(key, sizeof(key), "%llx", (unsigned long long)st->st_ino); /* FTW_MOUNT: of one device */
+	if (strmap_get(walk_seen, key) != NULL)
+		return true;
+	strmap_put(walk_seen, key, walk_seen);
+	return false;
 }
 
 static int walk_cb(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -101,11 +113,16 @@ static int walk_cb(const char *path, const struct stat *st, int type, struct FTW
 
 int migrate_unshift(const char *tree, const cJSON *idmap, struct error *err)
 {
+	int rc;
+
 	if (!shifts(idmap))
 		return 0;
 	walk_map = idmap;
 	walk_err = err;
-	if (nftw(tree, walk_cb, 64, FTW_PHYS | FTW_MOUNT | FTW_CHDIR) == 0)
+	walk_seen = strmap_new(NULL);
+	rc = nftw(tree, walk_cb, 64, FTW_PHYS | FTW_MOUNT | FTW_CHDIR);
+	strmap_free(walk_seen);
+	if (rc == 0)
 		return 0;
 	return err->code != ERROR_NONE ? -1 : error_sys(err, errno, "cannot read '%s'", tree);
 }

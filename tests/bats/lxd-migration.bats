@@ -197,7 +197,8 @@ refused_push() {
 	refused_push refuse "too late"
 	refused_push live "CRIU isn't installed on the destination server"
 	refused_push rsync "Rsync receive failed"
-	refused_push twice "Rsync receive failed"
+	refused_push path "no name of a snapshot"
+	refused_push twice "has snapshot 's' twice"
 
 	in_two api POST /1.0/instances "{\"name\":\"$(C)-x\",\"source\":{\"type\":\"migration\",\"mode\":\"odd\"}}"
 	assert "$http $(field .error)" = '501 Mode "odd" not implemented'

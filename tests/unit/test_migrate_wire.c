@@ -97,6 +97,19 @@ static void test_control(void **state)
 	assert_null(migrate_control_read("\x12\x01x", 3, &err));
 }
 
+/* Before anything is sent that would be for nothing. */
+static void bad_name(const char *name, const char *why)
+{
+	AUTO_JSON cJSON *offer = parse("{\"fs\":0,\"names\":[\"twice\",\"x\"],\"snapshots\":[{\"name\":\"twice\"},{}]}");
+	AUTO_JSON cJSON *spec = parse("{}");
+	struct error err = ERROR_INIT;
+
+	json_set_str(cJSON_GetArrayItem(json_arr(offer, "snapshots"), 1), "name", name);
+	assert_null(migrate_answer(offer, spec, &err));
+	assert_int_equal(err.code, ERROR_INVALID);
+	assert_non_null(strstr(err.msg, why));
+}
+
 static void test_answer(void **state)
 {
 	AUTO_JSON cJSON *offer = parse("{\"fs\":1,\"criu\":2,\"names\":[\"a\",\"b\",\"c\"],\"index_version\":7,\"snapshots\":["
@@ -113,6 +126,12 @@ static void test_answer(void **state)
 	assert_string_equal(cJSON_GetArrayItem(json_arr(answer, "names"), 0)->valuestring, "b");
 	assert_true(json_bool(json_obj(answer, "rsync"), "delete", false)); /* before LXD 3.8 nothing was said of it */
 	assert_false(json_bool(json_obj(answer, "rsync"), "bidirectional", true));
+
+	bad_name("../../x", "no name of a snapshot");
+	bad_name("", "no name of a snapshot");
+	bad_name("a\nprogress", "no name of a snapshot");
+	bad_name("\033[2J", "no name of a snapshot");
+	bad_name("twice", "twice");
 
 	json_set_int(offer, "criu", 0);
 	assert_null(migrate_answer(offer, spec, &err));
@@ -132,6 +151,30 @@ static void test_handshake(void **state)
 	assert_int_equal(migrate_dial_check("HTTP/1.1 404 x\r\n\r\n{\"error\":\"not found\"}", key, &err), -1);
 	assert_int_equal(err.code, ERROR_NOT_FOUND);
 	assert_non_null(strstr(err.msg, "not found"));
+}
+
+/* The map of an LXD whose containers have containers: the ids inside are among those of the host. */
+static void test_unshift_links(void **state)
+{
+	AUTO_JSON cJSON *map = parse("[{\"Isuid\":true,\"Isgid\":true,\"Hostid\":1000000,\"Nsid\":0,\"Maprange\":1000000000}]");
+	char top[] = "/tmp/test-unshift.XXXXXX";
+	struct error err = ERROR_INIT;
+	AUTO_FREE char *file = NULL;
+	AUTO_FREE char *other = NULL;
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	assert_non_null(mkdtemp(top));
+	file = fs_join(top, "suid");
+	other = fs_join(top, "again");
+	assert_int_equal(fs_write_quick(file, "x", 1, 0600, &err), 0);
+	assert_int_equal(chown(top, 1000000, 1000000) | chown(file, 2000000, 1000007) | chmod(file, 06755) | link(file, other), 0);
+	assert_int_equal(migrate_unshift(top, map, &err), 0);
+	assert_int_equal(stat(other, &st), 0);
+	assert_int_equal(st.st_uid, 1000000);
+	assert_int_equal(st.st_gid, 7);
+	assert_int_equal(fs_remove_tree(top, &err), 0);
 }
 
 static void test_unshift(void **state)
@@ -171,7 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_headers),	  cmocka_unit_test(test_header_of_lxd), cmocka_unit_test(test_bad_headers),
 		cmocka_unit_test(test_control),	  cmocka_unit_test(test_answer),	cmocka_unit_test(test_handshake),
-		cmocka_unit_test(test_unshift),
+		cmocka_unit_test(test_unshift),	  cmocka_unit_test(test_unshift_links),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
