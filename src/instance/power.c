@@ -205,14 +205,29 @@ static enum op_result start_shifted(struct op *op, struct error *err)
 	return rc == OP_DONE ? start_with_templates(op, err) : rc;
 }
 
-enum op_result step_start(struct op *op, struct error *err)
+static enum op_result shift_then(struct op *op, op_fn next, struct error *err)
 {
-	struct work *w = op_data(op);
-	enum op_result rc = shift_apply(op, start_shifted, err);
+	const struct work *w = op_data(op);
+	enum op_result rc = shift_apply(op, next, err);
 
 	if (rc == OP_FAIL)
 		error_wrap(err, "cannot start '%s'", w->name);
-	return rc == OP_DONE ? start_shifted(op, err) : rc;
+	return rc == OP_DONE ? next(op, err) : rc;
+}
+
+static enum op_result shifted(struct op *op, struct error *err)
+{
+	return OP_DONE;
+}
+
+enum op_result step_shift(struct op *op, struct error *err)
+{
+	return shift_then(op, shifted, err);
+}
+
+enum op_result step_start(struct op *op, struct error *err)
+{
+	return shift_then(op, start_shifted, err);
 }
 
 enum op_result step_unstart_cut_short(struct op *op, struct error *err)
@@ -253,9 +268,12 @@ void power_stopped(struct work *w)
 	if (inst == NULL)
 		return;
 	registry_set_state(w->b->registry, inst, LXC_STOPPED, 0);
-	if (inst->adopted || json_bool(w->args, "restart", false))
+	inst->ended = true;
+	if (inst->adopted)
 		return;
 	reboots_forget(w->b, w->name);
+	if (json_bool(w->args, "restart", false))
+		return;
 	json_set(inst->desired, "pending", NULL);
 	json_set_str(json_obj(inst->desired, "config"), "volatile.last_state.power", "STOPPED");
 	if (registry_save(w->b->registry, inst, JSON_QUICK, &err) < 0 && err.code != ERROR_NOT_FOUND)
@@ -472,6 +490,7 @@ static const struct op_step start_steps[] = {
 	{ "check", step_check_start, NULL, 0, 0 },
 	{ "pre-start", step_hook, NULL, 3600, 0 },
 	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
+	{ "shift", step_shift, NULL, SHIFT_S, 0 },
 	{ "start", step_start, step_unstart_cut_short, 120, 0 },
 	{ "post-start", step_hook, NULL, 3600, 0 },
 	{ 0 },
@@ -491,6 +510,7 @@ static const struct op_step restart_steps[] = {
 	{ "post-stop", step_hook, NULL, 3600, 0 },
 	{ "pre-start", step_hook, NULL, 3600, 0 },
 	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
+	{ "shift", step_shift, NULL, SHIFT_S, 0 },
 	{ "start", step_start, step_unstart_cut_short, 120, 0 },
 	{ "post-start", step_hook, NULL, 3600, 0 },
 	{ 0 },
@@ -546,7 +566,7 @@ static void overtake(struct op *op, void *data)
 	struct error ignored = ERROR_INIT;
 
 	if ((op_is(op, &actions[POWER_START].kind) || op_is(op, &actions[POWER_STOP].kind) ||
-	     op_is(op, &actions[POWER_RESTART].kind)) &&
+	     op_is(op, &actions[POWER_RESTART].kind) || reboots_is(op)) &&
 	    (json_bool(args, "asking", false) || is_hook(op_step_name(op)) ||
 	     (o->starts && json_bool(args, "starting", false))) &&
 	    strcmp(json_str_or(args, "name", ""), o->name) == 0)

@@ -62,10 +62,10 @@ static bool over(struct op *op)
 	return json_bool(w->args, OVER, false);
 }
 
-/* Somebody was quicker, or had it stopped for good while it came down. */
+/* Somebody was quicker, or had it stopped: LXC runs its post-stop hooks when it has said that it is. */
 static bool is_wanted(const struct work *w, const struct instance *inst)
 {
-	return inst != NULL && !inst->adopted && inst->note == NULL && !(inst->pid > 0 && kill(inst->pid, 0) == 0) &&
+	return inst != NULL && !inst->adopted && inst->note == NULL && !inst->ended && !(inst->pid > 0 && kill(inst->pid, 0) == 0) &&
 	       reboots_wait(w->b, w->name);
 }
 
@@ -115,6 +115,11 @@ static enum op_result step_sweep(struct op *op, struct error *err)
 	return over(op) ? OP_DONE : step_sweep_cgroups(op, err);
 }
 
+static enum op_result step_shift_ids(struct op *op, struct error *err)
+{
+	return over(op) ? OP_DONE : step_shift(op, err);
+}
+
 /* From here on a berthd that is killed does not start it. */
 static enum op_result step_start_again(struct op *op, struct error *err)
 {
@@ -132,6 +137,7 @@ static const struct op_step reboot_steps[] = {
 	{ "post-stop", step_stop_hook, NULL, 3600, 0 },
 	{ "pre-start", step_run_hook, NULL, 3600, 0 },
 	{ "sweep", step_sweep, NULL, 0, 0 },
+	{ "shift", step_shift_ids, NULL, SHIFT_S, 0 },
 	{ "start", step_start_again, step_unstart_cut_short, 120, 0 },
 	{ "post-start", step_run_hook, NULL, 3600, 0 },
 	{ 0 },
@@ -145,7 +151,13 @@ static const struct op_kind reboot_kind = {
 	.unload = work_unload,
 	.volatile_ = true,
 	.may_cancel = true,
+	.always = true, /* while the host is unloaded containers go on running */
 };
+
+bool reboots_is(const struct op *op)
+{
+	return op_is(op, &reboot_kind);
+}
 
 /* When berthd ends, the next one is to do what this one was kept from. */
 static void on_end(struct op *op, void *data)

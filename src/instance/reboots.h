@@ -20,6 +20,7 @@ void reboots_start(struct berthd *b);
 void reboots_stop(struct berthd *b);
 /* Is it to be started again? Then what it was is not over. */
 bool reboots_wait(const struct berthd *b, const char *name);
+bool reboots_is(const struct op *op); /* does it start one that has rebooted? */
 /* It was told to stop: that counts. */
 void reboots_forget(const struct berthd *b, const char *name);
 

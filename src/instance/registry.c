@@ -359,8 +359,10 @@ void registry_set_state(struct registry *r, struct instance *inst, enum lxc_stat
 	}
 	inst->complete = told_pid && inst->watch != NULL;
 	inst->state = state;
-	if (new_run)
+	if (new_run) {
+		inst->ended = false;
 		reboot_look(r->b, inst);
+	}
 	if (new_pid)
 		proxy_reconcile(r->b, inst);
 	if (old == state)

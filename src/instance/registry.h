@@ -45,6 +45,7 @@ struct instance {
 	struct pid_watch *watch;
 	struct timespec read_from; /* when the file that desired was read from was changed */
 	bool told_running;    /* hook_watch.c: its post-start hooks have had their turn, its post-stop hooks not */
+	bool ended;           /* its last run was ended by us: no reboot from inside counts, of which LXC may tell later */
 	uint64_t told;        /* the registry's clock when its state was last set */
 	bool complete;        /* with the process that is init, which is watched: nothing is left to ask */
 };

@@ -11,7 +11,6 @@
 #include "model/settings.h"
 
 #define TO "shift_to"
-#define PATIENCE_MS (3600 * 1000)
 
 struct map {
 	uint32_t base, size; /* 0: none */

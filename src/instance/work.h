@@ -89,6 +89,9 @@ enum op_result monitor_end(struct op *op, struct work *w, bool at_once, op_fn do
 
 /* power.c: also the start of a launch and the stop of a delete */
 enum op_result step_start(struct op *op, struct error *err);
+/* Before it: the files may have to get other owners, which takes as long as there are files (shift.h). */
+enum { SHIFT_S = 6 * 3600 };
+enum op_result step_shift(struct op *op, struct error *err);
 /* The same, for who goes on when it fails: OP_FAIL at once with err, else done is called, which calls power_started(). */
 enum op_result power_start(struct op *op, op_child_cb done, struct error *err);
 enum op_result power_started(struct op *op, const struct proc_result *result, struct error *err);

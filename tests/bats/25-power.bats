@@ -251,6 +251,19 @@ hook_sleeps() { # NAME: below its monitor process
 	run_berth start "$c"
 	wait_init "$c"
 
+	# where a hook hangs a forced stop ends it, and then it is stopped for good
+	mkdir -p "$BERTH_TEST_ROOT/hooks.d/pre-start"
+	cp "$(hook_that_hangs)" "$BERTH_TEST_ROOT/hooks.d/pre-start/hangs"
+	in_container "$c" reboot || true
+	wait_for 20 test -e "$BATS_TEST_TMPDIR/hangs"
+	run timeout 30 "$BERTH" stop --force "$c"
+	rm -r "$BERTH_TEST_ROOT/hooks.d/pre-start"
+	assert "$status" != 124
+	assert "$(state_of "$c")" = STOPPED
+	[[ ! -e $BERTH_TEST_ROOT/run/reboots/$c ]]
+	run_berth start "$c"
+	wait_init "$c"
+
 	in_container "$c" poweroff || true
 	wait_for 20 is_state "$c" STOPPED
 	wait_for 5 nothing leaked_mounts

@@ -298,6 +298,10 @@ id_map_of() {
 	run_berth stop -f "$n"
 	refused 1 "Container is protected against filesystem shifting" start "$n"
 	run_berth config unset "$n" security.protection.shift
+	fault start/shift/kill-after
+	run_berth 1 start "$n"
+	revive
+	assert "$(stat -c %u "$file")" = 5 "what takes long is done before the start"
 	run_berth start "$n"
 	assert "$(id_map_of "$n")" = 0
 	assert "$(in_container "$n" stat -c '%u:%g %a' /root/file /root/su /root | tr '\n' ' ')" = "5:6 644 5:6 4755 0:0 700 "

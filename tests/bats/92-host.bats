@@ -365,6 +365,10 @@ not_reserved() {
 	assert "$(pgrep -P "$(daemon_pid)" -c lxc-monitor)" = 0 "no lxc-monitor"
 	run_berth host unload --format json
 	assert "$(jq -r .already_unloaded <<<"$output")" = true
+	# one that reboots itself is running again
+	by_lxc attach "$c" -- reboot -f </dev/null || true
+	rebooted() { local now; now=$(init_of "$c") && [[ -n $now && $now != "$pid" ]]; }
+	wait_for 20 rebooted
 	# what happens meanwhile is seen by the load
 	lxc-stop -k -P "$BERTH_TEST_ROOT/lxc" -n "$c"
 	run_berth host status --format json
@@ -414,8 +418,8 @@ not_reserved() {
 }
 
 @test "stop: by boot.stop.priority; who does not end in boot.host_shutdown_timeout is killed; they start with the host again" {
-	local c deaf f dir=$BERTH_TEST_ROOT/hooks.d/post-stop
-	c=$(name c) deaf=$(name deaf) f=$(name f)
+	local c deaf f again dir=$BERTH_TEST_ROOT/hooks.d/post-stop
+	c=$(name c) deaf=$(name deaf) f=$(name f) again=$(name again)
 	mkdir -p "$dir"
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\necho $BERTH_INSTANCE >>%s/stopped\n' "$BERTH_TEST_ROOT" >"$dir/10-note"
@@ -423,13 +427,23 @@ not_reserved() {
 	launch "$c"
 	launch "$deaf" -c raw.lxc=lxc.signal.halt=SIGCONT -c boot.stop.priority=5 -c boot.host_shutdown_timeout=1
 	launch "$f" -c boot.stop.priority=-1 --ephemeral
+	launch "$again" -c raw.lxc=lxc.signal.halt=SIGINT -c boot.stop.priority=-2 # which reboots it
+	wait_init "$again"
+	run_berth stop "$again"
+	run_berth config set "$again" user.x=0 # has its turn after what may still be on its way
+	assert "$(state_of "$again")" = STOPPED
+	rm "$BERTH_TEST_ROOT/stopped"
+	run_berth start "$again"
+	wait_init "$again"
 	run_berth pause "$c"
 	refused 2 "too many arguments" host stop now
 	run_berth host stop
 	contains "$output" "All instances are stopped"
-	assert "$(tr '\n' ' ' <"$BERTH_TEST_ROOT/stopped")" = "$deaf $c $f "
+	assert "$(tr '\n' ' ' <"$BERTH_TEST_ROOT/stopped")" = "$deaf $c $f $again "
 	grep -q "'$deaf' is killed: " "$BERTH_TEST_ROOT/berthd.log"
 	assert "$(key_of "$c" volatile.last_state.power) $(key_of "$deaf" volatile.last_state.power)" = "RUNNING RUNNING"
+	run_berth config set "$again" user.x=1
+	assert "$(state_of "$again")" = STOPPED
 	run_berth host stop # none is left
 	rm -r "$dir"
 	daemon_stop
@@ -438,7 +452,8 @@ not_reserved() {
 	wait_for 20 is_state "$c" RUNNING
 	wait_for 20 is_state "$deaf" RUNNING
 	assert "$(state_of "$f")" = ""
-	run_berth delete -f "$c" "$deaf"
+	wait_for 20 is_state "$again" RUNNING
+	run_berth delete -f "$c" "$deaf" "$again"
 }
 
 @test "nothing is left behind" {
