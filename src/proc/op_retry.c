@@ -7,9 +7,21 @@
 
 enum { FIRST_S = 60, MAX_S = 3600 };
 
+static void again_cb(uv_timer_t *timer);
+
+static void look_again(struct op_queue *q)
+{
+	uv_timer_start(&q->retry_timer, again_cb, (uint64_t)q->retry_s * 1000, 0);
+	uv_unref((uv_handle_t *)&q->retry_timer);
+}
+
 static void again_cb(uv_timer_t *timer)
 {
-	op_retry_now(timer->data);
+	struct op_queue *q = timer->data;
+
+	op_retry_now(q);
+	if (q->refusal != NULL && strmap_count(q->kept) > 0) /* not now */
+		look_again(q);
 }
 
 void op_retry_init(struct op_queue *q)
@@ -26,8 +38,7 @@ void op_retry_note(struct op *op)
 
 	if (op->keep_journal && op->committed && op->kind->retries && !q->draining) {
 		strmap_put(q->kept, op->id, q);
-		uv_timer_start(&q->retry_timer, again_cb, (uint64_t)q->retry_s * 1000, 0);
-		uv_unref((uv_handle_t *)&q->retry_timer);
+		look_again(q);
 		q->retry_s = q->retry_s < MAX_S / 2 ? q->retry_s * 2 : MAX_S;
 		return;
 	}
