@@ -37,7 +37,7 @@ struct migrate_link {
 };
 
 static const char *const names[] = { "control", "fs" };
-static LIST_HEAD(, migrate_link) links = LIST_HEAD_INITIALIZER(links);
+static LIST_HEAD(migrate_links, migrate_link) links = LIST_HEAD_INITIALIZER(links);
 
 struct migrate_link *migrate_link_new(uv_loop_t *loop)
 {

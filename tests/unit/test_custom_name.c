@@ -40,7 +40,7 @@ static void test_files_of_none(void **state)
 
 static void test_checks(void **state)
 {
-	static const char *const bad[] = { "", ".", "..", "a/b", "/", "a\nb", "a\x01", "\x7f", "\xff", "a\xc3", "\xc2\x9b" "31m" };
+	static const char *const bad[] = { "", ".", "..", "a/b", "/", "a\nb", "a\x01", "\x7f", "\xff", "a\xc3", "\xc2\x9bm" };
 	char longest[202];
 	struct error err = ERROR_INIT;
 
