@@ -68,16 +68,18 @@ int fs_read_file(const char *path, size_t max, struct strbuf *out, struct error 
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int fs_write_all(int fd, const void *data, size_t len)
 {
+	const char *p = data;
+
 	while (len) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = write(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -1;
-		data += n;
+		p += n;
 		len -= (size_t)n;
 	}
 	return 0;
@@ -117,7 +119,7 @@ static int replace(const char *path, const void *data, size_t len, mode_t mode, 
 	fd = open_tmp(tmp);
 	if (fd < 0)
 		return error_sys(err, errno, "cannot create '%s'", tmp);
-	if (write_all(fd, data, len) < 0 || fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0)) {
+	if (fs_write_all(fd, data, len) < 0 || fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0)) {
 		sys = errno;
 		close(fd);
 		goto failed;

@@ -50,6 +50,7 @@ int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct
 
 /* A file in memory, close-on-exec, at its beginning: who does not read it raises no SIGPIPE and blocks nobody. -1 with errno. */
 int fs_memory_file(const void *data, size_t len);
+int fs_write_all(int fd, const void *data, size_t len); /* -1 with errno; an interrupted write goes on */
 
 /* Is so little free that nothing large is to be stored there? */
 struct statvfs;

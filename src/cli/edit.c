@@ -132,21 +132,6 @@ static int edit_file(const char *file, const char *before,
 	return rc > 0 ? -1 : 0;
 }
 
-static int write_all(int fd, const char *s, struct error *err)
-{
-	size_t len = strlen(s);
-
-	while (len > 0) {
-		ssize_t n = write(fd, s, len);
-
-		if (n < 0 && errno != EINTR)
-			return error_sys(err, errno, "cannot write the file to edit");
-		s += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 int editor_file(const char *suffix, char **ret_path, struct error *err)
 {
 	const char *dir = getenv("TMPDIR");
@@ -172,7 +157,7 @@ int edit_yaml(const char *text, int (*apply)(const cJSON *v, void *data, struct 
 	fd = editor_file(".yaml", &file, err);
 	if (fd < 0)
 		return -1;
-	rc = write_all(fd, text, err);
+	rc = fs_write_all(fd, text, strlen(text)) < 0 ? error_sys(err, errno, "cannot write the file to edit") : 0;
 	close(fd);
 	if (rc == 0)
 		rc = edit_file(file, text, apply, data, err);

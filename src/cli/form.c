@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/ident.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -25,21 +26,6 @@ struct form {
 
 /* ---- sending */
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 static bool copy(int from, int to)
 {
 	static char buf[128 << 10];
@@ -48,7 +34,7 @@ static bool copy(int from, int to)
 	while ((n = read(from, buf, sizeof(buf))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 || !write_all(to, buf, (size_t)n))
+		if (n < 0 || fs_write_all(to, buf, (size_t)n) < 0)
 			return false;
 	}
 	return true;
@@ -68,12 +54,12 @@ send_parts(const struct form *m, const struct form_part *parts, size_t n, int fd
 			    "%s--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\n"
 			    "Content-Type: application/octet-stream\r\n\r\n",
 			    i ? "\r\n" : "", m->boundary, parts[i].name, parts[i].filename);
-		if (!write_all(fd, text.buf, text.len) || !copy(parts[i].fd, fd))
+		if (fs_write_all(fd, text.buf, text.len) < 0 || !copy(parts[i].fd, fd))
 			_exit(1);
 	}
 	strbuf_reset(&text);
 	strbuf_addf(&text, "\r\n--%s--\r\n", m->boundary);
-	_exit(write_all(fd, text.buf, text.len) ? 0 : 1);
+	_exit(fs_write_all(fd, text.buf, text.len) < 0 ? 1 : 0);
 }
 
 struct form *form_start(const struct form_part *parts, size_t n, struct error *err)

@@ -28,6 +28,7 @@
 #include "helper/fetch_file.h"
 #include "helper/fetch_resolve.h"
 #include "helper/no_leak_check.h"
+#include "helper/program.h"
 #include "helper/unpack_sandbox.h"
 
 enum { EXIT_USAGE = 2, EXIT_ERRORS = 10, SPEC_MAX = 1024 * 1024 };
@@ -38,24 +39,6 @@ static _Noreturn void usage(const char *why)
 			"usage: berth-fetch resolve <SOURCE\n"
 			"       berth-fetch download --into=DIR --max-bytes=N <ANSWER\n", why);
 	exit(EXIT_USAGE);
-}
-
-static cJSON *read_spec(struct error *err)
-{
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-	char buf[4096];
-	ssize_t n;
-
-	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 || text.len > SPEC_MAX) {
-			error_set(err, ERROR_INVALID, "cannot read what is to be done");
-			return NULL;
-		}
-		strbuf_add(&text, buf, (size_t)n);
-	}
-	return json_parse(text.buf, text.len, err);
 }
 
 static int give_up_rights(pid_t parent, uint64_t max_bytes, struct error *err)
@@ -106,7 +89,7 @@ static int run(const char *command, const char *into, uint64_t max_bytes, struct
 		return -1;
 	if (give_up_rights(parent, into != NULL ? max_bytes : SPEC_MAX, err) < 0)
 		return -1;
-	spec = read_spec(err);
+	spec = program_read_json(SPEC_MAX, err);
 	if (spec == NULL)
 		return -1;
 	return strcmp(command, "resolve") == 0 ? resolve(spec, err) : download(spec, &files, err);

@@ -28,6 +28,7 @@
 #include "helper/migrate_rsync.h"
 #include "helper/migrate_session.h"
 #include "helper/no_leak_check.h"
+#include "helper/program.h"
 #include "helper/unpack_parts.h"
 
 enum { EXIT_USAGE = 2, EXIT_ERRORS = 10, DIAL_MAX = 256 * 1024, FILES_FD = 3 };
@@ -38,27 +39,9 @@ static _Noreturn void usage(void)
 	exit(EXIT_USAGE);
 }
 
-static cJSON *read_dial(struct error *err)
-{
-	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-	char buf[4096];
-	ssize_t n;
-
-	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 || text.len > DIAL_MAX) {
-			error_set(err, ERROR_INVALID, "cannot read where to connect to");
-			return NULL;
-		}
-		strbuf_add(&text, buf, (size_t)n);
-	}
-	return json_parse(text.buf, text.len, err);
-}
-
 static int dial(struct channel *control, struct channel *fs, struct error *err)
 {
-	AUTO_JSON cJSON *spec = read_dial(err);
+	AUTO_JSON cJSON *spec = program_read_json(DIAL_MAX, err);
 	int fd = spec != NULL ? migrate_dial(spec, json_str_or(spec, "control", ""), err) : -1;
 
 	if (fd < 0)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/chunk.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "helper/file_path.h"
 
@@ -55,26 +56,13 @@ static int spool_open(struct spool *s, int parent)
 	return s->fd;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno != EINTR)
-			return -1;
-		data += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 static int spool_fill(const struct spool *s, const struct file_put *p, const struct file_link *l, struct error *err)
 {
 	AUTO_FREE char *buf = mem_alloc(CHUNK_MAX);
 	ssize_t n;
 
 	while ((n = file_link_read(l, buf, err)) > 0)
-		if (write_all(s->fd, buf, (size_t)n) < 0)
+		if (fs_write_all(s->fd, buf, (size_t)n) < 0)
 			return file_path_error("write", p->path, errno, err);
 	return n < 0 ? -1 : 0;
 }
@@ -128,7 +116,7 @@ static int copy_to(int from, int to, off_t at)
 	while ((n = read(from, buf, CHUNK_MAX)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 || write_all(to, buf, (size_t)n) < 0)
+		if (n < 0 || fs_write_all(to, buf, (size_t)n) < 0)
 			return -1;
 	}
 	return 0;
@@ -227,7 +215,7 @@ static int put_from(const struct file_put *p, const struct file_link *l, const c
 	if (l != NULL)
 		rc = spool_fill(&spool, p, l, err);
 	else
-		rc = write_all(spool.fd, text, len) < 0 ? file_path_error("write", p->path, errno, err) : 0;
+		rc = fs_write_all(spool.fd, text, len) < 0 ? file_path_error("write", p->path, errno, err) : 0;
 	if (rc == 0)
 		rc = place(&spool, old, name, p, err);
 	spool_drop(&spool);

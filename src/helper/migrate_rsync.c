@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/argv.h"
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "helper/unpack_parts.h"
@@ -297,21 +298,6 @@ cJSON *migrate_rsync_features(const cJSON *theirs)
 
 /* ---- in place of ssh */
 
-static bool write_whole(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 /* One direction in a process of its own: neither can hold up the other. */
 static void copy(int from, int to)
 {
@@ -321,7 +307,7 @@ static void copy(int from, int to)
 	while ((n = read(from, buf, sizeof(buf))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 || !write_whole(to, buf, (size_t)n))
+		if (n < 0 || fs_write_all(to, buf, (size_t)n) < 0)
 			break;
 	}
 }

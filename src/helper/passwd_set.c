@@ -97,22 +97,6 @@ static int make_new(int etc, const char *tmp, struct error *err)
 	}
 }
 
-static int write_all(int fd, const struct strbuf *text)
-{
-	size_t done = 0;
-
-	while (done < text->len) {
-		ssize_t n = write(fd, text->buf + done, text->len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 /* With the owner and mode that st says. */
 static int replace(int etc, const char *name, const struct strbuf *text, const struct stat *st, struct error *err)
 {
@@ -121,7 +105,7 @@ static int replace(int etc, const char *name, const struct strbuf *text, const s
 
 	if (fd < 0)
 		return -1;
-	if (write_all(fd, text) == 0 && fchown(fd, st->st_uid, st->st_gid) == 0 && fchmod(fd, st->st_mode & 07777) == 0 &&
+	if (fs_write_all(fd, text->buf, text->len) == 0 && fchown(fd, st->st_uid, st->st_gid) == 0 && fchmod(fd, st->st_mode & 07777) == 0 &&
 	    fsync(fd) == 0 && renameat(etc, tmp, etc, name) == 0) {
 		(void)fsync(etc);
 		return 0;

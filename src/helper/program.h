@@ -3,6 +3,10 @@
 #ifndef BERTH_HELPER_PROGRAM_H
 #define BERTH_HELPER_PROGRAM_H
 
+#include <stddef.h>
+
+#include <cjson/cJSON.h>
+
 #include "base/error.h"
 
 struct program {
@@ -16,5 +20,7 @@ struct program {
 int program_main(const struct program *p, void *args, int argc, char **argv);
 /* "wrong usage, see 'NAME --help'", always -1 */
 int program_usage(const struct program *p, struct error *err);
+/* What stdin says to its end, as JSON; NULL with err, also when it is more than max bytes. */
+cJSON *program_read_json(size_t max, struct error *err);
 
 #endif
