@@ -16,6 +16,26 @@
 
 #define KEPT_S 86400 /* berthd deletes it then, should we not come to it */
 
+int archive_getopt(struct cli *cli, int argc, char **argv, const char *only, struct archive_options *ret)
+{
+	enum { OPT_COMPRESSION = 1, OPT_ONLY, OPT_OPTIMIZED };
+	const struct option options[] = { { "compression", required_argument, NULL, OPT_COMPRESSION },
+					  { only, no_argument, NULL, OPT_ONLY },
+					  { "optimized-storage", no_argument, NULL, OPT_OPTIMIZED }, /* it is as it is */
+					  { 0 } };
+	int c;
+
+	*ret = (struct archive_options){ .compression = "" };
+	while ((c = cli_getopt(cli, argc, argv, "", options)) != -1) {
+		if (c == '?')
+			return CLI_USAGE;
+		if (c == OPT_COMPRESSION)
+			ret->compression = optarg;
+		ret->only |= c == OPT_ONLY;
+	}
+	return 0;
+}
+
 cJSON *archive_request(const char *compression)
 {
 	cJSON *request = cJSON_CreateObject();

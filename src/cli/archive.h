@@ -3,10 +3,19 @@
 #ifndef BERTH_CLI_ARCHIVE_H
 #define BERTH_CLI_ARCHIVE_H
 
+#include <stdbool.h>
+
 #include <cjson/cJSON.h>
 
 #include "base/error.h"
 #include "cli/cli.h"
+
+/* The options of an export: --compression, --`only` ("instance-only": without snapshots), and lxc's --optimized-storage. */
+struct archive_options {
+	const char *compression; /* "" when not given */
+	bool only;
+};
+int archive_getopt(struct cli *cli, int argc, char **argv, const char *only, struct archive_options *ret); /* or CLI_USAGE */
 
 /* What is asked for, to be completed: a name of berthd's choice, and to be gone after a day. */
 cJSON *archive_request(const char *compression);

@@ -11,39 +11,25 @@
 #include "cli/cli.h"
 #include "cli/instance.h"
 
-enum { OPT_COMPRESSION = 1, OPT_INSTANCE_ONLY, OPT_OPTIMIZED };
-
 /* ---- export */
 
 static int export_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = { { "compression", required_argument, NULL, OPT_COMPRESSION },
-						 { "instance-only", no_argument, NULL, OPT_INSTANCE_ONLY },
-						 { "optimized-storage", no_argument, NULL, OPT_OPTIMIZED }, /* of lxc: as it is */
-						 { 0 } };
+	struct archive_options options;
 	AUTO_JSON cJSON *body = NULL;
 	AUTO_FREE char *backups = NULL;
-	const char *compression = "", *where;
-	bool instance_only = false;
-	int c;
+	const char *where;
 
-	while ((c = cli_getopt(cli, argc, argv, "", options)) != -1) {
-		if (c == '?')
-			return CLI_USAGE;
-		if (c == OPT_COMPRESSION)
-			compression = optarg;
-		instance_only |= c == OPT_INSTANCE_ONLY;
-	}
-	if (cli_argc(cli, argc, 1, 2) != 0)
+	if (archive_getopt(cli, argc, argv, "instance-only", &options) != 0 || cli_argc(cli, argc, 1, 2) != 0)
 		return CLI_USAGE;
 	if (strchr(argv[optind], '/'))
 		return cli_usage(cli, "'%s' is no instance: snapshots come with theirs", argv[optind]);
 	where = argc - optind > 1 ? argv[optind + 1] : NULL;
 	if (archive_check_target(where, err) < 0)
 		return -1;
-	body = archive_request(compression);
-	json_set_bool(body, "instance_only", instance_only);
-	json_set_bool(body, "container_only", instance_only);
+	body = archive_request(options.compression);
+	json_set_bool(body, "instance_only", options.only);
+	json_set_bool(body, "container_only", options.only);
 	backups = instance_path(argv[optind], "/backups");
 	return archive_export(cli, backups, instance_local(argv[optind]), where, body, err);
 }

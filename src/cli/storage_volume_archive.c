@@ -11,30 +11,18 @@
 #include "cli/instance.h"
 #include "cli/storage.h"
 
-enum { OPT_COMPRESSION = 1, OPT_VOLUME_ONLY, OPT_OPTIMIZED, OPT_TYPE };
+enum { OPT_TYPE = 1 };
 
 int volume_export_command(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = { { "compression", required_argument, NULL, OPT_COMPRESSION },
-						 { "volume-only", no_argument, NULL, OPT_VOLUME_ONLY },
-						 { "optimized-storage", no_argument, NULL, OPT_OPTIMIZED }, /* of lxc: as it is */
-						 { 0 } };
+	struct archive_options options;
 	AUTO_JSON cJSON *request = NULL;
 	AUTO_FREE char *name = NULL, *backups = NULL;
 	const struct object_kind *kind = NULL;
 	AUTO_OBJECT struct object o = { 0 };
-	const char *compression = "", *where;
-	bool only = false;
-	int c;
+	const char *where;
 
-	while ((c = cli_getopt(cli, argc, argv, "", options)) != -1) {
-		if (c == '?')
-			return CLI_USAGE;
-		if (c == OPT_COMPRESSION)
-			compression = optarg;
-		only |= c == OPT_VOLUME_ONLY;
-	}
-	if (cli_argc(cli, argc, 2, 3) != 0)
+	if (archive_getopt(cli, argc, argv, "volume-only", &options) != 0 || cli_argc(cli, argc, 2, 3) != 0)
 		return CLI_USAGE;
 	where = argc - optind > 2 ? argv[optind + 2] : NULL;
 	name = volume_object_name(argv[optind], argv[optind + 1], &kind, err);
@@ -44,8 +32,8 @@ int volume_export_command(struct cli *cli, int argc, char **argv, struct error *
 		return cli_usage(cli, "'%s' is no volume: snapshots come with theirs", argv[optind + 1]);
 	if (archive_check_target(where, err) < 0)
 		return -1;
-	request = archive_request(compression);
-	json_set_bool(request, "volume_only", only);
+	request = archive_request(options.compression);
+	json_set_bool(request, "volume_only", options.only);
 	object_init(&o, kind, name);
 	backups = mem_printf("%s/backups", o.path);
 	return archive_export(cli, backups, strrchr(name, '/') + 1, where, request, err);

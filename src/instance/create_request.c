@@ -48,8 +48,7 @@ static int take_profiles(cJSON *desired, const cJSON *request, struct error *err
 	return 0;
 }
 
-/* Volatile keys that a client may bring along (copies) are ours to choose. */
-static void drop_volatile(cJSON *config)
+void create_drop_volatile(cJSON *config)
 {
 	cJSON *item, *next;
 
@@ -69,7 +68,7 @@ static cJSON *desired_new(const struct berthd *b, const cJSON *request, struct e
 		cJSON_Delete(v);
 		return NULL;
 	}
-	drop_volatile(json_obj(v, "config"));
+	create_drop_volatile(json_obj(v, "config"));
 	json_set_str(v, "description", json_str_or(request, "description", ""));
 	json_set_bool(v, "ephemeral", json_bool(request, "ephemeral", false));
 	json_set_str(v, "last_used_at", TIME_UNSET);

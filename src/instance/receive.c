@@ -176,29 +176,6 @@ static void put_time(cJSON *v, const char *key, int64_t seconds)
 		json_set_str(v, key, TIME_UNSET);
 }
 
-/* What is volatile belongs to the instance as it was there. */
-static void drop_volatile(cJSON *config)
-{
-	cJSON *item, *next;
-
-	for (item = config->child; item != NULL; item = next) {
-		next = item->next;
-		if (strncmp(item->string, "volatile.", 9) == 0 && strcmp(item->string, "volatile.base_image") != 0)
-			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
-	}
-}
-
-/* It lies where the instance lies. */
-static void set_pool(const struct work *w, cJSON *note)
-{
-	const cJSON *desired = json_obj(w->args, "desired"), *dev;
-
-	json_set_str(note, "pool", json_str(desired, "pool"));
-	cJSON_ArrayForEach(dev, json_obj(desired, "devices"))
-		if (strcmp(json_str_or(dev, "type", ""), "disk") == 0 && strcmp(json_str_or(dev, "path", ""), "/") == 0)
-			json_set(json_obj(note, "devices"), dev->string, cJSON_Duplicate(dev, true));
-}
-
 static cJSON *note_of(const struct work *w, const cJSON *snapshot)
 {
 	cJSON *v = cJSON_CreateObject();
@@ -214,8 +191,8 @@ static cJSON *note_of(const struct work *w, const cJSON *snapshot)
 	put_time(v, "expires_at", json_int(snapshot, "expires", 0));
 	json_set_str(v, "driver", "dir");
 	json_set_int(v, "idmap_base", json_int(w->args, "idmap_base", 0));
-	drop_volatile(json_obj(v, "config"));
-	set_pool(w, v);
+	create_drop_volatile(json_obj(v, "config"));
+	snapshot_set_pool(w, v);
 	return v;
 }
 

@@ -93,9 +93,9 @@ static void plan_snapshots(struct work *w, struct instance *inst, struct instanc
 	}
 }
 
-static int check_files(struct work *w, const struct instance *inst, struct error *err)
+/* args "idmap_base": of the ids that it will have. */
+static int choose_ids(struct work *w, struct error *err)
 {
-	const char *own = json_str_or(inst->desired, "driver", "dir"), *new;
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
 	uint32_t base, size;
@@ -106,6 +106,15 @@ static int check_files(struct work *w, const struct instance *inst, struct error
 	json_set_str(config, "volatile.idmap.base", json_str(json_obj(desired_of(w), "config"), "volatile.idmap.base"));
 	idmap_of(w->b, config, &base, &size);
 	json_set_int(w->args, "idmap_base", base);
+	return 0;
+}
+
+static int check_files(struct work *w, const struct instance *inst, struct error *err)
+{
+	const char *own = json_str_or(inst->desired, "driver", "dir"), *new;
+
+	if (choose_ids(w, err) < 0)
+		return -1;
 	if (copy_check(w, err) < 0)
 		return -1;
 	new = json_str_or(desired_of(w), "driver", "dir");
@@ -116,17 +125,9 @@ static int check_files(struct work *w, const struct instance *inst, struct error
 /* From another server: its files lie as those of the driver dir. */
 static int check_received(struct work *w, struct instance *inst, struct error *err)
 {
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-	uint32_t base, size;
-
 	json_set_str(desired_of(w), "driver", "dir");
-	instance_expand(w->b, desired_of(w), &config, &devices);
-	if (idmap_assign(w->b, desired_of(w), config, w->name, err) < 0)
+	if (choose_ids(w, err) < 0)
 		return -1;
-	json_set_str(config, "volatile.idmap.base", json_str(json_obj(desired_of(w), "config"), "volatile.idmap.base"));
-	idmap_of(w->b, config, &base, &size);
-	json_set_int(w->args, "idmap_base", base);
 	receive_plan_refresh(w, snapshot_list(w->b, inst));
 	return 0;
 }

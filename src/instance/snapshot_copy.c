@@ -20,8 +20,7 @@ static const char *source_of(const struct work *w)
 	return json_str_or(w->args, "copy_of", "");
 }
 
-/* Going back to it must not say that it lies in the pool of then. */
-static void set_pool(const struct work *w, cJSON *note)
+void snapshot_set_pool(const struct work *w, cJSON *note)
 {
 	const cJSON *desired = json_obj(w->args, "desired"), *dev;
 
@@ -37,7 +36,7 @@ static cJSON *note_of_copy(const struct work *w, const cJSON *snapshot)
 	cJSON *v = cJSON_Duplicate(snapshot, true), *config = json_obj(v, "config"), *item, *next;
 
 	json_set(v, "name", NULL);
-	set_pool(w, v);
+	snapshot_set_pool(w, v);
 	if (json_bool(w->args, "moves", false))
 		return v;
 	for (item = config->child; item != NULL; item = next) {

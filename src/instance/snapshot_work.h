@@ -25,6 +25,9 @@ const char *snapshot_part(const cJSON *desired); /* "upper" or "rootfs" */
 char *snapshot_staged(const struct work *w, const char *name);
 /* A key that says how the files lie: the snapshot's, while the rest of volatile.* is the instance's. */
 bool snapshot_key_lies_in_files(const char *key);
+/* A snapshot's note gets the pool, and the root device, of the instance that is being made: going back to it must not say
+ * that it lies where its source lay. */
+void snapshot_set_pool(const struct work *w, cJSON *note);
 /* The tree of the driver dir, where LXC maps ids at the mount. */
 bool snapshot_has_no_ids(const struct berthd *b, const cJSON *snapshot);
 

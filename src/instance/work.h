@@ -37,6 +37,8 @@ struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args_
 /* {"alias"} or {"fingerprint"} of a request's source: args "fingerprint". */
 int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct error *err);
 void create_image_properties(struct berthd *b, cJSON *config, const char *fingerprint); /* image.*, where not set */
+/* Volatile keys that a client, or another server, brings along are ours to choose; but for volatile.base_image. */
+void create_drop_volatile(cJSON *config);
 
 /* hardware.c */
 /*
