@@ -36,6 +36,8 @@ traces() {
 	awk -v root="$ROOT/run" 'index($5, root) == 1' /proc/self/mountinfo
 	pgrep -af -- "$ROOT/run" | grep -v -e bats -e quickstart
 	find /run/lxc -path "*$ROOT*" 2>/dev/null
+	ip -br link | grep -E "^q[._-]$$ "
+	nft list tables | grep "berth_net_q_..$$\$"
 	[[ -z $BRIDGE ]] || ip -br link show dev "$BRIDGE" 2>/dev/null
 	[[ -z $BRIDGE ]] || nft list tables | grep "berth_$BRIDGE\$"
 	[[ ! -e $ROOT/run ]] || echo "$ROOT/run"
@@ -60,6 +62,10 @@ no_traces() {
 	berth stop -f "$NAME"
 	quickstart
 	assert "$(berth list -c ns -f csv)" = "$NAME,RUNNING"
+	# one that is deleted, one that cannot be
+	berth network create "q-$$" ipv4.address=auto ipv6.address=none
+	berth network create "q_$$" ipv4.address=auto ipv6.address=none
+	berth network attach-profile "q_$$" default eth9
 	BRIDGE=$(cut -d' ' -f1 "$ROOT/run/network")
 	run timeout 600 "$REPO/scripts/quickstart-down" "$ROOT/run"
 	printf '%s\n' "$output" >&2
@@ -79,6 +85,7 @@ no_traces() {
 	contains "$real" /var/lib/berth-quickstart-
 	BRIDGE=$(cut -d' ' -f1 "$real/network")
 	pid=$(cat "$real/berthd.pid")
+	BERTH_SOCKET=$real/run/berth.sock "$BERTH" network create "q.$$" ipv4.address=auto ipv6.address=none
 	kill -KILL "$pid"
 	wait_for 10 process_gone "$pid"
 	run timeout 600 "$REPO/scripts/quickstart-down" "$ROOT/closed/run"
@@ -86,6 +93,8 @@ no_traces() {
 	assert "$status" -eq 0
 	[[ ! -e $real && ! -L $ROOT/closed/run && ! -e /sys/class/net/$BRIDGE ]]
 	! grep -q "$real" /proc/self/mountinfo || die "FAIL: mounts are left"
+	wait_for 10 no_traces || die "FAIL: left: $(traces)"
+	! pgrep -af -- "$real/run/networks" || die "FAIL: a dnsmasq is left"
 }
 
 @test "quickstart-down leaves a folder alone that is not its own" {
