@@ -56,7 +56,7 @@ static const char script_head[] =
 	"\tbackup) \"${_berth[@]}\" backup list -f csv | cut -d, -f2 ;;\n"
 	"\tdevice-of-instance) [ -n \"$2\" ] && \"${_berth[@]}\" config device list \"$2\" ;;\n"
 	"\tsnapshot-of-instance) [ -n \"$2\" ] && \"${_berth[@]}\" query \"/1.0/instances/$2/snapshots\" |\n"
-	"\t\tsed -n 's|.*/snapshots/\\(.*\\)\".*|\\1|p' ;;\n"
+	"\t\tsed -n 's|.*/snapshots/\\(.*\\)\".*|\\1|p' | while IFS= read -r; do printf '%b\\n' \"${REPLY//%/\\\\x}\"; done ;;\n"
 	"\tdevice-of-profile) [ -n \"$2\" ] && \"${_berth[@]}\" profile device list \"$2\" ;;\n"
 	"\tFORMAT) printf '%s\\n' table compact json csv yaml ;;\n"
 	"\tPROFILE) _berth_names profile ;;\n"

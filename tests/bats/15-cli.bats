@@ -112,6 +112,9 @@ complete_words() {
 	run_berth snapshot "$c" one
 	assert "$(complete_words delete "$c/")" = "$c/one"
 	assert "$(complete_words restore "$c" '')" = one
+	run_berth snapshot "$c" "two 100%"
+	assert "$(complete_words restore "$c" tw)" = 'two\ 100%'
+	assert "$(complete_words delete "$c/tw")" = "$c/two\\ 100%"
 	run_berth volume create "$c/data"
 	assert "$(complete_words volume delete t)" = "$c/data"
 	assert "$(complete_words storage volume show default '')" = "${c}_data"
