@@ -130,8 +130,24 @@ static void add_static(const struct berthd *b, cJSON *list, const char *instance
 	}
 }
 
+/* A lease from before the nic got its own address: dnsmasq forgets it when it ends, nobody uses it any more. */
+static bool is_replaced(const cJSON *list, const struct lease *lease)
+{
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, list) {
+		if (strcmp(json_str_or(v, "type", ""), "static") == 0 &&
+		    strcasecmp(json_str_or(v, "hwaddr", ""), lease->hwaddr) == 0 &&
+		    !strchr(json_str_or(v, "address", ""), ':'))
+			return true;
+	}
+	return false;
+}
+
 static void add_dynamic(const struct lease *lease, void *data)
 {
+	if (lease->hwaddr[0] && is_replaced(data, lease))
+		return;
 	add_lease(data, lease->hostname, lease->hwaddr, lease->address, "dynamic");
 }
 

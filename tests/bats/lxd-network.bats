@@ -238,6 +238,11 @@ touched() {
 	assert "$(dnsmasq_of "$n" | wc -l)" -eq 1
 	ip link del "t$BERTH_TEST_ID-v"
 	ip netns del "$out"
+	# the lease of before is nobody's
+	stock config device set "$c" eth0 ipv4.address="$s.76"
+	stock network list-leases "$n" -f csv
+	contains "$output" "$s.76,STATIC"
+	assert "$(grep -c DYNAMIC <<<"$output")" -eq 0
 	stock network detach "$n" "$c"
 	stock_refused "No device found for this network" network detach "$n" "$c"
 	stock network attach "$n" "$c" eth1
