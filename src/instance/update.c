@@ -207,7 +207,7 @@ void update_note_running(struct work *w, const struct instance *inst)
 /* LXD's first words: those of a device that the host cannot give now stand alone. */
 static void say_what(struct error *err)
 {
-	if (has_prefix(err->msg, "Device") || has_prefix(err->msg, "Invalid device name"))
+	if (has_prefix(err->msg, "Device"))
 		error_wrap(err, "Invalid devices");
 	else if (!has_prefix(err->msg, "Failed add") && !has_prefix(err->msg, "Invalid devices"))
 		error_wrap(err, "Invalid config");

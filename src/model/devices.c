@@ -9,7 +9,7 @@
 #include "model/key_types.h"
 #include "model/nic_network.h"
 
-#define DEVICE_NAME_MAX 64
+#define DEVICE_NAME_MAX 63
 
 static int none_validate(const char *device, const cJSON *props, struct error *err)
 {
@@ -78,15 +78,23 @@ const struct device_type *device_type_find(const char *name)
 	return NULL;
 }
 
-static bool name_ok(const char *name)
+#define DEVICE_NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+/* LXD's words. Its '/' and ':' are none here: names of devices become names of files. */
+static int check_name(const char *name, struct error *err)
 {
-	if (!*name || strlen(name) > DEVICE_NAME_MAX || *name == '.')
-		return false;
-	for (const char *p = name; *p; p++) {
-		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *p))
-			return false;
-	}
-	return true;
+	char show[TYPE_SHOW_SIZE];
+
+	if (!*name || strlen(name) > DEVICE_NAME_MAX)
+		error_set(err, ERROR_INVALID, "Name must be 1-%d characters long", DEVICE_NAME_MAX);
+	else if (*name == '.')
+		error_set(err, ERROR_INVALID, "Name must not start with \".\" character");
+	else if (name[strspn(name, DEVICE_NAME_CHARS)])
+		error_set(err, ERROR_INVALID,
+			  "Name can only contain alphanumeric, hyphen, underscore and full stop characters");
+	else
+		return 0;
+	return error_wrap(err, "Device validation failed for \"%s\"", type_show(name, show));
 }
 
 static const struct device_property *find_property(const struct device_type *type, const char *name)
@@ -144,13 +152,9 @@ static const struct device_type *type_of(const cJSON *device, struct error *err)
 static int validate_one(const cJSON *device, struct error *err)
 {
 	const struct device_type *type;
-	char show[TYPE_SHOW_SIZE];
 
-	if (!name_ok(device->string))
-		return error_set(err, ERROR_INVALID,
-				 "Invalid device name \"%s\": 1-%d letters, digits, '.', '_' and '-', not "
-				 "starting with '.'",
-				 type_show(device->string, show), DEVICE_NAME_MAX);
+	if (check_name(device->string, err) < 0)
+		return -1;
 	if (!cJSON_IsObject(device))
 		error_set(err, ERROR_INVALID, "must be an object of strings");
 	else if ((type = type_of(device, err)) && check_properties(type, device, err) == 0)
