@@ -241,6 +241,7 @@ helpers_left() {
 
 # An SFTP session that does nothing until it is ended; what it was told in $D/hold.
 hold_session() { # INSTANCE
+	rm -f "$D/hold" # the one before had its 101, too
 	/usr/bin/python3 -c '
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
