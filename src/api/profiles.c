@@ -8,6 +8,7 @@
 #include "api/router.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "instance/registry.h"
 #include "instance/update.h"
 #include "model/key.h"
@@ -47,9 +48,19 @@ static cJSON *profile_view(const struct berthd *b, const char *name)
 	return view;
 }
 
+/* A new string: names may have blanks. */
+static char *url_of(const char *profile)
+{
+	struct strbuf url = STRBUF_INIT;
+
+	strbuf_addstr(&url, "/1.0/profiles/");
+	strbuf_adduri(&url, profile);
+	return strbuf_detach(&url);
+}
+
 static void lifecycle(struct request *r, const char *action, const char *name, const char *old_name)
 {
-	AUTO_FREE char *source = mem_printf("/1.0/profiles/%s", name);
+	AUTO_FREE char *source = url_of(name);
 	cJSON *context = NULL;
 
 	if (old_name) {
@@ -62,7 +73,7 @@ static void lifecycle(struct request *r, const char *action, const char *name, c
 /* 201 with the profile's place. */
 static void created(struct request *r, const char *name)
 {
-	AUTO_FREE char *location = mem_printf("/1.0/profiles/%s", name);
+	AUTO_FREE char *location = url_of(name);
 
 	reply_created(r, location);
 }
@@ -80,7 +91,7 @@ static void profiles_get(struct request *r)
 	cJSON *list = cJSON_CreateArray();
 
 	for (const char **name = names; *name; name++) {
-		AUTO_FREE char *url = mem_printf("/1.0/profiles/%s", *name);
+		AUTO_FREE char *url = url_of(*name);
 
 		cJSON_AddItemToArray(list, request_recursion(r) > 0 ? profile_view(b, *name)
 								    : cJSON_CreateString(url));

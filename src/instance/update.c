@@ -209,7 +209,7 @@ static void say_what(struct error *err)
 {
 	if (has_prefix(err->msg, "Device"))
 		error_wrap(err, "Invalid devices");
-	else if (!has_prefix(err->msg, "Failed add") && !has_prefix(err->msg, "Invalid devices"))
+	else if (!has_prefix(err->msg, "Duplicate profile") && !has_prefix(err->msg, "Failed add") && !has_prefix(err->msg, "Invalid devices"))
 		error_wrap(err, "Invalid config");
 }
 

@@ -32,7 +32,14 @@ static int refuse(struct error *err, const char *key, const char *value, const c
 /* The part of "limits.kernel.nofile" after a prefix of that many characters. */
 #define REST(prefix) (key + strlen(prefix))
 
-VALIDATOR(bool, type_is_bool(value), "must be true or false")
+static int valid_bool(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	char show[TYPE_SHOW_SIZE];
+
+	return type_is_bool(value) ? 0 : error_set(err, ERROR_INVALID, "Invalid value for a boolean \"%s\" (%s must be true or false)",
+						   type_show(value, show), key);
+}
+
 VALIDATOR(line, type_is_line(value), "must be one line without control characters")
 VALIDATOR(text, type_is_text(value), "must not hold control characters other than newline and tab")
 VALIDATOR(backup_mode, strcmp(value, "live") == 0 || strcmp(value, "freeze") == 0 || strcmp(value, "stop") == 0,
@@ -142,7 +149,7 @@ static int valid_seccomp(const char *key, const char *value, const struct probe 
 	bool is_bool = type_has_suffix(key, "_default");
 
 	if (is_bool && !type_is_bool(value))
-		return refuse(err, key, value, "must be true or false");
+		return valid_bool(key, value, probe, err);
 	if (!is_bool && (strcmp(key, "raw.seccomp") == 0 ? seccomp_raw_check : seccomp_list_check)(value, &why) < 0)
 		return refuse(err, key, value, why.msg);
 	if (!probe->seccomp)

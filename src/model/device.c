@@ -31,7 +31,10 @@ int device_refuse(const char *key, const char *value, const char *rule, struct e
 
 int device_valid_bool(const char *device, const char *key, const char *value, struct error *err)
 {
-	return type_is_bool(value) ? 0 : device_refuse(key, value, "must be true or false", err);
+	char show[TYPE_SHOW_SIZE];
+
+	return type_is_bool(value) ? 0 : error_set(err, ERROR_INVALID, "Invalid value for device option \"%s\": Invalid value for a "
+						   "boolean \"%s\"", key, type_show(value, show));
 }
 
 int device_valid_line(const char *device, const char *key, const char *value, struct error *err)

@@ -17,6 +17,7 @@ int nic_render(struct render *r, const char *device, const cJSON *props, struct 
 enum live_result nic_live(const struct live_change *change, const char *device, const cJSON *old_props,
 			  const cJSON *new_props, struct error *err);
 
+int disk_missing(const char *property, struct error *err); /* LXD's words for a disk without it; -1 */
 int disk_validate(const char *device, const cJSON *props, struct error *err);
 int disk_check_start(const char *device, const cJSON *props, struct error *err);
 int disk_render(struct render *r, const char *device, const cJSON *props, struct error *err);

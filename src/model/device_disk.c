@@ -109,6 +109,11 @@ static bool is_optional(const cJSON *props)
 	return type_is_true(device_prop(props, "optional")) || type_is_false(device_prop(props, "required"));
 }
 
+int disk_missing(const char *property, struct error *err)
+{
+	return error_set(err, ERROR_INVALID, "Disk entry is missing the required \"source\" or \"path\" property: it has no %s", property);
+}
+
 int disk_validate(const char *device, const cJSON *props, struct error *err)
 {
 	static const char *const host_only[] = { "readonly", "optional",    "required", "recursive",
@@ -116,7 +121,7 @@ int disk_validate(const char *device, const cJSON *props, struct error *err)
 
 	if (!is_root(props)) {
 		if (!device_prop(props, "source"))
-			return error_set(err, ERROR_INVALID, "Missing required device option \"source\"");
+			return disk_missing("source", err);
 		if (device_prop(props, "pool") && device_prop(props, "source")[0] == '/')
 			return error_set(err, ERROR_INVALID,
 					 "Storage volumes cannot be specified as absolute paths");

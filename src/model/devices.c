@@ -106,6 +106,12 @@ static const struct device_property *find_property(const struct device_type *typ
 	return NULL;
 }
 
+static int missing(const struct device_type *type, const char *property, struct error *err)
+{
+	return strcmp(type->name, "disk") == 0 ? disk_missing(property, err) :
+		error_set(err, ERROR_INVALID, "Missing required device option \"%s\"", property);
+}
+
 static int check_properties(const struct device_type *type, const cJSON *device, struct error *err)
 {
 	char show[TYPE_SHOW_SIZE];
@@ -129,8 +135,7 @@ static int check_properties(const struct device_type *type, const cJSON *device,
 	}
 	for (const struct device_property *p = type->properties; p->name; p++) {
 		if (p->required && !device_prop(device, p->name))
-			return error_set(err, ERROR_INVALID, "Missing required device option \"%s\"",
-					 p->name);
+			return missing(type, p->name, err);
 	}
 	return type->validate(device->string, device, err);
 }
@@ -171,6 +176,9 @@ static int check_pair(const cJSON *a, const cJSON *b, struct error *err)
 
 	if (!value || strcmp(type, json_str_or(b, "type", "")) != 0 || !device_same(a, b, key))
 		return 0;
+	if (strcmp(type, "disk") == 0)
+		return error_set(err, ERROR_INVALID, "Device validation failed for \"%s\": More than one disk device uses the same path "
+				 "\"%s\"", a->string, value);
 	return error_set(err, ERROR_INVALID, "Devices \"%s\" and \"%s\" have the same %s \"%s\"", a->string,
 			 b->string, key, value);
 }

@@ -110,7 +110,7 @@ int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, st
 
 /* LXD's rule for instances: a host name label, 1-63, [A-Za-z0-9-], not starting with digit or '-', not ending in '-'. */
 int name_validate_instance(const char *name, struct error *err); /* "Invalid instance name: …" */
-int name_validate_profile(const char *name, struct error *err);  /* no '/', no space, no control, 1-64 */
+int name_validate_profile(const char *name, struct error *err);  /* no '/', no control character, no '.' in front, 1-64 */
 
 /* Profiles in order, then the instance's own: later wins by key, by device name. Both results are new. */
 void config_expand(const cJSON *const *profiles, size_t n, const cJSON *instance,

@@ -46,7 +46,7 @@ int name_validate_profile(const char *name, struct error *err)
 	/* it becomes a file name: no "." or "..", nothing hidden */
 	if (name[0] == '.')
 		return error_set(err, ERROR_INVALID, "Invalid profile name \"%s\": starts with a dot", name);
-	if (!text_is_word(name))
-		return error_set(err, ERROR_INVALID, "Invalid profile name: spaces and control characters are not allowed");
+	if (!text_is_line(name))
+		return error_set(err, ERROR_INVALID, "Invalid profile name: control characters are not allowed");
 	return 0;
 }

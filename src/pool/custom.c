@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "instance/instance.h"
 #include "instance/volume_work.h"
 #include "model/key_types.h"
@@ -130,13 +131,15 @@ int custom_write(const char *meta, const cJSON *volume, struct error *err)
 
 static void add_url(cJSON *urls, const char *kind, const char *name)
 {
-	AUTO_FREE char *url = mem_printf("/1.0/%s/%s", kind, name);
+	AUTO_STRBUF struct strbuf url = STRBUF_INIT;
 	const cJSON *item;
 
+	strbuf_addf(&url, "/1.0/%s/", kind);
+	strbuf_adduri(&url, name);
 	cJSON_ArrayForEach(item, urls)
-		if (strcmp(item->valuestring, url) == 0)
+		if (strcmp(item->valuestring, url.buf) == 0)
 			return;
-	cJSON_AddItemToArray(urls, cJSON_CreateString(url));
+	cJSON_AddItemToArray(urls, cJSON_CreateString(url.buf));
 }
 
 bool custom_is_device_of(const cJSON *device, const char *pool, const char *name)

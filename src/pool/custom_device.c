@@ -67,9 +67,12 @@ int custom_check_devices(const struct berthd *b, const cJSON *old, const cJSON *
 		if (pool_usable(b, json_str(device, "pool"), err) < 0)
 			return error_wrap(err, "Failed add validation for device \"%s\": Failed to get storage pool \"%.64s\"",
 					  device->string, json_str(device, "pool"));
-		if (custom_find(b, json_str(device, "pool"), json_str(device, "source"), err) < 0)
+		if (custom_find(b, json_str(device, "pool"), json_str(device, "source"), err) < 0) {
+			if (err->code == ERROR_NOT_FOUND)
+				error_set(err, ERROR_NOT_FOUND, "Storage volume not found"); /* here LXD calls it so */
 			return error_wrap(err, "Failed add validation for device \"%s\": Failed loading custom volume",
 					  device->string);
+		}
 	}
 	return 0;
 }

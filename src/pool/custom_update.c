@@ -108,6 +108,8 @@ int custom_update(struct berthd *b, const char *pool, const char *name, const cJ
 		return -1;
 	old = custom_read(b, pool, name);
 	new = changed(old, change, patch);
+	if (pool_volume_config_check(pool_driver(b, pool), json_obj(new, "config"), err) < 0) /* what only PATCH puts together */
+		return -1;
 	if (strcmp(size_of(old), size_of(new)) != 0) {
 		*ret_op = start(b, pool, name, change, patch, err);
 		return *ret_op != NULL ? 0 : -1;

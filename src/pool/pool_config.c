@@ -182,7 +182,11 @@ int pool_config_check(const char *driver, const cJSON *config, struct error *err
 
 int pool_volume_config_check(const char *driver, const cJSON *config, struct error *err)
 {
-	return check(config, driver, false, err);
+	if (check(config, driver, false, err) < 0)
+		return -1;
+	if (type_is_true(json_str(config, "security.unmapped")) && type_is_true(json_str(config, "security.shifted")))
+		return error_set(err, ERROR_INVALID, "security.unmapped and security.shifted are mutually exclusive");
+	return 0;
 }
 
 /* ---- changes */

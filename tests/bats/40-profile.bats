@@ -42,7 +42,7 @@ load helpers
 }
 
 @test "names are validated" {
-	refused 1 "Invalid profile name" profile create 'a b'
+	refused 1 "Invalid profile name" profile create $'a\tb'
 	refused 1 "" profile create a/b
 	refused 1 "" profile create ..
 	refused 1 "" profile create "$(printf '%0100d' 0)"

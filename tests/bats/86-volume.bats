@@ -182,7 +182,7 @@ assert_attached() { # WANTED NAME PATH WHEN
 	done
 	assert "$("$BERTH" query "/1.0/instances/$n" | jq -c .pending)" =~ "^(null|\[\])$"
 	run_berth volume attach "$n" data /mnt/x/
-	refused 1 "have the same path" volume attach "$n" more /mnt/x
+	refused 1 "More than one disk device uses the same path" volume attach "$n" more /mnt/x
 	[[ ! -e $(volumes)/$n/more ]] || die "FAIL: left: $(find "$(volumes)")"
 	run_berth volume delete "$n/data"
 	run_berth delete -f "$n"

@@ -34,6 +34,18 @@ setup() {
 	contains "$output" 'user.d: "4"'
 	stock profile create p4 </dev/null
 	stock profile delete p4
+	stock profile create "a name"
+	stock profile set "a name" user.a=1
+	stock profile add "$C" "a name"
+	stock profile show "a name"
+	contains "$output" "- /1.0/instances/$C"
+	daemon_restart
+	stock profile remove "$C" "a name"
+	stock profile rename "a name" p5
+	stock profile rename p5 "b name"
+	stock profile list -f csv
+	contains "$output" "b name,,0"
+	stock profile delete "b name"
 	stock profile delete p3
 	stock profile delete p1
 }
@@ -42,6 +54,9 @@ setup() {
 	local dir=$BERTH_TEST_ROOT/shared
 	mkdir "$dir"
 	stock profile create dev
+	stock_refused 'Disk entry is missing the required "source" or "path" property' profile device add dev hd disk path=/x
+	stock_refused 'Invalid value for device option "readonly": Invalid value for a boolean "maybe"' \
+		profile device add dev hd disk source="$dir" path=/x readonly=maybe
 	stock profile device add dev hd disk source="$dir" path=/mnt/hd
 	stock profile device list dev
 	assert "$output" = hd
@@ -91,6 +106,8 @@ setup() {
 	stock_refused 'Error inserting "e1" into database: The profile already exists' profile create e1
 	stock_refused "Error: Fetch profile: Profile not found" profile show nosuch
 	stock_refused "Error: Unknown configuration key: nosuch" profile set e1 nosuch=1
+	stock_refused 'Error: Invalid value for a boolean "maybe"' profile set e1 security.nesting=maybe
+	stock_refused "Error: Duplicate profile found in request" profile assign "$C" e1,e1
 	stock_refused 'Error: Failed to retrieve profile "nosuch": Profile not found' profile edit nosuch
 	stock_refused "Error: Profile not found" profile add "$C" nosuch
 	stock_refused "Error: Profile not found" profile delete nosuch

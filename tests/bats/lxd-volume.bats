@@ -30,6 +30,11 @@ load lxd
 	contains "$output" "used_by: []"
 	stock storage volume info default v1
 	contains "$output" "Usage: "
+	stock storage volume set default v1 security.shifted=true
+	stock_refused "security.unmapped and security.shifted are mutually exclusive" storage volume set default v1 security.unmapped=true
+	api PATCH /1.0/storage-pools/default/volumes/custom/v1 '{"config":{"security.unmapped":"true"}}'
+	assert "$http" = 400
+	stock storage volume unset default v1 security.shifted
 	stock storage volume rename default v1 v2
 	stock_refused "Storage pool volume not found" storage volume show default v1
 	stock storage volume show default v2
@@ -128,7 +133,7 @@ is_empty() { # FOLDER
 	stock storage volume delete sp1 v3
 	stock storage volume delete sp1 v4
 	stock storage delete sp1
-	stock_refused "Failed loading custom volume" config device add "$c" vx disk pool=default source=nosuch path=/mnt/x
+	stock_refused "Failed loading custom volume: Storage volume not found" config device add "$c" vx disk pool=default source=nosuch path=/mnt/x
 	wait_for 10 is_empty "$BERTH_TEST_ROOT/volumes/_custom"
 	journal_ends
 }

@@ -46,9 +46,9 @@ static void instances(void **state)
 
 static void profiles(void **state)
 {
-	static const char *const good[] = { "default", "p1", "web.small", "1", "_x", "h\xc3\xa9" };
+	static const char *const good[] = { "default", "p1", "web.small", "1", "_x", "h\xc3\xa9", "a b" };
 	static const char *const bad[] = { "",	  "a/b",  "/",	  ".",	   "..",    ".hidden",
-					   "a b", "a\tb", "a\nb", "a\x7f", X63 "xx" };
+					   "a\tb", "a\nb", "a\x7f", X63 "xx" };
 	struct error err = ERROR_INIT;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

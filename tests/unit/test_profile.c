@@ -134,7 +134,7 @@ static void life_of_a_profile(void **state)
 
 static void renames_that_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "a/b", "..", "a b", "p2", "default" };
+	static const char *const bad[] = { "", "a/b", "..", "a\tb", "p2", "default" };
 	struct profile_store *s = open_store();
 	struct error err = ERROR_INIT;
 
@@ -204,7 +204,7 @@ static void damaged_files(void **state)
 	write_file("odd.json", "{\"config\":{\"nosuch\":\"1\"}}");
 	write_file("good.json", "{\"name\":\"something else\",\"config\":{\"user.x\":\"1\"}}");
 	write_file(".hidden.json", "{}");
-	write_file("a b.json", "{}");
+	write_file("a\tb.json", "{}");
 	write_file("notes.txt", "hello");
 	s = open_store();
 	assert_profile(
@@ -212,7 +212,7 @@ static void damaged_files(void **state)
 		"{\"config\":{\"user.x\":\"1\"},\"description\":\"\",\"devices\":{},\"name\":\"good\"}");
 	assert_null(profile_get(s, "bad"));
 	assert_null(profile_get(s, "odd"));
-	assert_null(profile_get(s, "a b"));
+	assert_null(profile_get(s, "a\tb"));
 	assert_int_equal(create(s, "{\"name\":\"bad\"}", &err), -1);
 	assert_int_equal(err.code, ERROR_CONFLICT);
 	assert_int_equal(fs_read_file(damaged, 1024, &text, &err), 0);
