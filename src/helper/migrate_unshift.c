@@ -137,6 +137,8 @@ static int device_cb(const char *path, const struct stat *st, int type, struct F
 
 	if (!S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode))
 		return 0;
+	if (!tar_known_device(inside) && S_ISCHR(st->st_mode) && st->st_rdev == 0) /* a whiteout, as tar_backup.c knows it */
+		return 0;
 	if (!tar_known_device(inside))
 		return error_set(walk_err, ERROR_INVALID, "'/%.200s': device nodes are only for privileged instances", inside);
 	return unlink(path + ftw->base) == 0 ? 0 : error_sys(walk_err, errno, "cannot remove '/%.200s'", inside);

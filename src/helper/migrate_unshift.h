@@ -17,7 +17,7 @@ int migrate_unshift(const char *tree, const cJSON *idmap, struct error *err);
 
 /*
  * For an instance with mapped ids, which has no device nodes: nothing else stands between it and the host's disks. Those that
- * every container finds in /dev go; ERROR_INVALID for others, as in archives.
+ * every container finds in /dev go, the whiteouts of overlays in it stay; ERROR_INVALID for others, as in archives.
  */
 int migrate_drop_devices(const char *tree, struct error *err);
 

@@ -151,6 +151,12 @@ static int write_entry(struct backup *s, struct tar_entry *e, enum history_verdi
 	return tar_writer_entry(s->writer, e, err) ? -1 : pass_data(s, true, err);
 }
 
+/* How an overlay in the container (Docker's) says that a file is gone. There is no such device. */
+static bool is_whiteout(const struct tar_entry *e)
+{
+	return !e->block && e->dev_major == 0 && e->dev_minor == 0;
+}
+
 static int judge(struct backup *s, const struct tar_entry *e, bool *ret_drop, struct error *err)
 {
 	*ret_drop = e->type == TAR_SOCKET;
@@ -160,8 +166,8 @@ static int judge(struct backup *s, const struct tar_entry *e, bool *ret_drop, st
 		return refuse(".", "the root of the tree must be a folder", err);
 	if (e->type != TAR_DEVICE || s->in->devices)
 		return 0;
-	*ret_drop = true;
-	return tar_known_device(s->name.buf) ? 0 : refuse(s->name.buf, "device nodes are only for privileged instances", err);
+	*ret_drop = tar_known_device(s->name.buf);
+	return *ret_drop || is_whiteout(e) ? 0 : refuse(s->name.buf, "device nodes are only for privileged instances", err);
 }
 
 /* ---- archives that hold more than one tree */

@@ -373,11 +373,13 @@ round_trip() { # NAME MODES OPTIONS…
 	local n
 	n=$(name w)
 	init_dir "$n"
+	mknod "$(folder "$n")/rootfs/root/gone" c 0 0 # a whiteout of Docker's
 	run_berth volume attach "$n" data /mnt
 	run_berth snapshot "$n" before
 	backup "$n" "$n-20261122000000"
 	restored "$n-20261122000000" "{\"new_name\":\"$n-2\"}"
 	assert "$(jq -c '.devices | keys' "$(folder "$n-2")/berth.json")" = '["root"]'
+	assert "$(stat -c '%F %t:%T' "$(folder "$n-2")/rootfs/root/gone")" = "character special file 0:0"
 	restored "$n-20261122000000"
 	assert "$(jq -r '.devices[].source' "$(folder "$n")/berth.json")" =~ /data$
 	run_berth restore "$n" before

@@ -177,6 +177,26 @@ static void test_unshift_links(void **state)
 	assert_int_equal(fs_remove_tree(top, &err), 0);
 }
 
+static void test_devices(void **state)
+{
+	char top[] = "/tmp/test-devices.XXXXXX";
+	AUTO_FREE char *gone = NULL;
+	AUTO_FREE char *disk = NULL;
+	struct error err = ERROR_INIT;
+
+	if (geteuid() != 0)
+		return;
+	assert_non_null(mkdtemp(top));
+	gone = fs_join(top, "gone");
+	disk = fs_join(top, "disk");
+	assert_int_equal(mknod(gone, S_IFCHR, 0), 0);
+	assert_int_equal(migrate_drop_devices(top, &err), 0);
+	assert_int_equal(access(gone, F_OK), 0);
+	assert_int_equal(mknod(disk, S_IFBLK, 0), 0);
+	assert_int_equal(migrate_drop_devices(top, &err), -1);
+	assert_int_equal(fs_remove_tree(top, &(struct error)ERROR_INIT), 0);
+}
+
 static void test_unshift(void **state)
 {
 	AUTO_JSON cJSON *map = parse("[{\"Isuid\":true,\"Isgid\":false,\"Hostid\":1000000,\"Nsid\":0,\"Maprange\":65536},"
@@ -215,6 +235,7 @@ int main(void)
 		cmocka_unit_test(test_headers),	  cmocka_unit_test(test_header_of_lxd), cmocka_unit_test(test_bad_headers),
 		cmocka_unit_test(test_control),	  cmocka_unit_test(test_answer),	cmocka_unit_test(test_handshake),
 		cmocka_unit_test(test_unshift),	  cmocka_unit_test(test_unshift_links),
+		cmocka_unit_test(test_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,13 @@ static void test_devices(void **state)
 	assert_non_null(report);
 	expect_names(&out[0], ". etc disk ");
 	cJSON_Delete(report);
+	start_tree(&a);
+	TAR_ADD(&a, .name = "./whiteout", .type = '3');
+	tar_build_end(&a);
+	report = RUN(&a);
+	assert_non_null(report);
+	expect_names(&out[0], ". etc whiteout ");
+	cJSON_Delete(report);
 }
 
 static void test_limits(void **state)
