@@ -13,6 +13,7 @@
 #include "instance/instance.h"
 #include "instance/place.h"
 #include "instance/reboot.h"
+#include "instance/reboots.h"
 #include "instance/snapshot.h"
 #include "lxc/active.h"
 #include "model/settings.h"
@@ -91,7 +92,7 @@ static const char *action_of(const struct berthd *b, const struct instance *inst
 	case LXC_RUNNING:
 		if (old == LXC_FROZEN || old == LXC_THAWED)
 			return "instance-resumed";
-		return restart || (holder == NULL && reboot_is(b, inst)) ? "instance-restarted" : "instance-started";
+		return restart || (holder != NULL ? reboots_is(holder) : reboot_is(b, inst)) ? "instance-restarted" : "instance-started";
 	case LXC_STOPPED:
 		if (restart)
 			return NULL;
