@@ -77,9 +77,9 @@ void key_doc(struct strbuf *out)
 	add_keys(out);
 	add_refused(out);
 	strbuf_addstr(out, "\n## Devices\n\n"
-			   "Every device has a `type`. Adding or removing one takes effect at once, except "
-			   "physical nics, "
-			   "unix devices\nof privileged instances and disks with `recursive` or "
+			   "A device's name has 1 to 63 letters, digits, `.`, `_` and `-`, and no `.` in front: a volume with another name is "
+			   "attached as\n`lxc storage volume attach POOL 'my data' c1 data /srv`. Every device has a `type`. "
+			   "Adding or removing one takes effect at once, except physical nics, unix devices\nof privileged instances and disks with `recursive` or "
 			   "`propagation`: after a restart.\n");
 	for (const struct device_type *type = device_types; type->name; type++)
 		add_type(out, type);
