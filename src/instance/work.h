@@ -89,7 +89,7 @@ bool work_active(const struct work *w); /* by LXC's command socket; true also wh
 /* Waits until LXC's monitor process has ended, which is killed after 10 s or at once; then done. */
 enum op_result monitor_end(struct op *op, struct work *w, bool at_once, op_fn done, struct error *err);
 
-/* power.c: also the start of a launch and the stop of a delete */
+/* start.c: also the start of a launch */
 enum op_result step_start(struct op *op, struct error *err);
 /* Before it: the files may have to get other owners, which takes as long as there are files (shift.h). */
 enum { SHIFT_S = 6 * 3600 };
@@ -99,6 +99,9 @@ enum op_result power_start(struct op *op, op_child_cb done, struct error *err);
 enum op_result power_started(struct op *op, const struct proc_result *result, struct error *err);
 /* Undo of a start. An lxc-start that ended by itself has cleaned up; or the container that it found running is another's. */
 enum op_result step_unstart_cut_short(struct op *op, struct error *err);
+char *power_pid_file(const struct work *w); /* where lxc-start leaves the pid of the monitor process; caller frees */
+
+/* power.c: also the stop of a delete */
 enum op_result step_power_stop(struct op *op, struct error *err); /* args: force, timeout, restart (the notes are not touched) */
 enum op_result step_power_settle(struct op *op, struct error *err); /* after it: unmounts what nobody unmounted */
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
@@ -108,7 +111,6 @@ enum op_result power_freeze(struct op *op, struct berthd *b, const char *name, o
 enum op_result power_thaw(struct op *op, struct berthd *b, const char *name, op_child_cb done, struct error *err);
 /* step_hook() for what is stopped and started again on the way: only if args "ran" */
 enum op_result step_power_hook(struct op *op, struct error *err);
-char *power_pid_file(const struct work *w); /* where lxc-start leaves the pid of the monitor process; caller frees */
 void power_stopped(struct work *w); /* it is: state and notes */
 /* Gives up asking it to shut down, or also to start (which may take for ever): the caller ends it by force. */
 void power_overtake(struct berthd *b, const char *name, bool starts);
