@@ -162,7 +162,7 @@ struct op *volume_import(struct berthd *b, const char *pool, const char *name, c
 		name = json_str_or(v, "name", "");
 	if (limit_possible(b, pool, "", &ignored) < 0)
 		json_set(config, "size", NULL); /* which only the pool can limit where it was */
-	if (custom_name_check(name, err) < 0 || pool_volume_config_check(pool_driver(b, pool), config, err) < 0)
+	if (custom_name_check(name, err) < 0 || custom_config_check(b, pool, name, config, err) < 0)
 		return NULL;
 	if (custom_exists(b, pool, name)) {
 		error_set(err, ERROR_CONFLICT, "Volume by that name already exists");

@@ -373,7 +373,7 @@ static int check(struct berthd *b, const char *pool, const cJSON *request, const
 	if (!b->probe->idmapped_mounts)
 		return error_set(err, ERROR_UNSUPPORTED, NO_IDMAPPED_MOUNTS);
 	if (pool_usable(b, pool, err) < 0 || custom_name_check(name, err) < 0 ||
-	    pool_volume_config_check(pool_driver(b, pool), config, err) < 0)
+	    custom_config_check(b, pool, name, config, err) < 0)
 		return -1;
 	if (!custom_exists(b, pool, name))
 		return 0;

@@ -139,7 +139,7 @@ static int check_config(const char *name, const cJSON *config, struct error *err
 	cJSON_ArrayForEach(item, config)
 		if (check_key(name, item, err) < 0)
 			return -1;
-	return pool_volume_config_check("dir", config, err);
+	return pool_volume_config_check("dir", name, config, err);
 }
 
 static struct op *start(struct berthd *b, const char *name, const char *snapshot, cJSON *note, struct error *err)

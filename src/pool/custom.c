@@ -87,6 +87,13 @@ bool custom_exists(const struct berthd *b, const char *pool, const char *name)
 	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+int custom_config_check(struct berthd *b, const char *pool, const char *name, const cJSON *config, struct error *err)
+{
+	AUTO_FREE char *shown = mem_printf("default_%.128s", name); /* LXD's name of it has the project in front */
+
+	return pool_volume_config_check(pool_driver(b, pool), shown, config, err);
+}
+
 int custom_find(const struct berthd *b, const char *pool, const char *name, struct error *err)
 {
 	if (pool_usable(b, pool, err) < 0)

@@ -22,6 +22,8 @@
 
 char *custom_path(const struct berthd *b, const char *pool, const char *name); /* caller frees */
 bool custom_exists(const struct berthd *b, const char *pool, const char *name);
+/* The keys and values of a volume that is to have that name there. ERROR_INVALID */
+int custom_config_check(struct berthd *b, const char *pool, const char *name, const cJSON *config, struct error *err);
 
 /* ---- LXD's objects; all new */
 /* StorageVolume, with used_by. "Storage pool not found", "Storage pool volume not found" */

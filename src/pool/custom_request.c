@@ -120,7 +120,7 @@ struct op *custom_create(struct berthd *b, const char *pool, const cJSON *reques
 	/* clients send the source's whole configuration along; a copy is not refused for a limit that its pool has not */
 	if (strcmp(json_str_or(json_obj(asked, "source"), "type", ""), "copy") == 0 && !custom_limits(b, pool))
 		json_set(json_obj(asked, "config"), "size", NULL);
-	if (pool_volume_config_check(pool_driver(b, pool), cJSON_GetObjectItemCaseSensitive(asked, "config"), err) < 0)
+	if (custom_config_check(b, pool, name, cJSON_GetObjectItemCaseSensitive(asked, "config"), err) < 0)
 		return NULL;
 	if (check_size(b, pool, json_obj(asked, "config"), err) < 0)
 		return NULL;

@@ -103,12 +103,12 @@ int custom_update(struct berthd *b, const char *pool, const char *name, const cJ
 
 	*ret_op = NULL;
 	if (custom_find(b, pool, name, err) < 0 ||
-	    pool_volume_config_check(pool_driver(b, pool), cJSON_GetObjectItemCaseSensitive(change, "config"), err) < 0 ||
+	    custom_config_check(b, pool, name, cJSON_GetObjectItemCaseSensitive(change, "config"), err) < 0 ||
 	    custom_check_idle(b, pool, name, err) < 0)
 		return -1;
 	old = custom_read(b, pool, name);
 	new = changed(old, change, patch);
-	if (pool_volume_config_check(pool_driver(b, pool), json_obj(new, "config"), err) < 0) /* what only PATCH puts together */
+	if (custom_config_check(b, pool, name, json_obj(new, "config"), err) < 0) /* what only PATCH puts together */
 		return -1;
 	if (strcmp(size_of(old), size_of(new)) != 0) {
 		*ret_op = start(b, pool, name, change, patch, err);

@@ -46,8 +46,8 @@ struct op *pool_delete(struct berthd *b, const char *name, struct error *err);
 /* PUT, or PATCH, of description and config. */
 int pool_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err);
 
-/* Keys and values of a volume in a pool of that driver. ERROR_INVALID */
-int pool_volume_config_check(const char *driver, const cJSON *config, struct error *err);
+/* Keys and values of a volume, named so in messages, in a pool of that driver. ERROR_INVALID */
+int pool_volume_config_check(const char *driver, const char *volume, const cJSON *config, struct error *err);
 
 void pool_register(struct op_queue *q);
 

@@ -114,32 +114,41 @@ static const struct key *find(const struct key *keys, const char *name)
 	return NULL;
 }
 
+/* LXD's words; of is "" for pools, `volume "NAME" ` for volumes. */
+static int refuse_option(const char *of, const char *name, const char *why, struct error *err)
+{
+	return error_set(err, ERROR_INVALID, "Invalid option%s%s%s \"%.128s\"%s%s", *of ? " for " : "", of, *of ? "option" : "", name,
+			 *why ? ": " : "", why);
+}
+
 /* Keys of LXD that berth does not act upon are refused as such, not as unknown. */
-static int refuse(const char *name, struct error *err)
+static int refuse(const char *of, const char *name, struct error *err)
 {
 	static const char *const known[] = { "rsync.bwlimit", "rsync.compression", "volume.block.filesystem",
 					     "volume.block.mount_options", "block.filesystem", "block.mount_options", NULL };
 
 	for (const char *const *k = known; *k != NULL; k++)
 		if (strcmp(*k, name) == 0)
-			return error_set(err, ERROR_INVALID, "Invalid option \"%s\": not supported by berth's storage drivers", name);
-	return error_set(err, ERROR_INVALID, "Invalid option \"%.128s\"", name);
+			return refuse_option(of, name, "not supported by berth's storage drivers", err);
+	return refuse_option(of, name, "", err);
 }
 
-static int check_one(const struct key *keys, const char *driver, const char *shown, const cJSON *item, struct error *err)
+static int check_one(const struct key *keys, const char *driver, const char *shown, const char *of, const cJSON *item,
+		     struct error *err)
 {
 	const char *name = item->string + (shown != NULL ? strlen(shown) : 0);
 	const struct key *key = find(keys, name);
 
 	if (key == NULL)
-		return refuse(item->string, err);
+		return refuse(of, item->string, err);
 	if (item->valuestring[0] == '\0')
 		return 0;
 	if (key->drivers != NULL && strcmp(key->drivers, driver) != 0)
-		return error_set(err, ERROR_INVALID, "Invalid option \"%s\": not one of the storage driver \"%s\"", item->string, driver);
+		return error_set(err, ERROR_INVALID, "Invalid option%s%s%s \"%s\": not one of the storage driver \"%s\"",
+				 *of ? " for " : "", of, *of ? "option" : "", item->string, driver);
 	if (key->check(item->valuestring, err) == 0)
 		return 0;
-	return error_wrap(err, "Invalid value for option \"%s\"", item->string);
+	return error_wrap(err, "Invalid value for %soption \"%s\"", of, item->string);
 }
 
 static int check_free(const cJSON *item, struct error *err)
@@ -149,8 +158,11 @@ static int check_free(const cJSON *item, struct error *err)
 	return 0;
 }
 
-static int check(const cJSON *config, const char *driver, bool of_pool, struct error *err)
+/* volume: its name; NULL for the pool itself. */
+static int check(const cJSON *config, const char *driver, const char *volume, struct error *err)
 {
+	AUTO_FREE char *of = volume != NULL ? mem_printf("volume \"%s\" ", volume) : mem_strdup("");
+	bool of_pool = volume == NULL;
 	const cJSON *item;
 
 	if (config != NULL && !cJSON_IsNull(config) && !cJSON_IsObject(config))
@@ -166,9 +178,9 @@ static int check(const cJSON *config, const char *driver, bool of_pool, struct e
 		if (own)
 			rc = check_free(item, err);
 		else if (inherited)
-			rc = check_one(volume_keys, driver, "volume.", item, err);
+			rc = check_one(volume_keys, driver, "volume.", of, item, err);
 		else
-			rc = check_one(of_pool ? pool_keys : volume_keys, driver, NULL, item, err);
+			rc = check_one(of_pool ? pool_keys : volume_keys, driver, NULL, of, item, err);
 		if (rc < 0)
 			return -1;
 	}
@@ -177,12 +189,12 @@ static int check(const cJSON *config, const char *driver, bool of_pool, struct e
 
 int pool_config_check(const char *driver, const cJSON *config, struct error *err)
 {
-	return check(config, driver, true, err);
+	return check(config, driver, NULL, err);
 }
 
-int pool_volume_config_check(const char *driver, const cJSON *config, struct error *err)
+int pool_volume_config_check(const char *driver, const char *volume, const cJSON *config, struct error *err)
 {
-	if (check(config, driver, false, err) < 0)
+	if (check(config, driver, volume, err) < 0)
 		return -1;
 	if (type_is_true(json_str(config, "security.unmapped")) && type_is_true(json_str(config, "security.shifted")))
 		return error_set(err, ERROR_INVALID, "security.unmapped and security.shifted are mutually exclusive");

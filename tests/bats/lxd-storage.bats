@@ -79,6 +79,8 @@ load lxd
 	stock_refused 'option "size": invalid size' storage volume set sp1 "container/$c" size=foo
 	stock_refused 'Invalid option for volume' storage volume set sp1 "container/$c" security.shifted=true
 	stock_refused 'Invalid option for volume' storage volume set sp1 "container/$c" nosuch=1
+	stock_refused 'Error: Invalid option for volume "default_nv" option "nosuch"' storage volume create sp1 nv nosuch=1
+	stock_refused 'Error: Invalid value for volume "default_nv" option "snapshots.expiry"' storage volume create sp1 nv snapshots.expiry=abc
 	stock_refused 'not found' storage volume set sp1 container/nosuch user.a=b
 	stock storage volume edit sp1 "container/$c" <<<'{description: mine, config: {user.a: b}}'
 	stock snapshot "$c" s1

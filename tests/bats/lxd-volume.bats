@@ -12,7 +12,7 @@ load lxd
 	stock_refused "Storage pool not found" storage volume create nosuch v1
 	stock_refused "Storage pool volume not found" storage volume show default nosuch
 	stock_refused '"block" is not supported' storage volume create default vb --type=block
-	stock_refused 'Invalid option "nosuch"' storage volume create default vb nosuch=1
+	stock_refused 'Invalid option for volume "default_vb" option "nosuch"' storage volume create default vb nosuch=1
 	stock_refused 'cannot be enforced' storage volume create default vb size=1GiB
 	stock_refused 'Invalid volume name' storage volume create default $'a\tb'
 	stock storage volume list default -f csv
@@ -419,7 +419,7 @@ backup_of() { # FOLDER INDEX
 	refused $'optimized: true\n'"$index" "optimized-storage"
 	refused "${index/config: \{\}/config: [a]}" "must hold strings"
 	refused "${index/config: \{\}/config: {a: [b]\}}" "'a' of the volume is no string"
-	refused "${index/config: \{\}/config: {nosuch: b\}}" 'Invalid option "nosuch"'
+	refused "${index/config: \{\}/config: {nosuch: b\}}" 'Invalid option for volume'
 	refused "${index/config: \{\}/content_type: block}" "of type 'block'"
 	refused "${index/config: \{\}/config: {volatile.idmap.last: nonsense\}}" "map of ids"
 	refused $'snapshots: [s1]\n'"$index" "says nothing of some of its snapshots"

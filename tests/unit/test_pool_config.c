@@ -81,13 +81,14 @@ static void volume_keys(void **state)
 
 	parse(&good, "{\"security.shifted\":\"true\",\"security.unmapped\":\"false\",\"snapshots.schedule\":\"@daily\","
 		     "\"snapshots.pattern\":\"s%d\",\"volatile.idmap.last\":\"[]\",\"user.a\":\"b\"}");
-	assert_int_equal(pool_volume_config_check("dir", good, &err), 0);
+	assert_int_equal(pool_volume_config_check("dir", "v", good, &err), 0);
 	parse(&bad, "{\"source\":\"/x\"}");
-	assert_int_equal(pool_volume_config_check("dir", bad, &err), -1);
+	assert_int_equal(pool_volume_config_check("dir", "v", bad, &err), -1);
+	assert_string_equal(err.msg, "Invalid option for volume \"v\" option \"source\"");
 	parse(&unknown, "{\"nosuch\":\"\"}"); /* also when it is unset */
-	assert_int_equal(pool_volume_config_check("dir", unknown, &err), -1);
+	assert_int_equal(pool_volume_config_check("dir", "v", unknown, &err), -1);
 	parse(&volatile_, "{\"volatile.uuid\":\"1\"}");
-	assert_int_equal(pool_volume_config_check("dir", volatile_, &err), -1);
+	assert_int_equal(pool_volume_config_check("dir", "v", volatile_, &err), -1);
 }
 
 static void changes(void **state)
