@@ -227,7 +227,7 @@ alive() {
 	api PUT "/1.0/instances/$c/state" '{"action":"stop","timeout":-1}'
 	id=$(field .metadata.id)
 	run_berth operation show "$id"
-	contains "$output" "id: $id"
+	contains "$(tr -d '"' <<<"$output")" "id: $id" # quoted, where it looks like a number
 	run_berth operation list
 	contains "$output" "| TASK "
 	contains "$output" "$id"

@@ -44,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 
 	error_clear(&err);
+	if (control != NULL && !cJSON_IsObject(control))
+		abort();
 	if (header != NULL) {
 		migrate_header_write(header, &out);
 		answer = migrate_answer(header, header, &err);
