@@ -86,11 +86,14 @@ no_traces() {
 	BRIDGE=$(cut -d' ' -f1 "$real/network")
 	pid=$(cat "$real/berthd.pid")
 	BERTH_SOCKET=$real/run/berth.sock "$BERTH" network create "q.$$" ipv4.address=auto ipv6.address=none
+	mkdir "$ROOT/away"
+	BERTH_SOCKET=$real/run/berth.sock "$BERTH" storage create away dir source="$ROOT/away"
 	kill -KILL "$pid"
 	wait_for 10 process_gone "$pid"
 	run timeout 600 "$REPO/scripts/quickstart-down" "$ROOT/closed/run"
 	printf '%s\n' "$output" >&2
 	assert "$status" -eq 0
+	contains "$output" "the storage pool 'away' keeps what it has in '$ROOT/away'"
 	[[ ! -e $real && ! -L $ROOT/closed/run && ! -e /sys/class/net/$BRIDGE ]]
 	! grep -q "$real" /proc/self/mountinfo || die "FAIL: mounts are left"
 	wait_for 10 no_traces || die "FAIL: left: $(traces)"
