@@ -343,6 +343,8 @@ void exec_begin(struct exec *x)
 		start_piped(x, &err);
 	if (err.code != ERROR_NONE)
 		exec_end(x, &err);
+	else
+		sockets_listen(x->sockets);
 }
 
 static void sockets_ready_cb(void *data)

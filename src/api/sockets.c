@@ -125,9 +125,13 @@ static void check_complete(struct sockets *s)
 	if (!s->expecting || !complete(s))
 		return;
 	s->expecting = false;
-	s->ready = true;
 	uv_timer_start(&s->timer, ping_cb, PING_MS, PING_MS);
 	s->handler->ready(s->data);
+}
+
+void sockets_listen(struct sockets *s)
+{
+	s->ready = true;
 	for (int i = 0; i < SOCKETS_N; i++)
 		if (sockets_open(s, i))
 			websocket_pause(s->socket[i]->ws, false);

@@ -23,7 +23,7 @@ struct sockets;
 
 /* All from the loop; which is one of SOCKET_*. None comes after sockets_free(). */
 struct sockets_handler {
-	void (*ready)(void *data); /* once: those required are connected; no piece or text comes before */
+	void (*ready)(void *data); /* once: those required are connected; no piece or text comes before sockets_listen() */
 	void (*late)(void *data);  /* instead: they are not, after 5 s */
 	void (*piece)(void *data, int which, const void *bytes, size_t len);
 	void (*text)(void *data, int which, const char *text, size_t len); /* a text message of at most 4 KiB, or its first bytes */
@@ -37,6 +37,7 @@ struct sockets *sockets_new(uv_loop_t *loop, unsigned which, unsigned required, 
 void sockets_free(struct sockets *s); /* closes them; NULL is fine */
 cJSON *sockets_fds(const struct sockets *s); /* {"0": "64 hex digits", …} */
 void sockets_expect(struct sockets *s);
+void sockets_listen(struct sockets *s); /* after ready(): somebody is there to take what clients send, which waited so far */
 /* Answers GET /1.0/operations/ID/websocket: 101, or 403 when the secret is none of ours or was used. */
 void sockets_connect(struct sockets *s, struct request *r);
 

@@ -124,6 +124,9 @@ container=lxc"
 @test "side by side: no byte and no status is lost" {
 	run timeout 200 "$REPO/tests/exec-loss" "$BERTH_SOCKET" "$C" 60 100000 stderr
 	assert "$status" = 0 "$output"
+	# so many that most stand in line to be started, when all that they are to read has come
+	run timeout 200 "$REPO/tests/exec-loss" "$BERTH_SOCKET" "$C" 200 1000
+	assert "$status" = 0 "$output"
 }
 
 @test "clients that break the rules" {
