@@ -14,11 +14,12 @@
 #include "host/nft_watch.h"
 #include "host/reattach.h"
 #include "instance/instance.h"
+#include "instance/watch.h"
 #include "model/settings.h"
 #include "network/network_plan.h"
 #include "network/network_private.h"
 
-enum stage { LINK, SYSCTL, ADDRESSES, TABLE, TEST, SERVE, STAGES };
+enum stage { LINK, SYSCTL, ADDRESSES, TABLE, TEST, LEAVE, SERVE, STAGES };
 
 struct now { /* where a bring is */
 	struct networks *n;
@@ -205,7 +206,7 @@ static int serve(const struct now *now, struct error *err)
 static const char *const ip_argv[] = { "ip", "-batch", "-", NULL };
 static const char *const nft_argv[] = { "nft", "-f", "-", NULL };
 
-static const char *const tools[STAGES] = { "ip", "", "ip", "nft", "dnsmasq", "" };
+static const char *const tools[STAGES] = { "ip", "", "ip", "nft", "dnsmasq", "", "" };
 
 /* This stage's child and its input, none when there is nothing for it; stages without one are done here. */
 static int stage_work(const struct now *now, unsigned stage, struct strbuf *out, struct argv *argv, struct error *err)
@@ -286,14 +287,46 @@ static enum op_result child_done(struct op *op, const struct proc_result *result
 	return network_bring(op, bring, err);
 }
 
-/* 0: the stage is done; 1: a child works at it */
-static int run_stage(struct op *op, const struct bring *bring, struct error *err)
+static void has_left(void *data)
+{
+	struct op *op = data;
+	struct bring *bring = op_data(op);
+	struct error err = ERROR_INIT;
+	enum op_result result;
+
+	network_bring_end(bring);
+	next_stage(bring);
+	result = network_bring(op, bring, &err);
+	if (result != OP_WAIT)
+		op_resume(op, result, &err);
+}
+
+/* The dnsmasq before this one has the ports until it is gone. As run_stage(). */
+static int leave(struct op *op, struct bring *bring, const struct now *now)
+{
+	pid_t pid = network_serve_leave(network_live(now->n, now->name), now->object);
+
+	if (pid > 0)
+		bring->leaving = pid_watch_start(op_loop(op), pid, has_left, op, NULL);
+	return bring->leaving ? 1 : 0;
+}
+
+void network_bring_end(struct bring *bring)
+{
+	pid_watch_stop(bring->leaving);
+	bring->leaving = NULL;
+}
+
+/* 0: the stage is done; 1: a child works at it, or one that ends is waited for */
+static int run_stage(struct op *op, struct bring *bring, struct error *err)
 {
 	const struct now now = now_of(op, bring);
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	struct proc_spec spec = { .argv = bring->stage == TABLE ? nft_argv : ip_argv };
 
+	if (bring->stage == LEAVE)
+		return leave(op, bring, &now);
 	if (stage_work(&now, bring->stage, &text, &argv, err) < 0)
 		return -1;
 	if (text.len == 0 && argv.n == 0)

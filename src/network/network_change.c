@@ -51,6 +51,7 @@ static void change_unload(void *data)
 {
 	struct change *c = data;
 
+	network_bring_end(&c->bring);
 	free(c->names[0]);
 	free(c->names[1]);
 	free(c);
@@ -68,6 +69,7 @@ static enum op_result bring_all(struct op *op, struct error *err)
 		c->names[0] = c->names[1];
 		c->names[1] = first;
 	}
+	network_bring_end(&c->bring);
 	c->bring.next = 0;
 	c->bring.stage = 0;
 	return network_bring(op, &c->bring, err);

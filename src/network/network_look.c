@@ -38,6 +38,7 @@ static void look_unload(void *data)
 {
 	struct look *l = data;
 
+	network_bring_end(&l->bring);
 	for (char **name = l->bring.names; *name; name++)
 		free(*name);
 	free(l->bring.names);

@@ -52,7 +52,9 @@ struct bring {
 	unsigned stage;
 	bool go_on;      /* a failure is logged and kept, the others follow */
 	bool failed;
+	struct pid_watch *leaving; /* a dnsmasq that is waited for */
 };
+void network_bring_end(struct bring *bring); /* when the operation's data are freed */
 enum op_result network_bring(struct op *op, struct bring *bring, struct error *err);
 
 /* network_look.c */
@@ -62,11 +64,16 @@ void network_watch(struct networks *n); /* interfaces that go */
 void network_parts(struct berthd *b); /* what comes up with the host */
 
 /* network_serve.c */
-/* dnsmasq as the object says: started, told, started anew or ended. */
+/*
+ * Ends a dnsmasq that is not as the object (NULL: there is to be none) says. Its process, which has the ports until it is
+ * gone; 0 when there is none, or it stays.
+ */
+pid_t network_serve_leave(struct network *net, const cJSON *object);
+/* After that: dnsmasq as the object says, started or told. */
 int network_serve(struct network *net, const cJSON *object, struct error *err);
 void network_serve_end(struct network *net);
-/* One that a berthd left that was killed: it changed its user, so it did not die with it. */
-void network_serve_end_stale(const struct networks *n, const char *name);
+/* One that a berthd left that was killed: it changed its user, so it did not die with it. Its process, or 0. */
+pid_t network_serve_end_stale(const struct networks *n, const char *name);
 /* Before: the command that tells whether dnsmasq would take it all; empty when nothing of that is new. */
 int network_serve_test(struct network *net, const cJSON *object, struct argv *out, struct error *err);
 void network_names_write(struct networks *n); /* reservations of all, now */

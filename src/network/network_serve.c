@@ -134,7 +134,7 @@ static void tell(const struct told *t)
 
 	if (rc < 0)
 		log_warning("names of the network '%s': %s", t->net->name, err.msg);
-	else if (rc > 0 && pid > 0)
+	else if (rc > 0 && pid > 0 && fs_exists(t->f.pid)) /* else it has yet to read them, and a SIGHUP might end it */
 		(void)kill(pid, SIGHUP);
 }
 
@@ -183,7 +183,7 @@ void network_names_write(struct networks *n)
 
 /* ---- dnsmasq */
 
-void network_serve_end_stale(const struct networks *n, const char *name)
+pid_t network_serve_end_stale(const struct networks *n, const char *name)
 {
 	AUTO_FREE char *option = mem_printf("--pid-file=%s/%s/dnsmasq.pid", n->run, name);
 	const char *file = strchr(option, '=') + 1;
@@ -192,6 +192,7 @@ void network_serve_end_stale(const struct networks *n, const char *name)
 	if (pid > 0)
 		(void)kill(pid, SIGKILL);
 	(void)unlink(file);
+	return pid;
 }
 
 static const char *user(void)
@@ -216,7 +217,6 @@ static int start(struct network *net, const cJSON *object, const struct files *f
 	if (fs_mkdirs(f->run, 0755, err) < 0 || write_first(net, object, err) < 0 ||
 	    (raw && fs_write_quick(f->raw, raw, strlen(raw), 0600, err) < 0))
 		return -1;
-	network_serve_end_stale(net->all, net->name);
 	net->dnsmasq = supervise_start(net->all->b->loop, &spec, NULL, err);
 	return net->dnsmasq ? 0 : -1;
 }
@@ -271,27 +271,40 @@ int network_serve_test(struct network *net, const cJSON *object, struct argv *ou
 	return 0;
 }
 
+pid_t network_serve_leave(struct network *net, const cJSON *object)
+{
+	pid_t pid = net->dnsmasq ? supervise_pid(net->dnsmasq) : 0, stale;
+	AUTO_FILES struct files f = { .run = NULL };
+	AUTO_ARGV struct argv argv = ARGV_INIT;
+	AUTO_FREE char *serving = NULL;
+
+	files_init(net, &f);
+	command(net, object, &f, &argv);
+	serving = serving_of(net, object, &argv);
+	if (argv.n > 0 && serves_so(net, serving))
+		return 0;
+	network_serve_end(net);
+	stale = network_serve_end_stale(net->all, net->name);
+	return pid > 0 ? pid : stale;
+}
+
 int network_serve(struct network *net, const cJSON *object, struct error *err)
 {
 	AUTO_FREE char *test = network_file(net->all, net->name, "test");
 	AUTO_FILES struct files f = { .run = NULL };
 	AUTO_ARGV struct argv argv = ARGV_INIT;
-	AUTO_FREE char *serving = NULL;
 
 	(void)unlink(test);
 	files_init(net, &f);
-	command(net, object, &f, &argv);
-	serving = serving_of(net, object, &argv);
-	if (argv.n > 0 && serves_so(net, serving)) {
+	if (net->dnsmasq) {
 		tell_one(net, object);
 		return 0;
 	}
-	network_serve_end(net);
+	command(net, object, &f, &argv);
 	if (argv.n == 0)
 		return 0;
 	if (start(net, object, &f, &argv, err) < 0)
 		return -1;
-	net->serving = serving;
-	serving = NULL;
+	net->serving = serving_of(net, object, &argv);
 	return 0;
 }

@@ -420,6 +420,26 @@ no_forwards() {
 	refused 2 "the name of the network is missing" network create
 }
 
+@test "a dnsmasq that takes another's place waits for its ports, and stands when the change is answered" {
+	local n s mode
+	n=$(name n1)
+	s=$(subnet 1)
+	stock network create "$n" ipv4.address="$s.1/24" ipv6.address=none
+	for mode in none managed none managed none managed none managed none managed; do
+		api PATCH "/1.0/networks/$n" '{"config":{"dns.mode":"'$mode'"}}'
+		assert "$http" = 200
+		whole "$n" "$s.1/24"
+		contains "$(tr '\0' ' ' <"/proc/$(dnsmasq_of "$n")/cmdline") $mode" "$([[ $mode == managed ]] || echo --dhcp-ignore-names)"
+	done
+	for mode in "${n}b" "$n"; do
+		stock network rename "$([[ $mode == "$n" ]] && echo "${n}b" || echo "$n")" "$mode"
+		whole "$mode" "$s.1/24"
+	done
+	assert "$(grep -c "listening socket for $s" "$BERTH_TEST_ROOT/berthd.log")" = 0 "dnsmasq that could not start"
+	stock network delete "$n"
+	gone "$n"
+}
+
 @test "nothing is left behind" {
 	leak_check
 	assert "$(compgen -G "/sys/class/net/t$BERTH_TEST_ID-*")" = ""
