@@ -29,7 +29,7 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) -fno-common -f
 ALL_LDFLAGS = $(LDFLAGS) -Wl,--as-needed $(if $(SANITIZE),-fsanitize=address$(,)undefined,-Wl$(,)-z$(,)relro$(,)-z$(,)now)
 
 ROOMS := base proc lxc model pool host network hook instance backup panel image terminal api cli helper
-SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/berth.c
+SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/berthd.c src/rooms.c src/berth.c
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
 PROGRAMS := berthd berth berth-rootfs berth-unpack berth-restore berth-terminal berth-passwd
 PROGRAMS += berth-pack berth-file berth-fetch berth-proxy berth-template berth-migrate
@@ -73,7 +73,7 @@ $(BUILD)/%.o: %.c $(BUILD)/paths
 link = @echo "  LD  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1)
 
-$(BUILD)/berthd: $(BUILD)/src/berthd.o $(LIBS_DAEMON)
+$(BUILD)/berthd: $(BUILD)/src/berthd.o $(BUILD)/src/rooms.o $(LIBS_DAEMON)
 	$(call link,-luv -lcjson -lmicrohttpd -lgnutls -lwslay -lnettle -linih -lm $(call archive,http_parser) $(call archive,yaml))
 # lib$(1).a where the distribution has one: loading a library takes a tenth of a millisecond of each `berth exec`
 archive = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))

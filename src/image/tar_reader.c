@@ -3,32 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libtar.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "image/tar_header.h"
-#include "image/tar_sparse.h"
+#include "image/tar_reader_private.h"
 
-enum { LONG_NAME_MAX = 4096, PADDING_MAX = 16 * 1024 * 1024, GLOBAL_MAX = 64 };
-#define MTIME_MIN (-2147483648LL) /* what ext4 can hold */
-#define MTIME_MAX 15032385535LL
-
-struct tar_reader {
-	struct tar_source *source;
-	TAR *tar;
-	struct tar_pax global, pax;
-	struct strbuf name, link, data;
-	uint64_t left;    /* data of the entry not given yet */
-	unsigned padding; /* after it, to the next block */
-	unsigned long_blocks; /* of a long name that libtar is reading */
-	unsigned zeros;   /* zero blocks in a row before this header */
-	unsigned globals;
-	bool first, hit_end, failed;
-	struct error error; /* of block_read, when failed */
-};
+enum { PADDING_MAX = 16 * 1024 * 1024, GLOBAL_MAX = 64 };
 
 /* libtar's callbacks get a descriptor only. */
 static _Thread_local struct tar_reader *reading;
@@ -71,9 +53,9 @@ static int check_long(struct tar_reader *r, const char *block)
 		return error_set(&r->error, ERROR_INVALID, "a long name has an invalid size field");
 	if (tar_number(h->size, sizeof(h->size), "size", &size, &r->error))
 		return -1;
-	if (size < 1 || size > LONG_NAME_MAX + 1)
+	if (size < 1 || size > TAR_LONG_NAME_MAX + 1)
 		return error_set(&r->error, ERROR_INVALID, "a name of %lld bytes is longer than %d",
-				 (long long)size, LONG_NAME_MAX);
+				 (long long)size, TAR_LONG_NAME_MAX);
 	r->long_blocks = (unsigned)(size + TAR_BLOCK - 1) / TAR_BLOCK;
 	return 0;
 }
@@ -210,12 +192,6 @@ int tar_reader_data(struct tar_reader *r, const void **ret, size_t *ret_len, str
 	return 0;
 }
 
-static void data_follows(struct tar_reader *r, uint64_t size)
-{
-	r->left = size;
-	r->padding = (unsigned)(-size % TAR_BLOCK);
-}
-
 /* ---- headers */
 
 /* After the marker: tar pads to its record size with zeros. */
@@ -288,188 +264,6 @@ static int read_pax(struct tar_reader *r, bool global, struct error *err)
 	return tar_pax_parse(global ? &r->global : &r->pax, r->data.buf, (size_t)size, global, err);
 }
 
-static void field_text(struct strbuf *out, const char *field, size_t len)
-{
-	strbuf_add(out, field, strnlen(field, len));
-}
-
-static void take_names(struct tar_reader *r)
-{
-	const struct tar_header *h = &r->tar->th_buf;
-
-	strbuf_reset(&r->name);
-	strbuf_reset(&r->link);
-	if (r->pax.set & PAX_PATH) {
-		strbuf_addstr(&r->name, r->pax.path.buf);
-	} else if (h->gnu_longname) {
-		field_text(&r->name, h->gnu_longname, LONG_NAME_MAX + 1);
-	} else {
-		if (memcmp(h->magic, "ustar", 6) == 0 && h->prefix[0]) {
-			field_text(&r->name, h->prefix, sizeof(h->prefix));
-			strbuf_addch(&r->name, '/');
-		}
-		field_text(&r->name, h->name, sizeof(h->name));
-	}
-	if (r->pax.set & PAX_LINK)
-		strbuf_addstr(&r->link, r->pax.link.buf);
-	else if (h->gnu_longlink)
-		field_text(&r->link, h->gnu_longlink, LONG_NAME_MAX + 1);
-	else
-		field_text(&r->link, h->linkname, sizeof(h->linkname));
-}
-
-static int take_type(struct tar_reader *r, struct tar_entry *e, struct error *err)
-{
-	static const struct {
-		char flag;
-		enum tar_type type;
-	} types[] = { { '0', TAR_FILE },    { 0, TAR_FILE },   { '7', TAR_FILE },   { 'S', TAR_FILE },
-		      { '1', TAR_HARDLINK }, { '2', TAR_SYMLINK }, { '3', TAR_DEVICE }, { '4', TAR_DEVICE },
-		      { '5', TAR_DIR },     { '6', TAR_FIFO },  { 's', TAR_SOCKET } };
-	char flag = r->tar->th_buf.typeflag, buf[128];
-	size_t i;
-
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (types[i].flag != flag)
-			continue;
-		e->type = types[i].type;
-		if (e->type == TAR_FILE && r->name.len && r->name.buf[r->name.len - 1] == '/')
-			e->type = TAR_DIR; /* V7 had no other way */
-		return 0;
-	}
-	return error_set(err, ERROR_INVALID, "entry '%s' is of the unsupported type '%c'",
-			 tar_printable(r->name.buf, buf), flag > 0x20 && flag < 0x7f ? flag : '?');
-}
-
-/* A pax record wins, then the global one, then the header's field. */
-static int take_id(const struct tar_reader *r, unsigned flag, const char *field, uint64_t *ret,
-		   struct error *err)
-{
-	const struct tar_pax *p = r->pax.set & flag ? &r->pax : r->global.set & flag ? &r->global : NULL;
-	int64_t v = 0;
-
-	if (p) {
-		*ret = flag == PAX_UID ? p->uid : p->gid;
-		return 0;
-	}
-	if (tar_number(field, 8, flag == PAX_UID ? "uid" : "gid", &v, err))
-		return -1;
-	if (v < 0)
-		return error_set(err, ERROR_INVALID, "a header has a negative %s",
-				 flag == PAX_UID ? "uid" : "gid");
-	*ret = (uint64_t)v;
-	return 0;
-}
-
-static int take_mtime(const struct tar_reader *r, struct tar_entry *e, struct error *err)
-{
-	const struct tar_header *h = &r->tar->th_buf;
-	const struct tar_pax *p = r->pax.set & PAX_MTIME      ? &r->pax
-				  : r->global.set & PAX_MTIME ? &r->global
-							      : NULL;
-
-	e->mtime_ns = p ? p->mtime_ns : 0;
-	if (p)
-		e->mtime = p->mtime;
-	else if (tar_number(h->mtime, sizeof(h->mtime), "mtime", &e->mtime, err))
-		return -1;
-	if (e->mtime < MTIME_MIN || e->mtime > MTIME_MAX)
-		e->mtime = 0;
-	return 0;
-}
-
-/* Only files have data: elsewhere writers left sizes that mean nothing (POSIX, pax, "size"). */
-static int take_size(struct tar_reader *r, struct tar_entry *e, struct error *err)
-{
-	const struct tar_header *h = &r->tar->th_buf;
-	int64_t size;
-	char buf[128];
-
-	if (tar_number(h->size, sizeof(h->size), "size", &size, err))
-		return -1;
-	if (r->pax.set & PAX_SIZE)
-		size = (int64_t)r->pax.size;
-	if (size < 0 || size > INT64_MAX - TAR_BLOCK)
-		return error_set(err, ERROR_INVALID, "entry '%s' has an absurd size",
-				 tar_printable(e->name, buf));
-	if (e->type != TAR_FILE) {
-		if (size && ((r->pax.set & PAX_SIZE) || h->typeflag == '0' || h->typeflag == 0))
-			return error_set(err, ERROR_INVALID, "entry '%s' is no file but has data",
-					 tar_printable(e->name, buf));
-		size = 0;
-	}
-	e->size = e->real_size = (uint64_t)size;
-	data_follows(r, e->size);
-	return 0;
-}
-
-static int take_sparse(struct tar_reader *r, struct tar_entry *e, struct error *err)
-{
-	const char *header = r->tar->th_buf.name;
-	struct tar_sparse *sp = &r->pax.sparse;
-	char buf[128];
-
-	e->sparse = NULL;
-	if (r->tar->th_buf.typeflag == 'S') {
-		if (sp->on)
-			return error_set(err, ERROR_INVALID, "a sparse file has two maps");
-		if (tar_sparse_old(sp, header, r->source, err))
-			return -1;
-	}
-	if (!sp->on)
-		return 0;
-	if (e->type != TAR_FILE)
-		return error_set(err, ERROR_INVALID, "entry '%s' is sparse but no file",
-				 tar_printable(e->name, buf));
-	if (sp->major == 1 && tar_sparse_in_data(sp, r->source, &r->left, err))
-		return -1;
-	e->size = r->left;
-	if (tar_sparse_check(sp, e->size, err))
-		return error_wrap(err, "entry '%s'", tar_printable(e->name, buf));
-	e->real_size = sp->real_size;
-	e->sparse = sp;
-	return 0;
-}
-
-/* Linux's device numbers: 12 and 20 bits. */
-static int take_device(const struct tar_reader *r, struct tar_entry *e, struct error *err)
-{
-	const struct tar_header *h = &r->tar->th_buf;
-	int64_t major, minor;
-	char buf[128];
-
-	if (e->type != TAR_DEVICE)
-		return 0;
-	if (tar_number(h->devmajor, sizeof(h->devmajor), "device number", &major, err) ||
-	    tar_number(h->devminor, sizeof(h->devminor), "device number", &minor, err))
-		return -1;
-	if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff)
-		return error_set(err, ERROR_INVALID, "entry '%s' has an absurd device number",
-				 tar_printable(e->name, buf));
-	e->block = h->typeflag == '4';
-	e->dev_major = (uint32_t)major;
-	e->dev_minor = (uint32_t)minor;
-	return 0;
-}
-
-static int take_entry(struct tar_reader *r, struct tar_entry *e, struct error *err)
-{
-	const struct tar_header *h = &r->tar->th_buf;
-	int64_t mode;
-
-	memset(e, 0, sizeof(*e));
-	take_names(r);
-	e->name = r->name.buf;
-	e->link = r->link.buf;
-	e->records = &r->pax.records;
-	if (take_type(r, e, err) || tar_number(h->mode, sizeof(h->mode), "mode", &mode, err) ||
-	    take_id(r, PAX_UID, h->uid, &e->uid, err) || take_id(r, PAX_GID, h->gid, &e->gid, err) ||
-	    take_mtime(r, e, err) || take_size(r, e, err) || take_sparse(r, e, err) || take_device(r, e, err))
-		return -1;
-	e->mode = (uint32_t)mode & 07777;
-	return 1;
-}
-
 static int skip_data(struct tar_reader *r, struct error *err)
 {
 	uint64_t rest = r->left + r->padding;
@@ -499,7 +293,7 @@ int tar_reader_next(struct tar_reader *r, struct tar_entry *ret, struct error *e
 						 "an extended header belongs to no entry");
 			extended = true;
 		} else if (type != 'g' && type != 'V') {
-			return take_entry(r, ret, err);
+			return tar_entry_take(r, ret, err);
 		}
 		if (type != 'V' && read_pax(r, type == 'g', err))
 			return -1;

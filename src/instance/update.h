@@ -16,6 +16,7 @@
  * What an update of one would have failed with, which cannot undo the profile, is "failed" in the operation's metadata.
  */
 typedef void (*profile_started_cb)(const char *instance, struct op *op, const struct error *err, void *data);
+/* update_profile.c */
 int instance_profile_check(struct berthd *b, const char *profile, const cJSON *new_profile, struct error *err);
 int instance_profile_changing(struct berthd *b, const char *profile, struct error *err);
 void instance_profile_changed(struct berthd *b, const char *profile, profile_started_cb started, void *data);
@@ -33,6 +34,7 @@ int update_check(struct work *w, const struct instance *inst, cJSON *new_desired
 int update_put(struct work *w, const cJSON *desired, struct error *err);
 enum op_result step_live(struct op *op, struct error *err); /* update_live.c */
 
+extern const struct op_kind update_kind; /* args: name, change (as of PUT), patch; profile: it comes from one, and may not fail for it */
 void update_register(struct op_queue *q);
 /* rename.c: may it be called so? Fills args "volumes" for rename_apply(), which makes no half of it its own undo. */
 int rename_check(struct work *w, const char *to, struct error *err);

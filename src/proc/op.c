@@ -10,131 +10,13 @@
 
 #define RETENTION_MS 5000
 #define WEBSOCKET_RETENTION_MS 30000 /* of a thousand clients at once the last may ask late */
-#define PATIENT_PARALLEL 32
-
-static void op_release(struct op *op);
 
 static bool is_websocket(const struct op *op)
 {
 	return strcmp(op_class(op), "websocket") == 0;
 }
 
-/* ---- the queue */
-
-static bool slot_free(const struct op *op)
-{
-	const struct op_queue *q = op->q;
-
-	if (op->kind->coordinator)
-		return true;
-	return op->kind->patient ? q->patient < PATIENT_PARALLEL : q->running < q->parallel;
-}
-
-static void count_slot(struct op *op, int n)
-{
-	unsigned *slots = op->kind->patient ? &op->q->patient : &op->q->running;
-
-	if (!op->kind->coordinator)
-		*slots += (unsigned)n;
-}
-
-static void tick_cb(uv_idle_t *handle)
-{
-	struct op_queue *q = handle->data;
-	struct op *op, *next;
-	struct strmap *wanted = strmap_new(NULL); /* by operations that came earlier */
-
-	uv_idle_stop(handle);
-	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
-		bool blocked = !slot_free(op);
-
-		next = TAILQ_NEXT(op, link);
-		if (op->phase != OP_PHASE_WAITING)
-			continue;
-		for (char **l = op->locks; *l != NULL; l++)
-			if (strmap_get(q->locks, *l) != NULL || strmap_get(wanted, *l) != NULL)
-				blocked = true;
-		for (char **l = op->locks; *l != NULL; l++)
-			strmap_put(blocked ? wanted : q->locks, *l, op);
-		if (blocked)
-			continue;
-		count_slot(op, 1);
-		op->phase = op->recovering && !op->committed ? OP_PHASE_UNDO : OP_PHASE_FORWARD;
-		if (op->phase == OP_PHASE_UNDO) /* else the first step tells */
-			op_changed(op);
-		op_advance(op);
-	}
-	strmap_free(wanted);
-}
-
-static void kick(struct op_queue *q)
-{
-	uv_idle_start(&q->tick, tick_cb);
-}
-
-struct op_queue *op_queue_new(uv_loop_t *loop, const char *journal_dir, void *ctx, unsigned parallel)
-{
-	struct op_queue *q = mem_alloc(sizeof(*q));
-
-	q->loop = loop;
-	q->journal_dir = mem_strdup(journal_dir);
-	q->ctx = ctx;
-	q->parallel = parallel > 0 ? parallel : 1;
-	q->by_id = strmap_new(NULL);
-	q->locks = strmap_new(NULL);
-	TAILQ_INIT(&q->ops);
-	uv_idle_init(loop, &q->tick);
-	q->tick.data = q;
-	uv_timer_init(loop, &q->drain_timer);
-	q->drain_timer.data = q;
-	op_retry_init(q);
-	return q;
-}
-
-static void queue_closed_cb(uv_handle_t *handle)
-{
-	struct op_queue *q = handle->data;
-
-	strmap_free(q->by_id);
-	strmap_free(q->locks);
-	strmap_free(q->kept);
-	free(q->journal_dir);
-	free(q->reserve);
-	free(q);
-}
-
-void op_queue_free(struct op_queue *q)
-{
-	struct op *op;
-
-	if (q == NULL)
-		return;
-	while ((op = TAILQ_FIRST(&q->ops)) != NULL) {
-		if (op->child != NULL)
-			proc_abandon(op->child);
-		op->child = NULL;
-		op_release(op);
-	}
-	op_queue_refuse(q, NULL);
-	uv_close((uv_handle_t *)&q->tick, NULL);
-	uv_close((uv_handle_t *)&q->retry_timer, NULL);
-	uv_close((uv_handle_t *)&q->drain_timer, queue_closed_cb);
-}
-
-void op_queue_register(struct op_queue *q, const struct op_kind *kind)
-{
-	if (q->n_kinds == sizeof(q->kinds) / sizeof(q->kinds[0]))
-		abort();
-	q->kinds[q->n_kinds++] = kind;
-}
-
-void op_queue_on_change(struct op_queue *q, op_change_cb cb, void *data)
-{
-	if (q->n_change == sizeof(q->change) / sizeof(q->change[0]))
-		abort();
-	q->change[q->n_change] = cb;
-	q->change_data[q->n_change++] = data;
-}
+/* ---- one operation's life */
 
 void op_changed(struct op *op)
 {
@@ -142,8 +24,6 @@ void op_changed(struct op *op)
 	for (size_t i = 0; i < op->q->n_change; i++)
 		op->q->change[i](op, op->q->change_data[i]);
 }
-
-/* ---- one operation's life */
 
 struct op *op_new(struct op_queue *q, const struct op_kind *kind, cJSON *args_taken)
 {
@@ -179,7 +59,7 @@ void op_insert(struct op *op)
 {
 	TAILQ_INSERT_TAIL(&op->q->ops, op, link);
 	strmap_put(op->q->by_id, op->id, op);
-	kick(op->q);
+	op_queue_kick(op->q);
 }
 
 static void op_closed_cb(uv_handle_t *handle)
@@ -198,7 +78,7 @@ static void op_closed_cb(uv_handle_t *handle)
 	free(op);
 }
 
-static void op_release(struct op *op)
+void op_release(struct op *op)
 {
 	struct op_wait *w;
 
@@ -220,21 +100,6 @@ static void retention_cb(uv_timer_t *timer)
 	op_release(timer->data);
 }
 
-static void drained(struct op_queue *q)
-{
-	struct op *op;
-
-	if (!q->draining || q->drain_cb == NULL)
-		return;
-	TAILQ_FOREACH (op, &q->ops, link)
-		if (op->phase != OP_PHASE_FINAL)
-			return;
-	void (*cb)(void *) = q->drain_cb;
-	q->drain_cb = NULL;
-	uv_timer_stop(&q->drain_timer);
-	cb(q->drain_data);
-}
-
 void op_tell(struct op *op)
 {
 	struct op_wait *w;
@@ -254,11 +119,8 @@ void op_finish(struct op *op)
 {
 	struct op_queue *q = op->q;
 
-	if (op->phase == OP_PHASE_FORWARD || op->phase == OP_PHASE_UNDO) {
-		count_slot(op, -1);
-		for (char **l = op->locks; *l != NULL; l++)
-			strmap_remove(q->locks, *l);
-	}
+	if (op->phase == OP_PHASE_FORWARD || op->phase == OP_PHASE_UNDO)
+		op_queue_leave(op);
 	op->phase = OP_PHASE_FINAL;
 	if (!op->keep_journal)
 		op_journal_remove(op);
@@ -267,19 +129,11 @@ void op_finish(struct op *op)
 	uv_timer_start(&op->timer, retention_cb, is_websocket(op) ? WEBSOCKET_RETENTION_MS : RETENTION_MS, 0);
 	uv_unref((uv_handle_t *)&op->timer);
 	op_tell(op);
-	kick(q);
-	drained(q);
+	op_queue_kick(q);
+	op_queue_drained(q);
 }
 
 /* ---- starting, cancelling, waiting */
-
-void op_queue_refuse(struct op_queue *q, const char *msg)
-{
-	char *copy = mem_strdup(msg);
-
-	free(q->refusal);
-	q->refusal = copy;
-}
 
 struct op *op_start(struct op_queue *q, const struct op_kind *kind, cJSON *args,
 		    const struct op_options *options, struct error *err)
@@ -316,25 +170,6 @@ struct op *op_start(struct op_queue *q, const struct op_kind *kind, cJSON *args,
 	return op;
 }
 
-bool op_locked(const struct op_queue *q, const char *lock)
-{
-	struct op *op;
-
-	TAILQ_FOREACH (op, &q->ops, link) {
-		if (op->phase == OP_PHASE_FINAL)
-			continue;
-		for (char **l = op->locks; *l != NULL; l++)
-			if (strcmp(*l, lock) == 0)
-				return true;
-	}
-	return false;
-}
-
-struct op *op_holder(const struct op_queue *q, const char *lock)
-{
-	return strmap_get(q->locks, lock);
-}
-
 void op_set_origin(struct op *op, cJSON *origin_taken)
 {
 	cJSON_Delete(op->origin);
@@ -346,7 +181,7 @@ const cJSON *op_origin(const struct op *op)
 	return op->origin;
 }
 
-static void cancel_now(struct op *op)
+void op_cancel_now(struct op *op)
 {
 	struct error err = ERROR_INIT;
 
@@ -368,8 +203,7 @@ static void cancel_now(struct op *op)
 		(void)op_cancel(op->followed, &err); /* or it is waited for */
 }
 
-/* A websocket, or a token: it lasts as long as its client likes. */
-static bool is_open_ended(const struct op *op)
+bool op_is_open_ended(const struct op *op)
 {
 	return strcmp(op_class(op), "task") != 0;
 }
@@ -377,7 +211,7 @@ static bool is_open_ended(const struct op *op)
 bool op_may_cancel(const struct op *op)
 {
 	if (op->phase == OP_PHASE_WAITING)
-		return !is_open_ended(op); /* its client ends it, by leaving */
+		return !op_is_open_ended(op); /* its client ends it, by leaving */
 	return op->phase == OP_PHASE_FORWARD && !op->told && op->kind->may_cancel && !op->committed;
 }
 
@@ -387,36 +221,8 @@ int op_cancel(struct op *op, struct error *err)
 		return error_set(err, ERROR_INVALID, "Only running operations can be cancelled");
 	if (!op_may_cancel(op))
 		return error_set(err, ERROR_INVALID, "This operation can't be cancelled");
-	cancel_now(op);
+	op_cancel_now(op);
 	return 0;
-}
-
-static void drain_timer_cb(uv_timer_t *timer)
-{
-	struct op_queue *q = timer->data;
-	struct op *op, *next;
-
-	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
-		next = TAILQ_NEXT(op, link);
-		if (op->phase != OP_PHASE_FINAL)
-			cancel_now(op);
-	}
-}
-
-void op_queue_drain(struct op_queue *q, unsigned grace_ms, void (*cb)(void *data), void *data)
-{
-	struct op *op, *next;
-
-	q->draining = true;
-	q->drain_cb = cb;
-	q->drain_data = data;
-	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
-		next = TAILQ_NEXT(op, link);
-		if ((op->phase == OP_PHASE_WAITING && !op->recovering) || (op->phase != OP_PHASE_FINAL && is_open_ended(op)))
-			cancel_now(op);
-	}
-	uv_timer_start(&q->drain_timer, drain_timer_cb, grace_ms, 0);
-	drained(q);
 }
 
 struct op_wait *op_on_end(struct op *op, void (*cb)(struct op *op, void *data), void *data)
@@ -528,17 +334,3 @@ const struct error *op_error(const struct op *op)
 	return &op->err;
 }
 
-struct op *op_find(struct op_queue *q, const char *id)
-{
-	return strmap_get(q->by_id, id);
-}
-
-void op_foreach(struct op_queue *q, void (*cb)(struct op *op, void *data), void *data)
-{
-	struct op *op, *next;
-
-	for (op = TAILQ_FIRST(&q->ops); op != NULL; op = next) {
-		next = TAILQ_NEXT(op, link);
-		cb(op, data);
-	}
-}

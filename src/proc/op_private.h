@@ -103,8 +103,16 @@ void op_insert(struct op *op);
 void op_changed(struct op *op);
 void op_tell(struct op *op); /* the end, to those who wait for it */
 void op_finish(struct op *op);  /* final: frees locks and slot, tells the waiting */
+void op_release(struct op *op); /* forgets it */
 bool op_may_cancel(const struct op *op);
+void op_cancel_now(struct op *op); /* whether it may be or not: it ends as soon as it can */
+bool op_is_open_ended(const struct op *op); /* a websocket, or a token: it lasts as long as its client likes */
 void op_advance(struct op *op); /* op_run.c: runs until a step waits or the end is reached */
+
+/* op_queue.c */
+void op_queue_kick(struct op_queue *q); /* somebody may be able to start */
+void op_queue_leave(struct op *op); /* gives its slot and its locks back */
+void op_queue_drained(struct op_queue *q); /* tells op_queue_drain() when nothing is left */
 
 /* op_journal.c */
 int op_journal_save(struct op *op, enum json_write how, struct error *err);
