@@ -78,6 +78,11 @@ static void op_closed_cb(uv_handle_t *handle)
 	free(op);
 }
 
+void op_discard(struct op *op)
+{
+	uv_close((uv_handle_t *)&op->timer, op_closed_cb);
+}
+
 void op_release(struct op *op)
 {
 	struct op_wait *w;
@@ -159,7 +164,7 @@ struct op *op_start(struct op_queue *q, const struct op_kind *kind, cJSON *args,
 	if (kind->load != NULL) {
 		op->data = kind->load(q->ctx, op->args, err);
 		if (op->data == NULL) {
-			uv_close((uv_handle_t *)&op->timer, op_closed_cb);
+			op_discard(op);
 			return NULL;
 		}
 	}

@@ -124,9 +124,7 @@ static int recover_one(struct op_queue *q, const cJSON *v, struct error *err)
 	op->origin = cJSON_Duplicate(json_obj(v, "origin"), true);
 	recover_locks(op, v);
 	if (kind->load != NULL && (op->data = kind->load(q->ctx, op->args, err)) == NULL) {
-		op->phase = OP_PHASE_FINAL;
-		op->keep_journal = true;
-		op_insert(op);
+		op_discard(op);
 		return error_wrap(err, "operation '%s'", kind->name);
 	}
 	if (!op->committed)

@@ -100,6 +100,7 @@ struct op_queue {
 struct op *op_new(struct op_queue *q, const struct op_kind *kind, cJSON *args_taken);
 void op_set_locks(struct op *op, const char *const *locks);
 void op_insert(struct op *op);
+void op_discard(struct op *op); /* one that was never inserted, and has no data */
 void op_changed(struct op *op);
 void op_tell(struct op *op); /* the end, to those who wait for it */
 void op_finish(struct op *op);  /* final: frees locks and slot, tells the waiting */

@@ -63,6 +63,14 @@ static const struct op_step commit_steps[] = { { "a", run_a, undo_a, 0, 0 }, { "
 static const struct op_kind kind = { .name = "test", .description = "Testing", .steps = steps, .may_cancel = true };
 static const struct op_kind commit_kind = { .name = "commit", .description = "Testing", .steps = commit_steps };
 
+static void *refuse(void *ctx, cJSON *args, struct error *err)
+{
+	error_set(err, ERROR_INVALID, "nothing to load");
+	return NULL;
+}
+
+static const struct op_kind picky_kind = { .name = "picky", .description = "Testing", .steps = steps, .load = refuse };
+
 static int count_entries(void)
 {
 	DIR *d = opendir(dir);
@@ -85,6 +93,7 @@ static int setup(void **state)
 	async = false;
 	*state = op_queue_new(&loop, dir, NULL, 2);
 	op_queue_register(*state, &kind);
+	op_queue_register(*state, &picky_kind);
 	op_queue_register(*state, &commit_kind);
 	return 0;
 }
@@ -230,6 +239,10 @@ static void recovery_sets_garbage_aside(void **state)
 	write_journal("test", "nosuch");
 	assert_int_equal(op_queue_recover(*state, &err), 0);
 	assert_int_equal(op_locked(*state, "instance/c1"), 0);
+	write_journal("picky", "a"); /* it is no operation either: nothing is listed that would seem to have succeeded */
+	assert_int_equal(op_queue_recover(*state, &err), 0);
+	assert_false(fs_exists(path));
+	assert_null(op_find(*state, "01234567-89ab-cdef-0123-456789abcdef"));
 }
 
 static void one_at_a_time_per_lock(void **state)
