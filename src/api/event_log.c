@@ -105,8 +105,10 @@ struct event_place *event_place_next(struct event_place *at)
 {
 	struct event_place *next = at->next;
 
-	next->users++;
-	event_place_release(at);
+	if (--at->users == 0)
+		place_free(at); /* its hold on the next one is ours now */
+	else
+		next->users++;
 	return next;
 }
 

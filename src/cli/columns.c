@@ -40,7 +40,7 @@ int columns_options(const struct cli *cli, int argc, char **argv, const struct c
 	while ((c = cli_getopt(cli, argc, argv, ret_all ? "c:f:a" : "c:f:", options)) != -1) {
 		if (c == 'c')
 			letters = optarg;
-		else if (c == 'a')
+		else if (c == 'a' && ret_all)
 			*ret_all = true;
 		else if (c != 'f')
 			return CLI_USAGE;

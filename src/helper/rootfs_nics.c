@@ -87,6 +87,8 @@ static int run(char *command, struct error *err)
 
 	for (char *word = strtok_r(command, " ", &save); word; word = strtok_r(NULL, " ", &save))
 		argv_push(&argv, word);
+	if (argv.n == 0)
+		return 0;
 	failed = posix_spawn(&pid, argv.v[0], NULL, NULL, argv.v, environ);
 	if (failed)
 		return error_sys(err, failed, "cannot run '%s'", argv.v[0]);
