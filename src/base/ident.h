@@ -10,6 +10,7 @@
 #define TIME_TEXT_SIZE 40
 #define SHA256_TEXT_SIZE 65
 #define TIME_UNSET "0001-01-01T00:00:00Z" /* Go's zero time: what LXD sends for "never" */
+#define TIME_NEVER "1970-01-01T00:00:00Z" /* what it sends for the last use of an instance that never ran */
 
 void ident_uuid(char out[UUID_TEXT_SIZE]); /* RFC 4122 version 4, getrandom(2) */
 void ident_random_hex(char *out, size_t bytes); /* writes 2*bytes digits and NUL */

@@ -25,7 +25,7 @@ cJSON *adopt_empty(void)
 	json_set_str(v, "description", "");
 	json_set_bool(v, "ephemeral", false);
 	json_set_str(v, "created_at", TIME_UNSET);
-	json_set_str(v, "last_used_at", TIME_UNSET);
+	json_set_str(v, "last_used_at", TIME_NEVER);
 	json_set_str(v, "driver", "foreign");
 	return v;
 }

@@ -24,6 +24,7 @@
 #include "instance/create_private.h"
 #include "instance/metadata.h"
 #include "instance/place.h"
+#include "instance/raw_probe.h"
 #include "instance/receive.h"
 #include "instance/templates.h"
 #include "instance/work.h"
@@ -124,8 +125,13 @@ static enum op_result step_reserve(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
-	if (reserve(w, err) == 0)
-		return OP_DONE;
+	if (reserve(w, err) == 0) {
+		AUTO_JSON cJSON *config = NULL;
+		AUTO_JSON cJSON *devices = NULL;
+
+		instance_expand(w->b, desired_of(w), &config, &devices);
+		return raw_probe(op, config, NULL, err);
+	}
 	if (is_import(w)) {
 		if (registry_get(w->b->registry, w->name) != NULL)
 			error_set(err, ERROR_CONFLICT, "Cannot restore volume, already exists on target");

@@ -71,7 +71,7 @@ static cJSON *desired_new(const struct berthd *b, const cJSON *request, struct e
 	create_drop_volatile(json_obj(v, "config"));
 	json_set_str(v, "description", json_str_or(request, "description", ""));
 	json_set_bool(v, "ephemeral", json_bool(request, "ephemeral", false));
-	json_set_str(v, "last_used_at", TIME_UNSET);
+	json_set_str(v, "last_used_at", TIME_NEVER);
 	return v;
 }
 

@@ -88,6 +88,11 @@ static cJSON *fingerprints_of(const struct berthd *b, struct instance *inst)
 	return list;
 }
 
+static void refuse_running(struct error *err)
+{
+	error_set(err, ERROR_INVALID, "Instance is running: stop it first, or delete it with --force");
+}
+
 static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -100,7 +105,7 @@ static enum op_result step_check(struct op *op, struct error *err)
 		return OP_FAIL;
 	}
 	if (instance_active(inst) && !json_bool(w->args, "force", false)) {
-		error_set(err, ERROR_INVALID, "Container is running: stop it first, or delete it with --force");
+		refuse_running(err);
 		return OP_FAIL;
 	}
 	json_set(w->args, "fingerprints", fingerprints_of(w->b, inst));
@@ -219,10 +224,16 @@ void delete_register(struct op_queue *q)
 
 struct op *instance_delete(struct berthd *b, const char *name, bool force, struct error *err)
 {
+	const struct instance *inst = registry_find(b->registry, name, err);
+	AUTO_FREE char *lock = mem_printf("instance/%s", name);
 	cJSON *args;
 
-	if (registry_find(b->registry, name, err) == NULL)
+	if (inst == NULL)
 		return NULL;
+	if (!force && instance_active(inst) && !op_locked(b->ops, lock)) { /* nobody stops it: no operation is needed to say so */
+		refuse_running(err);
+		return NULL;
+	}
 	args = cJSON_CreateObject();
 	json_set_str(args, "name", name);
 	json_set_bool(args, "force", force);

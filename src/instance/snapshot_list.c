@@ -209,7 +209,7 @@ cJSON *snapshot_view(const struct berthd *b, const cJSON *snapshot)
 	json_set(v, "expanded_config", config);
 	json_set(v, "expanded_devices", devices);
 	json_set_str(v, "expires_at", json_str_or(snapshot, "expires_at", TIME_UNSET));
-	json_set_str(v, "last_used_at", json_str_or(snapshot, "last_used_at", TIME_UNSET));
+	json_set_str(v, "last_used_at", TIME_UNSET); /* what it has is the instance's; itself it never ran */
 	json_set_bool(v, "stateful", false);
 	json_set_int(v, "size", -1); /* LXD's word for: not asked for */
 	instance_hide_own(v);

@@ -19,6 +19,7 @@
 #include "instance/proxy.h"
 #include "instance/applied.h"
 #include "instance/place.h"
+#include "instance/raw_probe.h"
 #include "instance/shift.h"
 #include "instance/work.h"
 #include "model/key_types.h"
@@ -147,15 +148,15 @@ static int check_pool(struct work *w, const cJSON *old, const cJSON *devices, st
 	const cJSON *dev;
 
 	if (strcmp(place_wanted(w->b, devices), json_str_or(old, "pool", "default")) != 0)
-		return error_set(err, ERROR_INVALID, "Cannot update root disk device pool name");
+		return error_set(err, ERROR_INVALID, "Cannot update root disk device pool name to \"%s\"",
+				 place_wanted(w->b, devices));
 
 	cJSON_ArrayForEach(dev, devices) {
 		pool = json_str_or(dev, "pool", "default");
 		if (strcmp(json_str_or(dev, "path", ""), "/") == 0 && pool_get(w->b, pool) == NULL &&
 		    strcmp(pool, driver) != 0)
-			return error_set(err, ERROR_UNSUPPORTED,
-					 "the root disk of '%s' cannot move to the pool \"%s\": it was made with the storage "
-					 "driver \"%s\"", w->name, pool, driver);
+			return error_set(err, ERROR_INVALID, "Cannot update root disk device pool name to \"%s\": '%s' was made "
+					 "with the storage driver \"%s\"", pool, w->name, driver);
 	}
 	return 0;
 }
@@ -217,14 +218,20 @@ static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	struct instance *inst = registry_find(w->b->registry, w->name, err);
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
 
 	if (inst == NULL)
 		return OP_FAIL;
 	update_note_running(w, inst);
-	if (check_update(w, inst, err) == 0)
-		return OP_DONE;
-	say_what(err);
-	return OP_FAIL;
+	if (check_update(w, inst, err) < 0) {
+		say_what(err);
+		return OP_FAIL;
+	}
+	if (json_bool(w->args, "profile", false))
+		return OP_DONE; /* it is the profile's, and was kept */
+	instance_expand(w->b, json_obj(w->args, "new"), &config, &devices);
+	return raw_probe(op, config, json_obj(w->args, "was_config"), err);
 }
 
 /* ---- write */

@@ -136,7 +136,10 @@ int key_render_seccomp(struct render *r, const char *key, const char *value, str
 		if (strcmp(json_str_or(line, "key", ""), "lxc.seccomp.profile") == 0)
 			return 0; /* another key of the group was first */
 	}
-	render_line(r, "lxc.seccomp.profile", "%s/" SECCOMP_FILE, r->in->rootfs.instance_dir);
+	if (seccomp_is_off(r->config))
+		render_line(r, "lxc.seccomp.profile", "%s", "");
+	else
+		render_line(r, "lxc.seccomp.profile", "%s/" SECCOMP_FILE, r->in->rootfs.instance_dir);
 	return 0;
 }
 

@@ -62,12 +62,18 @@ int seccomp_check(const cJSON *config, struct error *err)
 	return 0;
 }
 
+bool seccomp_is_off(const cJSON *config)
+{
+	return type_is_false(value_of(config, default_names)) && !*json_str_or(config, RAW, "") &&
+	       !*value_of(config, allow_names) && !*value_of(config, deny_names);
+}
+
 bool seccomp_policy(const cJSON *config, struct strbuf *out)
 {
 	const char *raw = json_str_or(config, RAW, ""), *allow = value_of(config, allow_names);
 	const char *deny = value_of(config, deny_names), *by_default = value_of(config, default_names);
 
-	if (!*raw && !*allow && !*deny && !*by_default)
+	if (seccomp_is_off(config) || (!*raw && !*allow && !*deny && !*by_default))
 		return false;
 	if (*raw) {
 		strbuf_addf(out, "%s\n", raw);

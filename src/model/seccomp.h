@@ -14,7 +14,9 @@
 bool seccomp_is_key(const char *key);
 /* Keys that exclude each other, in LXD's words. */
 int seccomp_check(const cJSON *config, struct error *err);
-/* Appends the policy; false when the one of LXC's common.conf is to be used. config: expanded. */
+/* All of it is allowed, as LXD has it: security.syscalls.deny_default=false, and nothing else. config: expanded. */
+bool seccomp_is_off(const cJSON *config);
+/* Appends the policy; false when it is off, or the one of LXC's common.conf is to be used. config: expanded. */
 bool seccomp_policy(const cJSON *config, struct strbuf *out);
 /* "mount errno 1\nkexec_load": a system call and what to do in each line. */
 int seccomp_list_check(const char *text, struct error *err);

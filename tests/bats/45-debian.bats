@@ -122,7 +122,7 @@ privileges_work() {
 	need "$c"
 	assert "$(stat -c %u "/proc/$(init_of "$c")")" -gt 65535
 	assert "$(rootfs_mounts "$c")" = 1
-	refused 1 'cannot move to the pool "dir"' config device set "$c" root pool=dir
+	refused 1 'Cannot update root disk device pool name to "dir"' config device set "$c" root pool=dir
 	privileges_work "$c"
 }
 

@@ -60,6 +60,11 @@ lxc_get() {
 	stock_refused "Unknown configuration key: nosuch.key" init bb "$(name no)" -c nosuch.key=1
 	stock_refused "raw.seccomp is mutually exclusive with security.syscalls*" \
 		config set "$C" raw.seccomp=2 security.syscalls.deny=mkdir
+	stock_refused "LXC does not take the line 'lxc.nosuchkey = 1'" config set "$C" raw.lxc=$'lxc.cap.drop = mknod\nlxc.nosuchkey = 1'
+	stock_refused "LXC does not take the line 'lxc.nosuchkey=1'" init bb "$(name no)" -c raw.lxc=lxc.nosuchkey=1
+	assert "$("$BERTH" list "^$(name no)\$" -f csv)" = ""
+	stock config set "$C" raw.lxc="lxc.cap.drop = mknod"
+	stock config unset "$C" raw.lxc
 }
 
 @test "what berth cannot do is refused by name, with the reason" {
@@ -112,6 +117,9 @@ lxc_get() {
 	stock config unset "$c" raw.seccomp
 	file=$BERTH_TEST_ROOT/lxc/$c/seccomp
 	[[ ! -e $file ]]
+	stock config set "$c" security.syscalls.deny_default=false
+	stock restart -f "$c"
+	assert "$(in_container "$c" awk '/^Seccomp:/ { print $2 }' /proc/1/status)" = 0
 	stock config set "$c" linux.kernel_modules=no_such_module
 	stock stop -f "$c"
 	stock 1 start "$c"

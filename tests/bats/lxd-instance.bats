@@ -139,7 +139,14 @@ load lxd
 	assert "$output" = ""
 	stock list "$c" -f csv -c d
 	assert "$output" = "by hand"
-	stock delete "$c"
+	stock_refused 'Cannot update root disk device pool name to "nosuch"' config device override "$c" root pool=nosuch
+	api GET "/1.0/instances/$c"
+	assert "$(field .metadata.last_used_at)" = "1970-01-01T00:00:00Z"
+	stock start "$c"
+	api DELETE "/1.0/instances/$c"
+	assert "$http" = 400
+	contains "$(field .error)" "Instance is running"
+	stock delete -f "$c"
 }
 
 @test "an ephemeral one is gone when its stop has ended; its name is free" {

@@ -26,7 +26,7 @@ static void policies(void **state)
 		{ "{\"security.syscalls.deny\":\"mkdir errno 1\"}", "delete_module errno 38\nmkdir errno 1\n", "allowlist" },
 		{ "{\"security.syscalls.blacklist\":\"mkdir\"}", "\nmkdir\n", "allowlist" },
 		{ "{\"security.syscalls.allow\":\"read\\nwrite\"}", "2\nallowlist\n[all]\nread\nwrite\n", "denylist" },
-		{ "{\"security.syscalls.deny_default\":\"false\"}", "2\ndenylist\n[all]\n", "kexec" },
+		{ "{\"security.syscalls.deny_default\":\"false\",\"security.syscalls.deny\":\"mkdir\"}", "2\ndenylist\n[all]\nmkdir", "kexec" },
 		{ "{\"security.syscalls.deny_default\":\"true\"}", "kexec_load errno 38", "allowlist" },
 	};
 
@@ -43,9 +43,13 @@ static void policies(void **state)
 static void none_without_keys(void **state)
 {
 	AUTO_JSON cJSON *config = config_of("{\"user.x\":\"1\"}");
+	AUTO_JSON cJSON *off = config_of("{\"security.syscalls.blacklist_default\":\"no\"}");
 	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
 
 	assert_false(seccomp_policy(config, &out));
+	assert_false(seccomp_is_off(config));
+	assert_false(seccomp_policy(off, &out));
+	assert_true(seccomp_is_off(off));
 	assert_true(seccomp_is_key("raw.seccomp"));
 	assert_true(seccomp_is_key("security.syscalls.deny"));
 	assert_false(seccomp_is_key("security.nesting"));
