@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/yaml_print.h"
+#include "instance/cloud_init.h"
 #include "instance/instance.h"
 #include "instance/metadata.h"
 #include "instance/snapshot.h"
@@ -19,7 +20,7 @@
 static bool lxd_knows(const char *key)
 {
 	static const char *const whole[] = { "volatile.base_image", "volatile.uuid", "volatile.last_state.power",
-					     "volatile.apply_template" };
+					     "volatile.apply_template", CLOUD_INIT_ID };
 	static const char *const endings[] = { ".hwaddr", ".host_name", ".name" };
 	size_t len = strlen(key);
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "instance/archive.h"
+#include "instance/cloud_init.h"
 #include "model/settings.h"
 #include "proc/proc.h"
 
@@ -107,7 +108,10 @@ static bool mac_in_use(struct berthd *b, const char *mac)
 	return found;
 }
 
-/* Its network addresses stay its own, unless somebody else has them: two of one backup would. And templates wait still. */
+/*
+ * Its network addresses stay its own, unless somebody else has them: two of one backup would. Templates wait still, and
+ * cloud-init does not begin again.
+ */
 static cJSON *kept_volatile(struct berthd *b, const cJSON *config)
 {
 	cJSON *v = cJSON_CreateObject();
@@ -116,7 +120,8 @@ static cJSON *kept_volatile(struct berthd *b, const cJSON *config)
 	cJSON_ArrayForEach(item, config) {
 		size_t len = strlen(item->string);
 
-		if (strcmp(item->string, "volatile.apply_template") == 0 && cJSON_IsString(item))
+		if ((strcmp(item->string, "volatile.apply_template") == 0 || strcmp(item->string, CLOUD_INIT_ID) == 0) &&
+		    cJSON_IsString(item))
 			json_set_str(v, item->string, item->valuestring);
 		if (strncmp(item->string, "volatile.", 9) == 0 && len > 7 && strcmp(item->string + len - 7, ".hwaddr") == 0 &&
 		    strcmp(item->string, "volatile.hwaddr") != 0 && !mac_in_use(b, item->valuestring))

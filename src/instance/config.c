@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "image/store.h"
+#include "instance/cloud_init.h"
 #include "instance/reboots.h"
 #include "instance/work.h"
 #include "model/profile.h"
@@ -104,6 +105,7 @@ void work_fill_volatile(struct berthd *b, cJSON *desired)
 		ident_uuid(uuid);
 		json_set_str(config, "volatile.uuid", uuid);
 	}
+	cloud_init_fill(config);
 }
 
 static bool same_as_file(const char *path, const struct strbuf *text)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "host/forward.h"
 #include "hook/hook.h"
+#include "instance/cloud_init.h"
 #include "instance/place.h"
 #include "instance/snapshot_work.h"
 #include "instance/templates.h"
@@ -140,6 +141,7 @@ int rename_tell_templates(const struct work *w, const char *name, struct error *
 	if (inst == NULL)
 		return error_set(err, ERROR_NOT_FOUND, "Instance not found");
 	templates_defer(inst->desired, "rename");
+	cloud_init_renew(json_obj(inst->desired, "config"));
 	return registry_save(w->b->registry, inst, JSON_DURABLE, err);
 }
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "hook/hook.h"
 #include "image/store.h"
+#include "instance/cloud_init.h"
 #include "instance/snapshot_work.h"
 #include "instance/swap.h"
 #include "instance/update.h"
@@ -104,6 +105,8 @@ static int check(struct work *w, struct error *err)
 	work_fill_volatile(w->b, new);
 	instance_expand(w->b, inst->desired, &old_config, &old_devices);
 	instance_expand(w->b, new, &config, &devices);
+	if (cloud_init_differs(old_config, old_devices, config, devices))
+		cloud_init_renew(json_obj(new, "config"));
 	if (devices_check_added(old_devices, devices, err) < 0 || idmap_assign(w->b, new, config, w->name, err) < 0)
 		return -1;
 	json_set_str(config, "volatile.idmap.base", json_str(json_obj(new, "config"), "volatile.idmap.base"));

@@ -18,6 +18,7 @@
 #include "instance/address.h"
 #include "instance/proxy.h"
 #include "instance/applied.h"
+#include "instance/cloud_init.h"
 #include "instance/place.h"
 #include "instance/raw_probe.h"
 #include "instance/shift.h"
@@ -177,6 +178,8 @@ int update_check(struct work *w, const struct instance *inst, cJSON *new, struct
 	    proxy_check_nat(devices, err) < 0 || check_pool(w, inst->desired, devices, err) < 0 ||
 	    address_check(w->b, new, inst->desired, w->name, err) < 0)
 		return -1;
+	if (cloud_init_differs(json_obj(w->args, "was_config"), json_obj(w->args, "was_devices"), expanded, devices))
+		cloud_init_renew(json_obj(new, "config"));
 	return shift_defer(w->b, inst, new, expanded, err);
 }
 

@@ -126,6 +126,8 @@ static int check_properties(const struct device_type *type, const cJSON *device,
 					 type_show(item->string, show));
 		if (strcmp(item->string, "type") == 0)
 			continue;
+		if (strncmp(item->string, "user.", 5) == 0 && type_is_line(item->string) && type_is_text(item->valuestring))
+			continue; /* the administrator's own, as in configurations */
 		if (!p)
 			return error_set(err, ERROR_INVALID, "Invalid device option \"%s\"",
 					 type_show(item->string, show));

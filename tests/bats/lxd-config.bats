@@ -126,6 +126,32 @@ lxc_get() {
 	stock delete -f "$c"
 }
 
+@test "cloud-init's id: new when cloud-init is to act again; devices have user.* keys" {
+	local c id before change
+	c=$(name ci)
+	stock init bb "$c"
+	id=$(key_of "$c" volatile.cloud-init.instance-id)
+	[[ $id == ????????-????-4???-????-???????????? ]]
+	stock config set "$c" user.other=1
+	assert "$(key_of "$c" volatile.cloud-init.instance-id)" = "$id"
+	stock config device override "$c" eth0 user.foo=bar
+	stock config device get "$c" eth0 user.foo
+	assert "$output" = bar
+	stock config device add "$c" data disk source=/tmp path=/mnt user.owner="the web team"
+	assert "$(key_of "$c" volatile.cloud-init.instance-id)" = "$id"
+	before=$id
+	for change in "config set $c cloud-init.user-data=x" "config device set $c eth0 name=lan" "profile set default user.vendor-data=y" \
+		"profile unset default user.vendor-data" "rename $c ${c}2" "copy ${c}2 $c"; do
+		# shellcheck disable=SC2086
+		stock $change
+		id=$(key_of "$([[ $change == rename* ]] && echo "${c}2" || echo "$c")" volatile.cloud-init.instance-id)
+		assert "$id" != "$before" "after $change"
+		[[ -n $id ]]
+		before=$id
+	done
+	stock delete "$c" "${c}2"
+}
+
 @test "snapshots have their own" {
 	stock config set "$C" user.when=before
 	stock snapshot "$C" s1
