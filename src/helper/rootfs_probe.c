@@ -3,11 +3,14 @@
  * Tries idmapped mounts and overlay on them. All mounts are made in a mount namespace of our own: whatever happens
  * to us, none stays behind.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
@@ -15,6 +18,8 @@
 #include "helper/own_mounts.h"
 #include "helper/rootfs_mount.h"
 #include "helper/rootfs_sys.h"
+
+#define NAME ".berth-probe-"
 
 static const struct idmap probe_map = { .base = 100000, .size = 65536 };
 
@@ -74,15 +79,41 @@ static int try_in(const char *dir, struct rootfs_probe *ret, struct error *err)
 	return 0;
 }
 
+static int is_probe(const struct dirent *d)
+{
+	return strncmp(d->d_name, NAME, strlen(NAME)) == 0 && strlen(d->d_name) == strlen(NAME "XXXXXX");
+}
+
+/* What a probe left that was killed; only while no other is on its way: each holds a lock on the folder. */
+static void sweep(const char *dir, int fd)
+{
+	struct dirent **entries;
+	int n = flock(fd, LOCK_EX | LOCK_NB) == 0 ? scandir(dir, &entries, is_probe, NULL) : -1;
+
+	for (int i = 0; i < n; i++) {
+		AUTO_FREE char *path = fs_join(dir, entries[i]->d_name);
+		struct error err = ERROR_INIT;
+
+		if (fs_remove_tree(path, &err) < 0)
+			fprintf(stderr, "%s\n", err.msg);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	(void)flock(fd, LOCK_SH);
+}
+
 int rootfs_probe(const char *dir, struct rootfs_probe *ret, struct error *err)
 {
-	AUTO_FREE char *tmp = fs_join(dir, ".berth-probe-XXXXXX");
+	AUTO_FREE char *tmp = fs_join(dir, NAME "XXXXXX");
+	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct error ignored = ERROR_INIT;
 	int rc;
 
 	*ret = (struct rootfs_probe){ false };
 	if (own_mounts(err))
 		return -1;
+	sweep(dir, fd);
 	if (!mkdtemp(tmp))
 		return error_sys(err, errno, "cannot make a folder in '%s'", dir);
 	rc = try_in(tmp, ret, err);

@@ -151,12 +151,6 @@ static int write_entry(struct backup *s, struct tar_entry *e, enum history_verdi
 	return tar_writer_entry(s->writer, e, err) ? -1 : pass_data(s, true, err);
 }
 
-/* How an overlay in the container (Docker's) says that a file is gone. There is no such device. */
-static bool is_whiteout(const struct tar_entry *e)
-{
-	return !e->block && e->dev_major == 0 && e->dev_minor == 0;
-}
-
 static int judge(struct backup *s, const struct tar_entry *e, bool *ret_drop, struct error *err)
 {
 	*ret_drop = e->type == TAR_SOCKET;
@@ -167,7 +161,7 @@ static int judge(struct backup *s, const struct tar_entry *e, bool *ret_drop, st
 	if (e->type != TAR_DEVICE || s->in->devices)
 		return 0;
 	*ret_drop = tar_known_device(s->name.buf);
-	return *ret_drop || is_whiteout(e) ? 0 : refuse(s->name.buf, "device nodes are only for privileged instances", err);
+	return *ret_drop || tar_is_whiteout(e) ? 0 : refuse(s->name.buf, "device nodes are only for privileged instances", err);
 }
 
 /* ---- archives that hold more than one tree */

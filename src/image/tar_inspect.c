@@ -130,6 +130,12 @@ bool tar_known_device(const char *path)
 	return *path == 0;
 }
 
+bool tar_is_whiteout(const struct tar_entry *e)
+{
+	return e->type == TAR_DEVICE && !e->block && e->dev_major == 0 && e->dev_minor == 0;
+}
+
+/* Other device nodes are left out: the tree is every instance's, privileged ones' too, whom no map keeps from using them. */
 static int judge(struct inspect *s, const struct tar_entry *e, enum verdict *ret, struct error *err)
 {
 	const char *out = s->out_name.buf;
@@ -141,10 +147,11 @@ static int judge(struct inspect *s, const struct tar_entry *e, enum verdict *ret
 		return refuse(s->name.buf, "the root of the tree must be a folder", err);
 	if (s->in->part == TAR_PART_METADATA || e->type == TAR_SOCKET)
 		*ret = DROP;
-	if (e->type != TAR_DEVICE)
-		return 0;
-	*ret = DROP;
-	return strncmp(out, "rootfs/", 7) == 0 && tar_known_device(out + 7) ? 0 : refuse(s->name.buf, "device nodes are refused", err);
+	if (e->type == TAR_DEVICE && (!tar_is_whiteout(e) || strncmp(out, "rootfs/", 7) != 0 || tar_known_device(out + 7)))
+		*ret = DROP;
+	if (e->type == TAR_HARDLINK && tar_tree_left_out(s->tree, s->out_target.buf))
+		*ret = DROP;
+	return 0;
 }
 
 static void map_name(const struct inspect *s, const struct strbuf *name, struct strbuf *out)
@@ -197,6 +204,8 @@ static int pass(struct inspect *s, struct tar_entry *e, const struct strbuf *dat
 	if (judge(s, e, &verdict, err))
 		return -1;
 	rc = tar_tree_add(s->tree, e->type, s->out_name.buf, s->out_target.buf, err);
+	if (rc == 0 && verdict == DROP && (e->type == TAR_DEVICE || e->type == TAR_SOCKET || e->type == TAR_HARDLINK))
+		tar_tree_leave_out(s->tree, s->out_name.buf);
 	s->dropped += verdict == DROP && s->name.len;
 	if (rc || verdict == DROP)
 		return rc < 0 ? -1 : 0;

@@ -30,14 +30,16 @@ struct tar_inspect {
 };
 
 /*
- * {"layout":"rootfs"|"root"|"lxd","packing":"gzip","entries":N,"bytes":N,"dropped":N (device nodes, sockets,
- * foreign files),"architecture":"x86_64","os_release":{},"metadata":{},"has_templates":b}; architecture,
+ * {"layout":"rootfs"|"root"|"lxd","packing":"gzip","entries":N,"bytes":N,"dropped":N (device nodes but
+ * whiteouts, sockets, links to these, foreign files),"architecture":"x86_64","os_release":{},"metadata":{},"has_templates":b}; architecture,
  * os_release and metadata only when found. NULL and err when the archive was refused: what the sink got by
  * then must be thrown away.
  */
 cJSON *tar_inspect(struct tar_source *source, const struct tar_inspect *in, tar_sink sink, void *sink_data,
 		   struct error *err);
 
+/* How an overlay in the tree (Docker's) says that a file is gone. There is no such device. */
+bool tar_is_whiteout(const struct tar_entry *e);
 /* "dev/null": one of the nodes that LXC makes itself in every container. */
 bool tar_known_device(const char *path);
 

@@ -10,8 +10,8 @@
 
 enum { NAME_MAX_TOTAL = 4095, NAME_MAX_PART = 255 };
 
-/* What is known of a path; 0 is nothing. LINKED: a hard link shares its inode. */
-enum { SEEN_FILE = 1, SEEN_DIR, SEEN_SYMLINK, SEEN_OTHER, SEEN_KIND = 7, SEEN_LINKED = 8 };
+/* What is known of a path; 0 is nothing. LINKED: a hard link shares its inode. OUT: it is not passed on. */
+enum { SEEN_FILE = 1, SEEN_DIR, SEEN_SYMLINK, SEEN_OTHER, SEEN_KIND = 7, SEEN_LINKED = 8, SEEN_OUT = 16 };
 
 struct tar_tree {
 	struct strmap *seen;
@@ -144,7 +144,7 @@ static int check_target(struct tar_tree *t, const char *name, const char *target
 	unsigned what = seen(t, target), kind = what & SEEN_KIND;
 	char buf[128], to[128];
 
-	if (kind != SEEN_FILE && kind != SEEN_SYMLINK)
+	if (kind != SEEN_FILE && kind != SEEN_SYMLINK && kind != SEEN_OTHER)
 		return error_set(err, ERROR_INVALID,
 				 "hard link '%s' points to '%s', which is no earlier file of this archive",
 				 tar_printable(name, buf), tar_printable(target, to));
@@ -189,4 +189,14 @@ int tar_tree_add(struct tar_tree *t, enum tar_type type, char *name, const char 
 	if (old != now)
 		remember(t, name, now);
 	return 0;
+}
+
+void tar_tree_leave_out(struct tar_tree *t, const char *name)
+{
+	remember(t, name, seen(t, name) | SEEN_OUT);
+}
+
+bool tar_tree_left_out(const struct tar_tree *t, const char *name)
+{
+	return seen(t, name) & SEEN_OUT;
 }

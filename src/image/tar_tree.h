@@ -8,6 +8,8 @@
 #ifndef BERTH_IMAGE_TAR_TREE_H
 #define BERTH_IMAGE_TAR_TREE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "image/tar_reader.h"
@@ -26,5 +28,8 @@ void tar_tree_free(struct tar_tree *t);
 /* name and, for a hard link, target are canonical; name is changed and restored meanwhile.
  * 0: pass it on, 1: leave it out (a hard link to itself), -1: refused. */
 int tar_tree_add(struct tar_tree *t, enum tar_type type, char *name, const char *target, struct error *err);
+/* What was added, no folder nor file, is not passed on: nor may be a hard link to it. */
+void tar_tree_leave_out(struct tar_tree *t, const char *name);
+bool tar_tree_left_out(const struct tar_tree *t, const char *name);
 
 #endif

@@ -17,10 +17,12 @@
 #include "hook/hook.h"
 #include "instance/watch.h"
 #include "instance/work.h"
+#include "lxc/active.h"
 #include "model/settings.h"
 
 /* in an operation's args */
 #define OVER "over" /* it is not to be started any more */
+#define TAKEN ".start-"
 #define TOLD "told" /* the hooks have been told that it stopped (hook_watch.c) */
 
 struct reboots {
@@ -38,19 +40,45 @@ static char *file_of(const struct berthd *b, const char *name)
 	return mem_printf("%s/reboots/%s", b->settings->run_path, name);
 }
 
-bool reboots_wait(const struct berthd *b, const char *name)
+/* What the file becomes while it is being started: should it reboot at once, there is a new one. */
+static char *taken_of(const struct berthd *b, const char *name)
+{
+	return mem_printf("%s/reboots/" TAKEN "%s", b->settings->run_path, name);
+}
+
+static void drop(const char *path)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		log_warning("cannot remove '%s': %s", path, strerror(errno));
+}
+
+static void move(const char *from, const char *to)
+{
+	if (rename(from, to) < 0)
+		log_warning("cannot rename '%s' to '%s': %s", from, to, strerror(errno));
+}
+
+static bool is_told(const struct berthd *b, const char *name)
 {
 	AUTO_FREE char *path = file_of(b, name);
 
 	return fs_exists(path);
 }
 
+bool reboots_wait(const struct berthd *b, const char *name)
+{
+	AUTO_FREE char *taken = taken_of(b, name);
+
+	return is_told(b, name) || fs_exists(taken);
+}
+
 void reboots_forget(const struct berthd *b, const char *name)
 {
-	AUTO_FREE char *path = file_of(b, name);
+	AUTO_FREE char *path = file_of(b, name), *taken = taken_of(b, name);
 
-	if (unlink(path) < 0 && errno != ENOENT)
-		log_warning("cannot remove '%s': %s", path, strerror(errno));
+	drop(path);
+	if (b->reboots != NULL) /* a start that the end of berthd cuts short is the next one's */
+		drop(taken);
 }
 
 /* ---- the operation */
@@ -66,7 +94,7 @@ static bool over(struct op *op)
 static bool is_wanted(const struct work *w, const struct instance *inst)
 {
 	return inst != NULL && !inst->adopted && inst->note == NULL && !inst->ended && !(inst->pid > 0 && kill(inst->pid, 0) == 0) &&
-	       reboots_wait(w->b, w->name);
+	       is_told(w->b, w->name);
 }
 
 static enum op_result ended(struct op *op, struct error *err)
@@ -120,15 +148,27 @@ static enum op_result step_shift_ids(struct op *op, struct error *err)
 	return over(op) ? OP_DONE : step_shift(op, err);
 }
 
-/* From here on a berthd that is killed does not start it. */
+/* From here on a berthd that is killed leaves it to LXC, if LXC has begun with it: see back(). */
 static enum op_result step_start_again(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
+	AUTO_FREE char *path = file_of(w->b, w->name), *taken = taken_of(w->b, w->name);
 
 	if (over(op))
 		return OP_DONE;
-	reboots_forget(w->b, w->name);
+	move(path, taken);
 	return step_start(op, err);
+}
+
+static enum op_result step_started(struct op *op, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *taken = taken_of(w->b, w->name);
+
+	if (over(op))
+		return OP_DONE;
+	drop(taken);
+	return step_hook(op, err);
 }
 
 static const struct op_step reboot_steps[] = {
@@ -139,7 +179,7 @@ static const struct op_step reboot_steps[] = {
 	{ "sweep", step_sweep, NULL, 0, 0 },
 	{ "shift", step_shift_ids, NULL, SHIFT_S, 0 },
 	{ "start", step_start_again, step_unstart_cut_short, 120, 0 },
-	{ "post-start", step_run_hook, NULL, 3600, 0 },
+	{ "post-start", step_started, NULL, 3600, 0 },
 	{ 0 },
 };
 
@@ -178,7 +218,7 @@ static void on_file(const char *name, void *data)
 	struct op *op;
 	cJSON *args;
 
-	if (!reboots_wait(b, name))
+	if (!is_told(b, name))
 		return;
 	if (registry_get(b->registry, name) == NULL) {
 		reboots_forget(b, name);
@@ -222,6 +262,35 @@ static int begin(struct berthd *b, const char *dir, struct reboots *r, struct er
 	return r->lock < 0 ? -1 : 0;
 }
 
+static int is_taken(const struct dirent *d)
+{
+	return strncmp(d->d_name, TAKEN, strlen(TAKEN)) == 0;
+}
+
+/* A berthd was killed while it started this one. Has LXC begun with it, it comes to its end; else it waits again. */
+static void back(struct berthd *b, const char *name)
+{
+	AUTO_FREE char *path = file_of(b, name), *taken = taken_of(b, name);
+
+	if (lxc_may_be_active(b->settings->system_path, name) && lxc_monitor_process(b->settings->system_path, name) > 0)
+		drop(taken);
+	else
+		move(taken, path);
+}
+
+static void those_that_were_taken(struct berthd *b, const char *path)
+{
+	struct dirent **entries;
+	int n = scandir(path, &entries, is_taken, NULL);
+
+	for (int i = 0; i < n; i++) {
+		back(b, entries[i]->d_name + strlen(TAKEN));
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
 static void those_that_wait(struct berthd *b, const char *path)
 {
 	DIR *dir = opendir(path);
@@ -243,6 +312,7 @@ void reboots_start(struct berthd *b)
 	r->lock = -1;
 	b->reboots = r;
 	if (begin(b, dir, r, &err) == 0) {
+		those_that_were_taken(b, dir);
 		those_that_wait(b, dir);
 		return;
 	}

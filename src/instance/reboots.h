@@ -3,7 +3,8 @@
  * A container that reboots itself is started anew by berthd: templates are rendered, hooks run, changed keys take effect.
  * The last of its post-stop hooks, `berth-rootfs reboot DIR`, sees that berthd holds a lock on DIR/.berthd, leaves a file
  * DIR/NAME and fails, whereupon LXC does not start it itself. Without berthd LXC does (instance/reboot.h). What is left
- * when berthd ends at the wrong moment is started when it comes back.
+ * when berthd ends at the wrong moment is started when it comes back: the file is DIR/.start-NAME from just before
+ * lxc-start until that has ended, and counts as long as LXC has not begun.
  */
 #ifndef BERTH_INSTANCE_REBOOTS_H
 #define BERTH_INSTANCE_REBOOTS_H

@@ -13,6 +13,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/place.h"
@@ -149,16 +150,42 @@ static bool note_image(struct work *w, const struct storage_spec *spec, const ch
 	return w->image_volume != NULL && pool_tree_is_subvolume(w->image_volume);
 }
 
-static enum op_result prepare_dir(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
+/* cp copies into a subvolume, which is there already, or to a folder that is not. */
+static enum op_result copy_image(struct op *op, struct work *w, const char *tree, const char *target, struct error *err)
 {
-	AUTO_FREE char *target = fs_join(folder_of(w, spec), "rootfs");
-	AUTO_FREE char *tree = image_rootfs(w->b->images, spec->fingerprint);
 	AUTO_STRBUF struct strbuf from = STRBUF_INIT;
 	struct argv argv = ARGV_INIT;
 
 	strbuf_addstr(&from, tree);
+	if (on_btrfs(w))
+		strbuf_addstr(&from, "/.");
+	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from.buf, target, NULL);
+	return op_child(op, &argv, copied, err);
+}
+
+/* The volume went meanwhile: by name, or with the image, whose tree this operation keeps in the store. */
+static enum op_result taken(struct op *op, enum op_result result, struct error *err)
+{
+	struct work *w = op_data(op);
+	AUTO_FREE char *tree = image_rootfs(w->b->images, strrchr(w->image_volume, '/') + 1);
+
+	if (result != OP_FAIL)
+		return result;
+	log_info("instance '%s' is copied from its image's tree: %s", w->name, err->msg);
+	error_clear(err);
+	if (make_tree(w, w->image_tree, 0, err) < 0)
+		return OP_FAIL;
+	return copy_image(op, w, tree, w->image_tree, err);
+}
+
+static enum op_result prepare_dir(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
+{
+	AUTO_FREE char *target = fs_join(folder_of(w, spec), "rootfs");
+	AUTO_FREE char *tree = image_rootfs(w->b->images, spec->fingerprint);
+	struct argv argv = ARGV_INIT;
+
 	if (note_image(w, spec, target))
-		return op_thread(op, take_fn, w, err);
+		return op_thread_then(op, take_fn, w, taken, err);
 	if (on_btrfs(w) && make_tree(w, target, w->b->probe->idmapped_mounts ? 0 : spec->idmap_base, err) < 0)
 		return OP_FAIL;
 	if (spec->fingerprint[0] == '\0')
@@ -172,10 +199,7 @@ static enum op_result prepare_dir(struct op *op, struct work *w, const struct st
 		argv_push(&argv, target);
 		return op_child(op, &argv, NULL, err);
 	}
-	if (on_btrfs(w))
-		strbuf_addstr(&from, "/.");
-	argv_pushl(&argv, "cp", "-a", "--reflink=auto", "--sparse=auto", "--", from.buf, target, NULL);
-	return op_child(op, &argv, copied, err);
+	return copy_image(op, w, tree, target, err);
 }
 
 enum op_result storage_prepare(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)

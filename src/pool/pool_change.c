@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "model/settings.h"
@@ -388,6 +389,21 @@ struct op *pool_delete(struct berthd *b, const char *name, struct error *err)
 	return start(b, &delete_kind, args, err);
 }
 
+/* What is kept first: a size cannot be taken back once the file has grown. What could not be done is not kept. */
+static int put_and_change(struct berthd *b, const char *name, cJSON *pool_taken, struct error *err)
+{
+	AUTO_JSON cJSON *old = cJSON_Duplicate(pool_get(b, name), true);
+	struct error failed = ERROR_INIT;
+
+	if (pool_put(b, name, pool_taken, err) < 0)
+		return -1;
+	if (pool_change_live(b, old, pool_get(b, name), err) == 0)
+		return 0;
+	if (pool_put(b, name, cJSON_Duplicate(old, true), &failed) < 0)
+		log_error("the storage pool '%s' is kept as it was to be, not as it is: %s", name, failed.msg);
+	return -1;
+}
+
 int pool_update(struct berthd *b, const char *name, const cJSON *change, bool patch, struct error *err)
 {
 	static const char *const kept[] = { "source", "size", NULL };
@@ -409,8 +425,5 @@ int pool_update(struct berthd *b, const char *name, const cJSON *change, bool pa
 	json_set(pool, "config", new);
 	if (json_str(change, "description") != NULL || !patch)
 		json_set_str(pool, "description", json_str_or(change, "description", ""));
-	if (pool_change_live(b, old, pool, err) == 0)
-		return pool_put(b, name, pool, err);
-	cJSON_Delete(pool);
-	return -1;
+	return put_and_change(b, name, pool, err);
 }

@@ -163,6 +163,10 @@ enum op_result op_follow(struct op *op, struct op *other, op_follow_cb done, str
  * interrupted: the step's timeout does not end it.
  */
 enum op_result op_thread(struct op *op, int (*fn)(void *arg, struct error *err), void *arg, struct error *err);
+/* The step ends by what done returns (OP_WAIT: done started something else), which is told how fn ended; *err says why. */
+typedef enum op_result (*op_thread_cb)(struct op *op, enum op_result result, struct error *err);
+enum op_result op_thread_then(struct op *op, int (*fn)(void *arg, struct error *err), void *arg, op_thread_cb done,
+			      struct error *err);
 /* LXD's progress metadata: {"<stage>_progress": text, "progress": {stage, percent, speed}}; throttled. */
 void op_progress(struct op *op, const char *stage, int percent, const char *text);
 void op_metadata_set(struct op *op, const char *key, cJSON *value_taken);

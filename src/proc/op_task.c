@@ -95,6 +95,7 @@ struct thread_work {
 	struct op *op;
 	int (*fn)(void *arg, struct error *err);
 	void *arg;
+	op_thread_cb done;
 	int rc;
 	struct error err;
 };
@@ -110,17 +111,27 @@ static void after_work_cb(uv_work_t *req, int status)
 {
 	struct thread_work *w = req->data;
 	struct op *op = w->op;
+	op_thread_cb done = w->done;
 	struct error err = w->err;
-	bool failed = status != 0 || w->rc < 0;
+	enum op_result r = status != 0 || w->rc < 0 ? OP_FAIL : OP_DONE;
 
 	if (status != 0)
 		error_set(&err, ERROR_CANCELLED, "operation cancelled");
 	free(w);
 	op->in_thread = false;
-	op_resume(op, failed ? OP_FAIL : OP_DONE, &err);
+	if (done != NULL)
+		r = done(op, r, &err);
+	if (r != OP_WAIT)
+		op_resume(op, r, &err);
 }
 
 enum op_result op_thread(struct op *op, int (*fn)(void *arg, struct error *err), void *arg, struct error *err)
+{
+	return op_thread_then(op, fn, arg, NULL, err);
+}
+
+enum op_result op_thread_then(struct op *op, int (*fn)(void *arg, struct error *err), void *arg, op_thread_cb done,
+			      struct error *err)
 {
 	struct thread_work *w = mem_alloc(sizeof(*w));
 	int rc;
@@ -129,6 +140,7 @@ enum op_result op_thread(struct op *op, int (*fn)(void *arg, struct error *err),
 	w->op = op;
 	w->fn = fn;
 	w->arg = arg;
+	w->done = done;
 	rc = uv_queue_work(op->q->loop, &w->req, work_cb, after_work_cb);
 	if (rc == 0) {
 		op->in_thread = true;

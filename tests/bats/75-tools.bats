@@ -62,6 +62,39 @@ in_all_ways() { # TOOL NAME COMMAND…
 
 # ---- lxc-start
 
+@test "berthd killed while it starts one that has rebooted: before LXC began the next one does it, after that LXC" {
+	local n pid
+	n=$(name again)
+	launch "$n"
+	wait_init "$n"
+	fake lxc-start hang
+	in_container "$n" reboot || true
+	fake_called lxc-start
+	daemon_kill
+	assert "$(ls -A "$BERTH_TEST_ROOT/run/reboots")" = ".berthd
+.start-$n"
+	real lxc-start
+	tools_start
+	wait_for 20 is_state "$n" RUNNING
+	wait_init "$n"
+	wait_for 10 eval '[[ $(ls -A "$BERTH_TEST_ROOT/run/reboots") == .berthd ]]'
+
+	pid=$(init_of "$n")
+	fake lxc-start then-wait
+	in_container "$n" reboot || true
+	wait_for 20 eval '[[ $(init_of "$n") =~ ^[0-9]+$ && $(init_of "$n") != "$pid" ]]'
+	pid=$(init_of "$n")
+	daemon_kill
+	: >"$BIN/.lxc-start.go"
+	real lxc-start
+	tools_start
+	assert "$(ls -A "$BERTH_TEST_ROOT/run/reboots")" = .berthd
+	assert "$(state_of "$n")" = RUNNING
+	assert "$(init_of "$n")" = "$pid"
+	rm "$BIN/.lxc-start.go"
+	run_berth delete -f "$n"
+}
+
 @test "lxc-start fails, prints garbage, is killed, is missing, hangs: a launch is undone" {
 	in_all_ways lxc-start "$(name s)" launch bb "$(name s)"
 }

@@ -249,6 +249,14 @@ is_stopped() {
 	rfs probe "$D"
 	assert "$output" = "idmapped=1 overlay=1"
 	assert "$(ls -A "$D")" = ""
+	# one that was killed left this; or is still at it
+	mkdir -p "$D/.berth-probe-aBcDeF/instance/work/work" "$D/.berth-probe-of-yours"
+	chmod 0 "$D/.berth-probe-aBcDeF/instance/work/work"
+	flock -s "$D" "$RFS" probe "$D"
+	[[ -d $D/.berth-probe-aBcDeF ]]
+	rfs probe "$D"
+	assert "$(ls -A "$D")" = .berth-probe-of-yours
+	rmdir "$D/.berth-probe-of-yours"
 	rfs probe /proc || true
 	assert "$(mount_count)" -eq 0
 }

@@ -83,6 +83,14 @@ is_subvolume() {
 	assert "$output" = noatime,compress=zstd
 	stock storage set bt btrfs.mount_options=compress=zstd
 	[[ $(findmnt -n -o OPTIONS "$BERTH_TEST_ROOT/pools/bt") != *noatime* ]]
+	# what cannot be kept does not become so, either
+	mv "$BERTH_TEST_ROOT/state/storage-pools/bt.json" "$BERTH_TEST_ROOT/bt.json"
+	mkdir -p "$BERTH_TEST_ROOT/state/storage-pools/bt.json/x"
+	stock_refused "bt.json" storage set bt btrfs.mount_options=noatime size=330MiB
+	[[ $(findmnt -n -o OPTIONS "$BERTH_TEST_ROOT/pools/bt") != *noatime* ]]
+	assert "$(stat -c %s "$BERTH_TEST_ROOT/pools/bt.img")" = 335544320
+	rm -r "$BERTH_TEST_ROOT/state/storage-pools/bt.json"
+	mv "$BERTH_TEST_ROOT/bt.json" "$BERTH_TEST_ROOT/state/storage-pools/bt.json"
 	stock_refused "Pool source cannot be changed" storage set bt source=/elsewhere
 	stock_refused 'Invalid option "nosuch"' storage unset bt nosuch
 	daemon_restart
@@ -271,6 +279,16 @@ uuid_of() { # FIELD PATH
 	stock_refused "Storage pool volume not found" storage volume delete bt "image/$fp"
 	run_berth rebuild bb "$c"
 	is_subvolume "$image"
+	# it may go just when it is to be taken: here another file system is in its place
+	stock storage create bt2 btrfs size=256MiB
+	mount --bind "$BERTH_TEST_ROOT/pools/bt2" "$image"
+	is_subvolume "$image"
+	stock launch bb "$c-copied" -s bt
+	umount "$image"
+	is_subvolume "$pool/containers/$c-copied/rootfs"
+	assert "$(uuid_of "Parent UUID" "$pool/containers/$c-copied/rootfs")" = -
+	stock delete -f "$c-copied"
+	stock storage delete bt2
 	# with the image it goes, whenever berthd dies
 	for step in copies/kill copies/kill-after; do
 		stock publish "$c" --alias other --compression none

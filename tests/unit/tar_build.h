@@ -18,7 +18,7 @@ struct tar_item {
 	size_t len;       /* 0: strlen(data) */
 	const char *magic; /* NULL: "ustar\0" "00"; "gnu": the old one; "v7": none */
 	unsigned mode;    /* 0: 0644 */
-	const char *uid, *gid, *size, *mtime, *prefix; /* raw fields, NULL: sensible ones */
+	const char *uid, *gid, *size, *mtime, *prefix, *major, *minor; /* raw fields, NULL: sensible ones */
 };
 
 static inline void tar_build_sum(char *h)
@@ -61,6 +61,8 @@ static inline void tar_build_header(const struct tar_item *t, size_t size, char 
 		memcpy(h + 257, "ustar\00000", 8);
 	else if (strcmp(t->magic, "gnu") == 0)
 		memcpy(h + 257, "ustar  ", 8);
+	tar_build_field(h + 329, 8, t->major, "");
+	tar_build_field(h + 337, 8, t->minor, "");
 	tar_build_field(h + 345, 155, t->prefix, "");
 	tar_build_sum(h);
 }

@@ -408,6 +408,38 @@ static void test_output_is_stable(void **state)
 	assert_memory_equal(out.buf, again.buf, out.len);
 }
 
+/* Whiteouts of an overlay in the tree stay; other nodes and sockets are left out, with all links to them. */
+static void test_devices(void **state)
+{
+	AUTO_STRBUF struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct strbuf a;
+
+	start_tree(&a);
+	TAR_ADD(&a, .name = "./etc/disk", .type = '4', .major = "0000010");
+	TAR_ADD(&a, .name = "./etc/disk2", .type = '1', .link = "./etc/disk");
+	TAR_ADD(&a, .name = "./etc/disk3", .type = '1', .link = "./etc/disk2");
+	TAR_ADD(&a, .name = "./etc/none", .type = '4');
+	TAR_ADD(&a, .name = "./etc/tty", .type = '3', .major = "0000004", .minor = "0000001");
+	TAR_ADD(&a, .name = "./etc/gone", .type = '3');
+	TAR_ADD(&a, .name = "./etc/gone2", .type = '1', .link = "./etc/gone");
+	TAR_ADD(&a, .name = "./dev/null", .type = '3', .major = "0000001", .minor = "0000003");
+	tar_build_end(&a);
+	AUTO_JSON cJSON *report = inspect(&a, &whole, &out, &err);
+	assert_string_equal(err.msg, "");
+	assert_non_null(report);
+	assert_int_equal(json_int(report, "dropped", 0), 6);
+	expect_entry(&out, 2, "rootfs/etc/gone", "");
+	expect_entry(&out, 3, "rootfs/etc/gone2 -> rootfs/etc/gone", "");
+
+	start_tree(&a);
+	TAR_ADD(&a, .name = "./etc/disk", .type = '4', .major = "0000010");
+	TAR_ADD(&a, .name = "./etc/disk/file");
+	tar_build_end(&a);
+	assert_null(inspect(&a, &whole, &out, &err));
+	assert_non_null(strstr(err.msg, "lies below 'rootfs/etc/disk'"));
+}
+
 /* A file twice is an archive that was appended to; a hard link to itself adds nothing. */
 static void test_harmless_repetition(void **state)
 {
@@ -461,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_acl_from_xattr),
 		cmocka_unit_test(test_sparse_formats),
 		cmocka_unit_test(test_output_is_stable),
+		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_harmless_repetition),
 		cmocka_unit_test(test_images_made_by_hand),
 	};
