@@ -13,7 +13,7 @@ void reply_image(struct request *r, struct op *op, const struct error *err);
 /* images_source.c */
 void images_post(struct request *r); /* a JSON body: sources other than an upload */
 void image_add_proxies(const struct berthd *b, cJSON *source); /* how the server gets to others (image/download.h) */
-/* Of an instance's source on another server: the same, and what images.auto_update_cached says. source may be NULL. */
+/* Of an instance's source on another server: the same, and what images.auto_update_* say. source may be NULL. */
 void image_add_ways(const struct berthd *b, cJSON *source);
 
 /* images_secret.c */

@@ -30,6 +30,7 @@ void image_add_proxies(const struct berthd *b, cJSON *source)
 void image_add_ways(const struct berthd *b, cJSON *source)
 {
 	const char *update = server_config_get(b->server, "images.auto_update_cached");
+	const char *interval = server_config_get(b->server, "images.auto_update_interval");
 	struct error ignored = ERROR_INIT;
 	int yes = 1;
 
@@ -39,6 +40,7 @@ void image_add_ways(const struct berthd *b, cJSON *source)
 	if (update && units_parse_bool(update, &yes, &ignored))
 		yes = 1;
 	json_set_bool(source, "auto_update", yes);
+	json_set_bool(source, "prefer_cached", !interval || strcmp(interval, "0") != 0);
 }
 
 static cJSON *options_of(const cJSON *body)

@@ -107,12 +107,53 @@ static enum op_result resolved(struct op *op, const struct proc_result *result, 
 	return take_answer(op_data(op), result, err) ? OP_FAIL : OP_DONE;
 }
 
+static bool came_by(const cJSON *image, const cJSON *source)
+{
+	static const char *const same[] = { "server", "protocol", "alias" };
+	const cJSON *from = json_obj(image, "update_source");
+
+	for (size_t i = 0; from && i < sizeof(same) / sizeof(same[0]); i++)
+		if (strcmp(json_str_or(from, same[i], ""), json_str_or(source, same[i], "")) != 0)
+			return false;
+	return from && json_bool(image, "auto_update", false);
+}
+
+/* The newest one that came by this alias and is kept up to date: its server is not asked. NULL: there is none. */
+static const char *prefer_cached(const struct download *d)
+{
+	const cJSON *source = json_obj(d->args, "source");
+	const char *found = NULL, *fingerprint, *newest = "";
+	size_t pos = 0;
+	void *image;
+
+	if (!json_bool(d->args, "prefer_cached", false) || !*json_str_or(source, "alias", ""))
+		return NULL;
+	while (strmap_next(d->b->images->images, &pos, &fingerprint, &image)) {
+		const char *uploaded = json_str_or(image, "uploaded_at", "");
+
+		if (!came_by(image, source) || strcmp(uploaded, newest) < 0)
+			continue;
+		found = fingerprint;
+		newest = uploaded;
+	}
+	return found;
+}
+
 static enum op_result step_resolve(struct op *op, struct error *err)
 {
 	struct download *d = op_data(op);
+	const char *cached = prefer_cached(d);
 	cJSON *spec = cJSON_Duplicate(json_obj(d->args, "source"), true);
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 
+	if (cached) {
+		d->answer = cJSON_CreateObject();
+		json_set_str(d->answer, "fingerprint", cached);
+		json_set_str(d->args, "fingerprint", cached);
+		json_set_bool(d->args, "existed", true);
+		cJSON_Delete(spec);
+		return OP_DONE;
+	}
 	argv_pushf(&argv, "%s/berth-fetch", d->b->settings->libexec_dir);
 	argv_push(&argv, "resolve");
 	json_set(spec, "architectures", architectures(d->b));
@@ -375,5 +416,6 @@ struct op *image_download(struct berthd *b, const struct image_download *d, stru
 	json_set(args, "source", cJSON_Duplicate(d->source, true));
 	json_set(args, "options", d->options ? cJSON_Duplicate(d->options, true) : cJSON_CreateObject());
 	json_set_str(args, "shown_by", d->shown_by);
+	json_set_bool(args, "prefer_cached", d->prefer_cached);
 	return op_start(b->ops, &download_kind, args, &options, err);
 }

@@ -20,6 +20,7 @@ struct image_download {
 	/* of the import, besides "fingerprint" and what the server says: "aliases", "public", "properties", "profiles",
 	 * "auto_update", "cached"; NULL: none */
 	const cJSON *options;
+	bool prefer_cached;   /* an auto_update image that is here and came by the same alias will do */
 	const char *shown_by; /* id of an operation that shows the progress too; NULL: none */
 };
 

@@ -45,7 +45,8 @@ static enum op_result step_image(struct op *op, struct error *err)
 	struct remote *v = op_data(op);
 	const cJSON *source = json_obj(json_obj(v->args, "request"), "source");
 	AUTO_JSON cJSON *options = cJSON_CreateObject();
-	struct image_download d = { .source = source, .options = options, .shown_by = op_id(op) };
+	struct image_download d = { .source = source, .options = options, .shown_by = op_id(op),
+				    .prefer_cached = json_bool(source, "prefer_cached", false) };
 
 	json_set_bool(options, "cached", true);
 	json_set_bool(options, "auto_update", json_bool(source, "auto_update", true));

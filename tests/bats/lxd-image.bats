@@ -127,8 +127,17 @@ variant() {
 	assert "$(in_container "$(name far)" cat /etc/note)" = second
 	api GET "/1.0/images/$second"
 	assert "$(field '.metadata | [.cached, .auto_update] | join(" ")')" = "true true"
-	stock delete -f "$(name far)"
-	stock image delete "$second"
+	# it is kept up to date, so the next one is made of it, whatever the alias is there now
+	"$BERTH" --socket "$OTHER" query -X PUT -d "{\"target\":\"$first\"}" /1.0/images/aliases/priv >/dev/null
+	"$BERTH" --socket "$OTHER" query -X PATCH -d '{"public":true}' "/1.0/images/$first" >/dev/null
+	stock init other:priv "$(name near)"
+	assert "$(key_of "$(name near)" volatile.base_image)" = "$second"
+	stock config set images.auto_update_interval=0
+	stock init other:priv "$(name new)"
+	assert "$(key_of "$(name new)" volatile.base_image)" = "$first"
+	stock config unset images.auto_update_interval
+	stock delete -f "$(name far)" "$(name near)" "$(name new)"
+	stock image delete "$second" "$first"
 	no_staging
 }
 
