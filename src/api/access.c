@@ -16,6 +16,9 @@ static const struct {
 	{ "GET", "/1.0" },
 	{ "POST", "/1.0/certificates" }, /* with a password or a token */
 	{ "GET", "/1.0/operations/{id}/websocket" }, /* with a secret of its: other servers have no certificate (migrations) */
+	/* with an image that they were asked for, and then with the secret of what becomes of it: images_push.c */
+	{ "POST", "/1.0/images" },
+	{ "GET", "/1.0/operations/{id}/wait" },
 	/* what is public, or whose secret they have: image_visible() */
 	{ "GET", "/1.0/images" },
 	{ "GET", "/1.0/images/{fingerprint}" },

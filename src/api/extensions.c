@@ -115,6 +115,7 @@ const char *const api_extensions[] = {
 	"container_nic_routed_host_address",
 	"api_os",
 	"container_nic_routed_host_table",
+	"images_push_relay",               /* POST images with source.mode "push", POST images/FINGERPRINT/export */
 	"network_dns_search",
 	"container_nic_routed_limits",
 	"network_type_macvlan",

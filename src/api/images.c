@@ -220,6 +220,7 @@ const struct route image_routes[] = {
 	{ "PATCH", "/1.0/images/{fingerprint}", image_patch_one, NULL },
 	{ "DELETE", "/1.0/images/{fingerprint}", image_delete_one, NULL },
 	{ "GET", "/1.0/images/{fingerprint}/export", image_export_get, NULL },
+	{ "POST", "/1.0/images/{fingerprint}/export", image_push_post, NULL },
 	{ "POST", "/1.0/images/{fingerprint}/secret", image_secret_post, NULL },
 	{ "POST", "/1.0/images/{fingerprint}/refresh", image_refresh_one, NULL },
 	{ 0 },

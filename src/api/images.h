@@ -10,6 +10,15 @@ extern const struct route_upload image_upload_body;
 /* 202, and the events at its end: op's args have the "fingerprint" then. op NULL: err. */
 void reply_image(struct request *r, struct op *op, const struct error *err);
 
+/* images_push.c: images that go from one server to the other */
+void image_push_token_post(struct request *r); /* source.mode "push": somebody may send us one */
+void image_push_post(struct request *r);       /* we send one */
+/*
+ * The token that the head of an upload names, which is spent with that: what the image is to be, a new object of options of
+ * image_import(). NULL: none.
+ */
+cJSON *image_push_token_take(struct request *r);
+
 /* images_source.c */
 void images_post(struct request *r); /* a JSON body: sources other than an upload */
 void image_add_proxies(const struct berthd *b, cJSON *source); /* how the server gets to others (image/download.h) */

@@ -105,9 +105,12 @@ void images_post(struct request *r)
 	const char *type = json_str_or(source, "type", "");
 	size_t i;
 
+	if (!request_trusted(r)) {
+		reply_errorf(r, ERROR_FORBIDDEN, "not authorized");
+		return;
+	}
 	if (strcmp(json_str_or(source, "mode", ""), "push") == 0) {
-		reply_errorf(r, ERROR_UNSUPPORTED,
-			     "images are not taken by the mode 'push': copy with --mode=pull or --mode=relay");
+		image_push_token_post(r);
 		return;
 	}
 	if (!source) {

@@ -6,6 +6,7 @@
 
 #include "api/events.h"
 #include "api/images.h"
+#include "base/ident.h"
 #include "base/multipart.h"
 #include "api/request.h"
 #include "base/json.h"
@@ -18,7 +19,7 @@ enum { PAIRS_MAX = 256, JSON_MAX = 64 * 1024 };
 struct upload {
 	struct image_upload *image;
 	cJSON *options;
-	bool multipart;
+	bool multipart, pushed;
 };
 
 /* ---- headers */
@@ -94,7 +95,8 @@ static int take_pairs(struct request *r, cJSON *options, const char *header, cJS
 			 to, header, err);
 }
 
-static int take_headers(struct request *r, cJSON *options, struct error *err)
+/* pushed: what the image is to be was said when it was asked for */
+static int take_headers(struct request *r, cJSON *options, bool pushed, struct error *err)
 {
 	const char *filename = request_header(r, "X-LXD-filename"),
 		   *public = request_header(r, "X-LXD-public");
@@ -105,11 +107,13 @@ static int take_headers(struct request *r, cJSON *options, struct error *err)
 	if (public && *public && units_parse_bool(public, &yes, err))
 		return error_wrap(err, "the header X-LXD-public");
 	json_set_str(options, "filename", slash ? slash + 1 : filename ? filename : "");
-	json_set_bool(options, "public", yes);
+	if (!pushed)
+		json_set_bool(options, "public", yes);
 	if (fingerprint && *fingerprint)
 		json_set_str(options, "fingerprint", fingerprint);
-	return take_pairs(r, options, "X-LXD-properties", cJSON_CreateObject(), "properties", err) ||
-	       take_pairs(r, options, "X-LXD-aliases", cJSON_CreateArray(), "aliases", err) ||
+	return (!pushed &&
+		(take_pairs(r, options, "X-LXD-properties", cJSON_CreateObject(), "properties", err) ||
+		 take_pairs(r, options, "X-LXD-aliases", cJSON_CreateArray(), "aliases", err))) ||
 	       take_pairs(r, options, "X-LXD-profiles", cJSON_CreateArray(), "profiles", err) ? -1 : 0;
 }
 
@@ -140,13 +144,20 @@ static void upload_drop(void *state)
 static void *image_begin(struct request *r, struct error *err)
 {
 	struct upload *u;
+	cJSON *asked;
 
 	if (is_json(r))
 		return (void *)-1;
+	asked = image_push_token_take(r);
+	if (!asked && !request_trusted(r)) {
+		error_set(err, ERROR_FORBIDDEN, "not authorized");
+		return NULL;
+	}
 	u = mem_alloc(sizeof(*u));
-	u->options = cJSON_CreateObject();
+	u->pushed = asked != NULL;
+	u->options = asked ? asked : cJSON_CreateObject();
 	u->multipart = multipart_is(request_header(r, "Content-Type"));
-	if (take_headers(r, u->options, err) == 0 &&
+	if (take_headers(r, u->options, u->pushed, err) == 0 &&
 	    (u->image = image_upload_new(request_berthd(r)->images, err)) != NULL) {
 		if (u->multipart || image_upload_part(u->image, "unified") == 0)
 			return u;
@@ -213,12 +224,24 @@ void reply_image(struct request *r, struct op *op, const struct error *err)
 	reply_operation(r, op);
 }
 
+/* Who sent it may have no certificate, and wants to know what becomes of it. */
+static void wait_by_secret(struct op *op)
+{
+	char secret[65];
+
+	ident_random_hex(secret, 32);
+	op_metadata_set(op, "secret", cJSON_CreateString(secret));
+	explicit_bzero(secret, sizeof(secret));
+}
+
 static void image_end(struct request *r, void *state)
 {
 	struct upload *u = state;
 	struct error err = ERROR_INIT;
 	struct op *op = image_import(u->image, u->options, &err);
 
+	if (op && u->pushed)
+		wait_by_secret(op);
 	u->image = NULL;
 	upload_drop(u);
 	reply_image(r, op, &err);

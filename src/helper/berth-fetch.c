@@ -7,6 +7,8 @@
  *   berth-fetch download --into=DIR --max-bytes=N
  *                                    the answer of resolve with the source's "certificate"; makes image, or image.metadata
  *                                    and image.rootfs, in DIR (the others stay empty); "progress BYTES TOTAL" on stdout
+ *   berth-fetch push --file=PATH [--file=PATH]
+ *                                    sends an image to another server (fetch_push.h); "progress BYTES TOTAL" on stdout
  *
  * It is nobody as soon as these files are open, so no root process reads what strange servers send. It ends with
  * EXIT_ERRORS + the number of the error (base/error.h), whose text is on stderr.
@@ -26,6 +28,7 @@
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "helper/fetch_file.h"
+#include "helper/fetch_push.h"
 #include "helper/fetch_resolve.h"
 #include "helper/no_leak_check.h"
 #include "helper/program.h"
@@ -37,8 +40,19 @@ static _Noreturn void usage(const char *why)
 {
 	fprintf(stderr, "berth-fetch: %s\n"
 			"usage: berth-fetch resolve <SOURCE\n"
-			"       berth-fetch download --into=DIR --max-bytes=N <ANSWER\n", why);
+			"       berth-fetch download --into=DIR --max-bytes=N <ANSWER\n"
+			"       berth-fetch push --file=PATH [--file=PATH] <TARGET\n", why);
 	exit(EXIT_USAGE);
+}
+
+/* One line: some of it is what a server says. */
+static _Noreturn void fail(struct error *err)
+{
+	for (char *c = err->msg; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	fprintf(stderr, "%s\n", err->msg);
+	exit(EXIT_ERRORS + (int)err->code);
 }
 
 static int give_up_rights(pid_t parent, uint64_t max_bytes, struct error *err)
@@ -79,7 +93,16 @@ static int download(const cJSON *spec, const struct fetch_files *files, struct e
 	return rc;
 }
 
-static int run(const char *command, const char *into, uint64_t max_bytes, struct error *err)
+static int push(const cJSON *spec, const struct push_files *files, struct error *err)
+{
+	struct http *h = http_new(spec, err);
+	int rc = h != NULL ? fetch_push(h, spec, files, err) : -1;
+
+	http_free(h);
+	return rc;
+}
+
+static int run(const char *command, const char *into, uint64_t max_bytes, const struct push_files *sent, struct error *err)
 {
 	struct fetch_files files = { .max_bytes = max_bytes };
 	const pid_t parent = getppid();
@@ -92,13 +115,17 @@ static int run(const char *command, const char *into, uint64_t max_bytes, struct
 	spec = program_read_json(SPEC_MAX, err);
 	if (spec == NULL)
 		return -1;
+	if (sent->n > 0)
+		return push(spec, sent, err);
 	return strcmp(command, "resolve") == 0 ? resolve(spec, err) : download(spec, &files, err);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "into", 1, NULL, 'i' }, { "max-bytes", 1, NULL, 'm' }, { 0 } };
+	static const struct option options[] = { { "into", 1, NULL, 'i' }, { "max-bytes", 1, NULL, 'm' },
+						{ "file", 1, NULL, 'f' }, { 0 } };
 	const char *into = NULL, *command = argc > 1 ? argv[1] : "";
+	struct push_files sent = { .n = 0 };
 	struct error err = ERROR_INIT;
 	int64_t max_bytes = 0;
 	int c;
@@ -106,15 +133,18 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'i')
 			into = optarg;
-		else if (c != 'm' || units_parse_int(optarg, 1, INT64_MAX / 2, &max_bytes, &err) < 0)
-			usage("--max-bytes is a number, --into a folder");
+		else if (c == 'f' && push_files_open(&sent, optarg, &err) < 0)
+			fail(&err);
+		else if (c != 'f' && (c != 'm' || units_parse_int(optarg, 1, INT64_MAX / 2, &max_bytes, &err) < 0))
+			usage("--max-bytes is a number, --into a folder, --file a file");
 	}
-	if (optind + 1 != argc || (strcmp(command, "resolve") != 0 && strcmp(command, "download") != 0))
-		usage("resolve or download");
+	if (optind + 1 != argc || (strcmp(command, "resolve") != 0 && strcmp(command, "download") != 0 && strcmp(command, "push") != 0))
+		usage("resolve, download or push");
 	if ((strcmp(command, "download") == 0) != (into != NULL && max_bytes > 0))
-		usage("download needs --into and --max-bytes, resolve does not");
-	if (run(command, into, (uint64_t)max_bytes, &err) == 0)
-		return 0;
-	fprintf(stderr, "%s\n", err.msg);
-	return EXIT_ERRORS + (int)err.code;
+		usage("download needs --into and --max-bytes, the others do not");
+	if ((strcmp(command, "push") == 0) != (sent.n > 0))
+		usage("push needs --file, the others do not");
+	if (run(command, into, (uint64_t)max_bytes, &sent, &err) < 0)
+		fail(&err);
+	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "helper/fetch_http.h"
+#include "helper/fetch_http_private.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
@@ -18,19 +17,6 @@
 #include "base/text.h"
 
 enum { URL_MAX = 4096, ERROR_BODY_MAX = 64 * 1024, JSON_BODY_MAX = 64 * 1024 * 1024, REDIRECTS = 5, CONNECT_S = 30, STALL_S = 60 };
-
-struct http {
-	CURL *curl;
-	char *pin; /* "sha256//BASE64" of the server's public key, or NULL */
-	char problem[CURL_ERROR_SIZE];
-	/* of the request that runs */
-	const struct http_sink *sink;
-	bool started;
-	struct strbuf refusal; /* body of an answer that is no 200 */
-	struct http_header *wanted;
-	size_t n_wanted;
-	struct error err; /* of the sink */
-};
 
 /* ---- the server's key */
 
@@ -106,7 +92,7 @@ static size_t body_cb(char *bytes, size_t size, size_t n, void *data)
 	struct http *h = data;
 	size_t len = size * n;
 
-	if (status_of(h) != 200) {
+	if (status_of(h) != h->good) {
 		if (h->refusal.len + len <= ERROR_BODY_MAX)
 			strbuf_add(&h->refusal, bytes, len);
 		return len;
@@ -176,14 +162,14 @@ static int judge(struct http *h, CURLcode rc, const char *url, struct error *err
 		return error_set(err, ERROR_TIMEOUT, "'%s' does not answer, or sends nothing any more: %s", host_of(url, host),
 				 h->problem);
 	if (rc != CURLE_OK)
-		return error_set(err, ERROR_TOOL, "cannot get it from '%s': %s", host_of(url, host),
+		return error_set(err, ERROR_TOOL, "cannot %s '%s': %s", h->good == 200 ? "get it from" : "send it to", host_of(url, host),
 				 h->problem[0] ? h->problem : curl_easy_strerror(rc));
-	return status_of(h) == 200 ? 0 : refused(h, url, err);
+	return status_of(h) == h->good ? 0 : refused(h, url, err);
 }
 
 /* ---- requests */
 
-static int perform(struct http *h, const char *url, struct error *err)
+int http_perform(struct http *h, const char *url, struct error *err)
 {
 	CURLcode rc;
 
@@ -195,7 +181,7 @@ static int perform(struct http *h, const char *url, struct error *err)
 	strbuf_clear(&h->refusal);
 	curl_easy_setopt(h->curl, CURLOPT_URL, url);
 	rc = curl_easy_perform(h->curl);
-	if (rc == CURLE_OK && h->sink != NULL && status_of(h) == 200 && start_sink(h) < 0)
+	if (rc == CURLE_OK && h->sink != NULL && status_of(h) == h->good && start_sink(h) < 0)
 		rc = CURLE_WRITE_ERROR; /* an empty body */
 	return judge(h, rc, url, err);
 }
@@ -206,7 +192,7 @@ int http_get(struct http *h, const char *url, const struct http_sink *sink, stru
 
 	h->sink = sink;
 	curl_easy_setopt(h->curl, CURLOPT_HTTPGET, 1L);
-	rc = perform(h, url, err);
+	rc = http_perform(h, url, err);
 	h->sink = NULL;
 	return rc;
 }
@@ -251,7 +237,7 @@ int http_head(struct http *h, const char *url, const char *const *sent, struct h
 	h->n_wanted = n;
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
 	curl_easy_setopt(h->curl, CURLOPT_NOBODY, 1L);
-	rc = perform(h, url, err);
+	rc = http_perform(h, url, err);
 	curl_easy_setopt(h->curl, CURLOPT_NOBODY, 0L);
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(list);
@@ -369,6 +355,7 @@ struct http *http_new(const cJSON *spec, struct error *err)
 	struct http *h = mem_alloc(sizeof(*h));
 
 	strbuf_init(&h->refusal);
+	h->good = 200;
 	if (*pem && take_certificate(h, pem, err) < 0) {
 		http_free(h);
 		return NULL;

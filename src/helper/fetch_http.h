@@ -32,6 +32,19 @@ int http_get(struct http *h, const char *url, const struct http_sink *sink, stru
 /* An object, of at most 64 MiB. NULL: err. */
 cJSON *http_get_json(struct http *h, const char *url, struct error *err);
 
+/*
+ * A POST of one open file as application/octet-stream, or of two as multipart/form-data; they are read as they are sent.
+ * The answer must be a 202: its JSON object (of at most 1 MiB). A redirect is followed nowhere. headers: "Name: value"
+ * lines, NULL-terminated. progress, now and then, may be NULL.
+ */
+struct http_part {
+	const char *name, *filename; /* of the form; a single one has neither */
+	int fd;
+	uint64_t size;
+};
+cJSON *http_post(struct http *h, const char *url, const char *const *headers, const struct http_part *parts, size_t n,
+		 void (*progress)(uint64_t done, uint64_t total), struct error *err);
+
 /* Of a HEAD's answer, which must be a 200. */
 struct http_header {
 	const char *name;

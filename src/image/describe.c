@@ -40,10 +40,13 @@ static cJSON *make_properties(const struct describe *d, const cJSON *metadata, c
 {
 	cJSON *properties = cJSON_CreateObject(), *os = json_obj(d->report, "os_release"), *p;
 	AUTO_JSON cJSON *clean_os = cJSON_CreateObject();
+	const cJSON *options = json_obj(d->args, "options");
+	const bool given_only = json_bool(options, "given_only", false);
 	const char *release;
 
-	add_cleaned(properties, json_obj(metadata, "properties"));
-	if (!json_bool(json_obj(d->args, "options"), "exact", false)) {
+	if (!given_only)
+		add_cleaned(properties, json_obj(metadata, "properties"));
+	if (!given_only && !json_bool(options, "exact", false)) {
 		add_cleaned(clean_os, os);
 		json_set_str(clean_os, "architecture", architecture);
 	}
@@ -52,7 +55,7 @@ static cJSON *make_properties(const struct describe *d, const cJSON *metadata, c
 	set_if_missing(properties, "release", *release ? release : json_str(clean_os, "version_id"));
 	set_if_missing(properties, "description", json_str(clean_os, "pretty_name"));
 	set_if_missing(properties, "architecture", json_str(clean_os, "architecture"));
-	cJSON_ArrayForEach(p, json_obj(json_obj(d->args, "options"), "properties"))
+	cJSON_ArrayForEach(p, json_obj(options, "properties"))
 		json_set_str(properties, p->string, *p->valuestring ? p->valuestring : NULL);
 	json_sort(properties);
 	return properties;
@@ -110,6 +113,8 @@ cJSON *describe_image(const struct describe *d)
 	json_set(image, "properties", make_properties(d, metadata, arch));
 	json_set_bool(image, "public", json_bool(options, "public", false));
 	set_time(image, "expires_at", json_int(metadata, "expiry_date", 0), IMAGE_NEVER);
+	if (json_str(options, "expires_at"))
+		json_set_str(image, "expires_at", json_str(options, "expires_at"));
 	json_set(image, "profiles", make_profiles(options));
 	json_set_str(image, "architecture", arch);
 	json_set_bool(image, "cached", json_bool(options, "cached", false));

@@ -9,11 +9,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "image/fetch_child.h"
 #include "image/store_private.h"
 #include "lxc/probe.h"
 #include "model/settings.h"
 
-enum { EXIT_ERRORS = 10, RESOLVE_S = 300, LONG_TIME_S = 6 * 3600, ANSWER_MAX = 1024 * 1024 };
+enum { RESOLVE_S = 300, LONG_TIME_S = 6 * 3600 };
 
 struct download {
 	struct berthd *b;
@@ -47,23 +48,6 @@ static const char *fingerprint_of(const struct download *d)
 	return json_str_or(d->answer, "fingerprint", "");
 }
 
-/* ---- the child */
-
-/* Its last words are the error, its exit status says of what kind. */
-static int fetch_check(const struct proc_result *result, struct error *err)
-{
-	const char *text = result->errs, *newline;
-	char clean[900];
-	int code = result->exit_code - EXIT_ERRORS;
-
-	if (result->timed_out || code <= ERROR_NONE || code > ERROR_SYSTEM || result->errs_len < 2)
-		return proc_check("berth-fetch", result, err);
-	newline = memrchr(text, '\n', result->errs_len - 1);
-	text = newline ? newline + 1 : text;
-	proc_clean_text(text, strcspn(text, "\n"), clean, sizeof(clean));
-	return error_set(err, (enum error_code)code, "%s", clean);
-}
-
 /* "x86_64" runs i686 too. */
 static cJSON *architectures(const struct berthd *b)
 {
@@ -72,25 +56,13 @@ static cJSON *architectures(const struct berthd *b)
 	return cJSON_CreateStringArray(names, strcmp(names[0], "x86_64") == 0 ? 2 : 1);
 }
 
-static enum op_result fetch(struct op *op, struct argv *argv, cJSON *spec_taken, proc_line_cb on_line, op_child_cb done,
-			    struct error *err)
-{
-	AUTO_FREE char *text = json_text(spec_taken);
-	struct proc_spec spec = { .argv = (const char *const *)argv->v, .input = text, .input_len = strlen(text),
-				  .output_max = ANSWER_MAX, .on_line = on_line };
-	enum op_result result = op_child_spec(op, &spec, done, err);
-
-	cJSON_Delete(spec_taken);
-	return result;
-}
-
 /* ---- resolve */
 
 static int take_answer(struct download *d, const struct proc_result *result, struct error *err)
 {
 	const char *given = json_str_or(json_obj(d->args, "source"), "fingerprint", "");
 
-	if (fetch_check(result, err))
+	if (fetch_child_check(result, err))
 		return -1;
 	d->answer = json_parse(result->out, result->out_len, err);
 	if (!d->answer || !fingerprint_valid(fingerprint_of(d)))
@@ -157,7 +129,7 @@ static enum op_result step_resolve(struct op *op, struct error *err)
 	argv_pushf(&argv, "%s/berth-fetch", d->b->settings->libexec_dir);
 	argv_push(&argv, "resolve");
 	json_set(spec, "architectures", architectures(d->b));
-	return fetch(op, &argv, spec, NULL, resolved, err);
+	return fetch_child(op, &argv, spec, NULL, resolved, err);
 }
 
 static bool existed(const struct download *d)
@@ -202,10 +174,8 @@ static void progress_line(const char *line, void *data)
 	char text[80];
 	int percent;
 
-	if (sscanf(line, "progress %llu %llu", &done, &total) != 2)
+	if (fetch_child_progress(line, &done, &total, &percent) < 0)
 		return;
-	percent = total ? (int)(done / (total / 100 + 1)) : 0;
-	percent = percent > 99 ? 99 : percent;
 	if (total)
 		snprintf(text, sizeof(text), "rootfs: %d%%", percent);
 	else
@@ -215,7 +185,7 @@ static void progress_line(const char *line, void *data)
 
 static enum op_result downloaded(struct op *op, const struct proc_result *result, struct error *err)
 {
-	return fetch_check(result, err) ? OP_FAIL : OP_DONE;
+	return fetch_child_check(result, err) ? OP_FAIL : OP_DONE;
 }
 
 static enum op_result step_download(struct op *op, struct error *err)
@@ -237,7 +207,7 @@ static enum op_result step_download(struct op *op, struct error *err)
 	argv_push(&argv, "download");
 	argv_pushf(&argv, "--into=%s", image_upload_dir(d->upload));
 	argv_pushf(&argv, "--max-bytes=%lld", (long long)d->b->settings->image_max_bytes);
-	return fetch(op, &argv, spec, progress_line, downloaded, err);
+	return fetch_child(op, &argv, spec, progress_line, downloaded, err);
 }
 
 static int seal_fn(void *arg, struct error *err)

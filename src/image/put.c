@@ -109,22 +109,39 @@ static const struct {
 	{ "profiles", take_profiles },	   { "expires_at", take_expiry },	{ "cached", take_bool },
 };
 
+static int take_all(cJSON *image, const cJSON *changes, struct error *err)
+{
+	const cJSON *given;
+	size_t i;
+
+	for (i = 0; i < sizeof(changeable) / sizeof(changeable[0]); i++) {
+		given = cJSON_GetObjectItemCaseSensitive(changes, changeable[i].name);
+		if (given && changeable[i].take(image, given, err))
+			return -1;
+	}
+	return 0;
+}
+
+cJSON *image_changes(const cJSON *given, struct error *err)
+{
+	cJSON *taken = cJSON_CreateObject();
+
+	if (take_all(taken, given, err) == 0)
+		return taken;
+	cJSON_Delete(taken);
+	return NULL;
+}
+
 int image_put(struct image_store *s, const char *fingerprint, const cJSON *changes, struct error *err)
 {
 	AUTO_FREE char *path = store_path(s, fingerprint, IMAGE_JSON);
-	const cJSON *old = image_get(s, fingerprint), *given;
+	const cJSON *old = image_get(s, fingerprint);
 	cJSON *image;
-	size_t i;
 
 	if (!old)
 		return error_set(err, ERROR_NOT_FOUND, "Image not found");
 	image = cJSON_Duplicate(old, true);
-	for (i = 0; i < sizeof(changeable) / sizeof(changeable[0]); i++) {
-		given = cJSON_GetObjectItemCaseSensitive(changes, changeable[i].name);
-		if (given && changeable[i].take(image, given, err))
-			goto refused;
-	}
-	if (json_write_file(path, image, JSON_DURABLE, err))
+	if (take_all(image, changes, err) || json_write_file(path, image, JSON_DURABLE, err))
 		goto refused;
 	strmap_put(s->images, fingerprint, image);
 	return 0;

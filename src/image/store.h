@@ -29,6 +29,7 @@ void image_store_free(struct image_store *s);
 void image_store_copies(struct image_store *s, cJSON *(*places)(const char *fingerprint, void *data),
 			int (*remove)(const char *path, struct error *err));
 
+bool fingerprint_valid(const char *text); /* a whole one: 64 lower-case digits */
 const char **image_fingerprints(const struct image_store *s); /* sorted; free the array */
 const cJSON *image_get(const struct image_store *s, const char *fingerprint); /* exact; borrowed or NULL */
 /* Alias, fingerprint, or unique fingerprint prefix (>= 4 digits). "Image not found", "… is ambiguous". */
@@ -50,6 +51,8 @@ int image_properties_check(const cJSON *properties, struct error *err);
 void image_touch(struct image_store *s, const char *fingerprint); /* last_used_at is now */
 /* Of public, properties, auto_update, profiles, expires_at, cached what is given. */
 int image_put(struct image_store *s, const char *fingerprint, const cJSON *changes, struct error *err);
+/* What is given of them, as image_put() would write it; a new object, or NULL with err. */
+cJSON *image_changes(const cJSON *given, struct error *err);
 
 const cJSON *image_aliases(const struct image_store *s); /* {"name": {"target","description","type"}} */
 int image_alias_create(struct image_store *s, const char *name, const char *target, const char *description,
@@ -71,7 +74,8 @@ int image_upload_seal(struct image_upload *u, struct error *err);
 void image_upload_abort(struct image_upload *u); /* removes what was written; NULL is fine */
 /* Starts the import operation (unpack, verify, describe, commit); takes the upload in any case.
  * options: {"filename","public","properties","fingerprint" (expected),"aliases":[{name,description}],
- * "profiles":[names], "exact": no other properties than the archive's own, "auto_update", "cached", "update_source": {}}. */
+ * "profiles":[names], "exact": no other properties than the archive's own, "given_only": none
+ * but these, "expires_at", "auto_update", "cached", "update_source": {}}. */
 struct op *image_import(struct image_upload *u, const cJSON *options, struct error *err);
 struct op *image_delete(struct image_store *s, const char *fingerprint, struct error *err);
 /* Registers the op kinds "image-import", "image-delete" for recovery. */

@@ -36,7 +36,6 @@ int store_load_one(struct image_store *s, const char *fingerprint, struct error 
 void store_drop_folder(struct image_store *s, const char *path);
 /* rm -r once no berth-unpack works in it any more (it holds a flock); for threads. */
 int store_remove_staging(void *path, struct error *err);
-bool fingerprint_valid(const char *text);
 
 /* alias.c */
 int alias_load(struct image_store *s, struct error *err);

@@ -115,12 +115,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.say(image)
         elif p == "/1.0/images/list":
             self.say(b"[1,2]")
+        elif p.startswith("/never/1.0/operations/"):
+            self.say(self.operation(103, ""))
+        elif p.startswith("/failing/1.0/operations/"):
+            self.say(self.operation(400, "no\nsuch\x1b[2J luck"))
         elif p == "/streams/v1/index.json":
             self.say(json.dumps({"index": {"images": {"datatype": "image-downloads", "path": "streams/v1/images.json"}}}).encode())
         elif p == "/streams/v1/images.json":
             self.say(streams(sums["image"]))
         else:
             self.say(json.dumps({"type": "error", "error_code": 404, "error": "Not Found"}).encode(), 404)
+
+    @staticmethod
+    def operation(status, err, name="11111111-2222-4333-8444-555555555555"):
+        return json.dumps({"type": "async", "metadata": {"id": name, "status": "Failure", "status_code": status,
+                                                         "err": err, "metadata": {"secret": "a b&c"}}}).encode()
+
+    # what an image is pushed to: /HOW/1.0/images
+    def do_POST(self):
+        how = self.path.split("/")[1]
+        sent = hashlib.sha256(self.rfile.read(int(self.headers["Content-Length"]))).hexdigest()
+        if how == "refusing" or sent != self.headers["X-LXD-fingerprint"]:
+            self.say(json.dumps({"type": "error", "error_code": 403, "error": "not authorized"}).encode(), 403)
+        elif how == "moved":
+            self.say(b"", 302, Location=base + "/never/1.0/images")
+        elif how == "list":
+            self.say(b"[]", 202)
+        elif how == "badid":
+            self.say(self.operation(103, "", "../../../etc/passwd"), 202)
+        elif how == "large":
+            self.say(b" " * (2 << 20), 202)
+        else:
+            self.say(self.operation(103, ""), 202)
 
 
 server = http.server.ThreadingHTTPServer((address, 0), Handler)

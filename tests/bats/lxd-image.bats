@@ -29,8 +29,8 @@ teardown_file_more() {
 	done
 }
 
-no_staging() {
-	[[ -z $(ls -A "$BERTH_TEST_ROOT/images/.staging") ]]
+no_staging() { # [ROOT]
+	[[ -z $(ls -A "${1:-$BERTH_TEST_ROOT}/images/.staging") ]]
 }
 
 # variant NOTE FILE: an image of its own
@@ -177,6 +177,113 @@ not_fetched() { # PART SOURCE-JSON
 	contains "$body" "$1" "answer to $2"
 }
 
+target() { # URL: what an export is told
+	jq -n --arg t "$1" --rawfile c "$BERTH_TEST_ROOT/server.crt" '{target: $t, certificate: $c, secret: "s"}'
+}
+
+not_pushed() { # PART URL
+	api POST "/1.0/images/$("$BERTH" query /1.0/images/aliases/bb | jq -r .target)/export" "$(target "$2")"
+	if [[ $http == 202 ]]; then
+		api GET "$(field .operation)/wait"
+		body=$(field .metadata.err)
+	else
+		body=$(field .error)
+	fi
+	contains "$body" "$1" "push to $2"
+}
+
+# send FINGERPRINT SECRET FILE [CURL'S…]: an upload by a stranger, as another server does it
+send() {
+	http=$(curl -sk --max-time 60 -o "$BATS_TEST_TMPDIR/body" -w '%{http_code}' -H 'Content-Type: application/octet-stream' \
+		-H "X-LXD-fingerprint: $1" -H "X-LXD-secret: $2" -T "$3" -X POST "${@:4}" "https://$BERTH_TEST_SUBNET.1:8443/1.0/images")
+	body=$(cat "$BATS_TEST_TMPDIR/body")
+}
+
+secret() { # FINGERPRINT: of a token for it
+	api POST /1.0/images "{\"source\":{\"mode\":\"push\",\"fingerprint\":\"$1\"},\"properties\":{\"told\":\"yes\"}}"
+	assert "$http $(field .metadata.class)" = "202 token"
+	field .metadata.metadata.secret
+}
+
+@test "pushed both ways, and what strangers push" {
+	local fp split s op url="https://$BERTH_TEST_SUBNET.1:8443/1.0"
+	stock config set core.https_address="$BERTH_TEST_SUBNET.1"
+	stock config set core.trust_password=sekret
+	stock remote add own "https://$BERTH_TEST_SUBNET.1:8443" --accept-certificate --password=sekret
+	variant pushed "$BATS_TEST_TMPDIR/p.tar.gz"
+	tar czf "$BATS_TEST_TMPDIR/meta.tar.gz" -C "$BATS_TEST_TMPDIR/t" metadata.yaml
+	tar czf "$BATS_TEST_TMPDIR/root.tar.gz" -C "$BATS_TEST_TMPDIR/t/rootfs" .
+	fp=$(sha256sum "$BATS_TEST_TMPDIR/p.tar.gz" | cut -d' ' -f1)
+	split=$(cat "$BATS_TEST_TMPDIR"/{meta,root}.tar.gz | sha256sum | cut -d' ' -f1)
+	stock image import "$BATS_TEST_TMPDIR/p.tar.gz" own: --alias pushed user.kept=1
+	stock image import "$BATS_TEST_TMPDIR"/{meta,root}.tar.gz own: --alias split --public
+	stock image unset-property own:pushed variant # which the archive says again
+	stock query -X PATCH -d '{"expires_at":"2031-02-03T04:05:06Z"}' "/1.0/images/$fp"
+	stock image copy own:pushed other: --mode=push --copy-aliases --alias second
+	stock image copy own:split other: --mode=push --alias split --public # of a public one the client names the alias only
+	stock_refused "Image with same fingerprint already exists" image copy own:pushed other: --mode=push
+	stock image list other: -c Fpl -f csv
+	contains "$output" "$fp,no,pushed (1 more)"
+	contains "$output" "$split,yes,split"
+	stock image show other:pushed
+	contains "$output" 'user.kept: "1"'
+	contains "$output" "expires_at: 2031-02-03T04:05:06Z"
+	[[ $output != *variant* ]]
+	stock image delete own:pushed own:split
+	stock image copy other:pushed own: --mode=push
+	stock query -X PATCH -d '{"public":false}' "other:/1.0/images/$split"
+	stock image copy other:split own: --mode=push --alias split
+	stock image export own:split "$BATS_TEST_TMPDIR/x"
+	cmp "$BATS_TEST_TMPDIR/x.root" "$BATS_TEST_TMPDIR/root.tar.gz" || cmp "$BATS_TEST_TMPDIR/x.tar.gz" "$BATS_TEST_TMPDIR/root.tar.gz"
+	stock launch own:split "$(name pushed)"
+	assert "$(in_container "$(name pushed)" cat /etc/note)" = pushed
+	stock delete -f "$(name pushed)"
+	stock image delete own:split "own:$fp" other:split other:pushed
+
+	# whoever has the secret, once, for that image, and sees what becomes of it
+	s=$(secret "$fp")
+	send "$fp" "${s%?}0" "$BATS_TEST_TMPDIR/p.tar.gz"
+	assert "$http $(field .error)" = "403 not authorized"
+	send "$split" "$s" "$BATS_TEST_TMPDIR/p.tar.gz"
+	assert "$http" = 403
+	send "$fp" "$s" "$BATS_TEST_TMPDIR/p.tar.gz" -H 'X-LXD-public: true' -H 'X-LXD-aliases: mine' -H 'X-LXD-properties: a=b'
+	assert "$http" = 202
+	op=$(field .operation)
+	s=$(field .metadata.metadata.secret)
+	assert "$(curl -sk "$url${op#/1.0}/wait" | jq -r .error)" = "not authorized"
+	assert "$(curl -sk "$url${op#/1.0}/wait?secret=${s%?}x" | jq -r .error)" = "not authorized"
+	assert "$(curl -sk "$url${op#/1.0}?secret=$s" | jq -r .error)" = "not authorized"
+	assert "$(curl -sk "$url${op#/1.0}/wait?secret=$s" | jq -r .metadata.metadata.fingerprint)" = "$fp"
+	stock query "/1.0/images/$fp"
+	assert "$(jq -rc '[.public, .aliases, .properties]' <<<"$output")" = '[false,[],{"told":"yes"}]'
+	stock image delete "$fp"
+	send "$fp" "$(secret "$split")" "$BATS_TEST_TMPDIR/p.tar.gz"
+	assert "$http" = 403
+	# another image than the one that was asked for; half of one, and nothing more can come by that token
+	s=$(secret "$split")
+	send "$split" "$s" "$BATS_TEST_TMPDIR/p.tar.gz"
+	assert "$(curl -sk "$url$(field '.operation | ltrimstr("/1.0")')/wait?secret=$(field .metadata.metadata.secret)" | jq -r .metadata.err)" =~ "doesn't match"
+	s=$(secret "$fp")
+	run ! curl -sk --max-time 2 -H "X-LXD-fingerprint: $fp" -H "X-LXD-secret: $s" -H 'Content-Length: 9999999' \
+		-H 'Content-Type: application/octet-stream' -T "$BATS_TEST_TMPDIR/p.tar.gz" -X POST "$url/images"
+	send "$fp" "$s" "$BATS_TEST_TMPDIR/p.tar.gz"
+	assert "$http" = 403
+	wait_for 10 no_staging
+	api POST /1.0/images '{"source":{"mode":"push"}}'
+	assert "$http" = 400
+	api POST /1.0/images '{"source":{"mode":"push","fingerprint":"x"},"expires_at":"soon"}'
+	assert "$http" = 400
+	assert "$(curl -sk -H 'Content-Type: application/json' -d '{"source":{"mode":"push","fingerprint":"x"}}' "$url/images" | jq -r .error)" = "not authorized"
+	# killed while it sends: there nothing stays
+	fault image-push/push/kill-after
+	stock '?' image copy bb other: --mode=push --alias sent
+	revive
+	wait_for 10 no_staging "$BERTH_TEST_ROOT/o"
+	stock '?' image delete other:sent
+	stock config unset core.trust_password
+	stock config unset core.https_address
+}
+
 @test "other protocols; servers that lie, redirect or never end" {
 	local base fp port=$BERTH_TEST_ROOT/port
 	variant served "$BATS_TEST_TMPDIR/f.tar.gz"
@@ -205,7 +312,6 @@ not_fetched() { # PART SOURCE-JSON
 	refused 2 "is not https://SERVER/IMAGE" image copy "http://x/y"
 	run_berth image delete own
 
-	not_fetched "'push'" "{\"fingerprint\":\"$fp\",\"mode\":\"push\"}"
 	not_fetched "no https:// address" "{\"type\":\"url\",\"url\":\"http://127.0.0.1/x\"}"
 	not_fetched "no https:// address" "{\"type\":\"url\",\"url\":\"file:///etc/passwd\"}"
 	not_fetched "no https:// address" "{\"type\":\"image\",\"protocol\":\"lxd\",\"server\":\"gopher://x\",\"alias\":\"x\"}"
@@ -228,6 +334,21 @@ not_fetched() { # PART SOURCE-JSON
 	not_fetched "another certificate" "{\"type\":\"url\",\"url\":\"$base/direct\",\"certificate\":$(jq -Rs . "$BERTH_TEST_ROOT/o/state/server.crt")}"
 	not_fetched "is not one" "{\"type\":\"url\",\"url\":\"$base/direct\",\"certificate\":\"junk\"}"
 	not_fetched "certificate" "{\"type\":\"url\",\"url\":\"$base/direct\",\"certificate\":\"\"}"
+	# and as servers that an image is pushed to
+	not_pushed "not authorized" "$base/refusing"
+	not_pushed "HTTP 302" "$base/moved"
+	not_pushed "no JSON object" "$base/list"
+	not_pushed "is not LXD's" "$base/badid"
+	not_pushed "longer than" "$base/large"
+	not_pushed 'Failed operation "Failure": "no such' "$base/failing"
+	not_pushed "no https:// address" "http://127.0.0.1:1"
+	not_pushed "cannot send it" "https://127.0.0.1:1"
+	not_pushed "another certificate" "https://$BERTH_TEST_SUBNET.1:8444"
+	fp=$("$BERTH" query /1.0/images/aliases/bb | jq -r .target)
+	api POST "/1.0/images/$fp/export" "$(target "$base/never")"
+	stock operation delete "$(field .metadata.id)" # the child that waits ends, too
+	api GET "$(field .operation)/wait"
+	assert "$(field .metadata.status)" = Cancelled
 	# simplestreams finds the files; that these two are no archives is the unpacker's affair
 	not_fetched "cut off" "{\"type\":\"image\",\"protocol\":\"simplestreams\",\"server\":\"$base\",\"alias\":\"test/1/amd64\"}"
 	not_fetched "Image not found" "{\"type\":\"image\",\"protocol\":\"simplestreams\",\"server\":\"$base\",\"alias\":\"test/2\"}"
