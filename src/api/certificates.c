@@ -37,6 +37,10 @@ static int check_kind(const cJSON *body, struct error *err)
 	const char *type = json_str_or(body, "type", "");
 	const cJSON *projects = json_arr(body, "projects");
 
+	const cJSON *restricted = cJSON_GetObjectItemCaseSensitive(body, "restricted");
+
+	if (restricted && !cJSON_IsNull(restricted) && !cJSON_IsBool(restricted))
+		return error_set(err, ERROR_INVALID, "'restricted' must be true or false");
 	if (*type && strcmp(type, "client") != 0)
 		return error_set(err, ERROR_INVALID, "certificates of the type '%.64s' are not supported: the type is client",
 				 type);
@@ -84,7 +88,7 @@ static struct x509 *take_certificate(struct request *r, struct error *err)
 	const struct peer *peer = request_peer(r);
 
 	if (!*text && (!peer || !peer->cert)) {
-		error_set(err, ERROR_INVALID, peer ? "No client certificate provided" : "Can't use TLS data on non-TLS link");
+		error_set(err, ERROR_INVALID, "No client certificate provided");
 		return NULL;
 	}
 	if (!*text)
@@ -112,11 +116,19 @@ static bool add(struct request *r, const char *name)
 	return added;
 }
 
+static void drop_expired(struct request *r, struct op *token)
+{
+	reply_errorf(r, ERROR_FORBIDDEN, "Failed during search for certificate add token operation: Token has expired");
+	token_spend(token);
+}
+
 /* What the token was made for counts, not what is asked for with it. */
 static void add_by_token(struct request *r, struct op *token)
 {
 	if (!token)
 		reply_errorf(r, ERROR_FORBIDDEN, "No matching certificate add operation found");
+	else if (token_expired(token))
+		drop_expired(r, token);
 	else if (add(r, token_name(token)))
 		token_spend(token);
 }
@@ -153,17 +165,20 @@ static void post(struct request *r)
 	const cJSON *body = request_body(r);
 	const char *name = json_str_or(body, "name", "");
 	struct error err = ERROR_INIT;
-	bool trusted = request_trusted(r);
+	bool trusted = request_trusted(r), wants_token = json_bool(body, "token", false),
+	     has_certificate = *json_str_or(body, "certificate", "");
 
 	if (!body)
 		reply_errorf(r, ERROR_INVALID, "EOF");
-	else if (trusted && request_peer(r) && !*json_str_or(body, "certificate", "") && !json_bool(body, "token", false))
+	else if (trusted && !has_certificate && !wants_token)
 		reply_errorf(r, ERROR_INVALID, "Client is already trusted");
+	else if (trusted && has_certificate && wants_token)
+		reply_errorf(r, ERROR_INVALID, "Can't use certificate if token is requested");
 	else if (!trusted)
 		add_stranger(r, name);
 	else if (check_kind(body, &err) < 0 || check_name(name, &err) < 0)
 		reply_error(r, &err);
-	else if (json_bool(body, "token", false))
+	else if (wants_token)
 		token_create(r, name);
 	else
 		add(r, name);
@@ -226,6 +241,7 @@ static int change(struct request *r, const cJSON *entry, const char *name, struc
 static void change_one(struct request *r, bool replace)
 {
 	const cJSON *entry = find(r);
+	const char *type = json_str_or(request_body(r), "type", replace ? "" : "client");
 	AUTO_FREE char *fingerprint = NULL, *name = NULL;
 	struct error err = ERROR_INIT;
 	char etag[65];
@@ -235,6 +251,10 @@ static void change_one(struct request *r, bool replace)
 	etag_of(entry, etag);
 	if (!request_etag_ok(r, etag))
 		return;
+	if (strcmp(type, json_str_or(entry, "type", "")) != 0) {
+		reply_errorf(r, ERROR_INVALID, "The certificate type cannot be changed");
+		return;
+	}
 	fingerprint = mem_strdup(json_str_or(entry, "fingerprint", ""));
 	name = mem_strdup(json_str_or(request_body(r), "name", replace ? "" : json_str_or(entry, "name", "")));
 	if (change(r, entry, name, &err) < 0) {

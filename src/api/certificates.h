@@ -12,6 +12,7 @@ void token_create(struct request *r, const char *name);
  * *ret_op is then its operation, or NULL: there is none (any more).
  */
 bool token_find(struct berthd *b, const char *text, struct op **ret_op);
+bool token_expired(struct op *op); /* core.remote_token_expiry, as it was when the token was made, is over */
 const char *token_name(struct op *op); /* that the certificate is to have; borrowed */
 void token_spend(struct op *op);       /* it ends: nobody else comes in with it */
 

@@ -3,9 +3,13 @@
 
 #include <gnutls/gnutls.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/remote.h"
+#include "api/server_config.h"
 #include "api/token.h"
+#include "base/expiry.h"
+#include "base/ident.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/x509.h"
@@ -32,22 +36,42 @@ static cJSON *request_json(const char *name)
 	return v;
 }
 
+/* When a token that is made now ends, as text; "" is never. */
+static int end_of_token(struct berthd *b, char text[TIME_TEXT_SIZE], struct error *err)
+{
+	const char *expiry = server_config_get(b->server, "core.remote_token_expiry");
+	struct timespec now, end = { 0 };
+
+	text[0] = '\0';
+	if (!expiry)
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (expiry_after(expiry, now.tv_sec, &end.tv_sec, err) < 0)
+		return error_wrap(err, "core.remote_token_expiry");
+	time_rfc3339(end, text);
+	return 0;
+}
+
 static struct op *start(struct berthd *b, const char *name, struct error *err)
 {
 	const struct x509 *own = remote_certificate(b->remote, err);
+	char ends[TIME_TEXT_SIZE];
 	cJSON *args;
 	struct op *op;
 
-	if (!own)
+	if (!own || end_of_token(b, ends, err) < 0)
 		return NULL;
 	args = cJSON_CreateObject();
 	json_set_str(args, "name", name);
+	json_set_str(args, "expires_at", *ends ? ends : NULL);
 	op = token_start(b->ops, &kind, args, NULL, err);
 	if (!op)
 		return NULL;
 	op_metadata_set(op, "addresses", remote_addresses(b->remote));
 	op_metadata_set(op, "fingerprint", cJSON_CreateString(own->fingerprint));
 	op_metadata_set(op, "request", request_json(name));
+	if (*ends)
+		op_metadata_set(op, "expiresAt", cJSON_CreateString(ends));
 	return op;
 }
 
@@ -87,6 +111,13 @@ bool token_find(struct berthd *b, const char *text, struct op **ret_op)
 
 	*ret_op = token ? token_of_secret(b->ops, &kind, json_str_or(token, "secret", "")) : NULL;
 	return token != NULL;
+}
+
+bool token_expired(struct op *op)
+{
+	time_t end;
+
+	return time_parse(json_str_or(op_args(op), "expires_at", ""), &end) == 0 && time(NULL) >= end;
 }
 
 const char *token_name(struct op *op)

@@ -135,12 +135,14 @@ static size_t body_max(const struct exchange *x)
 	return x->stranger && max > HTTP_STRANGER_BODY ? HTTP_STRANGER_BODY : max;
 }
 
-/* "http://host/path" is to be taken like "/path" (RFC 9112 3.2.2). */
+/* "http://host/path" is to be taken like "/path" (RFC 9112 3.2.2), and so is https. */
 static const char *origin_form(const char *target)
 {
-	if (strncasecmp(target, "http://", 7) != 0)
+	size_t scheme = strncasecmp(target, "https://", 8) == 0 ? 8 : 7;
+
+	if (scheme == 7 && strncasecmp(target, "http://", 7) != 0)
 		return target;
-	target += 7 + strcspn(target + 7, "/?");
+	target += scheme + strcspn(target + scheme, "/?");
 	return *target == '/' ? target : "/";
 }
 

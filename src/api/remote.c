@@ -85,7 +85,7 @@ char *remote_canonical(const char *address, struct error *err)
 	if (*p.host) {
 		list = look_up(p.host, p.port);
 		if (!list) {
-			error_set(err, ERROR_INVALID, "'%.200s' is no IP address", p.host);
+			error_set(err, ERROR_INVALID, "Couldn't resolve \"%.200s\": it is no IP address", p.host);
 			return NULL;
 		}
 		freeaddrinfo(list);

@@ -215,13 +215,25 @@ static void choose_refusal(struct request *r)
 			r->refuse = host_module_refuse;
 }
 
+static bool is_method(const char *text)
+{
+	static const char *const methods[] = { "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE" };
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strcmp(text, methods[i]) == 0)
+			return true;
+	return false;
+}
+
 static int resolve(struct request *r, const char *path)
 {
 	bool known;
 
 	r->route = find(r->method, path, &known);
 	if (!r->route) {
-		if (known)
+		if (known && !is_method(r->method))
+			reply_errorf(r, ERROR_NOT_FOUND, "Method \"%.16s\" not found", r->method);
+		else if (known)
 			reply_errorf(r, ERROR_UNSUPPORTED, "not implemented");
 		else
 			reply_errorf(r, ERROR_NOT_FOUND, "not found");
@@ -278,10 +290,10 @@ static int check_loaded(struct request *r)
 	return -1;
 }
 
-/* A browser asks whether it may ask: the headers of the answer tell. */
+/* A browser asks whether it may ask: the headers of the answer tell. As LXD, whatever it asks about. */
 static bool is_preflight(const struct request *r)
 {
-	return strcmp(r->method, "OPTIONS") == 0 && request_peer(r);
+	return strcmp(r->method, "OPTIONS") == 0;
 }
 
 bool router_route(struct request *r)

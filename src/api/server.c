@@ -213,7 +213,7 @@ static int take_config(struct berthd *b, cJSON *next_taken, struct error *err)
 
 	if (b->remote && remote_listen(b->remote, json_str(next_taken, "core.https_address"), err) < 0) {
 		cJSON_Delete(next_taken);
-		return error_wrap(err, "Failed to update server address");
+		return error_wrap(err, "Cannot listen on network HTTPS socket");
 	}
 	if (server_config_store(b->server, next_taken, err) == 0)
 		return 0;
@@ -234,8 +234,8 @@ static void change_config(struct request *r, bool replace)
 	etag_of(shown, etag);
 	if (!request_etag_ok(r, etag))
 		return;
-	if (!cJSON_IsObject(config)) {
-		reply_errorf(r, ERROR_INVALID, "the request body has no object 'config'");
+	if (!cJSON_IsObject(request_body(r)) || (config && !cJSON_IsNull(config) && !cJSON_IsObject(config))) {
+		reply_errorf(r, ERROR_INVALID, "the request body must be an object, and so must its 'config'");
 		return;
 	}
 	next = server_config_next(b->server, config, replace, &err);

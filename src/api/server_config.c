@@ -55,35 +55,38 @@ const char *server_config_get(const struct server_config *c, const char *key)
 	return json_str(c->config, key);
 }
 
-/* A value as text: LXD takes numbers and truth values too. NULL: it is of another kind. Caller frees. */
-static char *value_text(const cJSON *v)
+/* What LXD calls it. */
+static const char *type_name(const cJSON *v)
 {
-	if (cJSON_IsString(v))
-		return mem_strdup(v->valuestring);
-	if (cJSON_IsNull(v))
-		return mem_strdup("");
-	if (cJSON_IsBool(v) || cJSON_IsNumber(v))
-		return json_text(v);
-	return NULL;
+	if (cJSON_IsBool(v))
+		return "bool";
+	if (cJSON_IsNumber(v))
+		return "float64";
+	return cJSON_IsArray(v) ? "slice" : "map";
 }
 
-/* A hidden value comes back as it was shown: it stays what it is. */
-static bool is_shown_secret(const cJSON *change, const char *value)
+/* A hidden value comes back as it was shown, true: it stays what it is. */
+static bool is_shown_secret(const cJSON *change)
 {
-	return server_key_hidden(change->string) && strcmp(value, "true") == 0;
+	return server_key_hidden(change->string) &&
+	       (cJSON_IsTrue(change) || (cJSON_IsString(change) && strcmp(change->valuestring, "true") == 0));
 }
 
 static int apply(cJSON *config, const cJSON *old, const cJSON *change, struct error *err)
 {
-	AUTO_FREE char *value = value_text(change), *stored = NULL;
+	const char *value = cJSON_IsString(change) ? change->valuestring : "";
+	AUTO_FREE char *stored = NULL;
 
-	if (!value)
-		return error_set(err, ERROR_INVALID, "cannot set '%.200s': the value is not a string",
-				 change->string);
+	if (is_shown_secret(change)) {
+		json_set_str(config, change->string, json_str(old, change->string));
+		return 0;
+	}
+	if (!cJSON_IsString(change) && !cJSON_IsNull(change))
+		return error_set(err, ERROR_INVALID, "cannot set '%.200s': invalid type %s", change->string, type_name(change));
 	if (!*value && !server_key_known(change->string))
 		return error_set(err, ERROR_INVALID, "cannot set '%.200s' to '': unknown key", change->string);
-	if (!*value || is_shown_secret(change, value)) {
-		json_set_str(config, change->string, *value ? json_str(old, change->string) : NULL);
+	if (!*value) {
+		json_set_str(config, change->string, NULL);
 		return 0;
 	}
 	stored = server_key_value(change->string, value, err);

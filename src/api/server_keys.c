@@ -5,12 +5,14 @@
  */
 #include "api/server_keys.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "api/remote.h"
 #include "api/trust_password.h"
+#include "base/expiry.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -26,7 +28,10 @@ static char *number(const char *value, int64_t max, struct error *err)
 {
 	int64_t n;
 
-	return units_parse_int(value, 0, max, &n, err) < 0 ? NULL : mem_strdup(value);
+	if (units_parse_int(value, 0, max, &n, err) == 0)
+		return mem_strdup(value);
+	error_set(err, ERROR_INVALID, "invalid integer: a whole number from 0 to %lld is expected", (long long)max);
+	return NULL;
 }
 
 static char *take_minutes(const char *value, struct error *err)
@@ -43,7 +48,21 @@ static char *take_bool(const char *value, struct error *err)
 {
 	int ret;
 
-	return units_parse_bool(value, &ret, err) < 0 ? NULL : mem_strdup(value);
+	if (units_parse_bool(value, &ret, err) == 0)
+		return mem_strdup(ret ? "true" : "false");
+	error_set(err, ERROR_INVALID, "invalid boolean: true or false is expected");
+	return NULL;
+}
+
+/* "1d 2H" */
+static char *take_expiry(const char *value, struct error *err)
+{
+	time_t after;
+
+	if (expiry_after(value, 0, &after, err) == 0)
+		return mem_strdup(value);
+	error_wrap(err, "Invalid expiry expression");
+	return NULL;
 }
 
 /* It goes into a header of an answer, or into the environment of a child: one line. */
@@ -66,7 +85,7 @@ static char *take_compression(const char *value, struct error *err)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i], value) == 0)
 			return mem_strdup(value);
-	error_set(err, ERROR_INVALID, "it is none of bzip2, gzip, lzma, xz, zstd and none");
+	error_set(err, ERROR_INVALID, "Invalid compression algorithm \"%.64s\": it is none of bzip2, gzip, lzma, xz, zstd and none", value);
 	return NULL;
 }
 
@@ -75,9 +94,13 @@ static char *take_architecture(const char *value, struct error *err)
 {
 	struct utsname un;
 
-	if (uname(&un) == 0 && strcmp(un.machine, value) == 0)
+	if (uname(&un) < 0) {
+		error_sys(err, errno, "cannot ask for the architecture");
+		return NULL;
+	}
+	if (strcmp(un.machine, value) == 0)
 		return mem_strdup(value);
-	error_set(err, ERROR_INVALID, "Architecture isn't supported: %.200s", value);
+	error_set(err, ERROR_INVALID, "Invalid value \"%.64s\" (not one of [%s])", value, un.machine);
 	return NULL;
 }
 
@@ -118,6 +141,7 @@ static const struct server_key {
 	{ "core.proxy_http", take_line, NULL, false },
 	{ "core.proxy_https", take_line, NULL, false },
 	{ "core.proxy_ignore_hosts", take_line, NULL, false },
+	{ "core.remote_token_expiry", take_expiry, NULL, false },
 	{ "core.shutdown_timeout", take_minutes, NULL, false }, /* that operations have to end when berthd does */
 	{ "core.trust_ca_certificates", NULL, "berth trusts certificates one by one", false },
 	{ "core.trust_password", trust_password_hash, NULL, true },
@@ -139,6 +163,7 @@ static const struct server_key {
 	{ "rbac.api.expiry", NULL, "berth has no RBAC", false },
 	{ "rbac.api.key", NULL, "berth has no RBAC", false },
 	{ "rbac.api.url", NULL, "berth has no RBAC", false },
+	{ "rbac.expiry", NULL, "berth has no RBAC", false },
 	{ "storage.backups_volume", NULL, "backups lie in backup_path of berth.conf", false },
 	{ "storage.images_volume", NULL, "images lie in images_path of berth.conf", false },
 };

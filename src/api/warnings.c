@@ -10,14 +10,24 @@
 
 static void list_get(struct request *r)
 {
-	cJSON *list = cJSON_CreateArray();
+	const char *text = request_query(r, "filter");
+	struct filter *filter = NULL;
+	struct error err = ERROR_INIT;
+	cJSON *list;
 	const cJSON *e;
 
+	if (text && *text && !(filter = filter_parse(text, &err))) {
+		reply_error(r, &err);
+		return;
+	}
+	list = cJSON_CreateArray();
 	cJSON_ArrayForEach(e, warnings_list(request_berthd(r)->warnings)) {
 		AUTO_FREE char *url = mem_printf("/1.0/warnings/%s", json_str_or(e, "uuid", ""));
 
-		cJSON_AddItemToArray(list, request_recursion(r) ? cJSON_Duplicate(e, true) : cJSON_CreateString(url));
+		if (!filter || filter_match(filter, e))
+			cJSON_AddItemToArray(list, request_recursion(r) ? cJSON_Duplicate(e, true) : cJSON_CreateString(url));
 	}
+	filter_free(filter);
 	reply_sync(r, list);
 }
 

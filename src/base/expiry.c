@@ -6,13 +6,16 @@
 
 #include "base/mem.h"
 
-static const char units[] = "MHdwmy";
+static const char units[] = "SMHdwmy";
 
 enum { AMOUNT_MAX = 100000 };
 
 static int add(struct tm *tm, char unit, int n, struct error *err)
 {
 	switch (unit) {
+	case 'S':
+		tm->tm_sec += n;
+		return 0;
 	case 'M':
 		tm->tm_min += n;
 		return 0;
@@ -32,7 +35,7 @@ static int add(struct tm *tm, char unit, int n, struct error *err)
 		tm->tm_year += n;
 		return 0;
 	default:
-		return error_set(err, ERROR_INVALID, "'%c' is no unit: M (minutes), H, d, w, m (months) or y", unit);
+		return error_set(err, ERROR_INVALID, "'%c' is no unit: S (seconds), M (minutes), H, d, w, m (months) or y", unit);
 	}
 }
 
@@ -45,7 +48,7 @@ static int take_part(const char *part, struct tm *tm, unsigned *seen, struct err
 	for (; isdigit((unsigned char)*p); p++)
 		n = n > AMOUNT_MAX ? n : n * 10 + (*p - '0');
 	if (p == part || p[0] == '\0' || p[1] != '\0')
-		return error_set(err, ERROR_INVALID, "'%.20s' is no number with one of the units M, H, d, w, m, y", part);
+		return error_set(err, ERROR_INVALID, "'%.20s' is no number with one of the units S, M, H, d, w, m, y", part);
 	if (n > AMOUNT_MAX)
 		return error_set(err, ERROR_INVALID, "'%.20s' is too long: at most %d of a unit", part, AMOUNT_MAX);
 	unit = strchr(units, *p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How long things are kept, as LXD writes it: "1M 2H 3d 4w 5m 6y" (minutes, hours, days, weeks, months, years). */
+/* How long things are kept, as LXD writes it: "1S 2M 3H 4d 5w 6m 7y" (seconds, minutes, hours, days, weeks, months, years). */
 #ifndef BERTH_BASE_EXPIRY_H
 #define BERTH_BASE_EXPIRY_H
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -89,6 +90,7 @@ static char *token_text(const cJSON *op)
 	json_set_str(token, "fingerprint", json_str_or(metadata, "fingerprint", ""));
 	json_set(token, "addresses", addresses ? cJSON_Duplicate(addresses, true) : cJSON_CreateArray());
 	json_set_str(token, "secret", secret);
+	json_set_str(token, "expires_at", json_str_or(metadata, "expiresAt", TIME_UNSET));
 	text = json_text(token);
 	add_base64(&out, text);
 	return strbuf_detach(&out);

@@ -154,6 +154,39 @@ https() {
 	assert "$http $(field .error)" = "400 No client certificate provided"
 	stock config trust revoke-token other
 	stock_refused "No matching certificate add operation found" remote add c "$token"
+	# one that is over when it is made
+	stock config set core.remote_token_expiry=0S
+	stock config trust add --name late
+	token=${lines[-1]}
+	assert "$(base64 -d <<<"$token" | jq -r .expires_at)" =~ ^20
+	run_berth config trust list-tokens -f json
+	stock_refused "Token has expired" remote add c "$token"
+	stock config trust list-tokens -f csv
+	assert "$output" = ""
+	stock config unset core.remote_token_expiry
+}
+
+@test "certificates: what LXD does not take, either" {
+	local fp
+	api POST /1.0/certificates '{"type":"client"}'
+	assert "$http $(field .error)" = "400 Client is already trusted"
+	api POST /1.0/certificates '{"type":"client","token":true,"certificate":"x"}'
+	assert "$http $(field .error)" = "400 Can't use certificate if token is requested"
+	api GET /1.0/certificates
+	if [[ $(field '.metadata | length') == 0 ]]; then
+		stock config trust add "$BERTH_TEST_ROOT/lxc-conf/client.crt" --name kept
+		api GET /1.0/certificates
+	fi
+	fp=$(field '.metadata[0]')
+	api PUT "$fp" '{"name":"other"}'
+	assert "$http $(field .error)" = "400 The certificate type cannot be changed"
+	api PATCH "$fp" '{"type":"metrics"}'
+	assert "$http $(field .error)" = "400 The certificate type cannot be changed"
+	api PATCH "$fp" '{"restricted":"no"}'
+	assert "$http $(field .error)" = "400 'restricted' must be true or false"
+	api PATCH "$fp" '{"name":"by patch"}'
+	api GET "$fp"
+	assert "$(field .metadata.name)" = "by patch"
 }
 
 @test "who guesses is stopped" {

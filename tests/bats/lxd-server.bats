@@ -33,6 +33,11 @@ load lxd
 	stock_refused "Profile not found" query /1.0/profiles/q
 	stock_refused "not found" query /1.0/nosuch
 	stock_refused "not implemented" query -X DELETE /1.0
+	stock_refused 'Method "FOO" not found' query -X FOO /1.0
+	api OPTIONS /1.0/instances
+	assert "$http" = 200
+	api GET /1.0 '' --request-target https://any.host/1.0/profiles
+	assert "$http $(field '.metadata[0]')" = "200 /1.0/profiles/default"
 }
 
 @test "server configuration: set, get, show, unset, edit, and what is refused" {
@@ -60,7 +65,34 @@ load lxd
 		stock_refused "cannot set '$key' to 'x': " config set "$key=x"
 		[[ $stderr != *"unknown key"* ]] || die "FAIL: $key is unknown"
 	done
-	stock_refused "images.compression_algorithm" config set images.compression_algorithm=rar
+	stock_refused "cannot set 'images.compression_algorithm' to 'rar': Invalid compression algorithm \"rar\"" config set images.compression_algorithm=rar
+	stock_refused "cannot set 'core.shutdown_timeout' to 'soon': invalid integer" config set core.shutdown_timeout=soon
+	stock_refused "to 'maybe': invalid boolean" config set images.auto_update_cached=maybe
+	stock_refused "to 'amd64': Invalid value \"amd64\" (not one of [" config set images.default_architecture=amd64
+	stock_refused "to '1x': Invalid expiry expression" config set core.remote_token_expiry=1x
+	stock_refused "to '1': berth has no RBAC" config set rbac.expiry=1
+	stock config set images.auto_update_cached=no
+	stock config get images.auto_update_cached
+	assert "$output" = false
+	# as LXD: values are text; no config is none
+	api PATCH /1.0 '{"config":{"user.a":1}}'
+	assert "$http $(field .error)" = "400 cannot set 'user.a': invalid type float64"
+	api PATCH /1.0 '{"config":{"images.auto_update_cached":true}}'
+	assert "$http $(field .error)" = "400 cannot set 'images.auto_update_cached': invalid type bool"
+	api PATCH /1.0 '{"config":{"user.a":{}}}'
+	assert "$http $(field .error)" = "400 cannot set 'user.a': invalid type map"
+	api PATCH /1.0 '{}'
+	assert "$http" = 200
+	stock config get images.auto_update_cached
+	assert "$output" = false
+	api PUT /1.0 ''
+	assert "$http" = 400
+	api PUT /1.0 '{"config":"x"}'
+	assert "$http" = 400
+	api PUT /1.0 '{"config":null}'
+	assert "$http" = 200
+	stock config show
+	assert "$output" = "config: {}"
 	stock config set images.compression_algorithm=zstd images.auto_update_interval=0 images.remote_cache_expiry=5 \
 		backups.compression_algorithm=none images.default_architecture="$(uname -m)" images.auto_update_cached=false \
 		core.proxy_http=http://proxy:1 core.https_allowed_origin='*'
@@ -118,6 +150,10 @@ load lxd
 		daemon_restart
 		stock warning delete "$uuid"
 	fi
+	api GET '/1.0/warnings?recursion=1&filter=type%20eq%20nosuch'
+	assert "$(field '.metadata | length')" = 0
+	api GET '/1.0/warnings?filter=type'
+	contains "$(field .error)" "Invalid filter: "
 	stock_refused "Warning not found" warning show 00000000-0000-0000-0000-000000000000
 	# an address of HTTPS that is not there at the next start, and is again at the one after it
 	stock config set core.https_address="$BERTH_TEST_SUBNET.1"

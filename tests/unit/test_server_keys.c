@@ -37,6 +37,9 @@ static void test_values(void **state)
 	takes("user.x", "any\nthing", "any\nthing");
 	takes("core.shutdown_timeout", "5", "5");
 	takes("core.https_allowed_credentials", "true", "true");
+	takes("core.https_allowed_credentials", "YES", "true");
+	takes("core.remote_token_expiry", "1d 2H", "1d 2H");
+	refuses("core.remote_token_expiry", "1x", "Invalid expiry expression");
 	takes("images.compression_algorithm", "zstd", "zstd");
 	assert_int_equal(uname(&un), 0);
 	takes("images.default_architecture", un.machine, un.machine);
@@ -45,8 +48,8 @@ static void test_values(void **state)
 	refuses("nosuch.key", "1", "cannot set 'nosuch.key' to '1': unknown key");
 	refuses("core.shutdown_timeout", "-1", "cannot set 'core.shutdown_timeout' to '-1'");
 	refuses("core.https_allowed_origin", "a\r\nSet-Cookie: x", "one line");
-	refuses("images.compression_algorithm", "rm -rf", "none of");
-	refuses("images.default_architecture", "z80", "Architecture");
+	refuses("images.compression_algorithm", "rm -rf", "Invalid compression algorithm \"rm -rf\"");
+	refuses("images.default_architecture", "z80", "Invalid value \"z80\" (not one of [");
 	refuses("maas.api.url", "x", "berth has no MAAS");
 	refuses("cluster.https_address", "x", "no member of a cluster");
 }
