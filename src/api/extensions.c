@@ -144,7 +144,9 @@ const char *const api_extensions[] = {
 	"certificate_token",
 	"instance_nic_routed_neighbor_probe",
 	"cluster_migration_inconsistent_copy",
+	"storage_volume_state_total",
 	"instance_file_head",
+	"storage_volumes_all_projects",    /* there is one */
 	"instances_rebuild",
 	"instance_create_start",           /* Incus's: "start" in POST instances */
 	NULL,

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "image/download.h"
 #include "image/store.h"
+#include "model/profile.h"
 
 const char *image_of_request(struct request *r)
 {
@@ -108,11 +109,17 @@ static void change(struct request *r, const char *fingerprint, const cJSON *chan
 	struct berthd *b = request_berthd(r);
 	AUTO_FREE char *source = NULL;
 	struct error err = ERROR_INIT;
+	const cJSON *name;
 	char etag[65];
 
 	image_etag(image_get(b->images, fingerprint), etag);
 	if (!request_etag_ok(r, etag))
 		return;
+	cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(changes, "profiles"))
+		if (cJSON_IsString(name) && !profile_get(b->profiles, name->valuestring)) {
+			reply_errorf(r, ERROR_INVALID, "Profile '%.64s' doesn't exist", name->valuestring);
+			return;
+		}
 	if (image_put(b->images, fingerprint, changes, &err)) {
 		reply_error(r, &err);
 		return;
@@ -142,6 +149,8 @@ static void image_put_one(struct request *r)
 		json_set_bool(all, "public", false);
 	if (!cJSON_GetObjectItemCaseSensitive(all, "auto_update"))
 		json_set_bool(all, "auto_update", false);
+	if (!cJSON_GetObjectItemCaseSensitive(all, "profiles"))
+		json_set(all, "profiles", cJSON_CreateNull());
 	change(r, fingerprint, all);
 }
 

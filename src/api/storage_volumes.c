@@ -15,8 +15,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "base/units.h"
 #include "instance/instance.h"
+#include "instance/registry.h"
 #include "instance/snapshot.h"
+#include "instance/work.h"
 #include "model/settings.h"
 #include "pool/custom.h"
 #include "pool/pool.h"
@@ -119,6 +122,7 @@ static void add_custom(struct berthd *b, const char *pool, cJSON *list)
 			json_set(v, "config", cJSON_Duplicate(json_obj(item, "config"), true));
 			json_set_str(v, "description", json_str_or(item, "description", ""));
 			json_set_str(v, "created_at", json_str_or(item, "created_at", TIME_UNSET));
+			json_set(v, "used_by", cJSON_CreateArray()); /* nobody mounts one */
 			cJSON_AddItemToArray(list, v);
 		}
 	}
@@ -342,11 +346,26 @@ static void delete_one(struct request *r)
 	reply_op_ended(r, op, NULL, &err);
 }
 
-/* ---- state: what it takes of the disk, counted */
+/* ---- state: what it takes of the disk, counted, and what it may */
+
+static uint64_t total_of(struct berthd *b, const char *name, const cJSON *volume, bool custom)
+{
+	const struct instance *inst = custom ? NULL : registry_get(b->registry, name);
+	AUTO_JSON cJSON *config = NULL, *devices = NULL;
+	struct error ignored = ERROR_INIT;
+	uint64_t bytes = 0;
+
+	if (inst != NULL) {
+		instance_expand_shown(b, inst->desired, &config, &devices);
+		return size_of(devices);
+	}
+	return units_parse_size(json_str_or(json_obj(volume, "config"), "size", ""), &bytes, &ignored) == 0 ? bytes : 0;
+}
 
 static void counted(struct request *r, void *data, const unsigned long long *bytes, const struct error *err)
 {
-	cJSON *v;
+	AUTO_FREE uint64_t *total = data;
+	cJSON *v, *usage;
 
 	if (r == NULL)
 		return;
@@ -355,7 +374,9 @@ static void counted(struct request *r, void *data, const unsigned long long *byt
 		return;
 	}
 	v = cJSON_CreateObject();
-	json_set_int(cJSON_AddObjectToObject(v, "usage"), "used", (int64_t)*bytes);
+	usage = cJSON_AddObjectToObject(v, "usage");
+	json_set_int(usage, "used", (int64_t)*bytes);
+	json_set_int(usage, "total", (int64_t)*total);
 	reply_sync(r, v);
 }
 
@@ -367,6 +388,7 @@ static void get_state(struct request *r)
 	struct error err = ERROR_INIT;
 	AUTO_JSON cJSON *v = find(r, &err);
 	AUTO_FREE char *path = NULL;
+	uint64_t *total;
 
 	if (v == NULL) {
 		reply_error(r, &err);
@@ -377,7 +399,9 @@ static void get_state(struct request *r)
 		return;
 	}
 	path = custom ? custom_path(b, pool, name) : instance_dir(b, name);
-	tree_usage(r, path, TREE_USAGE_MS, counted, NULL);
+	total = mem_alloc(sizeof(*total));
+	*total = total_of(b, name, v, custom);
+	tree_usage(r, path, TREE_USAGE_MS, counted, total);
 }
 
 const struct route storage_volume_routes[] = {

@@ -381,7 +381,7 @@ static int take_request(struct berthd *b, const cJSON *request, cJSON *args, str
 		return -1;
 	json_set_str(args, "compression", *compression != '\0' ? compression : "gzip");
 	if (compressor_argv(json_str(args, "compression"), "", &argv, err) < 0)
-		return -1;
+		return error_wrap(err, "Invalid compression algorithm \"%.64s\"", json_str(args, "compression"));
 	json_set(args, "properties", cJSON_Duplicate(properties, true));
 	json_set(args, "options", take_options(request));
 	p.name = json_str(args, "name");

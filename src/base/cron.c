@@ -146,10 +146,11 @@ static int parse_rule(const char *text, struct cron_rule *r, struct error *err)
 	}
 	if (n != FIELDS)
 		return error_set(err, ERROR_INVALID,
-				 "must have 5 fields (minute, hour, day of month, month, day of week), not %zu", n);
+				 "Schedule must be of the form: <minute> <hour> <day-of-month> <month> <day-of-week>: it has %zu fields",
+				 n);
 	for (size_t i = 0; i < FIELDS; i++)
 		if (parse_field(&fields[i], word[i], &bits[i], err) < 0)
-			return -1;
+			return error_wrap(err, "Error parsing schedule");
 	r->minute = bits[MINUTE];
 	r->hour = (uint32_t)bits[HOUR];
 	r->dom = (uint32_t)bits[DOM];

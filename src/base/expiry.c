@@ -71,7 +71,7 @@ int expiry_after(const char *text, time_t from, time_t *ret, struct error *err)
 		return error_set(err, ERROR_INVALID, "the time is out of range");
 	for (char *part = strtok_r(copy, " ", &save); part != NULL; part = strtok_r(NULL, " ", &save), parts++)
 		if (take_part(part, &tm, &seen, err) < 0)
-			return -1;
+			return error_wrap(err, "Invalid expiry expression");
 	*ret = parts > 0 ? timegm(&tm) : 0;
 	return 0;
 }

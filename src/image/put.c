@@ -17,10 +17,10 @@ int image_properties_check(const cJSON *properties, struct error *err)
 	cJSON_ArrayForEach(p, properties) {
 		size_t len = strlen(p->string);
 
-		if (len == 0 || len > 128 || !text_is_line(p->string) || strpbrk(p->string, " ="))
+		if (len == 0 || len > 128 || !text_is_line(p->string) || strchr(p->string, '=') != NULL)
 			return error_set(err, ERROR_INVALID,
 					 "invalid name of an image property: it is empty, longer than "
-					 "128, or holds blanks, '=' or control characters");
+					 "128, or holds '=' or control characters");
 		if (!cJSON_IsString(p))
 			return error_set(err, ERROR_INVALID, "image property '%s' must be a string",
 					 p->string);
@@ -60,10 +60,22 @@ static int take_bool(cJSON *image, const cJSON *given, struct error *err)
 	return 0;
 }
 
+static cJSON *default_profiles(void)
+{
+	static const char *const names[] = { "default" };
+
+	return cJSON_CreateStringArray(names, 1);
+}
+
+/* null: those of an image that says nothing about it, as in LXD. */
 static int take_profiles(cJSON *image, const cJSON *given, struct error *err)
 {
 	const cJSON *p;
 
+	if (cJSON_IsNull(given)) {
+		json_set(image, "profiles", default_profiles());
+		return 0;
+	}
 	if (!cJSON_IsArray(given))
 		return error_set(err, ERROR_INVALID, "'profiles' must be a list of names");
 	cJSON_ArrayForEach(p, given) {

@@ -283,13 +283,13 @@ const char *image_find(const struct image_store *s, const char *prefix, struct e
 	size_t pos = 0, len = strlen(prefix);
 	void *value;
 
-	if (len < 4 || strspn(prefix, "0123456789abcdef") != len)
+	if (len == 0 || strspn(prefix, "0123456789abcdefABCDEF") != len)
 		goto missing;
 	while (strmap_next(s->images, &pos, &key, &value)) {
-		if (strncmp(key, prefix, len))
+		if (strncasecmp(key, prefix, len))
 			continue;
 		if (found) {
-			error_set(err, ERROR_INVALID, "'%.64s' is ambiguous: it begins several fingerprints",
+			error_set(err, ERROR_INVALID, "More than one image matches: '%.64s' is ambiguous",
 				  prefix);
 			return NULL;
 		}

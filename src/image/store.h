@@ -32,7 +32,7 @@ void image_store_copies(struct image_store *s, cJSON *(*places)(const char *fing
 bool fingerprint_valid(const char *text); /* a whole one: 64 lower-case digits */
 const char **image_fingerprints(const struct image_store *s); /* sorted; free the array */
 const cJSON *image_get(const struct image_store *s, const char *fingerprint); /* exact; borrowed or NULL */
-/* Alias, fingerprint, or unique fingerprint prefix (>= 4 digits). "Image not found", "… is ambiguous". */
+/* Alias, fingerprint, or unique beginning of a fingerprint, in either case. "Image not found", "More than one image matches". */
 const char *image_resolve(const struct image_store *s, const char *ref, struct error *err);
 /* The same without aliases. */
 const char *image_find(const struct image_store *s, const char *prefix, struct error *err);

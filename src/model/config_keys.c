@@ -21,6 +21,14 @@ static int refuse(struct error *err, const char *key, const char *value, const c
 	return error_set(err, ERROR_INVALID, "Invalid value: %s (%s %s)", type_show(value, show), key, rule);
 }
 
+/* The rule's own words first: clients know them. */
+static int say(struct error *err, const char *key, const char *value, const char *rule)
+{
+	char show[TYPE_SHOW_SIZE];
+
+	return error_set(err, ERROR_INVALID, "%s (%s=%s)", rule, key, type_show(value, show));
+}
+
 /* A validator out of a predicate and the rule it checks. */
 #define VALIDATOR(name, predicate, rule)                                                       \
 	static int valid_##name(const char *key, const char *value, const struct probe *probe, \
@@ -177,7 +185,7 @@ static int valid_schedule(const char *key, const char *value, const struct probe
 	struct cron cron;
 
 	if (cron_parse(value, &cron, &why) < 0)
-		return refuse(err, key, value, why.msg);
+		return say(err, key, value, why.msg);
 	return cron.startup && strcmp(key, "snapshots.schedule") != 0 ? refuse(err, key, value, "knows no @startup") : 0;
 }
 
@@ -208,7 +216,7 @@ static int valid_expiry(const char *key, const char *value, const struct probe *
 	struct error why = ERROR_INIT;
 	time_t ignored;
 
-	return expiry_after(value, 0, &ignored, &why) == 0 ? 0 : refuse(err, key, value, why.msg);
+	return expiry_after(value, 0, &ignored, &why) == 0 ? 0 : say(err, key, value, why.msg);
 }
 
 static int valid_pattern(const char *key, const char *value, const struct probe *probe, struct error *err)

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "instance/work.h"
 #include "model/settings.h"
 #include "pool/custom_work.h"
@@ -78,8 +79,10 @@ static int check_request(struct berthd *b, const char *pool, const cJSON *reques
 static int check_size(const struct berthd *b, const char *pool, const cJSON *config, struct error *err)
 {
 	const char *size = json_str_or(config, "size", "");
+	struct error ignored = ERROR_INIT;
+	uint64_t bytes = 1;
 
-	return size[0] == '\0' ? 0 : limit_possible(b, pool, size, err);
+	return size[0] == '\0' || (units_parse_size(size, &bytes, &ignored) == 0 && bytes == 0) ? 0 : limit_possible(b, pool, size, err);
 }
 
 /* What belongs to an instance is called as its owner says, and its place is known only while it is there. */

@@ -243,7 +243,8 @@ enum op_result custom_limit(struct op *op, const char *path, const cJSON *config
 	const char *size = json_str_or(config, "size", "");
 	uint64_t bytes = 0;
 
-	if (size[0] != '\0' && (units_parse_size(size, &bytes, err) < 0 || limit_possible(w->b, w->pool, size, err) < 0))
+	if (size[0] != '\0' && (units_parse_size(size, &bytes, err) < 0 ||
+				(bytes > 0 && limit_possible(w->b, w->pool, size, err) < 0)))
 		return OP_FAIL;
 	free(w->limited);
 	w->limited = mem_strdup(path);

@@ -369,6 +369,7 @@ struct op *pool_create(struct berthd *b, const cJSON *request, struct error *err
 	json_set_str(pool, "driver", driver);
 	json_set_str(pool, "description", json_str_or(request, "description", ""));
 	json_set(pool, "config", pool_config_clean(json_obj(request, "config")));
+	json_set(json_obj(pool, "config"), "volatile.initial_source", NULL); /* ours to say: its folder is not removed with the pool */
 	return start(b, &create_kind, args, err);
 }
 
@@ -422,6 +423,8 @@ int pool_update(struct berthd *b, const char *name, const cJSON *change, bool pa
 	new = pool_config_change(json_obj(old, "config"), config, patch, kept);
 	if (strcmp(name, POOL_DEFAULT) == 0)
 		json_set(new, "source", NULL); /* berth.conf says it */
+	json_set(new, "volatile.initial_source",
+		 cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(json_obj(old, "config"), "volatile.initial_source"), true));
 	json_set(pool, "config", new);
 	if (json_str(change, "description") != NULL || !patch)
 		json_set_str(pool, "description", json_str_or(change, "description", ""));

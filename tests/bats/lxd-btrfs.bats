@@ -189,6 +189,8 @@ is_subvolume() {
 	is_subvolume "$pool/containers/$d/snapshots/s1/rootfs"
 	stock_refused "cannot be enforced" init bb "$c-x" -s default -d root,size=20MiB
 	stock config device set "$c" root size=20MiB
+	api GET "/1.0/storage-pools/bt/volumes/container/$c/state"
+	assert "$(field .metadata.usage.total)" = 20971520
 	run in_container "$c" dd if=/dev/urandom of=/root/big bs=1M count=40
 	contains "$output" "uota exceeded"
 	in_container "$c" rm /root/big

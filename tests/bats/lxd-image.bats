@@ -71,6 +71,19 @@ variant() {
 	stock image edit one <"$BATS_TEST_TMPDIR/edit"
 	stock image list one -c pd -f csv
 	assert "$output" = "no,changed"
+	stock image info "${fp:0:8}" # a beginning, in either case
+	contains "$output" "Fingerprint: $fp"
+	stock image info "$(tr a-f A-F <<<"${fp:0:8}")"
+	contains "$output" "Fingerprint: $fp"
+	stock image set-property one 'two words' 'and more'
+	stock image get-property one 'two words'
+	assert "$output" = "and more"
+	stock_refused "Profile 'nosuch' doesn't exist" image edit one <<<'profiles: [nosuch]'
+	stock image edit one <<<'properties: {os: other}' # all else falls back
+	stock image show one
+	contains "$output" $'profiles:\n- default'
+	contains "$output" "os: other"
+	stock image edit one <"$BATS_TEST_TMPDIR/edit"
 	stock image alias create other-name "$fp"
 	stock_refused 'Alias "other-name" already exists' image alias create other-name "$fp"
 	stock image alias rename other-name third

@@ -65,6 +65,13 @@ load lxd
 	stock storage delete sp9
 	[[ -d $dir && -z $(ls -A "$dir") ]]
 	[[ -z $(ls -A "$BERTH_TEST_ROOT/state/storage-pools") ]]
+	# what a client says of the first source is not believed: the pool's folder is berthd's, and goes with it
+	stock storage create sp9 dir volatile.initial_source=/elsewhere
+	stock storage set sp9 volatile.initial_source=/elsewhere
+	stock storage get sp9 volatile.initial_source
+	assert "$output" = ""
+	stock storage delete sp9
+	[[ ! -e $BERTH_TEST_ROOT/pools/sp9 ]]
 }
 
 @test "volumes of instances: shown, noted, carried along" {

@@ -30,6 +30,14 @@ load lxd
 	contains "$output" "used_by: []"
 	stock storage volume info default v1
 	contains "$output" "Usage: "
+	stock storage volume create default v0 size=0 # no limit: nothing to enforce
+	api GET /1.0/storage-pools/default/volumes/custom/v0/state
+	assert "$(field .metadata.usage.total)" = 0
+	stock storage volume delete default v0
+	stock storage volume list default --all-projects -f csv
+	assert "$output" = "default,custom,v1,d,filesystem,0"
+	stock_refused 'option "snapshots.expiry": Invalid expiry expression' storage volume set default v1 snapshots.expiry=soon
+	stock_refused 'Schedule must be of the form: <minute> <hour>' storage volume set default v1 snapshots.schedule='0 6 * *'
 	stock storage volume set default v1 security.shifted=true
 	stock_refused "security.unmapped and security.shifted are mutually exclusive" storage volume set default v1 security.unmapped=true
 	api PATCH /1.0/storage-pools/default/volumes/custom/v1 '{"config":{"security.unmapped":"true"}}'

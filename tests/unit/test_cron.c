@@ -96,9 +96,9 @@ static void refusals(void **state)
 	static const struct {
 		const char *schedule, *word;
 	} cases[] = {
-		{ "* * * *", "5 fields (minute, hour, day of month, month, day of week), not 4" },
-		{ "* * * * * *", "not 6" },
-		{ "60 * * * *", "minute: 60 is not within 0-59" },
+		{ "* * * *", "Schedule must be of the form: <minute> <hour> <day-of-month> <month> <day-of-week>: it has 4 fields" },
+		{ "* * * * * *", "it has 6 fields" },
+		{ "60 * * * *", "Error parsing schedule: minute: 60 is not within 0-59" },
 		{ "* 24 * * *", "hour: 24 is not within 0-23" },
 		{ "* * 0 * *", "day of month: 0 is not within 1-31" },
 		{ "* * * 13 *", "month: 13" },
@@ -118,7 +118,7 @@ static void refusals(void **state)
 		{ "0 0 30 FEB *", "no month" },
 		{ "@start", "@hourly" },
 		{ "0 6 * * *, 60 6 * * *", "minute: 60 is not" },
-		{ "0 6 * * *,0 7 * * *", "5 fields" },
+		{ "0 6 * * *,0 7 * * *", "fields" },
 		{ "@daily, @foo", "@hourly" },
 		{ "@daily,* * * * *", "'*' is none of" },
 		{ "@", "'@' is none of" },

@@ -312,7 +312,9 @@ static void test_aliases_and_resolving(void **state)
 	assert_int_equal(image_alias_create(s, "a", "2c8b", "text", &err), 0);
 	assert_string_equal(image_resolve(s, "a", &err), ONE);
 	assert_string_equal(image_resolve(s, "2c8b08", &err), ONE);
-	assert_null(image_resolve(s, "2c8", &err));
+	assert_string_equal(image_resolve(s, "2", &err), ONE);
+	assert_string_equal(image_resolve(s, "2C8", &err), ONE);
+	assert_null(image_resolve(s, "2c9", &err));
 	assert_null(image_resolve(s, "nosuch", &err));
 	assert_string_equal(err.msg, "Image not found");
 	assert_null(image_find(s, "a", &err));
@@ -351,7 +353,7 @@ static void test_put(void **state)
 	static const char *const refused[] = {"{\"public\":1}",
 					      "{\"properties\":{\"a\":1}}",
 					      "{\"properties\":[]}",
-					      "{\"properties\":{\"a b\":\"\"}}",
+					      "{\"properties\":{\"a=b\":\"\"}}",
 					      "{\"properties\":{\"a\":\"b\\nc\"}}",
 					      "{\"expires_at\":\"soon\"}",
 					      "{\"profiles\":\"x\"}",
