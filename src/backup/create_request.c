@@ -135,7 +135,7 @@ static int take_keep(const cJSON *request, const cJSON *config, cJSON *args, str
 
 static int check_members(const cJSON *request, struct error *err)
 {
-	/* the last three are what lxc sends */
+	/* those from "name" on are what LXD's clients send */
 	static const char *const known[] = { "hint",	"mode",	   "exclude",	 "bandwidth",	   "level",	   "keep",
 					     "timeout", "force",   "name",	 "expires_at",	   "instance_only",
 					     "container_only",	   "optimized_storage", "compression_algorithm", NULL };

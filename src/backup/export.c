@@ -16,7 +16,6 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
 #include "hook/hook.h"
 #include "instance/snapshot.h"
 #include "instance/work.h"
@@ -98,28 +97,16 @@ static enum op_result step_facts(struct op *op, struct error *err)
 	return pipeline_feed(e->pipeline, &argv, NULL, err);
 }
 
-/* "./etc/hosts" becomes FOLDER/etc/hosts, also where a hard link leads; what a symbolic link says stays. */
-static void push_transform(const char *folder, struct argv *argv)
-{
-	AUTO_STRBUF struct strbuf to = STRBUF_INIT;
-
-	for (const char *p = folder; *p != '\0'; p++) {
-		if (strchr("\\&,", *p) != NULL)
-			strbuf_addch(&to, '\\');
-		strbuf_addch(&to, *p);
-	}
-	argv_pushf(argv, "--transform=flags=rhS;s,^\\.,%s/rootfs,", to.buf);
-}
-
 /* The trees: of the container, or of one of its snapshots. */
 static enum op_result feed_tree(struct exporting *e, const char *dir, const cJSON *desired, const char *folder,
 				struct error *err)
 {
 	const struct tree tree = { .b = e->b, .dir = dir, .desired = desired };
+	AUTO_FREE char *rootfs = fs_join(folder, "rootfs");
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 
 	tree_push_tar(&tree, &argv);
-	push_transform(folder, &argv);
+	export_push_transform(&argv, rootfs);
 	argv_push(&argv, ".");
 	return pipeline_feed(e->pipeline, &argv, json_arr(e->args, "warnings"), err);
 }

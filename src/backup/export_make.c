@@ -14,6 +14,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 
 struct exporting *export_making_new(char *dir, char *facts, char *out, const char *only, op_fn next_tree)
 {
@@ -72,6 +73,18 @@ void export_push_tar(struct argv *argv)
 {
 	argv_pushl(argv, "tar", "--create", "--file=-", "--blocking-factor=512", "--format=posix",
 		   "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime", "--numeric-owner", NULL);
+}
+
+void export_push_transform(struct argv *argv, const char *folder)
+{
+	AUTO_STRBUF struct strbuf to = STRBUF_INIT;
+
+	for (const char *p = folder; *p != '\0'; p++) {
+		if (strchr("\\&,", *p) != NULL)
+			strbuf_addch(&to, '\\');
+		strbuf_addch(&to, *p);
+	}
+	argv_pushf(argv, "--transform=flags=rhS;s,^\\.,%s,", to.buf);
 }
 
 enum op_result step_export_index(struct op *op, struct error *err)

@@ -77,6 +77,8 @@ enum op_result step_export_place(struct op *op, struct error *err);
 
 /* tar to stdout, numeric ids; what to put into it is to follow. */
 void export_push_tar(struct argv *argv);
+/* For it: "./etc/hosts" becomes FOLDER/etc/hosts, also where a hard link leads; what a symbolic link says stays. */
+void export_push_transform(struct argv *argv, const char *folder);
 
 /* Of the request: expires_at, compression_algorithm; and when. ERROR_INVALID names what is wrong. */
 int export_take(const cJSON *request, cJSON *args, struct error *err);

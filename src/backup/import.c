@@ -93,21 +93,6 @@ int import_write(struct import *im, const void *data, size_t len, struct error *
 
 /* ---- what it says */
 
-static bool mac_in_use(struct berthd *b, const char *mac)
-{
-	const char **names = registry_names(b->registry);
-	bool found = false;
-
-	for (const char **n = names; *n != NULL && !found; n++) {
-		const cJSON *config = json_obj(registry_get(b->registry, *n)->desired, "config"), *item;
-
-		cJSON_ArrayForEach(item, config)
-			found |= strstr(item->string, ".hwaddr") != NULL && cJSON_IsString(item) && strcmp(item->valuestring, mac) == 0;
-	}
-	free(names);
-	return found;
-}
-
 /*
  * Its network addresses stay its own, unless somebody else has them: two of one backup would. Templates wait still, and
  * cloud-init does not begin again.
@@ -124,7 +109,7 @@ static cJSON *kept_volatile(struct berthd *b, const cJSON *config)
 		    cJSON_IsString(item))
 			json_set_str(v, item->string, item->valuestring);
 		if (strncmp(item->string, "volatile.", 9) == 0 && len > 7 && strcmp(item->string + len - 7, ".hwaddr") == 0 &&
-		    strcmp(item->string, "volatile.hwaddr") != 0 && !mac_in_use(b, item->valuestring))
+		    strcmp(item->string, "volatile.hwaddr") != 0 && !registry_uses_hwaddr(b->registry, item->valuestring))
 			json_set_str(v, item->string, item->valuestring);
 	}
 	return v;

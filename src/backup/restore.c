@@ -24,6 +24,7 @@
 #include "model/settings.h"
 
 #define LONG_TIME_S (6 * 3600)
+#define DAY_S 86400
 #define MEMBER_MAX (4 << 20)
 
 struct restore {
@@ -237,25 +238,6 @@ static cJSON *archive_new(const struct restore *r)
 	return archive;
 }
 
-/* Has another instance this MAC address? Two of one address on a bridge lose each other's packets. */
-static bool hwaddr_taken(struct berthd *b, const char *hwaddr)
-{
-	const char **names = registry_names(b->registry);
-	bool taken = false;
-
-	for (const char **n = names; *n != NULL && !taken; n++) {
-		const cJSON *desired = registry_get(b->registry, *n)->desired, *item;
-
-		cJSON_ArrayForEach(item, json_obj(desired, "config"))
-			taken |= strncmp(item->string, "volatile.", 9) == 0 && strstr(item->string, ".hwaddr") != NULL &&
-				 cJSON_IsString(item) && strcasecmp(item->valuestring, hwaddr) == 0;
-		cJSON_ArrayForEach(item, json_obj(desired, "devices"))
-			taken |= strcasecmp(json_str_or(item, "hwaddr", ""), hwaddr) == 0;
-	}
-	free(names);
-	return taken;
-}
-
 /* What an instance that is made anew under its old name keeps: its MAC addresses, and which addresses were given. */
 static cJSON *kept_volatile(const struct restore *r)
 {
@@ -266,7 +248,7 @@ static cJSON *kept_volatile(const struct restore *r)
 		if (strncmp(item->string, "volatile.", 9) != 0)
 			continue;
 		if (type_has_suffix(item->string, ".assigned") ||
-		    (type_has_suffix(item->string, ".hwaddr") && !hwaddr_taken(r->b, item->valuestring)))
+		    (type_has_suffix(item->string, ".hwaddr") && !registry_uses_hwaddr(r->b->registry, item->valuestring)))
 			json_set(kept, item->string, cJSON_Duplicate(item, true));
 	}
 	return kept;
@@ -371,6 +353,15 @@ static char *instance_of(const struct berthd *b, const char *file, struct error 
 	return info != NULL ? mem_strdup(json_str(info, "instance")) : NULL;
 }
 
+static int check_timeout(const cJSON *v, struct error *err)
+{
+	double n = cJSON_IsNumber(v) ? v->valuedouble : 0;
+
+	if (n >= 0 && n <= DAY_S && n == (double)(int)n)
+		return 0;
+	return error_set(err, ERROR_INVALID, "'timeout' must be a whole number of seconds from 0 to %d, not %g", DAY_S, n);
+}
+
 static int check_request(const cJSON *request, struct error *err)
 {
 	static const char *const known[] = { "new_name", "start", "instance", "force", "timeout" };
@@ -389,7 +380,7 @@ static int check_request(const cJSON *request, struct error *err)
 			return error_set(err, ERROR_INVALID, "'%s' must be %s", known[i],
 					 (i == 0 || i == 2) ? "a string" : i == 4 ? "a number" : "true or false");
 	}
-	return 0;
+	return check_timeout(cJSON_GetObjectItemCaseSensitive(request, "timeout"), err);
 }
 
 static cJSON *take_args(const char *file, const char *instance, const cJSON *request)

@@ -10,7 +10,7 @@
  *	start      true or false; default: as the instance runs now; for one that does not exist: as when it was backed up
  *	instance   the backup must be of this one, else "Backup not found"
  *	force      a running instance is not asked to shut down, but ended
- *	timeout    seconds that it may take to shut down; default 30
+ *	timeout    seconds that it may take to shut down, at most a day; default 30
  *
  * Without new_name the backup goes to the instance that it is of, or makes that anew. Its configuration becomes that of
  * the backup (volatile keys of an instance that exists stay), its snapshots and volumes are left alone. Restored trees

@@ -95,7 +95,7 @@ static enum op_result feed_tree(struct exporting *e, const char *dir, const char
 	export_push_tar(&argv);
 	argv_pushl(&argv, "--xattrs", "--xattrs-include=*", "--xattrs-exclude=security.selinux", "--acls", "--sparse",
 		   "--warning=no-file-ignored", NULL);
-	argv_pushf(&argv, "--transform=flags=rhS;s,^\\.,%s,", folder);
+	export_push_transform(&argv, folder);
 	argv_pushl(&argv, "-C", dir, ".", NULL);
 	return pipeline_feed(e->pipeline, &argv, json_arr(e->args, "warnings"), err);
 }

@@ -315,13 +315,13 @@ static void wait_for(struct op *other, void *data)
 {
 	struct job *j = data;
 
-	if (other == j->op || op_final(other))
+	if (other == j->op || op_final(other) || op_is_endless(other))
 		return;
 	j->open++;
 	op_on_end(other, one_ended, j);
 }
 
-/* What runs needs the monitor to see its container start and stop. */
+/* What runs needs the monitor to see its container start and stop; somebody's shell does not. */
 static enum op_result step_drain(struct op *op, struct error *err)
 {
 	struct job *j = op_data(op);

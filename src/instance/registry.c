@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -271,5 +272,31 @@ bool registry_uses_profile(const struct registry *r, const char *profile)
 			if (cJSON_IsString(item) && strcmp(item->valuestring, profile) == 0)
 				return true;
 	}
+	return false;
+}
+
+static bool has_hwaddr(const cJSON *desired, const char *hwaddr)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_obj(desired, "config"))
+		if (strncmp(item->string, "volatile.", 9) == 0 && strstr(item->string, ".hwaddr") != NULL && cJSON_IsString(item) &&
+		    strcasecmp(item->valuestring, hwaddr) == 0)
+			return true;
+	cJSON_ArrayForEach(item, json_obj(desired, "devices"))
+		if (strcasecmp(json_str_or(item, "hwaddr", ""), hwaddr) == 0)
+			return true;
+	return false;
+}
+
+bool registry_uses_hwaddr(const struct registry *r, const char *hwaddr)
+{
+	const char *name;
+	void *value;
+	size_t pos = 0;
+
+	while (strmap_next(r->instances, &pos, &name, &value))
+		if (has_hwaddr(((struct instance *)value)->desired, hwaddr))
+			return true;
 	return false;
 }

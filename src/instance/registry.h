@@ -82,6 +82,8 @@ const char **registry_names(const struct registry *r); /* sorted; free the array
 size_t registry_count(const struct registry *r);
 bool registry_uses_image(const char *fingerprint, void *registry);
 bool registry_uses_profile(const struct registry *r, const char *profile);
+/* Two of one MAC address on a bridge lose each other's packets. */
+bool registry_uses_hwaddr(const struct registry *r, const char *hwaddr);
 
 /* An instance whose folder exists: (re)reads berth.json. NULL when the folder is no container. */
 struct instance *registry_load(struct registry *r, const char *name);

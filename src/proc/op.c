@@ -316,6 +316,14 @@ const char *op_class(const struct op *op)
 	return op->kind->class_name != NULL ? op->kind->class_name : "task";
 }
 
+bool op_is_endless(const struct op *op)
+{
+	for (const struct op_step *s = op->kind->steps; s->name != NULL; s++)
+		if (s->flags & OP_ENDLESS)
+			return true;
+	return false;
+}
+
 bool op_has_step(const struct op *op, const char *name)
 {
 	for (const struct op_step *s = op->kind->steps; s->name != NULL; s++)

@@ -175,6 +175,7 @@ void op_metadata_set(struct op *op, const char *key, cJSON *value_taken);
 const char *op_id(const struct op *op);
 bool op_is(const struct op *op, const struct op_kind *kind);
 const char *op_class(const struct op *op);
+bool op_is_endless(const struct op *op); /* of a kind with an OP_ENDLESS step */
 bool op_has_step(const struct op *op, const char *name);
 bool op_final(const struct op *op);
 bool op_undoing(const struct op *op);

@@ -242,6 +242,9 @@ judge_tree() { # DIR MANIFEST
 	refused_restore "already in use" "$n-20261122000000" "{\"new_name\":\"bad name\"}" || contains "$failed" "name"
 	refused_restore "unknown field 'x'" "$n-20261122000000" '{"x":1}'
 	refused_restore "'start' must be true or false" "$n-20261122000000" '{"start":1}'
+	for timeout in -1 86401; do
+		refused_restore "'timeout' must be a whole number of seconds" "$n-20261122000000" "{\"timeout\":$timeout}"
+	done
 	run_berth init bb "$n-other"
 	refused_restore "already in use" "$n-20261122000000" "{\"new_name\":\"$n-other\"}"
 	api POST "/1.0/instances/$n-other/backups/$n-20261122000000.7z/restore" '{}'

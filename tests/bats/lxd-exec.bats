@@ -156,6 +156,22 @@ container=lxc"
 	assert "$http" = 400
 }
 
+@test "the host is unloaded without waiting for the end of a shell" {
+	local shell
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	env LXD_SOCKET="$BERTH_SOCKET" LXD_CONF="$BERTH_TEST_ROOT/lxc-conf" timeout 300 lxc exec "$C" -- sh -c 'echo here; cat' <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" 3>&- 4>&- &
+	shell=$!
+	exec 7>"$BATS_TEST_TMPDIR/in"
+	wait_for 10 grep -q here "$BATS_TEST_TMPDIR/out"
+	BERTH_TEST_TIMEOUT=60 run_berth host unload
+	kill -0 "$shell"
+	run_berth host load
+	echo there >&7
+	exec 7>&-
+	wait "$shell"
+	assert "$(cat "$BATS_TEST_TMPDIR/out")" = $'here\nthere'
+}
+
 @test "nothing is left behind" {
 	leak_check
 }

@@ -125,6 +125,10 @@ setup_file_more() {
 	stock export -q "$c-a" "$t/own" --compression none
 	hwaddr=$(key_of "$c-a" volatile.eth0.hwaddr)
 	stock delete "$c-a"
+	stock init bb "$c-b" -d "eth0,hwaddr=${hwaddr^^}"
+	stock import "$t/own"
+	[[ $(key_of "$c-a" volatile.eth0.hwaddr) != "$hwaddr" ]] # another has it
+	stock delete "$c-a" "$c-b"
 	stock import "$t/own" -s dir
 	assert "$(key_of "$c-a" volatile.eth0.hwaddr)" = "$hwaddr"
 	stock_refused "Storage pool not found" import "$t/own" "$c" -s nopool

@@ -166,7 +166,9 @@ load lxd
 	rm "$BERTH_TEST_ROOT/pools/sp1/custom/a%20b/f"
 	stock storage volume restore sp1 'a b' 's@1'
 	[[ -e $BERTH_TEST_ROOT/pools/sp1/custom/a%20b/f ]]
+	stock storage volume snapshot sp1 'a b' 's,&\1;x' # what sed would take for its own
 	stock storage volume export sp1 'a b' "$BATS_TEST_TMPDIR/v.tar.gz" --quiet
+	tar -tf "$BATS_TEST_TMPDIR/v.tar.gz" --quoting-style=literal | grep -qxF 'backup/volume-snapshots/s,&\1;x/f'
 	stock storage volume import sp1 "$BATS_TEST_TMPDIR/v.tar.gz" 'c d' --quiet
 	stock storage volume copy 'sp1/a b/s@1' sp1/_u --refresh
 	stock storage volume copy 'sp1/a b' 'default/e f'
@@ -174,7 +176,7 @@ load lxd
 	stock storage volume move 'default/e f' 'sp1/e f'
 	stock storage volume rename sp1 'e f' '.. _'
 	stock storage volume list sp1 -f csv -c n
-	contains "$output" "c d/s@1"$'\n'"c d/-y"
+	contains "$output" "c d/s@1"$'\n'"c d/-y"$'\n''"c d/s,&\1;x"'
 	contains "$output" ".. _/s@1"
 	for v in "${names[@]}" 'c d' '.. _'; do
 		stock storage volume delete sp1 -- "$v"
