@@ -80,7 +80,7 @@ enum op_result step_backup_sweep(struct op *op, struct error *err)
 {
 	struct making *m = op_data(op);
 
-	return json_bool(m->w.args, "stopped", false) ? step_sweep_cgroups(op, err) : OP_DONE;
+	return json_bool(m->w.args, "stopped", false) ? step_sweep_remains(op, err) : OP_DONE;
 }
 
 /* The backup is worth keeping all the same: what went wrong is told at its end (step_backup_report). */

@@ -105,7 +105,7 @@ static enum op_result step_start_wanted(struct op *op, struct error *err)
 }
 
 static const struct op_step start_steps[] = {
-	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
+	{ "sweep", step_sweep_remains, NULL, 0, 0 },
 	{ "start", step_start_wanted, step_unstart_cut_short, 120, 0 },
 	{ 0 },
 };

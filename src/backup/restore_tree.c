@@ -218,7 +218,7 @@ static const struct op_step restore_tree_steps[] = {
 	{ "post-stop", step_post_stop, NULL, 3600, 0 },
 	{ "swap", step_swap, step_unswap, 60, 0 },
 	{ "commit", step_commit, step_uncommit, 60, 0 },
-	{ "sweep-cgroups", step_sweep_cgroups, NULL, 0, 0 },
+	{ "sweep-cgroups", step_sweep_remains, NULL, 0, 0 },
 	{ "pre-start", step_start_hook, NULL, 3600, 0 },
 	{ "start", step_start_new, step_unstart_new, 120, 0 },
 	{ "seal", step_swap_seal, NULL, 0, OP_COMMIT },

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 
-enum { FIELD_PARENT = 4, FIELD_START = 22, CMDLINE_MAX = 65536 };
+enum { FIELD_STATE = 3, FIELD_PARENT = 4, FIELD_START = 22, CMDLINE_MAX = 65536 };
 
 /* Field 2 is the command's name in brackets, which may hold blanks and brackets itself. */
 static bool read_stat(pid_t pid, pid_t *ret_parent, unsigned long long *ret_start)
@@ -23,8 +23,10 @@ static bool read_stat(pid_t pid, pid_t *ret_parent, unsigned long long *ret_star
 		return false;
 	field = strrchr(stat.buf, ')');
 	field = field != NULL ? strtok_r(field, " ", &save) : NULL;
-	for (int i = 3; field != NULL && i <= FIELD_START; i++) {
+	for (int i = FIELD_STATE; field != NULL && i <= FIELD_START; i++) {
 		field = strtok_r(NULL, " ", &save);
+		if (i == FIELD_STATE && field != NULL && (*field == 'Z' || *field == 'X'))
+			return false; /* it waits for its parent only */
 		if (i == FIELD_PARENT && field != NULL)
 			*ret_parent = (pid_t)strtol(field, NULL, 10);
 	}

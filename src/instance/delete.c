@@ -200,6 +200,7 @@ static const struct op_step delete_steps[] = {
 	{ "pre-delete", step_hook, NULL, 3600, 0 },
 	{ "stop", step_kill, NULL, 60, 0 },
 	{ "post-stop", step_post_stop, NULL, 3600, 0 },
+	{ "remains", step_sweep_remains, NULL, 0, 0 },
 	{ "destroy", step_destroy, NULL, 3600, OP_COMMIT },
 	{ "sweep", step_sweep, NULL, 3600, 0 },
 	{ "forget", step_forget, NULL, 0, 0 },

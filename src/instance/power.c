@@ -270,7 +270,7 @@ static enum op_result step_unfreeze(struct op *op, struct error *err)
 static const struct op_step start_steps[] = {
 	{ "check", step_check_start, NULL, 0, 0 },
 	{ "pre-start", step_hook, NULL, 3600, 0 },
-	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
+	{ "sweep", step_sweep_remains, NULL, 0, 0 },
 	{ "shift", step_shift, NULL, SHIFT_S, 0 },
 	{ "start", step_start, step_unstart_cut_short, 120, 0 },
 	{ "post-start", step_hook, NULL, 3600, 0 },
@@ -290,7 +290,7 @@ static const struct op_step restart_steps[] = {
 	{ "settle", step_power_settle, NULL, 0, 0 },
 	{ "post-stop", step_hook, NULL, 3600, 0 },
 	{ "pre-start", step_hook, NULL, 3600, 0 },
-	{ "sweep", step_sweep_cgroups, NULL, 0, 0 },
+	{ "sweep", step_sweep_remains, NULL, 0, 0 },
 	{ "shift", step_shift, NULL, SHIFT_S, 0 },
 	{ "start", step_start, step_unstart_cut_short, 120, 0 },
 	{ "post-start", step_hook, NULL, 3600, 0 },

@@ -140,7 +140,7 @@ static enum op_result step_run_hook(struct op *op, struct error *err)
 
 static enum op_result step_sweep(struct op *op, struct error *err)
 {
-	return over(op) ? OP_DONE : step_sweep_cgroups(op, err);
+	return over(op) ? OP_DONE : step_sweep_remains(op, err);
 }
 
 static enum op_result step_shift_ids(struct op *op, struct error *err)

@@ -203,7 +203,7 @@ static const struct op_step restore_steps[] = {
 	{ "post-stop", step_power_hook, NULL, 3600, 0 },
 	{ "swap", step_swap, step_unswap_and_uncommit, 0, OP_UNRECORDED },
 	{ "commit", step_commit, NULL, 0, 0 },
-	{ "cgroups", step_sweep_cgroups, NULL, 0, 0 },
+	{ "cgroups", step_sweep_remains, NULL, 0, 0 },
 	{ "pre-start", step_power_hook, NULL, 3600, 0 },
 	{ "start", step_start_again, step_swap_unstart, 120, OP_UNRECORDED },
 	{ "seal", step_swap_seal, NULL, 0, OP_COMMIT | OP_LAZY },

@@ -115,9 +115,9 @@ void power_stopped(struct work *w); /* it is: state and notes */
 /* Gives up asking it to shut down, or also to start (which may take for ever): the caller ends it by force. */
 void power_overtake(struct berthd *b, const char *name, bool starts);
 
-/* sweep.c: removes the cgroups of an end that LXC did not see; the step, if there are any and nobody is to use them */
-enum op_result sweep_cgroups(struct op *op, struct error *err);
-enum op_result step_sweep_cgroups(struct op *op, struct error *err);
+/* sweep.c: removes what is left of an end that LXC did not see; the step, if there is any and nobody is to use it */
+enum op_result sweep_remains(struct op *op, struct error *err);
+enum op_result step_sweep_remains(struct op *op, struct error *err);
 
 /* unstart.c: a start that is given up half-way leaves nothing behind */
 void unstart_prepare(struct work *w, const struct instance *inst); /* before it: notes what is there already */

@@ -342,6 +342,42 @@ hook_sleeps() { # NAME: below its monitor process
 	run_berth delete -f "$c"
 }
 
+on_host() { # what the nics of the next test have there, and its mounts
+	nft list tables | grep -e "$filtered" -e "$routed"
+	ip neigh show proxy dev "$BERTH_TEST_BRIDGE" | grep "10.239.$BERTH_TEST_ID"
+	ip route show table all | grep "10.23[89].$BERTH_TEST_ID"
+	leaked_mounts
+}
+
+@test "LXC's monitor process killed by hand: nothing that it would have removed is left, whatever the storage" {
+	local c driver filtered routed forwarding
+	c=$(name left)
+	forwarding=$(cat "/proc/sys/net/ipv4/conf/$BERTH_TEST_BRIDGE/forwarding")
+	echo 1 >"/proc/sys/net/ipv4/conf/$BERTH_TEST_BRIDGE/forwarding"
+	for driver in overlay dir; do
+		run_berth init bb "$c" --storage "$driver"
+		run_berth config device override "$c" eth0 ipv4.address="$BERTH_TEST_SUBNET.77" security.ipv4_filtering=true \
+			ipv4.routes="10.238.$BERTH_TEST_ID.0/24"
+		run_berth config device add "$c" r nic nictype=routed parent="$BERTH_TEST_BRIDGE" name=up0 ipv4.address="10.239.$BERTH_TEST_ID.5" \
+			ipv4.gateway=none ipv4.neighbor_probe=false limits.egress=50Mbit
+		run_berth start "$c"
+		filtered=$(key_of "$c" volatile.eth0.host_name) routed=$(key_of "$c" volatile.r.host_name)
+		contains "$(on_host)" "berth-only-$filtered"
+		contains "$(on_host)" "berth-only-$routed"
+		contains "$(on_host)" "10.238.$BERTH_TEST_ID.0/24 dev $BERTH_TEST_BRIDGE"
+		contains "$(on_host)" "10.239.$BERTH_TEST_ID.5 proxy"
+		kill -KILL "$(monitors "$c")"
+		wait_for 10 is_state "$c" STOPPED
+		wait_for 10 nothing on_host || die "FAIL: left: $(on_host)"
+		run_berth start "$c"
+		kill -KILL "$(monitors "$c")"
+		wait_for 10 is_state "$c" STOPPED
+		run_berth delete "$c" # at once
+		assert "$(on_host)" = ""
+	done
+	echo "$forwarding" >"/proc/sys/net/ipv4/conf/$BERTH_TEST_BRIDGE/forwarding"
+}
+
 @test "nothing is left behind" {
 	leak_check
 }

@@ -77,7 +77,11 @@ static void a_name_with_brackets_and_blanks_confuses_nobody(void **state)
 static void what_has_ended_has_none(void **state)
 {
 	pid_t pid = child_named("gone");
+	siginfo_t ended;
 
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT), 0); /* a zombie */
+	assert_null(process_id(pid, NULL));
 	end(pid);
 	assert_null(process_id(pid, NULL));
 	assert_null(process_id(0, NULL));
