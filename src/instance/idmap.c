@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which host ids an instance's ids are. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,33 @@ void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, u
 	}
 	*ret_base = (uint32_t)number(config, "volatile.idmap.base", b->probe->idmap_base);
 	*ret_size = (uint32_t)number(config, "volatile.idmap.size", IDMAP_SIZE);
+}
+
+/* ---- as LXD says it */
+
+static const char *const maps[] = { "volatile.idmap.current", "volatile.idmap.next" };
+static const char disk[] = "volatile.last_state.idmap";
+
+bool idmap_is_shown(const char *key)
+{
+	return strcmp(key, maps[0]) == 0 || strcmp(key, maps[1]) == 0 || strcmp(key, disk) == 0;
+}
+
+void idmap_show(const struct berthd *b, cJSON *config)
+{
+	AUTO_FREE char *text = NULL;
+	uint32_t base, size;
+
+	if (json_str(config, "volatile.idmap.base") == NULL)
+		return; /* not of our making */
+	idmap_of(b, config, &base, &size);
+	if (size > 0)
+		text = mem_printf("[{\"Isuid\":true,\"Isgid\":false,\"Hostid\":%" PRIu32 ",\"Nsid\":0,\"Maprange\":%" PRIu32 "},"
+				  "{\"Isuid\":false,\"Isgid\":true,\"Hostid\":%" PRIu32 ",\"Nsid\":0,\"Maprange\":%" PRIu32 "}]",
+				  base, size, base, size);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		json_set_str(config, maps[i], text != NULL ? text : "[]");
+	json_set_str(config, disk, "[]");
 }
 
 /* A range that must not be touched, and where what touched one ends. */

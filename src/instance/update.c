@@ -44,18 +44,17 @@ static bool may_choose(const char *key)
 
 /*
  * The configuration of another instance, as `lxc copy --refresh` puts it after the copy: of its addresses and names this one
- * takes none.
+ * takes none. Nor has it a key of those that are only shown.
  */
 static void drop_others(cJSON *config, const cJSON *old_config)
 {
 	const char *uuid = json_str(config, "volatile.uuid"), *own = json_str(old_config, "volatile.uuid");
+	const bool others = uuid != NULL && own != NULL && strcmp(uuid, own) != 0;
 	cJSON *item, *next;
 
-	if (uuid == NULL || own == NULL || strcmp(uuid, own) == 0)
-		return;
 	for (item = config->child; item != NULL; item = next) {
 		next = item->next;
-		if (has_prefix(item->string, "volatile."))
+		if (others ? has_prefix(item->string, "volatile.") : idmap_is_shown(item->string))
 			cJSON_Delete(cJSON_DetachItemViaPointer(config, item));
 	}
 }

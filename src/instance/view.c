@@ -9,6 +9,7 @@
 #include "base/strmap.h"
 #include "instance/instance.h"
 #include "instance/snapshot.h"
+#include "instance/work.h"
 #include "lxc/figures.h"
 #include "model/device_match.h"
 #include "model/key.h"
@@ -107,6 +108,8 @@ const char *instance_text(struct berthd *b, struct instance *inst)
 	if (inst->note != NULL)
 		json_set_str(v, "note", inst->note);
 	set_status(v, inst);
+	idmap_show(b, json_obj(v, "config"));
+	idmap_show(b, json_obj(v, "expanded_config"));
 	instance_hide_own(v);
 	json_sort(v);
 	inst->text = json_text(v);

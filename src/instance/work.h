@@ -75,6 +75,12 @@ enum op_result step_unresize(struct op *op, struct error *err);  /* undo of both
 
 /* idmap.c: where this instance's ids lie; fills volatile.idmap.* in desired->config, "0" for privileged. */
 int idmap_assign(struct berthd *b, cJSON *desired, const cJSON *expanded_config, const char *own_name, struct error *err);
+/*
+ * LXD's keys that say the same: volatile.idmap.current and .next, and volatile.last_state.idmap, "[]", since whoever copies
+ * the instance gets files with its own ids. An LXD wants all of them in what `copy --refresh` puts. Made for views, never kept.
+ */
+void idmap_show(const struct berthd *b, cJSON *config);
+bool idmap_is_shown(const char *key);
 void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, uint32_t *ret_size);
 
 /* config.c */

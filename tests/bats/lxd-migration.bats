@@ -73,6 +73,12 @@ C() {
 	stock init bb "one:$c" -c user.kept=yes -c limits.processes=100
 	stock config show "one:$c" --expanded
 	[[ $output != *volatile.idmap.size* ]] # an LXD refuses what it does not know, and a move brings all of it
+	contains "$output" "volatile.last_state.idmap: '[]'" # and in what a refresh brings it wants these
+	contains "$output" 'volatile.idmap.current: '\''[{"Isuid":true,"Isgid":false,"Hostid":'
+	contains "$output" 'volatile.idmap.next: '
+	stock config show "one:$c"
+	stock config edit "one:$c" <<<"$output" # they come back
+	assert "$(key_of "$c" volatile.last_state.idmap)$(key_of "$c" volatile.idmap.next)" = nullnull
 	printf 'text' | timeout 60 "$BERTH" file push - "$c/root/a file" --mode 600 --uid 7 --gid 8
 	stock snapshot "one:$c" s0
 	printf 'more' | timeout 60 "$BERTH" file push - "$c/root/second"
