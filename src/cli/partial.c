@@ -28,17 +28,24 @@ int partial_open(const char *dir, struct error *err)
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction action = { .sa_handler = drop_partial };
 	char name[PATH_MAX];
+	sigset_t block, before;
 	size_t i;
 	int fd;
 
 	if (snprintf(name, sizeof(name), "%s/.berth-export.XXXXXX", dir) >= (int)sizeof(name))
 		return error_set(err, ERROR_INVALID, "'%s' is too long for a path", dir);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	sigemptyset(&block);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		sigaction(signals[i], &action, NULL);
+		sigaddset(&block, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &block, &before); /* a file whose name nobody has noted would stay */
 	fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0)
-		return error_sys(err, errno, "cannot write in '%s'", dir);
-	memcpy(partial, name, sizeof(name));
+	if (fd >= 0)
+		memcpy(partial, name, sizeof(name));
+	else
+		error_sys(err, errno, "cannot write in '%s'", dir);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return fd;
 }
 

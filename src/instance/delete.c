@@ -199,6 +199,7 @@ static const struct op_step delete_steps[] = {
 	{ "check", step_check, NULL, 0, 0 },
 	{ "pre-delete", step_hook, NULL, 3600, 0 },
 	{ "stop", step_kill, NULL, 60, 0 },
+	{ "proxies", step_proxies_gone, NULL, 0, 0 },
 	{ "post-stop", step_post_stop, NULL, 3600, 0 },
 	{ "remains", step_sweep_remains, NULL, 0, 0 },
 	{ "destroy", step_destroy, NULL, 3600, OP_COMMIT },

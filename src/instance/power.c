@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "hook/hook.h"
+#include "instance/proxy.h"
 #include "instance/reboots.h"
 #include "instance/work.h"
 #include "lxc/freezer.h"
@@ -39,6 +40,14 @@ enum op_result step_power_settle(struct op *op, struct error *err)
 	struct work *w = op_data(op);
 
 	return storage_mounted(w) ? storage_unmount(op, w, NULL, err) : OP_DONE;
+}
+
+/* What listened for it does so no longer when the stop is answered. */
+enum op_result step_proxies_gone(struct op *op, struct error *err)
+{
+	const struct work *w = op_data(op);
+
+	return proxy_wait(op, w->b, w->name, false, err);
 }
 
 void power_stopped(struct work *w)
@@ -280,6 +289,7 @@ static const struct op_step stop_steps[] = {
 	{ "pre-stop", step_pre_stop, NULL, 3600, 0 },
 	{ "stop", step_power_stop, NULL, 0, 0 },
 	{ "settle", step_power_settle, NULL, 0, 0 },
+	{ "proxies", step_proxies_gone, NULL, 0, 0 },
 	{ "post-stop", step_hook, NULL, 3600, 0 },
 	{ "reap", step_reap, NULL, 0, 0 },
 	{ 0 },

@@ -50,10 +50,20 @@ struct waiter {
 
 LIST_HEAD(waiter_list, waiter);
 
+/* One that was told to end and still has its ports, files or rules. */
+struct leaver {
+	LIST_ENTRY(leaver) link;
+	struct proxies *all; /* NULL: berthd ends */
+	char *instance;
+};
+
+LIST_HEAD(leaver_list, leaver);
+
 struct proxies {
 	struct berthd *b;
 	struct strmap *running; /* "instance/device" -> struct proxy */
 	struct waiter_list waiters;
+	struct leaver_list leavers;
 };
 
 /* ---- who waits for a start */
@@ -90,19 +100,29 @@ static void too_long_cb(uv_timer_t *timer)
 {
 	struct waiter *w = timer->data;
 
-	log_warning("instance '%s': its proxy devices take long to start", w->instance);
+	log_warning("instance '%s': its proxy devices take long to start or to end", w->instance);
 	no_longer_fresh(w->all, w->instance); /* what a later update waits for is its own */
 	resume(w, OP_DONE, NULL);
 }
 
-/* The first of the fresh ones that failed, or NULL; *ret_busy: some have yet to say. */
+static bool is_leaving(const struct proxies *all, const char *instance)
+{
+	const struct leaver *l;
+
+	LIST_FOREACH(l, &all->leavers, link)
+		if (strcmp(l->instance, instance) == 0)
+			return true;
+	return false;
+}
+
+/* The first of the fresh ones that failed, or NULL; *ret_busy: some have yet to say, or to leave. */
 static const struct proxy *look(const struct proxies *all, const char *instance, bool *ret_busy)
 {
 	const struct proxy *failed = NULL;
 	size_t pos = 0;
 	void *value;
 
-	*ret_busy = false;
+	*ret_busy = is_leaving(all, instance);
 	while (strmap_next(all->running, &pos, NULL, &value)) {
 		const struct proxy *p = value;
 
@@ -173,11 +193,38 @@ enum op_result proxy_wait(struct op *op, struct berthd *b, const char *name, boo
 
 /* ---- one of them */
 
+static void left_cb(void *data)
+{
+	struct leaver *l = data;
+
+	if (l->all) {
+		LIST_REMOVE(l, link);
+		told(l->all, l->instance);
+	}
+	free(l->instance);
+	free(l);
+}
+
+static void leave(struct proxy *p)
+{
+	struct leaver *l;
+
+	if (!p->child || !supervise_pid(p->child) || !p->all->b->proxies) {
+		supervise_stop(p->child);
+		return;
+	}
+	l = mem_alloc(sizeof(*l));
+	l->all = p->all;
+	l->instance = mem_strdup(p->instance);
+	LIST_INSERT_HEAD(&p->all->leavers, l, link);
+	(void)supervise_stop_then(p->child, left_cb, l);
+}
+
 static void proxy_free(void *value)
 {
 	struct proxy *p = value;
 
-	supervise_stop(p->child);
+	leave(p);
 	free(p->instance);
 	free(p->device);
 	free(p->command);
@@ -222,7 +269,7 @@ static void start_one(struct proxies *all, const char *key, const struct instanc
 	p->device = mem_strdup(device);
 	p->command = mem_strdup(command);
 	p->fresh = true;
-	p->replaces = old != NULL;
+	p->replaces = old != NULL || is_leaving(all, inst->name);
 	strmap_remove(all->running, key); /* the old one is on its way before the new one comes */
 	strmap_put(all->running, key, p);
 	spec.data = p;
@@ -416,7 +463,7 @@ static int check_free(const cJSON *device, struct error *err)
 	return ret;
 }
 
-int proxy_check(struct berthd *b, const cJSON *devices, struct error *err)
+int proxy_check(struct berthd *b, const char *name, const cJSON *devices, struct error *err)
 {
 	const cJSON *device;
 
@@ -427,7 +474,7 @@ int proxy_check(struct berthd *b, const cJSON *devices, struct error *err)
 			continue;
 		if (is_nat(device))
 			ret = check_nat(devices, device, err);
-		else if (!proxy_listens_inside(device))
+		else if (!proxy_listens_inside(device) && !(b->proxies && is_leaving(b->proxies, name)))
 			ret = check_free(device, err);
 		if (ret < 0)
 			return error_wrap(err, "Failed to start device \"%s\": Error occurred when starting proxy device",
@@ -474,6 +521,7 @@ void proxies_start(struct berthd *b)
 	b->proxies->b = b;
 	b->proxies->running = strmap_new(proxy_free);
 	LIST_INIT(&b->proxies->waiters);
+	LIST_INIT(&b->proxies->leavers);
 	for (const char **name = names; *name; name++) {
 		const struct instance *inst = registry_get(b->registry, *name);
 
@@ -486,12 +534,17 @@ void proxies_start(struct berthd *b)
 void proxies_stop(struct berthd *b)
 {
 	struct proxies *all = b->proxies;
+	struct leaver *l;
 
 	if (!all)
 		return;
 	b->proxies = NULL;
 	while (!LIST_EMPTY(&all->waiters))
 		resume(LIST_FIRST(&all->waiters), OP_DONE, NULL);
+	while ((l = LIST_FIRST(&all->leavers))) {
+		LIST_REMOVE(l, link);
+		l->all = NULL;
+	}
 	strmap_free(all->running);
 	free(all);
 }

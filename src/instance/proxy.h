@@ -19,15 +19,18 @@ void proxy_reconcile(struct berthd *b, const struct instance *inst);
 void proxy_instance_gone(struct berthd *b, const char *name);
 
 /*
- * Ends the step when those that were just started listen. must: one that cannot fails the step, with
+ * Ends the step when those that were just started listen, and those that were ended are gone. must: one that cannot fails the step, with
  * `Failed to start device "px": …`; else that is only logged, said in
  * the operation's metadata ("failed"), and tried again for ever. OP_DONE: there is nothing to
  * wait for.
  */
 enum op_result proxy_wait(struct op *op, struct berthd *b, const char *name, bool must, struct error *err);
 
-/* Before a start: are the host's addresses free, and has the nic the address that nat needs? devices: expanded. */
-int proxy_check(struct berthd *b, const cJSON *devices, struct error *err);
+/*
+ * Before a start: are the host's addresses free (but for what its own programs still have, that are on their way out), and
+ * has the nic the address that nat needs? devices: expanded.
+ */
+int proxy_check(struct berthd *b, const char *name, const cJSON *devices, struct error *err);
 /* Without the look at what is free: for devices that are changed. */
 int proxy_check_nat(const cJSON *devices, struct error *err);
 

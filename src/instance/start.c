@@ -123,7 +123,7 @@ static int prepare_start(struct work *w, struct instance *inst, struct error *er
 	if (inst->note != NULL)
 		return error_set(err, ERROR_INVALID, "%s", inst->note);
 	instance_expand(w->b, inst->desired, &config, &devices);
-	if (devices_check_start(devices, err) < 0 || proxy_check(w->b, devices, err) < 0)
+	if (devices_check_start(devices, err) < 0 || proxy_check(w->b, w->name, devices, err) < 0)
 		return -1;
 	return work_render(w->b, w->name, w->dir, inst->desired, err);
 }

@@ -110,6 +110,7 @@ char *power_pid_file(const struct work *w); /* where lxc-start leaves the pid of
 /* power.c: also the stop of a delete */
 enum op_result step_power_stop(struct op *op, struct error *err); /* args: force, timeout, restart (the notes are not touched) */
 enum op_result step_power_settle(struct op *op, struct error *err); /* after it: unmounts what nobody unmounted */
+enum op_result step_proxies_gone(struct op *op, struct error *err); /* after it: its proxy devices' programs have ended */
 enum op_result step_kill(struct op *op, struct error *err); /* success when it does not run */
 /* For a moment, by lxc-freeze, which finds its processes stopped (lxc/freezer.h). As op_child(). */
 enum op_result power_freeze(struct op *op, struct berthd *b, const char *name, op_child_cb done, struct error *err);

@@ -22,6 +22,8 @@ struct supervise {
 	char *cwd;
 	struct proc_spec spec; /* the owner's; argv, env and cwd are our copies */
 	void (*on_start)(void *data);
+	void (*ended)(void *data); /* of supervise_stop_then() */
+	void *ended_data;
 	uint64_t started; /* the loop's ms */
 	unsigned delay_ms;
 	bool stopping, timer_closed;
@@ -71,6 +73,8 @@ static void exit_cb(const struct proc_result *result, void *data)
 
 	s->proc = NULL;
 	if (s->stopping) {
+		if (s->ended)
+			s->ended(s->ended_data);
 		uv_close((uv_handle_t *)&s->timer, timer_closed_cb);
 		return;
 	}
@@ -156,4 +160,16 @@ void supervise_stop(struct supervise *s)
 	proc_kill(s->proc, SIGTERM);
 	uv_update_time(s->loop);
 	uv_timer_start(&s->timer, term_over_cb, SUPERVISE_TERM_MS, 0);
+}
+
+bool supervise_stop_then(struct supervise *s, void (*ended)(void *data), void *data)
+{
+	bool runs = s && !s->stopping && s->proc;
+
+	if (runs) {
+		s->ended = ended;
+		s->ended_data = data;
+	}
+	supervise_stop(s);
+	return runs;
 }

@@ -7,6 +7,8 @@
 #ifndef BERTH_PROC_SUPERVISE_H
 #define BERTH_PROC_SUPERVISE_H
 
+#include <stdbool.h>
+
 #include "proc/proc.h"
 
 struct supervise;
@@ -21,5 +23,7 @@ struct supervise *supervise_start(uv_loop_t *loop, const struct proc_spec *spec,
 pid_t supervise_pid(const struct supervise *s); /* 0 between two runs */
 /* SIGTERM to the group, SIGKILL 5 s later; no callback from now on; frees itself later. NULL is fine. */
 void supervise_stop(struct supervise *s);
+/* The same, and ended once, from the loop, when the child is gone; false: there is none just now, and no call. */
+bool supervise_stop_then(struct supervise *s, void (*ended)(void *data), void *data);
 
 #endif

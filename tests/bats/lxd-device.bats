@@ -158,8 +158,9 @@ proxies() {
 	server in_net "tcp:$address:83"
 	echoes "tcp:$BERTH_TEST_SUBNET.1:$((PORT + 3))"
 	contains "$(nft list ruleset)" "tcp dport $((PORT + 3)) dnat to $address:83"
-	stock config device remove "$C" n eth0
+	stock config device remove "$C" n
 	assert "$(nft list ruleset | grep -c "dport $((PORT + 3)) ")" = 0
+	stock config device remove "$C" eth0
 }
 
 @test "proxy: what it cannot be; gone with the instance, and back with it" {

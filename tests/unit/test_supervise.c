@@ -129,6 +129,33 @@ static void test_stop_ends_the_child(void **state)
 	assert_string_equal(run->warnings.buf, "");
 }
 
+static void ended_cb(void *data)
+{
+	struct run *run = data;
+
+	assert_int_equal(kill(run->pid, 0), -1); /* it is gone, not only told to go */
+	strbuf_addf(&run->lines, "ended|");
+}
+
+static void test_stop_tells_when_it_has_ended(void **state)
+{
+	struct run *run = *state;
+	struct proc_spec spec = spec_for(run, SH("trap 'sleep 0.1; exit' TERM; echo up; while :; do sleep 0.01; done"));
+	struct error err = ERROR_INIT;
+
+	run->stop_after = -1;
+	run->supervise = supervise_start(&run->loop, &spec, start_cb, &err);
+	assert_non_null(run->supervise);
+	while (run->lines.len == 0 && uv_run(&run->loop, UV_RUN_ONCE))
+		;
+	assert_true(supervise_stop_then(run->supervise, ended_cb, run));
+	assert_false(supervise_stop_then(run->supervise, ended_cb, run)); /* once */
+	assert_string_equal(run->lines.buf, "up|");
+	uv_run(&run->loop, UV_RUN_DEFAULT);
+	assert_string_equal(run->lines.buf, "up|ended|");
+	assert_false(supervise_stop_then(NULL, ended_cb, run));
+}
+
 static void test_no_callback_after_stop(void **state)
 {
 	struct run *run = *state;
@@ -200,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_starts_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_ends_the_child, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_tells_when_it_has_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_callback_after_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_between_two_runs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_start_fails, setup, teardown),
