@@ -13,6 +13,7 @@ setup_file_more() {
 		die "FAIL: host-init"
 	sed -i "s/^network_.*//" "$BERTH_TEST_ROOT/berth.conf"
 	printf '%s\n' "network_pub = $NAT" "network_nat = $NAT" "ttyd_path = $ttyd" "terminal_listen = 10.235.$BERTH_TEST_ID.1" \
+		"remote_port = $((20000 + BERTH_TEST_ID))" \
 		>>"$BERTH_TEST_ROOT/berth.conf"
 	rm -rf "$BERTH_TEST_ROOT/state/profiles" # its default profile knew another bridge
 	daemon_stop

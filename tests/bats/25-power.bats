@@ -256,7 +256,7 @@ hook_sleeps() { # NAME: below its monitor process
 	cp "$(hook_that_hangs)" "$BERTH_TEST_ROOT/hooks.d/pre-start/hangs"
 	in_container "$c" reboot || true
 	wait_for 20 test -e "$BATS_TEST_TMPDIR/hangs"
-	run timeout 30 "$BERTH" stop --force "$c"
+	run timeout 240 "$BERTH" stop --force "$c"
 	rm -r "$BERTH_TEST_ROOT/hooks.d/pre-start"
 	assert "$status" != 124
 	assert "$(state_of "$c")" = STOPPED
@@ -300,6 +300,7 @@ hook_sleeps() { # NAME: below its monitor process
 	lxc-start -P "$(LXCPATH)" -n "$a"
 	assert "$(lxc-info -P "$(LXCPATH)" -n "$a" -sH)" = RUNNING
 	lxc-stop -k -P "$(LXCPATH)" -n "$b"
+	wait_for 10 nothing mounts_of "$b" # LXC's monitor process ends its mount a little later, and would end the next one
 	lxc-start -P "$(LXCPATH)" -n "$b"
 	assert "$(lxc-attach -P "$(LXCPATH)" -n "$b" -- cat /root/file)" = here
 	lxc-stop -k -P "$(LXCPATH)" -n "$b"
@@ -329,10 +330,12 @@ hook_sleeps() { # NAME: below its monitor process
 	local c
 	c=$(name mon)
 	launch "$c"
+	wait_init "$c"
 	kill -KILL "$(monitors "$c")"
 	wait_for 10 is_state "$c" STOPPED
 	wait_for 20 nothing cgroups_of "$c" || die "FAIL: cgroups: $(cgroups_of "$c")"
 	run_berth start "$c"
+	wait_init "$c"
 	kill -KILL "$(monitors "$c")"
 	wait_for 10 is_state "$c" STOPPED
 	run_berth start "$c" # at once

@@ -226,12 +226,14 @@ nothing_open() { # no operation runs or waits
 	run_berth config device add "$c" zero2 unix-char source=/dev/zero path=/dev/zero2
 	has_all "$c"
 	pid=$(init_of "$c")
+	wait_init "$c"
 	in_container "$c" reboot || true
 	wait_for 20 pid_changed "$c" "$pid"
 	wait_for 20 has_all "$c"
 	wait_for 10 nothing_open
 	assert "$("$BERTH" query "/1.0/instances/$c" | jq -c '.pending // []')" = "[]"
 	pid=$(init_of "$c")
+	wait_init "$c"
 	daemon_stop
 	lxc-attach -P "$BERTH_TEST_ROOT/lxc" -n "$c" -- reboot || true
 	wait_for 20 pid_changed "$c" "$pid"

@@ -192,7 +192,7 @@ put() { # PATH JSON
 	run_berth profile create hand
 	run_berth init bb "$n" -p default -p hand
 	lxc-start -P "$BERTH_TEST_ROOT/lxc" -n "$n"
-	wait_for 10 is_state "$n" RUNNING
+	wait_for 10 test -e "$BERTH_TEST_ROOT/lxc/$n/started.json" # until berthd knows its init, the profile is what LXC took
 	survive "update/check/kill" PUT /1.0/profiles/hand "$(other)"
 	assert_agrees "after update/check/kill" "$n"
 	run_berth delete -f "$n"

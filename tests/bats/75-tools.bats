@@ -303,6 +303,7 @@ no_trace_but_retry() {
 		by_lxc stop "$n" -k
 		wait_for 10 is_state "$n" STOPPED
 	done
+	wait_for 10 nothing mounts_of "$n" # LXC's monitor process ends them a little later
 	by_lxc start "$n"
 	wait_for 10 is_state "$n" RUNNING
 	real lxc-info
@@ -363,6 +364,7 @@ no_trace_but_retry() {
 	assert "$(state_of "$n")" = RUNNING
 	by_lxc stop "$n" -k # its init ends: a pidfd tells
 	wait_for 10 is_state "$n" STOPPED
+	wait_for 10 nothing mounts_of "$n"
 	by_lxc start "$n" # nobody tells; it is seen when the monitor is tried again
 	wait_for 60 is_state "$n" RUNNING
 	run_berth delete -f "$n"

@@ -88,7 +88,7 @@ hanging_freeze() {
 		daemon_start
 		nothing_half_made "$n"
 		assert "$(cat "$state")" =~ '^(THAWED|0)$' "the freezer after '$command'"
-		assert "$(timeout 20 "$BERTH" exec "$n" -- echo on)" = on "after '$command'"
+		assert "$(timeout 160 "$BERTH" exec "$n" -- echo on)" = on "after '$command'"
 		wait_for 10 is_state "$n" RUNNING
 	done
 	assert "$(state_of "$n-copy")" = ""

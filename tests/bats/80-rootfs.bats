@@ -85,6 +85,12 @@ start() {
 	lxc start "$1" -l DEBUG -o "$ROOT/lxc/$1/log"
 }
 
+# The mount goes a little after the container: the next test counts them.
+end() {
+	lxc stop "$C" -k
+	wait_for 10 nothing mounts || die "FAIL: still mounted: $(mounts)"
+}
+
 init_of() {
 	lxc info "$1" -pH
 }
@@ -278,8 +284,7 @@ is_stopped() {
 	lxc stop "$C" --nokill -t 120
 	wait_for 5 nothing mounts || die "FAIL: mounted after a clean stop: $(mounts)"
 	start "$C"
-	lxc stop "$C" -k
-	wait_for 5 nothing mounts || die "FAIL: mounted after a kill: $(mounts)"
+	end
 }
 
 @test "a killed monitor leaks the mount, and the next start uses or repairs it" {
@@ -294,8 +299,7 @@ is_stopped() {
 	assert "$(mount_count)" -eq 1
 	start "$C"
 	assert "$(lxc attach "$C" -- stat -c %u /bin/busybox)" = 0
-	lxc stop "$C" -k
-	wait_for 5 nothing mounts || die "FAIL: mounted: $(mounts)"
+	end
 }
 
 @test "the fresh image: SIGPWR halts it, SIGINT reboots it" {
@@ -340,7 +344,7 @@ is_stopped() {
 	rfs detach --pid="$init" --target=/never/was
 	assert "$(lxc attach "$C" -- ls /mnt/a/b)" = ""
 	rfs detach --pid="$init" --target=/etc/some/file
-	lxc stop "$C" -k
+	end
 }
 
 @test "live mounts: a hostile container cannot lead them astray" {
@@ -364,7 +368,7 @@ is_stopped() {
 	[[ ! -e $ROOT/y && ! -e /etc/some ]]
 	assert "$(mount_count)" -eq 1
 	assert "$(lxc attach "$C" -- grep -c -e slash -e magic -e /q -e plain /proc/mounts || true)" = 0
-	lxc stop "$C" -k
+	end
 }
 
 @test "disks of a config are mounted by the hook start-host" {
@@ -376,7 +380,7 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	assert "$(lxc attach "$C" -- cat /data/x/file)" = data
 	run lxc attach "$C" -- sh -c 'mount -o remount,bind,rw /data/x; echo x >/data/x/y'
 	assert "$status" -ne 0
-	lxc stop "$C" -k
+	end
 }
 
 @test "a privileged container: no map, device nodes work" {
@@ -388,8 +392,7 @@ lxc.hook.start-host = $RFS attach --source=$D/src --target=/data/x --create=dir 
 	rfs attach --pid="$(init_of "$C")" --source="$D/src" --target=/mnt/a --create=dir
 	lxc attach "$C" -- touch /mnt/a/x
 	[[ -e $D/src/x ]]
-	lxc stop "$C" -k
-	wait_for 5 nothing mounts || die "FAIL: mounted: $(mounts)"
+	end
 }
 
 @test "a copy keeps everything and shifts every id" {
@@ -698,12 +701,16 @@ hi() {
 	"$REPO/scripts/host-init" "$@" 3>&- 8>&-
 }
 
+shared_settings() { # but ip_forward, which networks of berthds that run meanwhile set
+	cat /etc/subuid /etc/subgid
+}
+
 @test "host-init: twice is once, two side by side, undo takes everything back" {
 	local n=$((RANDOM % 200 + 20)) before subnet1 subnet2 alone=
-	subnet1=10.233.$n.0/24 subnet2=10.234.$n.0/24
+	subnet1=10.221.$n.0/24 subnet2=10.222.$n.0/24
 	host_lock
 	[[ -d /run/berth-host-init ]] || alone=yes
-	before=$(cat /etc/subuid /etc/subgid /proc/sys/net/ipv4/ip_forward; nft list tables)
+	before=$(shared_settings)
 	hi --root "$D/a" --bridge "ha$n" --subnet $subnet1 --dry-run
 	[[ ! -e $D/a && ! -e /sys/class/net/ha$n ]]
 	hi --root "$D/a" --bridge "ha$n" --subnet $subnet1
@@ -717,7 +724,7 @@ hi() {
 	run hi --root "$D/c" --bridge "hc$n" --subnet $subnet1
 	assert "$status" -ne 0
 	contains "$output" "is in use"
-	run hi --root "$D/c" --bridge "ha$n" --subnet 10.235.$n.0/24
+	run hi --root "$D/c" --bridge "ha$n" --subnet 10.223.$n.0/24
 	assert "$status" -ne 0
 	contains "$output" "was not made for"
 	for bad in 10.1.2.3 10.1.2.3/24 10.1.0.0/8 300.1.1.0/24 10.1.1.0/30 x/24 10..1.0/24; do
@@ -735,19 +742,20 @@ hi() {
 	wait_for 5 nothing dnsmasqs || die "FAIL: a dnsmasq stays behind: $(dnsmasqs)"
 	run grep -rls "^$D/" /run/berth-host-init
 	assert "$output" = "" "what host-init remembers of who is set up"
+	assert "$(nft list tables | grep -c "berth_h[abc]$n\$")" = 0 "tables"
 	if [[ $alone && ! -d /run/berth-host-init ]]; then # nobody else was, or is, set up
-		assert "$(cat /etc/subuid /etc/subgid /proc/sys/net/ipv4/ip_forward; nft list tables)" = "$before"
+		assert "$(shared_settings)" = "$before"
 	fi
 }
 
 @test "host-init: a root deleted without undo is in nobody's way" {
 	local n=$((RANDOM % 200 + 20))
 	host_lock
-	hi --root "$D/gone" --bridge "hg$n" --subnet 10.236.$n.0/24 --no-dhcp
+	hi --root "$D/gone" --bridge "hg$n" --subnet 10.223.$n.0/24 --no-dhcp
 	ip link delete "hg$n"
 	nft delete table inet "berth_hg$n"
 	mv "$D/gone/host-init.state" "$D/notes"
-	hi --root "$D/a" --bridge "ha$n" --subnet 10.237.$n.0/24 --no-dhcp
+	hi --root "$D/a" --bridge "ha$n" --subnet 10.224.$n.0/24 --no-dhcp
 	grep -h -e ^sysctl -e ^line "$D/notes" >>"$D/a/host-init.state" || true
 	hi --root "$D/a" --undo
 	run grep -rls "^$D/" /run/berth-host-init

@@ -8,7 +8,8 @@ load helpers
 setup_file() {
 	ROOT=$(mktemp -d /tmp/berth-pack.XXXX)
 	chmod 755 "$ROOT"
-	export ROOT PACK=$BERTH_BUILD/berth-pack
+	export ROOT PACK=$ROOT/berth-pack # a name that no other file's have
+	cp "$BERTH_BUILD/berth-pack" "$PACK"
 }
 
 teardown_file() {
@@ -256,6 +257,6 @@ FAR=99999999999
 
 @test "nothing is left behind" {
 	cd /
-	rm -rf "$ROOT"
 	assert "$(pgrep -f "$PACK" | wc -l)" = 0
+	rm -rf "$ROOT"
 }

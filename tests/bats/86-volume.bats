@@ -321,7 +321,7 @@ assert_attached() { # WANTED NAME PATH WHEN
 }
 
 @test "no room for the folder, and a folder of volumes that is missing" {
-	local n disk=$BERTH_TEST_ROOT/disk
+	local n i=0 disk=$BERTH_TEST_ROOT/disk
 	n=$(name full)
 	launch "$n"
 	rm -rf "${BERTH_TEST_ROOT:?}/volumes"
@@ -333,7 +333,7 @@ assert_attached() { # WANTED NAME PATH WHEN
 	truncate -s 4M "$disk"
 	mkfs.ext4 -q -N 16 "$disk"
 	mount -o loop "$disk" "$(volumes)"
-	while mkdir "$(volumes)/.fill$RANDOM" 2>/dev/null; do :; done
+	while mkdir "$(volumes)/.fill$((i++))" 2>/dev/null; do :; done
 	refused 1 "No space left" volume attach "$n" data
 	assert_attached 0 "$n" /mnt/data "on a full disk"
 	find "$(volumes)" -name '.fill*' -delete

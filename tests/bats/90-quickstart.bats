@@ -97,7 +97,8 @@ no_traces() {
 	[[ ! -e $real && ! -L $ROOT/closed/run && ! -e /sys/class/net/$BRIDGE ]]
 	! grep -q "$real" /proc/self/mountinfo || die "FAIL: mounts are left"
 	wait_for 10 no_traces || die "FAIL: left: $(traces)"
-	! pgrep -af -- "$real/run/networks" || die "FAIL: a dnsmasq is left"
+	dnsmasqs() { pgrep -af -- "$real/run/networks"; }
+	wait_for 10 nothing dnsmasqs || die "FAIL: a dnsmasq is left: $(dnsmasqs)"
 }
 
 @test "quickstart-down leaves a folder alone that is not its own" {

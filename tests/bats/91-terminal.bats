@@ -104,7 +104,12 @@ open_stubborn() {
 		file "$BATS_TEST_TMPDIR/up" "$@" >"$OUT" 2>&1 3>&- &
 	WEB=$!
 	wait_for 10 test -e "$BATS_TEST_TMPDIR/up" || die "FAIL: no terminal: $(cat "$OUT")"
-	assert "$(pgrep -fc "^sleep $JOB\$")" = 1
+	has_job() { pgrep -f "^sleep $JOB\$" >/dev/null; }
+	wait_for 10 has_job || die "FAIL: no job"
+}
+
+no_job() {
+	! pgrep -f "^sleep $JOB\$" >/dev/null
 }
 
 all_gone() {
@@ -354,7 +359,7 @@ monitor_listens() {
 @test "nor when berthd ends, or is killed" {
 	open_stubborn end
 	daemon_stop
-	! pgrep -f "^sleep $JOB\$" || die "FAIL: the job is still there"
+	wait_for 5 no_job || die "FAIL: the job is still there"
 	daemon_start
 	wait_for 10 is_state "$C" RUNNING
 	assert_all_gone

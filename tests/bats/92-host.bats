@@ -121,7 +121,7 @@ check_of() {
 }
 
 @test "init without --root, on a machine of its own: dry run, twice, a flushed ruleset, undo" {
-	run timeout -k 5 200 unshare --mount --net --pid --fork --mount-proc --kill-child \
+	run timeout -k 5 900 unshare --mount --net --pid --fork --mount-proc --kill-child \
 		bash "$BATS_TEST_DIRNAME/machine.bash" "$BATS_TEST_TMPDIR" 3>&- 4>&-
 	printf '%s\n' "$output" >&2
 	assert "$status" -eq 0
@@ -276,7 +276,7 @@ reaches_host() { # NAME, from inside
 	local n old
 	n=$(name br)
 	launch "$n" -d eth0,nictype=bridged -d eth0,parent="$NAT" -d eth0,ipv4.address="$SUB.30/24"
-	reaches_host "$n"
+	wait_for 10 reaches_host "$n"
 	old=$(dnsmasq_of)
 	ip link del "$NAT"
 	wait_for 10 bridge_back || die "FAIL: the bridge did not come back"
@@ -362,7 +362,8 @@ not_reserved() {
 	assert "$http" = 503
 	run_berth host status --format json
 	assert "$(jq -r .loaded <<<"$output")" = false
-	assert "$(pgrep -P "$(daemon_pid)" -c lxc-monitor)" = 0 "no lxc-monitor"
+	monitors() { pgrep -P "$(daemon_pid)" lxc-monitor; }
+	wait_for 10 nothing monitors || die "FAIL: lxc-monitor still runs"
 	run_berth host unload --format json
 	assert "$(jq -r .already_unloaded <<<"$output")" = true
 	# one that reboots itself is running again
@@ -373,6 +374,7 @@ not_reserved() {
 	lxc-stop -k -P "$BERTH_TEST_ROOT/lxc" -n "$c"
 	run_berth host status --format json
 	assert "$(jq -c .instances <<<"$output")" = '{"stopped":1}' "ended by hand"
+	wait_for 10 nothing mounts_of "$c" # LXC's monitor process ends its mount a little later
 	lxc-start -P "$BERTH_TEST_ROOT/lxc" -n "$c"
 	run_berth host status --format json
 	assert "$(jq -c .instances <<<"$output")" = '{"running":1}' "started by hand"

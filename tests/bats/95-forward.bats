@@ -105,20 +105,20 @@ teardown() {
 	stop_servers
 }
 
-listens() { # NAME PORT
+listens() { # NAME PORT: in the state of those (a connection that is over has the port, too)
 	local hex
 	hex=$(printf ':%04X' "$2")
-	in_container "$1" sh -c "cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6" | grep -q "$hex 0\{8\}"
+	in_container "$1" sh -c "cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6" | grep -q "$hex 0*:0000 0[A7] "
 }
 
 ask_tcp() { # HOST PORT: what is answered to a client in the other namespace
 	local host=$1
 	[[ $host != *:* ]] || host=[$host]
-	ip netns exec "$CLIENT" timeout 5 socat -u -T 4 "TCP:$host:$2,connect-timeout=3" - 2>/dev/null
+	ip netns exec "$CLIENT" timeout 40 socat -u -T 30 "TCP:$host:$2,connect-timeout=10" - 2>/dev/null
 }
 
 ask_udp() {
-	echo hello | ip netns exec "$CLIENT" timeout 5 socat -t 2 - "UDP:$1:$2" 2>/dev/null
+	echo hello | ip netns exec "$CLIENT" timeout 20 socat -t 2 - "UDP:$1:$2" 2>/dev/null
 }
 
 answers() { # WORD COMMAND…
@@ -158,8 +158,8 @@ web() { # NAME: a running instance
 	assert "$(ask_tcp "$HOST4" "$(port 1)")" = four "from another machine"
 	assert "$(ask_tcp "$BERTH_TEST_SUBNET.1" "$(port 1)")" = four "another address of the host"
 	assert "$(ask_tcp "$HOST6" "$(port 1)")" = four "IPv6"
-	assert "$(timeout 5 socat -u "TCP:$HOST4:$(port 1)" -)" = four "from the host itself"
-	assert "$(in_container "$n" busybox nc -w 3 "$HOST4" "$(port 1)")" = four "from itself (hairpin)"
+	assert "$(timeout 40 socat -u "TCP:$HOST4:$(port 1)" -)" = four "from the host itself"
+	assert "$(in_container "$n" busybox nc -w 30 "$HOST4" "$(port 1)")" = four "from itself (hairpin)"
 	run_berth network forward list "$n" -f csv
 	contains "$output" "$n,,tcp,*:$(port 1)"
 	contains "$output" "$BERTH_TEST_SUBNET.10:80"
@@ -171,7 +171,7 @@ web() { # NAME: a running instance
 	m=$(name nb)
 	launch "$m"
 	serve_tcp "$n" 80 four
-	assert "$(in_container "$m" busybox nc -w 3 "$BERTH_TEST_SUBNET.1" "$(port 1)")" = four
+	assert "$(in_container "$m" busybox nc -w 30 "$BERTH_TEST_SUBNET.1" "$(port 1)")" = four
 	run_berth delete -f "$m"
 }
 

@@ -40,14 +40,10 @@ setup() {
 
 	api PATCH "/1.0/instances/$C" '{"config":{"user.z":"9"}}'
 	assert "$http" = 200
-	wait_for 10 test 9 = "$(lxc_get "$C" user.z)"
+	assert "$("$BERTH" config get "$C" user.z)" = 9
 	api PUT "/1.0/instances/$C" '{"config":{}}' -H 'If-Match: bogus'
 	assert "$http" = 412
 	contains "$(field .error)" "ETag doesn't match: "
-}
-
-lxc_get() {
-	"$BERTH" config get "$@"
 }
 
 @test "errors are LXD's" {

@@ -62,8 +62,8 @@ container=lxc"
 	run -127 env LXD_SOCKET="$BERTH_SOCKET" lxc exec "$C" -- ""
 	stock exec "$C" -- sh -c 'echo $OF'
 	assert "$output" = instance
-	post_exec '{"command": ["sleep", "0.3"], "environment": {"SECRET": "hidden"}, "wait-for-websocket": false}'
-	run ! grep -lz hidden /proc/[0-9]*/cmdline
+	post_exec '{"command": ["sleep", "0.3"], "environment": {"SECRET": "'"hid${BERTH_TEST_ID}den"'"}, "wait-for-websocket": false}'
+	run ! grep -lz "hid${BERTH_TEST_ID}den" /proc/[0-9]*/cmdline
 	waited
 	assert "$(field '.metadata | "\(.class) \(.status) \(.metadata.return)"')" = "task Success 0"
 }

@@ -202,6 +202,7 @@ listening() {
 	run ! monitor_sees '"type":"logging"'
 	run ! monitor_sees '"type":"operation"'
 	kill "$monitor_pid"
+	wait "$monitor_pid" || true # else the next one's file has what this one still writes
 	monitor --pretty --loglevel=debug
 	stock init --empty "$(name seen)"
 	stock delete "$(name seen)"
