@@ -60,9 +60,12 @@ bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *re
 	return true;
 }
 
+/* "srv/data" is "/srv/data". */
 static const char *order_key(const cJSON *device)
 {
-	return strcmp(json_str_or(device, "type", ""), "disk") == 0 ? json_str_or(device, "path", "") : "";
+	const char *path = strcmp(json_str_or(device, "type", ""), "disk") == 0 ? json_str_or(device, "path", "") : "";
+
+	return path + (path[0] == '/');
 }
 
 static int compare_order(const void *a, const void *b)

@@ -12,13 +12,18 @@
 #include "model/disk_limits.h"
 #include "model/key_types.h"
 
+/* Where it is to be in the instance: LXD takes "srv/data" for "/srv/data". */
+static char *target_of(const char *path)
+{
+	return path[0] == '/' ? mem_strdup(path) : mem_printf("/%s", path);
+}
+
 static int valid_path(const char *device, const char *key, const char *value, struct error *err)
 {
-	return type_is_path(value) ? 0
-				   : device_refuse(key, value,
-						   "must be an absolute path without '.' or '..' parts and "
-						   "without control characters",
-						   err);
+	AUTO_FREE char *target = target_of(value);
+
+	return type_is_path(target) ? 0 : device_refuse(key, value, "must be a path without '.' or '..' parts and without "
+							"control characters", err);
 }
 
 static int valid_size(const char *device, const char *key, const char *value, struct error *err)
@@ -182,7 +187,8 @@ static bool wants_map(const cJSON *config, const struct probe *probe, const cJSO
 static void attach_arguments(struct argv *a, const char *libexec, const cJSON *props, const cJSON *config,
 			     const struct probe *probe)
 {
-	const char *path = device_prop(props, "path"), *source = device_prop(props, "source");
+	AUTO_FREE char *path = target_of(device_prop(props, "path"));
+	const char *source = device_prop(props, "source");
 	uint32_t base, size;
 
 	argv_pushf(a, "%s/berth-rootfs", libexec);
@@ -249,7 +255,7 @@ int disk_render(struct render *r, const char *device, const cJSON *props, struct
 
 static void detach(const struct live_change *c, const char *device, const cJSON *props)
 {
-	const char *path = device_prop(props, "path");
+	AUTO_FREE char *path = target_of(device_prop(props, "path"));
 	AUTO_FREE char *program = mem_printf("%s/berth-rootfs", c->libexec_dir);
 	AUTO_FREE char *pid = mem_printf("--pid=%d", (int)c->live.pid);
 	AUTO_FREE char *target = mem_printf("--target=%s", path);

@@ -424,6 +424,8 @@ int custom_snapshot_update(struct berthd *b, const char *pool, const char *name,
 	AUTO_FREE char *dir = NULL;
 	AUTO_FREE char *file = NULL;
 
+	if (v != NULL && !patch)
+		json_set_str(v, "expires_at", TIME_UNSET); /* unless it says another */
 	if (v == NULL || take_expiry(v, change, "expires_at", NULL, err) < 0 || custom_check_idle(b, pool, name, err) < 0)
 		return -1;
 	if (json_str(change, "description") != NULL || !patch)

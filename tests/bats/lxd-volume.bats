@@ -100,6 +100,12 @@ is_empty() { # FOLDER
 	stock storage volume restore default v1 s1
 	stock storage volume show default v1/s1
 	contains "$output" "name: s1"
+	stock storage volume edit default v1/s1 <<<'{"description": "first", "expires_at": "2100-01-02T00:00:00Z"}'
+	stock storage volume show default v1/s1
+	contains "$output" "expires_at: 2100-01-02T00:00:00Z"
+	stock storage volume edit default v1/s1 <<<'{"description": "first"}'
+	stock storage volume show default v1/s1
+	contains "$output" "expires_at: 0001-01-01T00:00:00Z"
 	stock storage volume list default -f csv
 	contains "$output" "v1/s1,"
 	stock storage volume info default v1
@@ -110,7 +116,7 @@ is_empty() { # FOLDER
 	stock_refused "Storage pool volume not found" storage volume show default v2
 	stock storage volume show sp1 v3/snap0
 	stock_refused "The storage pool is currently in use" storage delete sp1
-	stock storage volume attach-profile sp1 v3 default vp /mnt/v3
+	stock storage volume attach-profile sp1 v3 default vp mnt/v3 # LXD takes that for /mnt/v3
 	assert "$(in_container "$c" cat /mnt/v3/f)" = one
 	assert "$(in_container "$c" stat -c %u:%g /mnt/v3/f)" = 5:6
 	stock_refused "Volume is still in use by running instances" storage volume rename sp1 v3 v5
