@@ -33,6 +33,7 @@ struct args {
 	const char *note;
 	bool readonly;
 	bool optional;
+	bool or_plain;
 	bool hook;   /* LXC runs us */
 	bool mapped; /* --idmap was given */
 	bool moved;  /* --to was given */
@@ -49,6 +50,7 @@ static const struct option long_options[] = {
 	{ "target", required_argument, NULL, 't' }, { "create", required_argument, NULL, 'c' },
 	{ "to", required_argument, NULL, 'T' },	    { "note", required_argument, NULL, 'n' },
 	{ "readonly", no_argument, NULL, 'r' },	    { "optional", no_argument, NULL, 'o' },
+	{ "or-plain", no_argument, NULL, 'P' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -66,9 +68,10 @@ static const char usage_text[] =
 	"  reboot DIR\n"
 	"      lxc.hook.post-stop: fails, so that LXC does not start a container that reboots, when berthd does\n"
 	"  attach --pid=PID --source=PATH --target=PATH [--readonly] [--idmap=BASE:SIZE] [--create=dir|file]\n"
-	"         [--optional]\n"
+	"         [--or-plain] [--optional]\n"
 	"      mounts the host's PATH at the target in the running container whose init is PID;\n"
-	"      --optional: a missing PATH is fine. Also as lxc.hook.start-host\n"
+	"      --or-plain: where ids cannot be mapped, owners stay as they are; --optional: a missing PATH is fine.\n"
+	"      Also as lxc.hook.start-host\n"
 	"  detach --pid=PID --target=PATH\n"
 	"      unmounts the target in that container\n"
 	"  idmap-copy --lower=TREE --idmap=BASE:SIZE|none DST\n"
@@ -136,6 +139,9 @@ static int parse_option(struct args *a, int c, struct error *err)
 		return 0;
 	case 'o':
 		a->optional = true;
+		return 0;
+	case 'P':
+		a->or_plain = true;
 		return 0;
 	default:
 		return error_set(err, ERROR_INVALID, "unknown or incomplete option, see 'berth-rootfs --help'");
@@ -225,6 +231,7 @@ static int run_attach(const struct args *a, struct error *err)
 {
 	struct rootfs_attach attach = {
 		.pid = a->pid, .source = a->source, .target = a->target, .readonly = a->readonly, .map = a->map,
+		.or_plain = a->or_plain,
 		.create = !a->create ? ROOTFS_CREATE_NONE : !strcmp(a->create, "dir") ? ROOTFS_CREATE_DIR : ROOTFS_CREATE_FILE,
 	};
 

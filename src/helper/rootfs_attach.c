@@ -187,6 +187,12 @@ int rootfs_attach(const struct rootfs_attach *a, struct error *err)
 
 	umask(022);
 	tree = idmap_open_tree(a->source, &a->map, a->readonly ? MOUNT_ATTR_RDONLY : 0, err);
+	if (tree < 0 && err->code == ERROR_UNSUPPORTED && a->or_plain) {
+		static const struct idmap none;
+
+		error_clear(err);
+		tree = idmap_open_tree(a->source, &none, a->readonly ? MOUNT_ATTR_RDONLY : 0, err);
+	}
 	if (tree < 0)
 		return -1;
 	if (guest_open(&g, a->pid, err) == 0)

@@ -20,6 +20,7 @@ struct rootfs_attach {
 	const char *target; /* in the container */
 	bool readonly;      /* and the container's root cannot make it writable */
 	struct idmap map;   /* size 0: owners as they are on disk */
+	bool or_plain;      /* likewise where the file system cannot map them (device nodes, network file systems) */
 	enum rootfs_create create; /* a missing target, and the folders to it */
 };
 

@@ -91,7 +91,8 @@ const struct device_property disk_properties[] = {
 	  "With the mounts below the source. Every folder on the way to it must then be open to others (mode "
 	  "x)." },
 	{ "shift", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
-	  "Map owners so that the host's root is the container's root in it; true unless set to false." },
+	  "Map owners so that the host's root is the container's root in it, unless set to false. Where a file "
+	  "system cannot (device nodes, many network file systems) they stay as they are, or with true it is refused." },
 	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART,
 	  "Mount propagation, see mount(8). Every folder on the way to the source must then be open to "
 	  "others." },
@@ -200,8 +201,11 @@ static void attach_arguments(struct argv *a, const char *libexec, const cJSON *p
 		argv_push(a, "--readonly");
 	if (is_optional(props))
 		argv_push(a, "--optional");
-	if (wants_map(config, probe, props, &base, &size))
-		argv_pushf(a, "--idmap=%" PRIu32 ":%" PRIu32, base, size);
+	if (!wants_map(config, probe, props, &base, &size))
+		return;
+	if (!type_is_true(device_prop(props, "shift")))
+		argv_push(a, "--or-plain");
+	argv_pushf(a, "--idmap=%" PRIu32 ":%" PRIu32, base, size);
 }
 
 /* What only a mount entry of LXC's own can do. */

@@ -270,10 +270,21 @@ static void change_ways(const struct nic_live *l, const struct nic *old, const s
 	set_watch(l, new);
 }
 
-static enum live_result nic_change(const struct nic_live *l, const struct nic *old, const struct nic *new)
+/* Another interface takes its place, as LXD has it: what was set up inside goes with the old one. */
+static enum live_result nic_replace(const struct nic_live *l, struct nic *old, const struct nic *new)
 {
-	if (!same_interface(old, new) || gateway_is_auto(new))
+	if (old->kind == NIC_PHYSICAL || new->kind == NIC_PHYSICAL)
 		return LIVE_PENDING;
+	(void)nic_remove(l, old);
+	return nic_add(l, new);
+}
+
+static enum live_result nic_change(const struct nic_live *l, struct nic *old, const struct nic *new)
+{
+	if (gateway_is_auto(new))
+		return LIVE_PENDING;
+	if (!same_interface(old, new))
+		return nic_replace(l, old, new);
 	if (new->kind == NIC_BRIDGED && strcmp(old->parent, new->parent) != 0)
 		HOST(l, "link", "set", "dev", new->host, "master", new->parent);
 	if (new->mtu && (!old->mtu || strcmp(old->mtu, new->mtu) != 0)) {

@@ -158,7 +158,7 @@ share() {
 	before=$("$BERTH" config show "$c")
 	refused 1 "Unsupported device type" config device add "$c" x nosuchtype
 	refused 1 "" config device add "$c" x disk path=/x
-	refused 1 "" config device add "$c" x disk source=/tmp path=relative
+	refused 1 "" config device add "$c" x disk source=/tmp path=../relative
 	refused 1 "" config device add "$c" x disk source=/tmp path=/a/../b
 	refused 1 "" config device add "$c" x disk source=/tmp path=/x nosuch=1
 	refused 1 "" config device add "$c" x nic nictype=nosuch

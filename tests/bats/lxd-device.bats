@@ -372,6 +372,26 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	stock config device remove "$C" r
 }
 
+@test "nic, disk: what needs another interface gets one while it runs; a device node needs no map of ids" {
+	local host=pn$BERTH_TEST_ID
+	stock config device add "$C" lan nic nictype=p2p name=lan0 host_name="${host}a" mtu=1400
+	stock config device set "$C" lan host_name="${host}b" name=lan1 hwaddr=02:00:00:00:00:77 mtu=1402
+	[[ ! -e /sys/class/net/${host}a ]]
+	assert "$(cat "/sys/class/net/${host}b/mtu")" = 1402
+	assert "$(in_container "$C" cat /sys/class/net/lan1/mtu /sys/class/net/lan1/address)" = $'1402\n02:00:00:00:00:77'
+	api GET "/1.0/instances/$C"
+	assert "$(field '.metadata.pending // [] | length')" = 0
+	stock config device remove "$C" lan
+	[[ ! -e /sys/class/net/${host}b ]]
+	stock config device add "$C" zero disk source=/dev/zero path=/root/zero
+	assert "$(in_container "$C" stat -c %F /root/zero)" = "character special file"
+	stock config device remove "$C" zero
+	stock config device add "$C" zero disk source=/dev/zero path=/root/zero shift=true
+	api GET "/1.0/instances/$C"
+	assert "$(field '.metadata.pending | join(" ")')" = zero "what cannot be mapped and must be waits"
+	stock config device remove "$C" zero
+}
+
 @test "unix-char: a node that comes later, and goes" {
 	local dir=$BERTH_TEST_ROOT/late
 	mkdir "$dir"
