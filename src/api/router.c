@@ -49,6 +49,12 @@ static bool segment_is_param(const char *pattern)
 	return *pattern == '{';
 }
 
+/* "{name*}" at the end is all the rest. */
+static size_t value_len(const char *pattern, size_t n, const char *path)
+{
+	return pattern[n] == '\0' && n > 2 && pattern[n - 2] == '*' ? strlen(path) : segment_len(path);
+}
+
 /*
  * Does the still encoded path have the shape of this pattern? Returns 1 + the
  * number of literal segments, 0 when not.
@@ -58,7 +64,7 @@ static unsigned pattern_fits(const char *pattern, const char *path)
 	unsigned literals = 1;
 
 	while (*pattern == '/' && *path == '/') {
-		size_t n = segment_len(++pattern), m = segment_len(++path);
+		size_t n = segment_len(++pattern), m = value_len(pattern, n, ++path);
 
 		if (!segment_is_param(pattern)) {
 			if (n != m || memcmp(pattern, path, n) != 0)
@@ -114,6 +120,14 @@ static bool names_instance(const char *path)
 	return strncmp(path, "/1.0/instances/", 15) == 0 || strncmp(path, "/1.0/containers/", 16) == 0;
 }
 
+/* So are images: "remote:image/x" asks for an image "image/x". */
+static const char *none_of_path(const char *path)
+{
+	if (strncmp(path, "/1.0/images/aliases/", 20) == 0)
+		return "Image alias not found";
+	return strncmp(path, "/1.0/images/", 12) == 0 ? "Image not found" : "not found";
+}
+
 /* "{name}" or "{name*}" against its segment. */
 static int bind_param(struct request *r, const char *pattern, size_t n, const char *segment, size_t m)
 {
@@ -130,7 +144,7 @@ static int bind_param(struct request *r, const char *pattern, size_t n, const ch
 		if (names_instance(r->path))
 			reply_errorf(r, ERROR_INVALID, "Invalid instance name");
 		else
-			reply_errorf(r, ERROR_NOT_FOUND, "not found");
+			reply_errorf(r, ERROR_NOT_FOUND, "%s", none_of_path(r->path));
 		return -1;
 	}
 	pair->key = mem_strndup(pattern + 1, n - (slash_allowed ? 3 : 2));
@@ -144,7 +158,7 @@ static int bind_params(struct request *r, const char *path)
 	const char *pattern = r->route->pattern;
 
 	while (*pattern == '/') {
-		size_t n = segment_len(++pattern), m = segment_len(++path);
+		size_t n = segment_len(++pattern), m = value_len(pattern, n, ++path);
 
 		if (segment_is_param(pattern) && bind_param(r, pattern, n, path, m) < 0)
 			return -1;

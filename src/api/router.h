@@ -2,8 +2,8 @@
 /*
  * Routes: one table per resource file, {method, pattern, handler}. A pattern is
  * a path whose "{name}" segments match one non-empty, percent-decoded segment
- * (never with '/', control characters or "." / ".."; "{name*}" may hold an
- * encoded '/', for image aliases like debian/12). Of the patterns that fit, the
+ * (never with '/', control characters or "." / ".."; "{name*}" may hold
+ * '/', encoded or, at the end of the pattern, as it is: image aliases like debian/12). Of the patterns that fit, the
  * one with most literal segments counts.  GET /1.0/containers… is answered by
  * the same rows as /1.0/instances….
  *

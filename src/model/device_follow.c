@@ -135,11 +135,12 @@ static cJSON *node_devices(const char *device, const cJSON *props)
 int follow_render(struct render *r, const char *device, const cJSON *props, struct error *err)
 {
 	AUTO_JSON cJSON *nodes = node_devices(device, props);
+	AUTO_FREE char *file = match_device_file(device);
 	const cJSON *node;
 
 	/* what is there of runs before would pass for given */
 	render_line(r, "lxc.hook.pre-start", "%s/berth-device-node --clear=%s/devices/%s", r->in->rootfs.libexec_dir,
-		    r->in->rootfs.instance_dir, device);
+		    r->in->rootfs.instance_dir, file);
 	cJSON_ArrayForEach(node, nodes)
 		if (unix_render(r, node->string, node, err) < 0)
 			return -1;
@@ -157,7 +158,8 @@ static enum live_result node_live(const struct live_change *c, const char *devic
 
 	if (result == LIVE_APPLIED && !new) {
 		AUTO_FREE char *program = mem_printf("%s/berth-device-node", c->libexec_dir);
-		AUTO_FREE char *gone = mem_printf("--remove=%s/devices/%s", c->instance_dir, name);
+		AUTO_FREE char *file = match_device_file(name);
+		AUTO_FREE char *gone = mem_printf("--remove=%s/devices/%s", c->instance_dir, file);
 
 		live_command(c, device, program, gone, NULL);
 	}

@@ -298,6 +298,16 @@ bool match_node_parse(const char *text, struct match_node *ret)
 	       ret->path[strspn(ret->path, NODE_CHARS)] == '\0';
 }
 
+char *match_device_file(const char *device)
+{
+	char *file = mem_strdup(device);
+
+	for (char *p = file; *p; p++)
+		if (*p == '/')
+			*p = '@';
+	return file;
+}
+
 char *match_file_name(const char *device, const char *path)
 {
 	char *name = mem_printf("%s%s", device, path);
@@ -310,10 +320,11 @@ char *match_file_name(const char *device, const char *path)
 
 char *match_file_path(const char *device, const char *file)
 {
-	size_t n = strlen(device);
+	AUTO_FREE char *prefix = match_device_file(device);
+	size_t n = strlen(prefix);
 	char *path;
 
-	if (strncmp(file, device, n) != 0 || file[n] != '+')
+	if (strncmp(file, prefix, n) != 0 || file[n] != '+')
 		return NULL;
 	path = mem_strdup(file + n);
 	for (char *p = path; *p; p++)

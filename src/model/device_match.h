@@ -31,7 +31,9 @@ struct match_node {
 };
 bool match_node_parse(const char *text, struct match_node *ret);
 
-/* The name of its file in the folder devices/ of an instance ("usb0+dev+bus+usb+001+002"), and back: the path. */
+/* What a device is called in the folder devices/ of an instance: with '@' for each '/'. */
+char *match_device_file(const char *device);
+/* The name of a node of it ("usb0+dev+bus+usb+001+002"), which is a device of its own; and back, from its file: the path. */
 char *match_file_name(const char *device, const char *path);
 char *match_file_path(const char *device, const char *file); /* NULL: not one of this device */
 

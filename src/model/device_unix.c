@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/device.h"
+#include "model/device_match.h"
 #include "model/key_types.h"
 
 /* It goes into a hook line, which LXC hands to sh: nothing there that sh would touch. */
@@ -136,8 +137,10 @@ int unix_check_start(const char *device, const cJSON *props, struct error *err)
 static void node_arguments(struct argv *a, const char *libexec, const char *dir, const char *device,
 			   const cJSON *props)
 {
+	AUTO_FREE char *file = match_device_file(device);
+
 	argv_pushf(a, "%s/berth-device-node", libexec);
-	argv_pushf(a, "--node=%s/devices/%s", dir, device);
+	argv_pushf(a, "--node=%s/devices/%s", dir, file);
 	argv_pushf(a, "--type=%s", is_block(props) ? "b" : "c");
 	if (has_numbers(props))
 		argv_pushf(a, "--number=%s:%s", device_prop(props, "major"), device_prop(props, "minor"));
@@ -187,6 +190,7 @@ int unix_render(struct render *r, const char *device, const cJSON *props, struct
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_ARGV struct argv hook = ARGV_INIT;
+	AUTO_FREE char *file = match_device_file(device);
 	uint32_t base, size;
 
 	node_arguments(&hook, r->in->rootfs.libexec_dir, r->in->rootfs.instance_dir, device, props);
@@ -195,7 +199,7 @@ int unix_render(struct render *r, const char *device, const cJSON *props, struct
 		strbuf_addf(&text, "%s%s", i ? " " : "", hook.v[i]);
 	render_line(r, "lxc.hook.pre-start", "%s", text.buf);
 	strbuf_reset(&text);
-	strbuf_addf(&text, "%s/devices/%s ", r->in->rootfs.instance_dir, device);
+	strbuf_addf(&text, "%s/devices/%s ", r->in->rootfs.instance_dir, file);
 	mount_field(&text, target_of(props), true);
 	strbuf_addf(&text, " none bind,create=file%s 0 0", is_optional(props) ? ",optional" : "");
 	render_line(r, "lxc.mount.entry", "%s", text.buf);
@@ -226,7 +230,8 @@ static enum live_result attach(const struct live_change *c, const char *device, 
 {
 	AUTO_FREE char *program = mem_printf("%s/berth-rootfs", c->libexec_dir);
 	AUTO_FREE char *pid = mem_printf("--pid=%d", (int)c->live.pid);
-	AUTO_FREE char *from = mem_printf("--source=%s/devices/%s", c->instance_dir, device);
+	AUTO_FREE char *file = match_device_file(device);
+	AUTO_FREE char *from = mem_printf("--source=%s/devices/%s", c->instance_dir, file);
 	AUTO_FREE char *target = mem_printf("--target=%s", target_of(props));
 
 	if (is_optional(props) && !has_numbers(props) && !fs_exists(source_of(props)))

@@ -78,20 +78,23 @@ const struct device_type *device_type_find(const char *name)
 	return NULL;
 }
 
-#define DEVICE_NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define DEVICE_NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/:"
 
-/* LXD's words. Its '/' and ':' are none here: names of devices become names of files. */
+/* LXD's words and rules. Where a name becomes a file's, see match_device_file(). */
 static int check_name(const char *name, struct error *err)
 {
 	char show[TYPE_SHOW_SIZE];
 
+	if (strlen(name) > DEVICE_NAME_MAX + 1)
+		return error_set(err, ERROR_INVALID, "The maximum device name length is %d characters", DEVICE_NAME_MAX + 1);
 	if (!*name || strlen(name) > DEVICE_NAME_MAX)
 		error_set(err, ERROR_INVALID, "Name must be 1-%d characters long", DEVICE_NAME_MAX);
 	else if (*name == '.')
 		error_set(err, ERROR_INVALID, "Name must not start with \".\" character");
 	else if (name[strspn(name, DEVICE_NAME_CHARS)])
 		error_set(err, ERROR_INVALID,
-			  "Name can only contain alphanumeric, hyphen, underscore and full stop characters");
+			  "Name can only contain alphanumeric, forward slash, hyphen, colon, underscore and full stop "
+			  "characters");
 	else
 		return 0;
 	return error_wrap(err, "Device validation failed for \"%s\"", type_show(name, show));

@@ -396,7 +396,7 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	local dir=$BERTH_TEST_ROOT/late
 	mkdir "$dir"
 	stock_refused "The required device path doesn't exist" config device add "$C" n unix-char source="$dir/node" path=/dev/late
-	stock config device add "$C" n unix-char source="$dir/node" path=/dev/late required=false mode=0640 gid=7
+	stock config device add "$C" n/a:b unix-char source="$dir/node" path=/dev/late required=false mode=0640 gid=7
 	in_container "$C" test ! -c /dev/late
 	mknod "$dir/node" c 1 5
 	wait_for 10 in_container "$C" test -c /dev/late
@@ -407,7 +407,13 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	mknod "$dir/node" c 1 9
 	wait_for 10 in_container "$C" test -c /dev/late
 	assert "$(in_container "$C" stat -c '%T' /dev/late)" = 9
-	stock config device remove "$C" n
+	stock stop -f "$C"
+	mknod "$dir/node2" c 1 5
+	stock config device add "$C" /c disk source="$dir" path=/srv/c
+	stock start "$C"
+	in_container "$C" test -c /dev/late
+	in_container "$C" test -e /srv/c/node2
+	stock config device remove "$C" n/a:b /c
 	in_container "$C" test ! -c /dev/late
 }
 

@@ -98,6 +98,8 @@ variant() {
 	cmp "$BATS_TEST_TMPDIR/out.tar.gz" "$BATS_TEST_TMPDIR/one.tar.gz"
 	stock_refused "Image not found" image export nosuch
 	stock_refused "Image not found" image delete nosuch
+	stock_refused "Image not found" image info bb/x
+	stock_refused "Image not found" image show local:bb/x
 	tar cJf "$BATS_TEST_TMPDIR/meta.tar.xz" -C "$BATS_TEST_TMPDIR/t" metadata.yaml
 	tar cf - -C "$BATS_TEST_TMPDIR/t/rootfs" . | tar2sqfs -q "$BATS_TEST_TMPDIR/root.squashfs"
 	stock image import "$BATS_TEST_TMPDIR/meta.tar.xz" "$BATS_TEST_TMPDIR/root.squashfs" --alias split

@@ -164,6 +164,12 @@ static void test_node_text(void **state)
 static void test_file_names(void **state)
 {
 	AUTO_FREE char *file = match_file_name("usb0", "/dev/bus/usb/001/002");
+	AUTO_FREE char *odd = match_file_name("usb/dev", "/dev/x"), *odd_file = match_device_file(odd);
+	AUTO_FREE char *odd_path = match_file_path("usb/dev", odd_file);
+
+	assert_string_equal(odd_file, "usb@dev+dev+x");
+	assert_string_equal(odd_path, "/dev/x");
+	assert_null(match_file_path("usb", odd_file));
 	AUTO_FREE char *path = match_file_path("usb0", file);
 
 	assert_string_equal(file, "usb0+dev+bus+usb+001+002");

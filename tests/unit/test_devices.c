@@ -87,7 +87,7 @@ static void bad_devices(void **state)
 		  "Failed loading device \"x\": Unsupported device type \"tpm\"" },
 		{ "{\"x\":{\"type\":\"proxy\"}}", "Missing required device option \"listen\"" },
 		{ "{\"x\":{\"type\":\"none\",\"a\":\"b\"}}", "Invalid device option \"a\"" },
-		{ "{\"a/b\":{\"type\":\"none\"}}", "Device validation failed for \"a/b\": Name can only contain alphanumeric, hyphen" },
+		{ "{\"a+b\":{\"type\":\"none\"}}", "Device validation failed for \"a+b\": Name can only contain alphanumeric, forward slash" },
 		{ "{\"\":{\"type\":\"none\"}}", "Device validation failed for \"\": Name must be 1-63 characters long" },
 		{ "{\"..\":{\"type\":\"none\"}}", "Name must not start with \".\" character" },
 		{ "{\"a b\":{\"type\":\"none\"}}", "Name can only contain" },
