@@ -137,9 +137,21 @@ static void test_wrong_method(void **state)
 	ask("POST", "/1.0/operations/x/wait", NULL, "{}");
 	assert_error(501, "not implemented");
 	ask("get", "/1.0", NULL, NULL);
-	assert_error(501, "not implemented");
+	assert_error(404, "Method \"get\" not found");
 	ask("DELETE", "/1.0/images/aliases", NULL, NULL); /* not an image called "aliases" */
 	assert_error(501, "not implemented");
+}
+
+static void test_names_with_slashes(void **state)
+{
+	ask("GET", "/1.0/images/a%2fb", NULL, NULL);
+	assert_error(404, "Image not found");
+	ask("GET", "/1.0/images/aliases/..", NULL, NULL);
+	assert_error(404, "Image alias not found");
+	ask("GET", "/1.0/images/aliases/debian/12%0a", NULL, NULL); /* the rest of the path is one name */
+	assert_error(404, "Image alias not found");
+	ask("GET", "/1.0/images/a/b", NULL, NULL);
+	assert_error(404, "not found");
 }
 
 static void test_head_is_get(void **state)
@@ -199,8 +211,9 @@ static void test_server_config(void **state)
 
 	ask("PUT", "/1.0", NULL, "{\"config\":{\"nosuch.key\":\"1\"}}");
 	assert_error(400, "cannot set 'nosuch.key' to '1': unknown key");
+	assert_int_equal(ask("PUT", "/1.0", NULL, "{\"config\":{\"user.n\":5}}"), 400);
 	ask("PUT", "/1.0", NULL,
-	    "{\"config\":{\"user.a\":\"1\",\"user.n\":5,\"core.shutdown_timeout\":\"2\"}}");
+	    "{\"config\":{\"user.a\":\"1\",\"user.n\":\"5\",\"core.shutdown_timeout\":\"2\"}}");
 	assert_int_equal(fake.status, 200);
 	assert_int_equal(ask("PATCH", "/1.0", NULL, "{\"config\":{\"user.b\":\"2\",\"nosuch\":\"\"}}"), 400);
 	assert_null(server_config_get(berthd.server, "user.b"));
@@ -384,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_paths),
 		cmocka_unit_test(test_bad_escapes),
 		cmocka_unit_test(test_wrong_method),
+		cmocka_unit_test(test_names_with_slashes),
 		cmocka_unit_test(test_head_is_get),
 		cmocka_unit_test(test_params_are_decoded),
 		cmocka_unit_test(test_foreign_project),
