@@ -185,7 +185,8 @@ same_tree() {
 	refused 1 "invalid pattern" backup create "$FREE" -x /
 	refused 1 "invalid mode 'cold'" backup create "$FREE" -m cold
 	local row
-	for row in backups.mode=cold backups.exclude=/a/../b "backups.schedule=61 * * * *" backups.keep=5 backups.keep=last=3,last=4 \
+	refused 1 "Error parsing schedule: minute: 61 is not within 0-59" config set "$FREE" "backups.schedule=61 * * * *"
+	for row in backups.mode=cold backups.exclude=/a/../b backups.keep=5 backups.keep=last=3,last=4 \
 		backups.keep=hourly=3; do
 		refused 1 "Invalid value" config set "$FREE" "$row"
 	done
