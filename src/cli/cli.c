@@ -271,9 +271,12 @@ static const struct command *nth(const struct cli *cli, size_t i)
 static bool only_in_lxc(const char *group, const char *name)
 {
 	static const char *const words[] = {
-		"alias", "manpage", "remote", "file mount", "network acl", "network load-balancer", "network peer",
-		"network zone", "project create", "project delete", "project edit", "project get", "project rename", "project set",
-		"project switch", "project unset", "storage bucket",
+		"alias", "manpage", "remote", "cluster add", "cluster edit", "cluster enable", "cluster evacuate", "cluster get",
+		"cluster group", "cluster list-tokens", "cluster remove", "cluster rename", "cluster restore", "cluster revoke-token",
+		"cluster role", "cluster set", "cluster show", "cluster unset", "cluster update-certificate", "file mount",
+		"network acl", "network load-balancer", "network peer", "network zone", "project create", "project delete",
+		"project edit", "project get", "project info", "project rename", "project set", "project switch", "project unset",
+		"storage bucket",
 	};
 	AUTO_FREE char *path = mem_printf("%s%s%s", group, *group ? " " : "", name);
 

@@ -11,6 +11,8 @@
 
 #define AT_ONCE 32 /* connections */
 
+enum { OPT_ALL = 1, OPT_TIMEOUT, OPT_CONSOLE, OPT_STATELESS };
+
 struct power {
 	const char *action; /* of the API */
 	const char *done;   /* "Some instances failed to …" */
@@ -185,30 +187,47 @@ static int power_named(struct cli *cli, const struct power *p, int n, char **nam
 	return rc;
 }
 
+/* Of the options of all these commands, has this one it? */
+static bool has_option(const struct power *p, int opt)
+{
+	bool starts = strcmp(p->action, "start") == 0, restarts = strcmp(p->action, "restart") == 0;
+
+	if (opt == 'f' || opt == OPT_TIMEOUT)
+		return restarts || strcmp(p->action, "stop") == 0;
+	if (opt == OPT_CONSOLE)
+		return starts || restarts;
+	return opt != OPT_STATELESS || starts;
+}
+
+static const char *name_of(const struct option *options, int opt)
+{
+	while (options->val != opt)
+		options++;
+	return options->name;
+}
+
 static int parse_options(struct cli *cli, int argc, char **argv, struct power *p, struct error *err)
 {
 	static const struct option options[] = {
-		{ "all", no_argument, NULL, 1 },
+		{ "all", no_argument, NULL, OPT_ALL },
 		{ "force", no_argument, NULL, 'f' },
-		{ "timeout", required_argument, NULL, 2 },
-		{ "console", no_argument, NULL, 3 },
-		{ "stateless", no_argument, NULL, 4 }, /* of lxc: what we always do */
+		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "console", no_argument, NULL, OPT_CONSOLE },
+		{ "stateless", no_argument, NULL, OPT_STATELESS }, /* of lxc: what we always do */
 		{ 0 },
 	};
-	bool stops = !strcmp(p->action, "stop") || !strcmp(p->action, "restart");
 	int opt;
 
-	while ((opt = cli_getopt(cli, argc, argv, stops ? "f" : "", options)) != -1) {
+	while ((opt = cli_getopt(cli, argc, argv, has_option(p, 'f') ? "f" : "", options)) != -1) {
 		if (opt == '?')
 			return CLI_USAGE;
-		if ((!stops && (opt == 'f' || opt == 2)) ||
-		    (opt >= 3 && opt != 'f' && strcmp(p->action, "start") != 0))
-			return cli_usage(cli, "unknown option '%s'", argv[optind - 1]);
-		if (opt == 2 && units_parse_int(optarg, -1, 86400, &p->timeout, err) < 0)
+		if (!has_option(p, opt))
+			return cli_usage(cli, "unknown option '--%s'", name_of(options, opt));
+		if (opt == OPT_TIMEOUT && units_parse_int(optarg, -1, 86400, &p->timeout, err) < 0)
 			return cli_usage(cli, "--timeout: %s", err->msg);
-		p->all |= opt == 1;
+		p->all |= opt == OPT_ALL;
 		p->force |= opt == 'f';
-		p->console |= opt == 3;
+		p->console |= opt == OPT_CONSOLE;
 	}
 	return 0;
 }
@@ -221,12 +240,12 @@ static int power_run(struct cli *cli, int argc, char **argv, struct power *p, st
 		return rc;
 	if (p->all && optind < argc)
 		return cli_usage(cli, "--all goes without names of instances");
+	if (p->console && (p->all || argc - optind > 1))
+		return cli_usage(cli, "--console is for one instance");
 	if (p->all)
 		return power_all(cli, p, err);
 	if (optind >= argc)
 		return cli_usage(cli, "name an instance, or --all");
-	if (p->console && argc - optind > 1)
-		return cli_usage(cli, "--console is for one instance");
 	return power_named(cli, p, argc - optind, argv + optind, err);
 }
 
@@ -248,13 +267,14 @@ POWER_COMMAND(kill, "stop", "stop", true)
 #define STOP_HELP                                                                                        \
 	ALL_HELP "  -f, --force             Do not wait for a shutdown, kill it\n"                        \
 		 "      --timeout SECONDS   Give up after so long (default: wait for ever)\n"
+#define CONSOLE_HELP "      --console           Attach to its console\n"
 #define ARGS "<instance>... [flags]"
 
 const struct command cmd_start = {
 	.name = "start",
 	.args = ARGS,
 	.summary = "Start instances",
-	.options = ALL_HELP "      --console           Attach to its console\n",
+	.options = ALL_HELP CONSOLE_HELP,
 	.examples = "  berth start c1 c2\n  berth start --all\n",
 	.run = start_run,
 	.complete = "instance",
@@ -274,7 +294,7 @@ const struct command cmd_restart = {
 	.name = "restart",
 	.args = ARGS,
 	.summary = "Restart instances",
-	.options = STOP_HELP,
+	.options = STOP_HELP CONSOLE_HELP,
 	.examples = "  berth restart c1\n  berth restart -f c1\n",
 	.run = restart_run,
 	.complete = "instance",

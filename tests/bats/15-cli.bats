@@ -53,6 +53,9 @@ complete_words() {
 	refused 2 "unknown command 'xyz'" image xyz
 	refused 2 "needs a value" image list --format
 	refused 2 "lxc has a command 'remote', berth has not" remote list
+	refused 2 "unknown option '--timeout'" start c1 --timeout 3
+	refused 2 "--console is for one instance" start --all --console
+	refused 2 "--console is for one instance" restart c1 c2 --console
 }
 
 @test "help COMMAND is COMMAND --help" {

@@ -446,6 +446,15 @@ path_without_nft() {
 	assert "$http" = 400
 	api POST "/1.0/networks/lo/forwards" '{"listen_address":"10.0.0.1"}'
 	assert "$http" = 404
+	run_berth network forward get "$HOST4" target_address
+	assert "$output" = "$a"
+	run_berth network forward set "$BERTH_TEST_BRIDGE" "$HOST4" user.a=1 user.b=2
+	run_berth network forward unset "$HOST4" user.a
+	refused 1 "is not set" network forward unset "$HOST4" user.a
+	"$BERTH" network forward show "$HOST4" | sed 's/the web/all of it/' | "$BERTH" network forward edit "$HOST4"
+	api GET "/1.0/networks/$BERTH_TEST_BRIDGE/forwards/$HOST4"
+	assert "$(field '.metadata | .description + .config["user.b"] + .config["user.a"]')" = "all of it2"
+	refused 2 "berth has not" cluster show
 	run_berth network forward delete "$HOST4"
 	refused 1 "Network forward not found" network forward show "$HOST4"
 	wait_for 10 no_table
