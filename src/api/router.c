@@ -362,12 +362,22 @@ bool request_body_data(struct request *r, const void *data, size_t len, size_t m
 	return true;
 }
 
+/* What `lxc query -X POST` sends when it is given no data. */
+static bool is_no_data(const struct request *r)
+{
+	return strcmp(r->method, "POST") == 0 && cJSON_IsString(r->json) && r->json->valuestring[0] == '\0';
+}
+
 static int parse_body(struct request *r)
 {
 	struct error err = ERROR_INIT;
 
-	if (r->body.len == 0)
+	if (r->body.len == 0 && strcmp(r->method, "PUT") != 0 && strcmp(r->method, "PATCH") != 0)
 		return 0;
+	if (r->body.len == 0) { /* else a PUT of nothing would take away all that there is */
+		reply_errorf(r, ERROR_INVALID, "EOF: the request has no body");
+		return -1;
+	}
 	r->json = json_parse(r->body.buf, r->body.len, &err);
 	strbuf_clear(&r->body);
 	if (!r->json) {
@@ -375,7 +385,7 @@ static int parse_body(struct request *r)
 		reply_error(r, &err);
 		return -1;
 	}
-	if (cJSON_IsNull(r->json)) {
+	if (cJSON_IsNull(r->json) || is_no_data(r)) {
 		cJSON_Delete(r->json);
 		r->json = NULL;
 	} else if (!cJSON_IsObject(r->json)) {

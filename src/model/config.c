@@ -86,10 +86,10 @@ static int refused_key(const struct key_refused *refused, const char *value, str
 	return error_set(err, ERROR_INVALID, "%s is not supported: %s", refused->name, refused->reason);
 }
 
-/* A label of somebody's own may have blanks. */
+/* A label of somebody's own, or of an image's maker, may have blanks. */
 static bool is_key(const char *name)
 {
-	return strncmp(name, "user.", 5) == 0 ? type_is_line(name) : type_is_word(name);
+	return strncmp(name, "user.", 5) == 0 || strncmp(name, "image.", 6) == 0 ? type_is_line(name) : type_is_word(name);
 }
 
 static int validate_item(const cJSON *item, const struct probe *probe, struct error *err)

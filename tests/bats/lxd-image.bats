@@ -71,6 +71,8 @@ variant() {
 	stock image edit one <"$BATS_TEST_TMPDIR/edit"
 	stock image list one -c pd -f csv
 	assert "$output" = "no,changed"
+	stock query -X POST "/1.0/images/$fp/secret" # sends ""
+	contains "$output" '"class": "token"'
 	stock image info "${fp:0:8}" # a beginning, in either case
 	contains "$output" "Fingerprint: $fp"
 	stock image info "$(tr a-f A-F <<<"${fp:0:8}")"
@@ -78,6 +80,10 @@ variant() {
 	stock image set-property one 'two words' 'and more'
 	stock image get-property one 'two words'
 	assert "$output" = "and more"
+	stock init one "$(name p)"
+	stock config get "$(name p)" 'image.two words'
+	assert "$output" = "and more"
+	stock delete "$(name p)"
 	stock_refused "Profile 'nosuch' doesn't exist" image edit one <<<'profiles: [nosuch]'
 	stock image edit one <<<'properties: {os: other}' # all else falls back
 	stock image show one

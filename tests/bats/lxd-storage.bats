@@ -22,6 +22,10 @@ load lxd
 	stock storage set sp1 user.a=1 volume.snapshots.expiry=3d
 	stock storage get sp1 user.a
 	assert "$output" = 1
+	api PUT /1.0/storage-pools/sp1 # no body
+	assert "$http" = 400
+	stock storage get sp1 user.a
+	assert "$output" = 1
 	stock storage unset sp1 user.a
 	stock storage get sp1 user.a
 	assert "$output" = ""

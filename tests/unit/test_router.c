@@ -195,6 +195,11 @@ static void test_bodies(void **state)
 	assert_int_equal(ask("PUT", "/1.0", NULL, "{\"config\":"), 400);
 	assert_int_equal(ask("PUT", "/1.0", NULL, "\"\""), 400);
 	assert_int_equal(ask("PUT", "/1.0", NULL, "[]"), 400);
+	ask("PUT", "/1.0", NULL, NULL);
+	assert_error(400, "EOF: the request has no body");
+	ask("PATCH", "/1.0", NULL, NULL);
+	assert_error(400, "EOF: the request has no body");
+	assert_int_equal(ask("POST", "/1.0/certificates", NULL, "\"x\""), 400);
 	assert_int_equal(ask("PUT", "/1.0", NULL, "{} {}"), 400);
 	assert_int_equal(ask("PUT", "/1.0", NULL, "null"), 400); /* no body: no config */
 	assert_int_equal(ask("GET", "/1.0", NULL, "null"), 200);
