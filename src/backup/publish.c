@@ -34,6 +34,7 @@ struct publishing {
 	struct image_upload *upload; /* until the import has it */
 	char *own;           /* folder below the upload's: what the image says of itself */
 	bool templates;      /* there are some in it */
+	int64_t created;     /* what it says of when it was made */
 	struct pipeline *pipeline;
 	uint64_t expected;
 };
@@ -109,7 +110,8 @@ static cJSON *describe(const struct publishing *p, const struct instance *inst, 
 
 	if (v == NULL)
 		return NULL;
-	json_set_int(v, "creation_date", time(NULL));
+	if (json_int(v, "creation_date", 0) <= 0) /* as in LXD it is the image's that the instance was made of */
+		json_set_int(v, "creation_date", time(NULL));
 	json_set_int(v, "expiry_date", expiry);
 	if (given != NULL)
 		json_set(v, "properties", cJSON_Duplicate(given, true));
@@ -130,6 +132,7 @@ static int write_own(struct publishing *p, struct error *err)
 	if (metadata_copy(p->b, inst, p->own, err) < 0 || (v = describe(p, inst, err)) == NULL)
 		return -1;
 	p->templates = fs_exists(templates);
+	p->created = json_int(v, "creation_date", 0);
 	return json_write_file(path, v, JSON_QUICK, err);
 }
 
@@ -216,7 +219,9 @@ static enum op_result feed_own(struct publishing *p, const char *what, struct er
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 
 	argv_pushl(&argv, "tar", "--create", "--file=-", "--format=posix", "--pax-option=delete=atime,delete=ctime",
-		   "--numeric-owner", "--owner=0", "--group=0", "--mode=u=rwX,go=rX", "-C", p->own, "--", what, NULL);
+		   "--numeric-owner", "--sort=name", "--owner=0", "--group=0", "--mode=u=rwX,go=rX", "-C", p->own, NULL);
+	argv_pushf(&argv, "--mtime=@%lld", (long long)p->created); /* so the same instance is the same image */
+	argv_pushl(&argv, "--", what, NULL);
 	return pipeline_feed(p->pipeline, &argv, NULL, err);
 }
 
@@ -276,6 +281,10 @@ static enum op_result imported(struct op *op, struct op *import, struct error *e
 {
 	const char *fingerprint = json_str_or(op_args(import), "fingerprint", "");
 
+	if (err->code == ERROR_CONFLICT && image_get(((struct publishing *)op_data(op))->b->images, fingerprint) != NULL) {
+		error_clear(err);
+		error_set(err, ERROR_INVALID, "The image already exists: %s", fingerprint);
+	}
 	if (err->code != ERROR_NONE)
 		return OP_FAIL;
 	json_set_str(op_args(op), "fingerprint", fingerprint);

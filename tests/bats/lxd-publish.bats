@@ -64,6 +64,11 @@ no_staging() {
 	stock publish "$c" --alias pb2
 	stock image get-property pb2 os
 	assert "$output" = busybox
+	stock query "/1.0/images/aliases/pb2"
+	stock_refused "The image already exists: $(jq -r .target <<<"$output")" publish "$c" --alias again
+	stock query /1.0/images/aliases/pb2
+	stock query "/1.0/images/$(jq -r .target <<<"$output")"
+	assert "$(jq -r .created_at <<<"$output")" = "2023-11-14T22:13:20Z" # the image's that it was made of
 	# as Terraform asks for it: no property at all
 	stock query -X POST --wait -d "{\"source\":{\"type\":\"container\",\"name\":\"$c\"},\"properties\":{},\"aliases\":[{\"name\":\"pb3\"}]}" /1.0/images
 	stock image show pb3
@@ -91,7 +96,7 @@ no_staging() {
 	assert "$output" = c
 	run_berth start "$c"
 	refused 1 "currently running. Use --force" publish "$c"
-	run_berth publish "$c" --force --alias own3
+	run_berth publish "$c" --force --alias own3 own=3
 	is_state "$c" RUNNING
 	stock delete -f "$c"
 	stock image delete pb1 pb2 own1 own3
