@@ -14,7 +14,7 @@
 struct op *volume_migrate(struct berthd *b, const char *pool, const char *name, const cJSON *request, struct error *err);
 
 bool volume_receive_asked(const cJSON *request); /* source.type is "migration" */
-/* StorageVolumesPost; the volume must not be there. */
+/* StorageVolumesPost; the volume must not be there, or is brought up to date with source.refresh. */
 struct op *volume_receive(struct berthd *b, const char *pool, const cJSON *request, struct error *err);
 void volume_migrate_register(struct op_queue *q);
 

@@ -271,7 +271,7 @@ static bool have(const cJSON *spec, const cJSON *snapshot)
 
 	cJSON_ArrayForEach(item, json_arr(spec, "have"))
 		if (strcmp(json_str_or(item, "name", ""), json_str_or(snapshot, "name", "")) == 0 &&
-		    json_int(item, "created", -1) == json_int(snapshot, "created", -2))
+		    (json_bool(spec, "by_name", false) || json_int(item, "created", -1) == json_int(snapshot, "created", -2)))
 			return true;
 	return false;
 }

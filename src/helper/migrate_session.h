@@ -13,7 +13,7 @@
  * and of the receiver:
  *   {"title", "data": folder with an empty folder rootfs, "rootfs": the tree, "snapshots": folder for trees named "0", "1", …,
  *    "header": file to be made: what the source offered, its "snapshots" being those that are sent, "refresh": bool,
- *    "have": [{"name", "created"}] of what is there already, "silent": that it went well is said by somebody else,
+ *    "have": [{"name", "created"}] of what is there already, "by_name": whenever it was made, "silent": that it went well is said by somebody else,
  *    "devices": may hold device nodes, "idmap": LXD's text of how the files lie, if not as the header says}; without "rootfs"
  *    "data" is the tree
  */

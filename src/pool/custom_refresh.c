@@ -72,18 +72,21 @@ static int check_source(struct custom_work *w, struct error *err)
 	return snapshot != NULL ? 0 : -1;
 }
 
+int custom_refresh_check(const struct custom_work *w, struct error *err)
+{
+	AUTO_JSON cJSON *users = NULL;
+
+	if (custom_find(w->b, w->pool, w->name, err) < 0)
+		return -1;
+	users = custom_users(w->b, w->pool, w->name, true);
+	return users->child == NULL ? 0 : error_set(err, ERROR_TOOL, "Cannot refresh custom volume used by running instances");
+}
+
 static enum op_result step_check(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
-	AUTO_JSON cJSON *users = NULL;
 
-	if (custom_find(w->b, w->pool, w->name, err) < 0 || check_source(w, err) < 0)
-		return OP_FAIL;
-	users = custom_users(w->b, w->pool, w->name, true);
-	if (users->child == NULL)
-		return plan_snapshots(w, err) < 0 ? OP_FAIL : OP_DONE;
-	error_set(err, ERROR_TOOL, "Cannot refresh custom volume used by running instances");
-	return OP_FAIL;
+	return custom_refresh_check(w, err) < 0 || check_source(w, err) < 0 || plan_snapshots(w, err) < 0 ? OP_FAIL : OP_DONE;
 }
 
 /* ---- build */
@@ -141,7 +144,7 @@ static int swap_snapshots(const struct custom_work *w, struct error *err)
 }
 
 /* Without the folder of what is new, nothing is left to do: berthd was killed in the last step. */
-static enum op_result step_snapshots(struct op *op, struct error *err)
+enum op_result step_custom_swap_snapshots(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 
@@ -155,7 +158,7 @@ static const struct op_step refresh_steps[] = {
 	{ "build", step_build, step_custom_untemp, 6 * 3600, 0 },
 	{ "limit", step_custom_limit, NULL, 0, 0 },
 	{ "swap", step_custom_swap, NULL, 0, OP_COMMIT },
-	{ "snapshots", step_snapshots, NULL, 0, 0 },
+	{ "snapshots", step_custom_swap_snapshots, NULL, 0, 0 },
 	{ "sweep", step_custom_untemp, NULL, 3600, 0 },
 	{ 0 },
 };

@@ -99,6 +99,12 @@ int custom_write_new(const struct custom_work *w, struct error *err);
 /* Steps of what puts another tree in place: temp/data gets the volume's size; it becomes the volume, whose tree is temp/old. */
 enum op_result step_custom_limit(struct op *op, struct error *err);
 enum op_result step_custom_swap(struct op *op, struct error *err);
+/*
+ * Of a refresh: it is there, and no running instance has it. After its swap the snapshots named in args "gone" go, and those in
+ * "fresh", which lie in temp/snapshots/, come instead.
+ */
+int custom_refresh_check(const struct custom_work *w, struct error *err);
+enum op_result step_custom_swap_snapshots(struct op *op, struct error *err);
 /* Can this pool keep a volume below a size? */
 bool custom_limits(const struct berthd *b, const char *pool);
 /* Idempotent: what has been moved already is not there any more. */

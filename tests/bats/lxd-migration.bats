@@ -268,6 +268,77 @@ refused_push() {
 	stock delete -f "one:$c"
 }
 
+pull_volume() { # VOLUME NEW-NAME: asked for directly; a volume that is there is refreshed
+	api POST "/1.0/storage-pools/$(name one)/volumes/custom/$1" '{"migration":true}'
+	in_two api POST "/1.0/storage-pools/$(name two)/volumes/custom" "$(jq -n --arg n "$2" --argjson o "$body" \
+		--arg u "https://$BERTH_TEST_SUBNET.1:8441" --rawfile c "$BERTH_TEST_ROOT/state/server.crt" \
+		'{name:$n,type:"custom",config:{},source:{type:"migration",mode:"pull",refresh:true,operation:($u+$o.operation),
+		certificate:$c,secrets:$o.metadata.metadata}}')"
+}
+
+# A volume of `two` becomes as that of `one` is now: files that are gone there too; snapshots by their names.
+refresh_volumes() { # VOLUME, which has s0; VOLUME-pull, -push and -relay are copies
+	local v=$1 mode from=$BERTH_TEST_ROOT/pools/$(name one)/custom/$1 data f
+	stock storage volume snapshot "two:$(name two)" "$v-pull" own
+	stock storage volume set "two:$(name two)" "$v-pull" user.own=1
+	rm "$from/g"
+	printf later >"$from/h"
+	stock storage volume snapshot "one:$(name one)" "$v" s1
+	for mode in pull push relay; do
+		data=$BERTH_TEST_ROOT/two/pools/$(name two)/custom/$v-$mode
+		printf here >"$data/mine"
+		stock storage volume copy -q "one:$(name one)/$v" "two:$(name two)/$v-$mode" --refresh --mode "$mode"
+		assert "$(ls "$data") $(stat -c '%a %u:%g' "$data/f") $(cat "$data/h")" = $'f\nh 4755 5:6 later'
+		stock storage volume list "two:$(name two)" -f csv
+		assert "$(grep -c "$v-$mode" <<<"$output") $(grep -c "(snapshot),$v-$mode/s[01]," <<<"$output")" = "3 2"
+	done
+	stock storage volume get "two:$(name two)" "$v-pull" user.own
+	assert "$output" = 1
+	# without snapshots: none comes, and none goes
+	stock storage volume snapshot "two:$(name two)" "$v-push" own
+	stock storage volume snapshot "one:$(name one)" "$v" s2
+	stock storage volume copy -q "one:$(name one)/$v" "two:$(name two)/$v-push" --refresh --volume-only
+	stock storage volume list "two:$(name two)" -f csv
+	assert "$(grep -o "$v-push/[a-z0-9]*" <<<"$output" | tr '\n' ' ')" = "$v-push/own $v-push/s0 $v-push/s1 "
+	# killed: as it was, or as it is to be
+	data=$BERTH_TEST_ROOT/two/pools/$(name two)/custom/$v-pull
+	for f in build/kill-after swap/kill swap/kill-after snapshots/kill-after; do
+		printf '%s' "$f" >"$from/h"
+		[[ $f == build* ]] || stock storage volume snapshot "one:$(name one)" "$v" "${f/\//-}"
+		in_two fault "custom-receive-refresh/$f"
+		pull_volume "$v" "$v-pull" || true
+		in_two revive "$f"
+		in_two journal_ends
+		if [[ $f == build* ]]; then
+			assert "$(cat "$data/h")" = later "$f"
+		else
+			assert "$(cat "$data/h") $(cat "$data/../.$v-pull/snapshots/${f/\//-}/data/h")" = "$f $f" "$f"
+		fi
+		assert "$(find "$data/.." -maxdepth 1 -name '..new.*')" = ""
+	done
+}
+
+# What a cancelled one could not remove, the next start does.
+undone_later() { # VOLUME of two: a new one, and one that is refreshed
+	local custom name op busy
+	custom=$BERTH_TEST_ROOT/two/pools/$(name two)/custom
+	for name in "$1-k" "$1-pull"; do
+		in_two api POST "/1.0/storage-pools/$(name two)/volumes/custom" \
+			"{\"name\":\"$name\",\"type\":\"custom\",\"source\":{\"type\":\"migration\",\"mode\":\"push\",\"refresh\":true}}"
+		assert "$http" = 202
+		op=$(field .operation)
+		wait_for 10 eval 'busy=$(compgen -G "$custom/..new.*/received")'
+		mount -t tmpfs none "$busy"
+		in_two api DELETE "$op"
+		in_two api GET "$op/wait"
+		umount "$busy"
+		[[ -d $busy ]] || die "FAIL: there is nothing to be done later"
+		in_two daemon_restart
+		in_two journal_ends
+		[[ ! -e ${busy%/received} ]] || die "FAIL: $busy stayed"
+	done
+}
+
 # shellcheck disable=SC2154
 @test "custom volumes go over with their snapshots" {
 	local v data mode
@@ -296,18 +367,13 @@ refused_push() {
 	in_two api POST "/1.0/storage-pools/$(name two)/volumes/custom" \
 		"{\"name\":\"$v-pull\",\"type\":\"custom\",\"source\":{\"type\":\"migration\",\"mode\":\"push\"}}"
 	assert "$http $(field .error)" = "409 Volume by that name already exists"
-	in_two api POST "/1.0/storage-pools/$(name two)/volumes/custom" \
-		"{\"name\":\"$v-pull\",\"type\":\"custom\",\"source\":{\"type\":\"migration\",\"mode\":\"push\",\"refresh\":true}}"
-	contains "$http $(field .error)" "501 '$v-pull' is there already: volumes are not refreshed from other servers"
 	in_two fault custom-receive/build/kill-after
-	api POST "/1.0/storage-pools/$(name one)/volumes/custom/$v" '{"migration":true}'
-	in_two api POST "/1.0/storage-pools/$(name two)/volumes/custom" "$(jq -n --arg n "$v-k" --argjson o "$body" \
-		--arg u "https://$BERTH_TEST_SUBNET.1:8441" --rawfile c "$BERTH_TEST_ROOT/state/server.crt" \
-		'{name:$n,type:"custom",config:{},source:{type:"migration",mode:"pull",operation:($u+$o.operation),certificate:$c,
-		secrets:$o.metadata.metadata}}')" || true # it may die before it has answered
+	pull_volume "$v" "$v-k" || true # it may die before it has answered
 	in_two revive
 	in_two journal_ends
 	assert "$(find "$BERTH_TEST_ROOT/two/pools/$(name two)/custom" -maxdepth 1 -name '..new.*' -o -name "*$v-k*")" = ""
+	refresh_volumes "$v"
+	undone_later "$v"
 	mknod "$BERTH_TEST_ROOT/pools/$(name one)/custom/$v/sda" b 8 0
 	stock_refused "device nodes are only for privileged instances" storage volume copy "one:$(name one)/$v" "two:$(name two)/$v-k"
 	rm "$BERTH_TEST_ROOT/pools/$(name one)/custom/$v/sda"
