@@ -7,7 +7,7 @@
 load helpers
 load restore
 
-BERTH_TEST_SETTINGS='backup_stall_s = 4'
+BERTH_TEST_SETTINGS='backup_stall_s = 10m'
 STEPS=$(sed -n '/op_step restore_tree_steps/,/};/s/.*{ "\([a-z-]*\)".*/\1/p' "$BATS_TEST_DIRNAME"/../../src/backup/restore_tree.c)
 
 # One that runs and says "old", with a backup that says "new".
@@ -133,6 +133,7 @@ no_restore_runs() {
 	local n id bin=$BERTH_TEST_ROOT/bin
 	n=$(name h)
 	versions "$n"
+	sed -i 's/^backup_stall_s.*/backup_stall_s = 4/' "$BERTH_TEST_ROOT/berth.conf"
 	hanging_seven
 	restore "$n-20261122000000" '{"force":true}'
 	contains "$failed" "has not moved for 4 s"
@@ -150,7 +151,6 @@ no_restore_runs() {
 		is_old "$n" "cancelled $target"
 		wait_for 10 no_restore_runs
 	done
-	sed -i 's/^backup_stall_s.*/backup_stall_s = 4/' "$BERTH_TEST_ROOT/berth.conf"
 	touch "$bin/well"
 	restored "$n-20261122000000" '{"force":true}'
 	assert "$(in_container "$n" cat /etc/version)" = new
@@ -162,7 +162,6 @@ no_restore_runs() {
 	local n id bin=$BERTH_TEST_ROOT/bin
 	n=$(name p)
 	versions "$n"
-	sed -i 's/^backup_stall_s.*/backup_stall_s = 10m/' "$BERTH_TEST_ROOT/berth.conf"
 	hanging_seven
 	rm -f "$bin/hangs" "$bin/well"
 	api POST "/1.0/backups/$n-20261122000000.7z/restore" '{"force":true}'
@@ -175,7 +174,6 @@ no_restore_runs() {
 	[[ ! -e $(backups)/$n-20261122000000.7z ]]
 	is_old "$n" deleted
 	run_berth delete -f "$n"
-	sed -i 's/^backup_stall_s.*/backup_stall_s = 4/' "$BERTH_TEST_ROOT/berth.conf"
 	daemon_restart
 }
 
