@@ -126,6 +126,7 @@ const char *const api_extensions[] = {
 	"instance_bulk_state_change",      /* PUT instances */
 	"instance_pool_move",
 	"storage_volume_state",
+	"project_usage",
 	"warnings",
 	"server_instance_driver_operational",
 	"server_supported_storage_drivers",

@@ -6,9 +6,14 @@
 #include "api/router.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "image/store.h"
+#include "instance/instance.h"
 #include "instance/registry.h"
 #include "model/profile.h"
+#include "network/network.h"
+#include "pool/custom.h"
+#include "pool/pool.h"
 
 /* ---- projects */
 
@@ -80,23 +85,106 @@ static void project_get(struct request *r)
 	reply_sync_etag(r, project_json(request_berthd(r)), etag);
 }
 
+/* ---- what the instances, volumes and networks of the project may use, as LXD sums it up */
+
+struct usage {
+	int64_t cpu, disk, memory, networks, processes;
+};
+
+static void add_to(int64_t *sum, int64_t n)
+{
+	*sum = n > INT64_MAX - *sum ? INT64_MAX : *sum + n;
+}
+
+/* A share of the host's ("10%") counts nothing, nor does a value that is not there. */
+static void add_size(int64_t *sum, const char *text)
+{
+	struct error err = ERROR_INIT;
+	uint64_t bytes;
+
+	if (text && units_parse_size(text, &bytes, &err) == 0)
+		add_to(sum, bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes);
+}
+
+/* A list of processors ("0-1") counts nothing. */
+static void add_number(int64_t *sum, const char *text)
+{
+	struct error err = ERROR_INIT;
+	int64_t n;
+
+	if (text && units_parse_int(text, 0, INT64_MAX, &n, &err) == 0)
+		add_to(sum, n);
+}
+
+static void add_instance(struct usage *u, const struct berthd *b, const cJSON *desired)
+{
+	AUTO_JSON cJSON *config = NULL, *devices = NULL;
+	const cJSON *device;
+
+	instance_expand_shown(b, desired, &config, &devices);
+	add_number(&u->cpu, json_str(config, "limits.cpu"));
+	add_number(&u->processes, json_str(config, "limits.processes"));
+	add_size(&u->memory, json_str(config, "limits.memory"));
+	cJSON_ArrayForEach(device, devices)
+		if (strcmp(json_str_or(device, "type", ""), "disk") == 0 && strcmp(json_str_or(device, "path", ""), "/") == 0)
+			add_size(&u->disk, json_str(device, "size"));
+}
+
+static void add_volumes(struct usage *u, struct berthd *b)
+{
+	AUTO_FREE const char **pools = pool_names(b);
+
+	for (const char **p = pools; *p; p++) {
+		AUTO_JSON cJSON *volumes = custom_list(b, *p);
+		const cJSON *v;
+
+		cJSON_ArrayForEach(v, volumes)
+			add_size(&u->disk, json_str(json_obj(v, "config"), "size"));
+	}
+}
+
+static struct usage usage_of(struct berthd *b)
+{
+	AUTO_FREE const char **names = registry_names(b->registry), **networks = network_names(b);
+	struct usage u = { 0 };
+
+	for (const char **n = names; *n; n++)
+		add_instance(&u, b, registry_get(b->registry, *n)->desired);
+	add_volumes(&u, b);
+	for (const char **n = networks; *n; n++)
+		u.networks++;
+	return u;
+}
+
+static void set_resource(cJSON *resources, const char *name, int64_t usage)
+{
+	cJSON *one = cJSON_CreateObject();
+
+	json_set_int(one, "Limit", -1);
+	json_set_int(one, "Usage", usage);
+	json_set(resources, name, one);
+}
+
 static void project_state_get(struct request *r)
 {
-	static const char *const limited[] = { "containers", "instances", "virtual-machines" };
-	const struct berthd *b = request_berthd(r);
+	struct berthd *b = request_berthd(r);
+	int64_t instances = (int64_t)registry_count(b->registry);
 	cJSON *v, *resources;
+	struct usage u;
 
 	if (!is_default(r))
 		return;
+	u = usage_of(b);
 	v = cJSON_CreateObject();
 	resources = cJSON_CreateObject();
-	for (size_t i = 0; i < sizeof(limited) / sizeof(limited[0]); i++) {
-		cJSON *one = cJSON_CreateObject();
-
-		json_set_int(one, "Limit", -1);
-		json_set_int(one, "Usage", i < 2 ? (int64_t)registry_count(b->registry) : 0);
-		json_set(resources, limited[i], one);
-	}
+	set_resource(resources, "containers", instances);
+	set_resource(resources, "cpu", u.cpu);
+	set_resource(resources, "disk", u.disk);
+	set_resource(resources, "instances", instances);
+	set_resource(resources, "memory", u.memory);
+	set_resource(resources, "networks", u.networks);
+	set_resource(resources, "processes", u.processes);
+	set_resource(resources, "virtual-machines", 0);
 	json_set(v, "resources", resources);
 	reply_sync(r, v);
 }

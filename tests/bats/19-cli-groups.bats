@@ -296,6 +296,10 @@ yaml.safe_dump(v, sys.stdout)' >"$D/m.yaml"
 	run_berth config unset core.https_address
 	run_berth project list -f csv
 	contains "$output" "default (current),YES,YES,YES,YES"
+	run_berth project info default -f csv
+	contains "$output" "INSTANCES,UNLIMITED,"
+	contains "$output" "VIRTUAL-MACHINES,UNLIMITED,0"
+	refused 2 "the name of a project is needed" project info
 	run_berth project show default
 	contains "$output" "features.images"
 	refused 1 "not clustered" cluster list

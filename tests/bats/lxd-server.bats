@@ -121,6 +121,18 @@ load lxd
 	stock list --project default
 	stock_refused "Project not found" list --project nosuch
 	stock_refused "Project not found" project show nosuch
+	stock_refused "Project not found" project info nosuch
+	# sums, where a share of the host's memory and a set of processors are none
+	stock init bb "$(name usage)" -c limits.memory=100MiB -c limits.cpu=2 -c limits.processes=10
+	stock project info default -f csv
+	contains "$output" $'CPU,UNLIMITED,2\n'
+	contains "$output" $'MEMORY,UNLIMITED,100.00MiB\n'
+	contains "$output" $'PROCESSES,UNLIMITED,10\n'
+	contains "$output" $'INSTANCES,UNLIMITED,1\n'
+	stock config set "$(name usage)" limits.memory=10% limits.cpu=0-0
+	api GET /1.0/projects/default/state
+	assert "$(field '.metadata.resources | [.cpu.Usage, .memory.Usage, .processes.Usage, .networks.Limit] | @csv')" = 0,0,10,-1
+	stock delete "$(name usage)"
 	stock_refused "berth has one project" project create p1
 	stock_refused "cannot be changed" project set default user.a=1
 	stock_refused "cannot be renamed" project rename default other
