@@ -117,7 +117,7 @@ static bool check_name(struct request *r, const char *name)
 {
 	if (is_log(name))
 		return true;
-	reply_errorf(r, ERROR_NOT_FOUND, "no log '%s' (there are: lxc.log, console.log, exec_*)", name);
+	reply_errorf(r, ERROR_INVALID, "log file name %s not valid (there are: lxc.log, console.log, exec_*)", name);
 	return false;
 }
 
@@ -129,7 +129,7 @@ static void get_log(struct request *r)
 	if (!inst || !check_name(r, name))
 		return;
 	instance_log_event(r, inst, "instance-log-retrieved", name);
-	instance_log_reply(r, inst, name, false);
+	instance_log_reply(r, inst, name, strcmp(name, "lxc.log") == 0); /* it may not have been started yet */
 }
 
 static void delete_log(struct request *r)

@@ -70,6 +70,21 @@ static void list_one(struct request *r, struct instance *inst, unsigned fields, 
 	}
 }
 
+/* 1: of containers, which all are; 0: of virtual machines, of which there are none. */
+static int lists_any(struct request *r, struct error *err)
+{
+	const char *type = request_query(r, "instance-type"), *all = request_query(r, "all-projects");
+	struct error ignored = ERROR_INIT;
+	int on = 0;
+
+	if (all != NULL && units_parse_bool(all, &on, &ignored) == 0 && on && request_query(r, "project") != NULL)
+		return error_set(err, ERROR_INVALID, "Cannot specify a project when requesting all projects");
+	if (type == NULL || type[0] == '\0' || strcmp(type, "container") == 0)
+		return 1;
+	return strcmp(type, "virtual-machine") == 0 ? 0 :
+		error_set(err, ERROR_INVALID, "Invalid instance type \"%.64s\"", type);
+}
+
 static void get_list(struct request *r)
 {
 	struct registry *registry = request_berthd(r)->registry;
@@ -80,7 +95,12 @@ static void get_list(struct request *r)
 	struct error err = ERROR_INIT;
 	const char **names;
 	unsigned fields = 0;
+	int any = lists_any(r, &err);
 
+	if (any <= 0) {
+		any < 0 ? reply_error(r, &err) : reply_sync(r, cJSON_CreateArray());
+		return;
+	}
 	if (wanted != NULL && fields_parse(wanted, &fields, &err) < 0) {
 		reply_error(r, &err);
 		return;

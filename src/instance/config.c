@@ -52,9 +52,9 @@ static int check_root(const cJSON *devices, struct error *err)
 	if (n == 1)
 		return 0;
 	return error_set(err, ERROR_INVALID, n == 0 ?
-			 "Invalid devices: Failed detecting root disk device: No root device could be found (add one: "
+			 "Invalid expanded devices: Failed detecting root disk device: No root device could be found (add one: "
 			 "root with type=disk path=/, or use a profile that has it)" :
-			 "Invalid devices: Failed detecting root disk device: More than one device has path=/");
+			 "Invalid expanded devices: Failed detecting root disk device: More than one device has path=/");
 }
 
 int work_check_devices(const cJSON *devices, struct error *err)

@@ -102,13 +102,14 @@ int copy_take(struct berthd *b, const cJSON *request, cJSON *args, struct error 
 	const char *full = json_str_or(source, "source", ""), *slash = strchr(full, '/');
 	const char *snapshot = slash != NULL ? slash + 1 : NULL;
 	AUTO_FREE char *name = mem_strndup(full, slash != NULL ? (size_t)(slash - full) : strlen(full));
-	const struct instance *inst = registry_find(b->registry, name, err);
+	const struct instance *inst = full[0] != '\0' ? registry_find(b->registry, name, err) : NULL;
 	const cJSON *src;
 	cJSON *desired = json_obj(args, "desired");
 	const cJSON *profiles = cJSON_GetObjectItemCaseSensitive(request, "profiles");
 
 	if (inst == NULL)
-		return -1;
+		return full[0] == '\0' ? error_set(err, ERROR_INVALID, "Must specify a source instance") :
+			error_wrap(err, "Failed to fetch instance \"%.64s\" in project \"default\"", name);
 	if (inst->adopted)
 		return error_set(err, ERROR_UNSUPPORTED, "'%s' was not made by berth: copy it with lxc-copy", name);
 	src = source_find(b, name, snapshot, err);

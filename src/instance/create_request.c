@@ -59,31 +59,75 @@ void create_drop_volatile(cJSON *config)
 	}
 }
 
-static cJSON *desired_new(const struct berthd *b, const cJSON *request, struct error *err)
+static int take_volatile(cJSON *config, const cJSON *archive, struct error *err)
+{
+	if (archive == NULL)
+		return request_take_volatile(config, err);
+	create_drop_volatile(config);
+	return 0;
+}
+
+static cJSON *desired_new(const struct berthd *b, const cJSON *request, const cJSON *archive, struct error *err)
 {
 	cJSON *v = cJSON_CreateObject();
 
 	if (take_object(v, request, "config", err) < 0 || create_take_hardware(b, v, request, err) < 0 ||
-	    take_object(v, request, "devices", err) < 0 || take_profiles(v, request, err) < 0) {
+	    take_object(v, request, "devices", err) < 0 || take_profiles(v, request, err) < 0 ||
+	    take_volatile(json_obj(v, "config"), archive, err) < 0) {
 		cJSON_Delete(v);
 		return NULL;
 	}
-	create_drop_volatile(json_obj(v, "config"));
+	request_drop_empty_properties(json_obj(v, "devices"));
 	json_set_str(v, "description", json_str_or(request, "description", ""));
 	json_set_bool(v, "ephemeral", json_bool(request, "ephemeral", false));
 	json_set_str(v, "last_used_at", TIME_NEVER);
 	return v;
 }
 
+static bool has_properties(const cJSON *image, const cJSON *wanted)
+{
+	const cJSON *own = json_obj(image, "properties"), *item;
+
+	cJSON_ArrayForEach(item, wanted)
+		if (!cJSON_IsString(item) || strcmp(json_str_or(own, item->string, ""), item->valuestring) != 0)
+			return false;
+	return true;
+}
+
+/* The newest of those that have all of these properties. Times are text of one form: they compare as they are. */
+static const char *newest_with(const struct image_store *s, const cJSON *properties, struct error *err)
+{
+	AUTO_FREE const char **list = image_fingerprints(s);
+	const char *found = NULL, *when = "";
+
+	for (const char **f = list; *f != NULL; f++) {
+		const cJSON *image = image_get(s, *f);
+		const char *uploaded = json_str_or(image, "uploaded_at", "");
+
+		if (!has_properties(image, properties) || (found != NULL && strcmp(uploaded, when) <= 0))
+			continue;
+		found = *f;
+		when = uploaded;
+	}
+	if (found == NULL)
+		error_set(err, ERROR_NOT_FOUND, "No matching image could be found");
+	return found;
+}
+
 int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct error *err)
 {
+	const cJSON *properties = json_obj(source, "properties");
 	const char *ref = json_str(source, "fingerprint");
 	const char *fingerprint;
 
 	if (ref == NULL || ref[0] == '\0')
 		ref = json_str(source, "alias");
-	if (ref == NULL || ref[0] == '\0')
-		return error_set(err, ERROR_INVALID, "Must specify one of alias or fingerprint for the image source");
+	if ((ref == NULL || ref[0] == '\0') && properties != NULL && properties->child != NULL)
+		ref = newest_with(b->images, properties, err);
+	else if (ref == NULL || ref[0] == '\0')
+		return error_set(err, ERROR_INVALID, "Must specify one of alias, fingerprint or properties for init from image");
+	if (ref == NULL)
+		return -1;
 	if (json_str_or(source, "server", "")[0] != '\0')
 		return error_set(err, ERROR_UNSUPPORTED, "images from other servers cannot be used for this: copy '%s' first", ref);
 	fingerprint = image_resolve(b->images, ref, err);
@@ -107,7 +151,7 @@ static int take_source(struct berthd *b, const cJSON *request, cJSON *args, stru
 		return 0;
 	if (strcmp(type, "copy") == 0)
 		return copy_take(b, request, args, err);
-	return error_set(err, ERROR_INVALID, "Unknown source type%s%s", type[0] != '\0' ? " " : "", type);
+	return error_set(err, ERROR_INVALID, "Unknown source type %s", type);
 }
 
 static int take_name(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
@@ -117,7 +161,9 @@ static int take_name(struct berthd *b, const cJSON *request, cJSON *args, struct
 	AUTO_FREE char *generated = NULL;
 
 	if (type[0] != '\0' && strcmp(type, "container") != 0)
-		return error_set(err, ERROR_INVALID, "Unsupported instance type '%s': berth manages containers only", type);
+		return error_set(err, ERROR_INVALID, strcmp(type, "virtual-machine") == 0 ?
+				 "Instance type \"%s\" is not supported on this server: berth manages containers only" :
+				 "Invalid instance type \"%s\": it is container", type);
 	if (name[0] == '\0')
 		name = generated = name_generate(b->registry, b->settings->filter_name);
 	if (name_validate_instance(name, err) < 0 || registry_check_name(b->registry, name, err) < 0)
@@ -193,7 +239,7 @@ static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive,
 	json_set_str(args, "mark", mark);
 	json_set_bool(args, "start", json_bool(request, "start", false));
 	json_set_str(args, "description", json_str(archive, "description"));
-	desired = desired_new(b, request, err);
+	desired = request_check_members(request, err) < 0 ? NULL : desired_new(b, request, archive, err);
 	if (desired == NULL)
 		goto fail;
 	json_set(args, "desired", desired);
@@ -210,6 +256,8 @@ static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive,
 	if (archive == NULL && take_source(b, request, args, err) < 0)
 		goto fail;
 	image_profiles(b, request, args, desired);
+	if (archive == NULL && request_check_profiles(b, json_arr(desired, "profiles"), err) < 0)
+		goto fail;
 	if (archive == NULL && refresh_asked(b, request, json_str(args, "name")))
 		return refresh_start(b, args, err);
 	op = work_start(b, &launch_kind, args, err);

@@ -49,13 +49,15 @@ static void set_default(cJSON *config, const char *key, char *value_taken)
 		json_set_str(config, key, value);
 }
 
-/* Less than a core is a share of one; limits are rounded up to whole cores, as LXD does. */
+/* Rounded up to whole cores, of which it has a share, as with LXD: "c2.5" are three, for 83% of the time. */
 static void set_limits(cJSON *config, double cores, double gib)
 {
-	if (cores > 0 && cores < 1)
-		set_default(config, "limits.cpu.allowance", mem_printf("%d%%", (int)(cores * 100)));
+	int whole = (int)cores + (cores > (double)(int)cores);
+
+	if (cores > 0 && (int)(cores / whole * 100) < 100)
+		set_default(config, "limits.cpu.allowance", mem_printf("%d%%", (int)(cores / whole * 100)));
 	if (cores > 0)
-		set_default(config, "limits.cpu", mem_printf("%d", (int)cores + (cores > (double)(int)cores)));
+		set_default(config, "limits.cpu", mem_printf("%d", whole));
 	if (gib > 0)
 		set_default(config, "limits.memory", mem_printf("%dMB", (int)(gib * 1024)));
 }
@@ -83,7 +85,7 @@ int create_take_hardware(const struct berthd *b, cJSON *desired, const cJSON *re
 	if (wanted[0] == '\0' || image)
 		wanted = own;
 	if (strcmp(wanted, own) != 0 && (strcmp(wanted, "i686") != 0 || strcmp(own, "x86_64") != 0))
-		return error_set(err, ERROR_INVALID, "Requested architecture isn't supported by this host: %s", wanted);
+		return error_set(err, ERROR_INVALID, "Architecture isn't supported: %s", wanted);
 	json_set_str(desired, "architecture", wanted);
 	return take_type(json_obj(desired, "config"), json_str_or(request, "instance_type", ""), err);
 }

@@ -26,20 +26,12 @@
 #include "model/key_types.h"
 #include "model/profile.h"
 #include "model/settings.h"
+#include "model/volatile.h"
 #include "pool/pool.h"
 
 static bool has_prefix(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-/*
- * Of volatile.*, a client may choose the addresses and interface names of nics, and what templates are rendered next (which
- * is gone after a start: who read it before it sends it back); the rest is berth's own.
- */
-static bool may_choose(const char *key)
-{
-	return strcmp(key, "volatile.apply_template") == 0 || type_has_suffix(key, ".hwaddr") || type_has_suffix(key, ".host_name");
 }
 
 /*
@@ -69,13 +61,15 @@ static int keep_volatile(cJSON *config, const cJSON *old_config, struct error *e
 
 	drop_others(config, old_config);
 	cJSON_ArrayForEach(item, config)
-		if (has_prefix(item->string, "volatile.") && !may_choose(item->string) &&
+		if (has_prefix(item->string, "volatile.") && !volatile_may_be_chosen(item->string) &&
 		    cJSON_GetObjectItemCaseSensitive(old_config, item->string) == NULL)
-			return error_set(err, ERROR_INVALID, "%s is set by berth, not by clients", item->string);
+			return volatile_is_known(item->string) ?
+				error_set(err, ERROR_INVALID, "%s is set by berth, not by clients", item->string) :
+				error_set(err, ERROR_INVALID, "Unknown configuration key: %s", item->string);
 	cJSON_ArrayForEach(item, old_config) {
 		if (!has_prefix(item->string, "volatile."))
 			continue;
-		if (!may_choose(item->string) || cJSON_GetObjectItemCaseSensitive(config, item->string) == NULL)
+		if (!volatile_may_be_chosen(item->string) || cJSON_GetObjectItemCaseSensitive(config, item->string) == NULL)
 			json_set(config, item->string, cJSON_Duplicate(item, true));
 	}
 	return 0;
@@ -132,6 +126,7 @@ static cJSON *changed(const cJSON *old, const cJSON *change, bool patch, struct 
 		return NULL;
 	}
 	drop_empty(json_obj(v, "config"));
+	request_drop_empty_properties(json_obj(v, "devices"));
 	if (json_str(change, "description") != NULL || !patch)
 		json_set_str(v, "description", json_str_or(change, "description", ""));
 	if (cJSON_IsBool(flag))
@@ -212,7 +207,7 @@ static void say_what(struct error *err)
 {
 	if (has_prefix(err->msg, "Device"))
 		error_wrap(err, "Invalid devices");
-	else if (!has_prefix(err->msg, "Duplicate profile") && !has_prefix(err->msg, "Failed add") && !has_prefix(err->msg, "Invalid devices"))
+	else if (!has_prefix(err->msg, "Duplicate profile") && !has_prefix(err->msg, "Failed add") && !has_prefix(err->msg, "Invalid expanded devices"))
 		error_wrap(err, "Invalid config");
 }
 
@@ -230,8 +225,6 @@ static enum op_result step_check(struct op *op, struct error *err)
 		say_what(err);
 		return OP_FAIL;
 	}
-	if (json_bool(w->args, "profile", false))
-		return OP_DONE; /* it is the profile's, and was kept */
 	instance_expand(w->b, json_obj(w->args, "new"), &config, &devices);
 	return raw_probe(op, config, json_obj(w->args, "was_config"), err);
 }
@@ -367,10 +360,10 @@ struct op *instance_update(struct berthd *b, const char *name, const cJSON *chan
 		return NULL;
 	}
 	if (json_str_or(change, "restore", "")[0] != '\0') {
-		error_set(err, ERROR_NOT_FOUND, "Snapshot %s does not exist", json_str(change, "restore"));
+		error_set(err, ERROR_INVALID, "Can't call PATCH in restore mode");
 		return NULL;
 	}
-	if (check_profiles_exist(b, change, err) < 0)
+	if (check_profiles_exist(b, change, err) < 0 || request_check_members(change, err) < 0)
 		return NULL;
 	args = cJSON_CreateObject();
 	json_set_str(args, "name", name);

@@ -37,8 +37,21 @@ struct op *work_start(struct berthd *b, const struct op_kind *kind, cJSON *args_
 /* {"alias"} or {"fingerprint"} of a request's source: args "fingerprint". */
 int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct error *err);
 void create_image_properties(struct berthd *b, cJSON *config, const char *fingerprint); /* image.*, where not set */
-/* Volatile keys that a client, or another server, brings along are ours to choose; but for volatile.base_image. */
+/* Volatile keys that another server brings along are ours to choose; but for volatile.base_image. */
 void create_drop_volatile(cJSON *config);
+
+/* request_check.c */
+/* What LXD's decoder refuses before there is an operation: "config" and "devices" (NULL is fine) that do not hold strings. */
+int request_check_members(const cJSON *request, struct error *err);
+/* An empty value of a device's property is none, as LXD stores it. */
+void request_drop_empty_properties(cJSON *devices);
+/* Profiles that are not there: before there is an operation, too. */
+int request_check_profiles(const struct berthd *b, const cJSON *list, struct error *err);
+/*
+ * Of the volatile keys of a request for a new instance, the MAC addresses stay and volatile.base_image; what else berth has
+ * is berth's to choose, and what nobody has is refused.
+ */
+int request_take_volatile(cJSON *config, struct error *err);
 
 /* hardware.c */
 /*

@@ -152,10 +152,11 @@ static const struct device_type *type_of(const cJSON *device, struct error *err)
 	const char *reason = refused_reason(name);
 	char show[TYPE_SHOW_SIZE];
 
-	if (!type)
-		error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type%s%s%s%s%s",
-			  device->string, *name ? " \"" : "", *name ? type_show(name, show) : "",
-			  *name ? "\"" : "", reason ? ": " : "", reason ? reason : "");
+	if (!type && !*name)
+		error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Missing device type in config", device->string);
+	else if (!type)
+		error_set(err, ERROR_INVALID, "Failed loading device \"%s\": Unsupported device type \"%s\"%s%s",
+			  device->string, type_show(name, show), reason ? ": " : "", reason ? reason : "");
 	return type;
 }
 
@@ -165,7 +166,7 @@ static int validate_one(const cJSON *device, struct error *err)
 
 	if (check_name(device->string, err) < 0)
 		return -1;
-	if (!cJSON_IsObject(device))
+	if (!cJSON_IsObject(device) && !cJSON_IsNull(device))
 		error_set(err, ERROR_INVALID, "must be an object of strings");
 	else if ((type = type_of(device, err)) && check_properties(type, device, err) == 0)
 		return 0;

@@ -227,7 +227,8 @@ load helpers
 	run_berth config get "$c" volatile.eth0.hwaddr
 	assert "$output" = 00:16:3e:11:22:33
 	refused 1 "must be a MAC address" config set "$c" volatile.eth0.hwaddr=nonsense
-	refused 1 "volatile.nosuch is set by berth" config set "$c" volatile.nosuch=1
+	refused 1 "Unknown configuration key: volatile.nosuch" config set "$c" volatile.nosuch=1
+	refused 1 "volatile.vsock_id is set by berth" config set "$c" volatile.vsock_id=1
 	run_berth start "$c"
 	assert "$(in_container "$c" cat /sys/class/net/eth0/address)" = 00:16:3e:11:22:33
 	run_berth delete -f "$c"

@@ -54,6 +54,13 @@ setup() {
 	stock_refused "Error: Invalid config: Unknown configuration key: security.secureboot" \
 		config set "$C" security.secureboot=true
 	stock_refused "Unknown configuration key: nosuch.key" init bb "$(name no)" -c nosuch.key=1
+	# a line of a profile's is kept there, and no running instance takes it: LXC's tools could not stop it any more
+	stock profile create raw
+	stock profile add "$C" raw
+	stock_refused "LXC does not take the line 'lxc.nosuch = 2'" profile set raw raw.lxc 'lxc.nosuch = 2'
+	assert "$(in_container "$C" echo still there)" = "still there"
+	stock profile remove "$C" raw
+	stock profile delete raw
 	stock_refused "raw.seccomp is mutually exclusive with security.syscalls*" \
 		config set "$C" raw.seccomp=2 security.syscalls.deny=mkdir
 	stock_refused "LXC does not take the line 'lxc.nosuchkey = 1'" config set "$C" raw.lxc=$'lxc.cap.drop = mknod\nlxc.nosuchkey = 1'

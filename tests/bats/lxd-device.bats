@@ -79,6 +79,9 @@ proxies() {
 	stock config device override "$C" eth0 limits.max=10Mbit
 	stock config device show "$C"
 	contains "$output" "limits.max: 10Mbit"
+	stock config device unset "$C" eth0 limits.max
+	stock config device show "$C"
+	[[ $output != *limits.max* ]]
 	stock config device remove "$C" eth0 hd hidden
 	assert "$output" = "Device eth0, hd, hidden removed from $C"
 	in_container "$C" test ! -e /mnt/other/file

@@ -43,6 +43,14 @@ load lxd
 	assert "$output" = 2048MB
 	stock config set "$c-x" "user.a label=1"
 	stock delete "$c-x"
+	# a MAC address can be given; what is no key is none; 2.5 CPUs are three for 83% of the time
+	stock init bb "$c-x" -t c2.5 -c volatile.eth0.hwaddr=00:16:3e:11:22:33 -c volatile.uuid=x -c volatile.eth0.host_name=x
+	assert "$(key_of "$c-x" limits.cpu) $(key_of "$c-x" limits.cpu.allowance)" = "3 83%"
+	assert "$(key_of "$c-x" volatile.eth0.hwaddr)" = 00:16:3e:11:22:33
+	assert "$(key_of "$c-x" volatile.uuid)" =~ ^[0-9a-f-]{36}$
+	assert "$(key_of "$c-x" volatile.eth0.host_name)" =~ ^veth
+	stock delete "$c-x"
+	stock_refused "Failed creating instance record: Unknown configuration key: volatile.foo" init bb "$c-x" -c volatile.foo=x
 	stock_refused "Provided instance type doesn't exist: c2-" init bb "$c-x" -t c2-
 	stock_refused "Provided instance type doesn't exist: aws:t2.micro" init bb "$c-x" -t aws:t2.micro
 	stock_refused "Target only allowed when clustered" init bb "$c-x" --target n2
@@ -125,6 +133,8 @@ load lxd
 	stock_refused "Requested profile \"nosuch\" doesn't exist" init bb x -p nosuch
 	stock_refused "Failed creating instance record: Unknown configuration key: nosuch.key" init bb x -c nosuch.key=1
 	stock_refused "Name \"$c\" already in use" rename "$c" "$c"
+	stock info "$c" --show-log # never started
+	contains "$output" "Log:"
 	stock_refused "Instance not found" copy nosuch x
 	stock_refused "Instance not found" query -X PUT -d '{"action":"stop"}' /1.0/instances/nosuch/state
 	stock_refused "Unknown action: 'foo'" query -X PUT -d '{"action":"foo"}' "/1.0/instances/$c/state"
@@ -146,6 +156,43 @@ load lxd
 	api DELETE "/1.0/instances/$c"
 	assert "$http" = 400
 	contains "$(field .error)" "Instance is running"
+	stock delete -f "$c"
+}
+
+# Said at once, before there is an operation that nobody may wait for.
+@test "raw requests: what is wrong with them, images by their properties, types of instances" {
+	local c body_part
+	c=$(name raw)
+	refused_at_once() { # STATUS MESSAGE METHOD PATH [BODY]
+		api "$3" "$4" "${@:5}"
+		assert "$http" = "$1"
+		contains "$(field .error)" "$2"
+	}
+	body_part="\"name\":\"$c\",\"source\":{\"type\":\"image\",\"alias\":\"bb\"}"
+	refused_at_once 400 "'config' must be an object of strings" POST /1.0/instances "{$body_part,\"config\":{\"user.a\":1}}"
+	refused_at_once 400 "'devices' must be an object of objects" POST /1.0/instances "{$body_part,\"devices\":{\"a\":1}}"
+	refused_at_once 404 'Requested profile "nosuch" doesn'"'"'t exist' POST /1.0/instances "{$body_part,\"profiles\":[\"nosuch\"]}"
+	refused_at_once 400 "Invalid instance type" POST /1.0/instances "{$body_part,\"type\":\"foo\"}"
+	refused_at_once 400 "Must specify a source instance" POST /1.0/instances '{"name":"x","source":{"type":"copy"}}'
+	refused_at_once 404 "Failed to fetch instance \"nosuch\"" POST /1.0/instances '{"name":"x","source":{"type":"copy","source":"nosuch"}}'
+	refused_at_once 400 "Must specify one of alias, fingerprint or properties" POST /1.0/instances '{"name":"x","source":{"type":"image"}}'
+	refused_at_once 404 "No matching image could be found" POST /1.0/instances \
+		'{"name":"x","source":{"type":"image","properties":{"os":"nosuch"}}}'
+	refused_at_once 400 "Invalid instance type" GET '/1.0/instances?instance-type=foo'
+	refused_at_once 400 "Cannot specify a project when requesting all projects" GET '/1.0/instances?all-projects=true&project=default'
+
+	stock image get-property bb description
+	stock query -X POST --wait -d "{\"name\":\"$c\",\"source\":{\"type\":\"image\",\"properties\":{\"description\":\"$output\"}}}" /1.0/instances
+	api GET '/1.0/instances?instance-type=virtual-machine'
+	assert "$(jq -c .metadata <<<"$body")" = '[]'
+	api GET '/1.0/instances?instance-type=container'
+	contains "$body" "/$c"
+	refused_at_once 400 "'config' must be an object of strings" PATCH "/1.0/instances/$c" '{"config":{"user.a":1}}'
+	refused_at_once 400 "Can't call PATCH in restore mode" PATCH "/1.0/instances/$c" '{"restore":"s"}'
+	refused_at_once 400 "Missing device type in config" PATCH "/1.0/instances/$c" '{"devices":{"x":{}}}'
+	refused_at_once 400 "not valid" GET "/1.0/instances/$c/logs/nosuch"
+	stock start "$c"
+	refused_at_once 400 "Instance is running" DELETE "/1.0/instances/$c"
 	stock delete -f "$c"
 }
 
