@@ -3,9 +3,10 @@
  * filter= as LXD reads it (shared/filter): clauses "[not] FIELD eq|ne VALUE"
  * joined by and/or, worked off from left to right. A value is compared as LXD
  * does, without regard to case and as an anchored pattern; of regular
- * expressions '.', '*' behind a character, '^' and '$' are understood, other
- * values are taken literally. Matching is linear in pattern times text.
+ * expressions '.', sets in brackets, '*', '+' and '?' behind one of them or a
+ * character, '^' and '$' are understood, other values are taken literally. Matching is linear in pattern times text.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,45 +161,108 @@ void filter_free(struct filter *f)
 	free(f);
 }
 
-/* One item of a pattern: a character ('.' any) that may be starred. */
+/* One item of a pattern: some of the 256 bytes, that may be repeated or missing. */
 struct item {
-	char c;
-	bool any;
+	unsigned char takes[32]; /* a bit for each byte */
 	bool star;
+	bool optional;
 };
 
-/* Fills items; returns their number, -1 when the value is no pattern that we know. */
+static void take_byte(struct item *item, unsigned char c)
+{
+	const unsigned char both[] = { (unsigned char)tolower(c), (unsigned char)toupper(c) };
+
+	for (size_t i = 0; i < sizeof(both); i++)
+		item->takes[both[i] / 8] |= (unsigned char)(1u << both[i] % 8);
+}
+
+static void take_range(struct item *item, unsigned char first, unsigned char last)
+{
+	for (unsigned c = first; c <= last; c++)
+		take_byte(item, (unsigned char)c);
+}
+
+/* "[a-f_]", "[^0-9]": s is behind the bracket. Returns what is behind the closing one; NULL: it is no set that we know. */
+static const char *parse_set(const char *s, struct item *item)
+{
+	bool negated = *s == '^', any = false;
+
+	for (s += negated; *s && (*s != ']' || !any); any = true) {
+		unsigned char first = (unsigned char)*s++, last = first;
+
+		if (first == '[' || first == '\\')
+			return NULL;
+		if (*s == '-' && s[1] && s[1] != ']') {
+			last = (unsigned char)s[1];
+			s += 2;
+		}
+		if (last < first)
+			return NULL;
+		take_range(item, first, last);
+	}
+	for (size_t i = 0; negated && i < sizeof(item->takes); i++)
+		item->takes[i] = (unsigned char)~item->takes[i];
+	return *s == ']' ? s + 1 : NULL;
+}
+
+/* "*", "+" or "?" behind the last item; -1: there is none, or it has one already. */
+static int repeat(struct item *items, int n, char how)
+{
+	if (n == 0 || items[n - 1].star || items[n - 1].optional)
+		return -1;
+	if (how == '+') {
+		items[n] = items[n - 1];
+		n++;
+	}
+	items[n - 1].star = how != '?';
+	items[n - 1].optional = how == '?';
+	return n;
+}
+
+/* Fills items, one for each byte of value at most; returns their number, -1 when the value is no pattern that we know. */
 static int compile(const char *value, struct item *items)
 {
 	int n = 0;
 
-	if (strpbrk(value, "\\[](){}|+?"))
-		return -1;
-	for (value += *value == '^'; *value; value++) {
-		if (*value == '$' && !value[1])
-			break;
-		if (*value == '^' || *value == '$' || (*value == '*' && (n == 0 || items[n - 1].star)))
+	for (value += *value == '^'; *value && (*value != '$' || value[1]); ) {
+		char c = *value++;
+
+		if (strchr("\\](){}|^$", c))
 			return -1;
-		if (*value == '*')
-			items[n - 1].star = true;
+		if (strchr("*+?", c)) {
+			n = repeat(items, n, c);
+			if (n < 0)
+				return -1;
+			continue;
+		}
+		items[n] = (struct item){ 0 };
+		if (c == '.')
+			memset(items[n].takes, 0xff, sizeof(items[n].takes));
+		else if (c == '[')
+			value = parse_set(value, &items[n]);
 		else
-			items[n++] = (struct item){ .c = *value, .any = *value == '.' };
+			take_byte(&items[n], (unsigned char)c);
+		if (!value)
+			return -1;
+		n++;
 	}
 	return n;
 }
 
 static bool item_takes(const struct item *item, char c)
 {
-	return item->any || strncasecmp(&item->c, &c, 1) == 0;
+	unsigned char byte = (unsigned char)c;
+
+	return item->takes[byte / 8] >> byte % 8 & 1;
 }
 
-/* Steps over starred items: they may stand for nothing. */
+/* Steps over items that may stand for nothing. */
 static void close_over(bool *at, const struct item *items, int n)
 {
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (at[i] && items[i].star)
+		if (at[i] && (items[i].star || items[i].optional))
 			at[i + 1] = true;
 }
 
@@ -223,11 +287,12 @@ static bool pattern_matches(const struct item *items, int n, const char *text)
 static bool text_matches(const char *value, const char *text)
 {
 	struct item items[VALUE_MAX];
-	int n = compile(value, items);
+	int n;
 
-	if (n < 0)
-		return strcasecmp(value, text) == 0;
-	return pattern_matches(items, n, text);
+	if (strcasecmp(value, text) == 0)
+		return true;
+	n = compile(value, items);
+	return n >= 0 && pattern_matches(items, n, text);
 }
 
 /* "config.user.a": the longest key that is there counts, so dots may be part of keys. */

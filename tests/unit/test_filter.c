@@ -79,6 +79,20 @@ static void test_patterns(void **state)
 	assert_true(match("config.user.x eq a+b")); /* other metacharacters stand for themselves */
 	assert_false(match("config.user.x eq a.*c"));
 	assert_false(match("name eq *"));
+	assert_true(match("name eq ^w[a-f]b[0-9]$"));
+	assert_true(match("name eq W[^a-d]B."));
+	assert_true(match("name eq w[]e]b1"));
+	assert_true(match("name eq we+b1?x?"));
+	assert_true(match("name eq [a-z]+[0-9]*"));
+	assert_false(match("name eq w[^e]b1"));
+	assert_false(match("name eq web1[0-9]+"));
+	assert_false(match("name eq web[2-9]"));
+	assert_false(match("name eq web1["));
+	assert_false(match("name eq web[9-0]"));
+	assert_false(match("name eq web[[:digit:]]"));
+	assert_false(match("name eq +"));
+	assert_false(match("name eq web1+?"));
+	assert_false(match("name eq (web1)"));
 }
 
 static void test_patterns_are_linear(void **state)
@@ -89,6 +103,15 @@ static void test_patterns_are_linear(void **state)
 	for (i = 0; i < 170; i++)
 		strcat(text, ".*a");
 	assert_false(match(text));
+	memset(text + 8, '+', 512);
+	for (i = 0; i < 512; i += 2)
+		text[8 + i] = 'w'; /* as many items as a value can have */
+	text[8 + 512] = 0;
+	assert_false(match(text));
+	memset(text + 8, '?', 512);
+	for (i = 0; i < 512; i += 2)
+		text[8 + i] = '.';
+	assert_true(match(text));
 }
 
 static void refused(const char *text, const char *message)
