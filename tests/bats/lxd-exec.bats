@@ -122,15 +122,15 @@ container=lxc"
 }
 
 @test "side by side: no byte and no status is lost" {
-	run timeout 200 "$REPO/tests/exec-loss" "$BERTH_SOCKET" "$C" 60 100000 stderr
+	run timeout 900 "$REPO/tests/exec-loss" "$BERTH_SOCKET" "$C" 60 100000 stderr
 	assert "$status" = 0 "$output"
 	# so many that most stand in line to be started, when all that they are to read has come
-	run timeout 200 "$REPO/tests/exec-loss" "$BERTH_SOCKET" "$C" 200 1000
+	run timeout 900 "$REPO/tests/exec-loss" "$BERTH_SOCKET" "$C" 200 1000
 	assert "$status" = 0 "$output"
 }
 
 @test "clients that break the rules" {
-	run timeout 200 "$REPO/tests/websocket-abuse" "$BERTH_SOCKET" "$C"
+	run timeout 900 "$REPO/tests/websocket-abuse" "$BERTH_SOCKET" "$C"
 	assert "$status" = 0 "$output"
 	stock exec "$C" -- true
 }
