@@ -112,7 +112,7 @@ variant() {
 	stock image export split "$BATS_TEST_TMPDIR/s"
 	cmp "$BATS_TEST_TMPDIR/s.root" "$BATS_TEST_TMPDIR/root.squashfs" || cmp "$BATS_TEST_TMPDIR/s.squashfs" "$BATS_TEST_TMPDIR/root.squashfs"
 	stock image delete one split
-	no_staging
+	wait_for 10 no_staging
 }
 
 @test "copies from another server, refreshed when it has something newer" {
@@ -159,7 +159,7 @@ variant() {
 	stock config unset images.auto_update_interval
 	stock delete -f "$(name far)" "$(name near)" "$(name new)"
 	stock image delete "$second" "$first"
-	no_staging
+	wait_for 10 no_staging
 }
 
 @test "without trust: public images, and those whose secret one has" {

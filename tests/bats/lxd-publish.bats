@@ -45,7 +45,7 @@ no_staging() {
 	stock delete -f "$(name copy)"
 	stock delete "$c"
 	stock image delete none gzip bzip2 xz lzma zstd squashfs
-	no_staging
+	wait_for 10 no_staging
 }
 
 @test "from a snapshot, with properties, expiry; what is refused" {
@@ -100,7 +100,7 @@ no_staging() {
 	is_state "$c" RUNNING
 	stock delete -f "$c"
 	stock image delete pb1 pb2 own1 own3
-	no_staging
+	wait_for 10 no_staging
 }
 
 @test "profiles of an image are those of instances made without any" {
