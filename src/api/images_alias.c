@@ -14,12 +14,10 @@
 /* Names may hold a '/': debian/12 is debian%2F12 in a path. */
 static char *alias_url(const char *name)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
 	struct strbuf url = STRBUF_INIT;
 
 	strbuf_addstr(&url, "/1.0/images/aliases/");
-	for (; *name; name++)
-		strbuf_addf(&url, strchr(plain, *name) ? "%c" : "%%%02X", (unsigned char)*name);
+	strbuf_adduri(&url, name);
 	return strbuf_detach(&url);
 }
 

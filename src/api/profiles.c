@@ -14,24 +14,13 @@
 #include "model/key.h"
 #include "model/profile.h"
 
-static bool uses(const struct instance *inst, const char *profile)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, json_arr(inst->desired, "profiles")) {
-		if (cJSON_IsString(item) && strcmp(item->valuestring, profile) == 0)
-			return true;
-	}
-	return false;
-}
-
 static cJSON *used_by(const struct berthd *b, const char *profile)
 {
 	AUTO_FREE const char **names = registry_names(b->registry);
 	cJSON *urls = cJSON_CreateArray();
 
 	for (const char **name = names; *name; name++) {
-		if (uses(registry_get(b->registry, *name), profile)) {
+		if (instance_uses_profile(registry_get(b->registry, *name), profile)) {
 			AUTO_FREE char *url = mem_printf("/1.0/instances/%s", *name);
 
 			cJSON_AddItemToArray(urls, cJSON_CreateString(url));
@@ -225,7 +214,7 @@ static bool any_busy(const struct berthd *b, const char *profile, struct error *
 	for (const char **name = names; *name; name++) {
 		AUTO_FREE char *lock = mem_printf("instance/%s", *name);
 
-		if (uses(registry_get(b->registry, *name), profile) && op_locked(b->ops, lock)) {
+		if (instance_uses_profile(registry_get(b->registry, *name), profile) && op_locked(b->ops, lock)) {
 			error_set(err, ERROR_CONFLICT, "Instance \"%s\", which uses the profile, is busy",
 				  *name);
 			return true;
@@ -263,7 +252,7 @@ static int rename_used(struct berthd *b, const char *old, const char *new, struc
 	for (const char **name = names; *name; name++) {
 		struct instance *inst = registry_get(b->registry, *name);
 
-		if (uses(inst, old) && rename_in(b, inst, old, new, err) < 0)
+		if (instance_uses_profile(inst, old) && rename_in(b, inst, old, new, err) < 0)
 			return -1;
 	}
 	return profile_delete(b->profiles, old, err);

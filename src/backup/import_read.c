@@ -5,20 +5,11 @@
 
 #include "backup/import.h"
 #include "backup/import_private.h"
+#include "backup/restore.h"
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/snapshot_pattern.h"
-
-static bool all_strings(const cJSON *v)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, v)
-		if (!cJSON_IsString(item))
-			return false;
-	return true;
-}
 
 /* {} and [] may be left out; "" is YAML's null. */
 static cJSON *part(const cJSON *from, const char *key, bool list)
@@ -30,19 +21,6 @@ static cJSON *part(const cJSON *from, const char *key, bool list)
 	if (v == NULL || (cJSON_IsString(v) && v->valuestring[0] == '\0'))
 		return list ? cJSON_CreateArray() : cJSON_CreateObject();
 	return NULL;
-}
-
-static bool well_shaped(const cJSON *v)
-{
-	const cJSON *device;
-
-	if (json_obj(v, "config") == NULL || json_obj(v, "devices") == NULL || json_arr(v, "profiles") == NULL ||
-	    !all_strings(json_obj(v, "config")) || !all_strings(json_arr(v, "profiles")))
-		return false;
-	cJSON_ArrayForEach(device, json_obj(v, "devices"))
-		if (!cJSON_IsObject(device) || !all_strings(device))
-			return false;
-	return true;
 }
 
 /* What an instance and a snapshot have in common. */
@@ -58,7 +36,7 @@ static cJSON *read_one(const cJSON *from, const char *what, struct error *err)
 		json_set_str(v, texts[i], json_str_or(from, texts[i], ""));
 	json_set_bool(v, "ephemeral", strcmp(json_str_or(from, "ephemeral", ""), "true") == 0);
 	import_put_time(v, "created_at", from);
-	if (well_shaped(v))
+	if (restore_is_desired(v))
 		return v;
 	error_set(err, ERROR_INVALID, "the backup's index is no description of an instance: config, devices and profiles of %s must "
 				      "hold strings", what);

@@ -24,6 +24,7 @@
 #define BERTH_BACKUP_RESTORE_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,8 @@ void restore_register(struct op_queue *q);
 /* restore_read.c: what the archive says; the listing of `berth-restore list` must name exactly the members of a backup,
  * of sizes that make sense. *ret_stream: bytes of the tree's tar stream. */
 int restore_check_listing(const char *text, uint64_t max_stream, uint64_t *ret_stream, struct error *err);
+/* config, devices and profiles are there, and hold strings. */
+bool restore_is_desired(const cJSON *v);
 /* A berth.json of an archive as a desired state with the members we know, of the right types; NULL and err. */
 cJSON *restore_read_desired(const char *text, size_t len, struct error *err);
 

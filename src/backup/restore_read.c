@@ -109,7 +109,7 @@ static bool all_strings(const cJSON *v)
 	return true;
 }
 
-static bool well_shaped(const cJSON *v)
+bool restore_is_desired(const cJSON *v)
 {
 	const cJSON *device;
 
@@ -134,7 +134,7 @@ cJSON *restore_read_desired(const char *text, size_t len, struct error *err)
 		error_wrap(err, "the backup's " BACKUP_DESIRED);
 		return NULL;
 	}
-	if (!well_shaped(v)) {
+	if (!restore_is_desired(v)) {
 		error_set(err, ERROR_INVALID, "the backup's " BACKUP_DESIRED " is no description of an instance: config, "
 					      "devices and profiles must be there, and hold strings");
 		return NULL;

@@ -259,19 +259,25 @@ bool registry_uses_image(const char *fingerprint, void *registry)
 	return false;
 }
 
+bool instance_uses_profile(const struct instance *inst, const char *profile)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, json_arr(inst->desired, "profiles"))
+		if (cJSON_IsString(item) && strcmp(item->valuestring, profile) == 0)
+			return true;
+	return false;
+}
+
 bool registry_uses_profile(const struct registry *r, const char *profile)
 {
 	const char *name;
 	void *value;
 	size_t pos = 0;
 
-	while (strmap_next(r->instances, &pos, &name, &value)) {
-		const cJSON *item;
-
-		cJSON_ArrayForEach(item, json_arr(((struct instance *)value)->desired, "profiles"))
-			if (cJSON_IsString(item) && strcmp(item->valuestring, profile) == 0)
-				return true;
-	}
+	while (strmap_next(r->instances, &pos, &name, &value))
+		if (instance_uses_profile(value, profile))
+			return true;
 	return false;
 }
 

@@ -102,6 +102,7 @@ uint64_t registry_clock(const struct registry *r);
 /* Called after each change of state; up to four. */
 void registry_on_state(struct registry *r, void (*cb)(struct instance *inst, enum lxc_state old, void *data), void *data);
 
+bool instance_uses_profile(const struct instance *inst, const char *profile);
 bool instance_active(const struct instance *inst); /* anything but STOPPED */
 char *instance_dir(const struct berthd *b, const char *name); /* caller frees */
 

@@ -13,16 +13,6 @@
 #include "instance/work.h"
 #include "model/profile.h"
 
-static bool uses(const struct instance *inst, const char *profile)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, json_arr(inst->desired, "profiles"))
-		if (cJSON_IsString(item) && strcmp(item->valuestring, profile) == 0)
-			return true;
-	return false;
-}
-
 static int check_with(struct berthd *b, const struct instance *inst, const char *profile, const cJSON *new_profile,
 		      struct error *err)
 {
@@ -55,7 +45,7 @@ int instance_profile_check(struct berthd *b, const char *profile, const cJSON *n
 	for (const char **n = names; *n != NULL && rc == 0; n++) {
 		struct instance *inst = registry_get(b->registry, *n);
 
-		if (!uses(inst, profile))
+		if (!instance_uses_profile(inst, profile))
 			continue;
 		rc = check_with(b, inst, profile, new_profile, err);
 	}
@@ -82,7 +72,7 @@ int instance_profile_changing(struct berthd *b, const char *profile, struct erro
 	for (const char **n = names; *n != NULL; n++) {
 		struct instance *inst = registry_get(b->registry, *n);
 
-		if (!uses(inst, profile))
+		if (!instance_uses_profile(inst, profile))
 			continue;
 		instance_text(b, inst); /* for one that is just starting: adjust() compares with it */
 		if (note_running(b, inst, err) < 0)
@@ -121,7 +111,7 @@ void instance_profile_changed(struct berthd *b, const char *profile, profile_sta
 		struct error err = ERROR_INIT;
 		struct op *op;
 
-		if (!uses(inst, profile))
+		if (!instance_uses_profile(inst, profile))
 			continue;
 		op = adjust(b, inst, &err);
 		if (op == NULL)
