@@ -11,7 +11,8 @@
  *   berth-migrate relay …               what rsync runs (migrate_rsync.h)
  *
  * "progress NAME: 1.23MB (4.56MB/s)" on stdout. It ends with EXIT_ERRORS + the number of the error (base/error.h), whose text
- * is on stderr. rsync runs in a jail, TLS as nobody; this process reads what is small, within bounds.
+ * is on stderr. rsync runs in a jail, TLS as nobody, and what the other side says is taken apart by
+ * nobody (migrate_confined.h); this process reads the frames that it comes in, within bounds.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/strmap.h"
 #include "base/text.h"
+#include "helper/migrate_confined.h"
 #include "helper/migrate_rsync.h"
 #include "helper/migrate_unshift.h"
 #include "helper/migrate_wire.h"
@@ -35,24 +36,28 @@ static int send_header(const struct session *s, const cJSON *header, struct erro
 	return channel_send(s->control, false, out.buf, out.len, TALK_MS, err);
 }
 
-static cJSON *receive_header(const struct session *s, struct error *err)
+static cJSON *header_or_refusal(const void *data, size_t len, struct error *err)
 {
-	AUTO_STRBUF struct strbuf in = STRBUF_INIT;
 	struct error ignored = ERROR_INIT;
-	AUTO_JSON cJSON *control = NULL;
-	cJSON *v;
-
-	if (channel_receive(s->control, HEADER_MAX, &in, TALK_MS, err) < 0)
-		return NULL;
-	v = migrate_header_read(in.buf, in.len, err);
+	cJSON *v = migrate_header_read(data, len, err);
 	/* a refusal can be read as a header, too; but no header has text where a refusal has it */
-	control = migrate_control_read(in.buf, in.len, &ignored);
+	AUTO_JSON cJSON *control = migrate_control_read(data, len, &ignored);
+
 	if (control == NULL || json_bool(control, "success", true) || json_str_or(control, "message", "")[0] == '\0')
 		return v;
 	cJSON_Delete(v);
 	error_clear(err);
 	error_set(err, ERROR_TOOL, "%.500s", json_str(control, "message"));
 	return NULL;
+}
+
+static cJSON *receive_header(const struct session *s, struct error *err)
+{
+	AUTO_STRBUF struct strbuf in = STRBUF_INIT;
+
+	if (channel_receive(s->control, HEADER_MAX, &in, TALK_MS, err) < 0)
+		return NULL;
+	return confined_parse(header_or_refusal, in.buf, in.len, err);
 }
 
 static int send_control(struct channel *control, bool success, const char *message, struct error *err)
@@ -76,7 +81,7 @@ static int receive_control(const struct session *s, int timeout_ms, struct error
 
 	if (channel_receive(s->control, ANSWER_MAX, &in, timeout_ms, err) < 0)
 		return -1;
-	v = migrate_control_read(in.buf, in.len, err);
+	v = confined_parse(migrate_control_read, in.buf, in.len, err);
 	if (v == NULL)
 		return -1;
 	return json_bool(v, "success", false) ? 0 : error_set(err, ERROR_TOOL, "%.900s", json_str_or(v, "message", ""));
@@ -99,6 +104,11 @@ static int abort_it(const struct session *s, struct error *err)
 
 /* ---- the description of the instance */
 
+static cJSON *index_answer(const void *data, size_t len, struct error *err)
+{
+	return json_parse(data, len, err);
+}
+
 static int send_index(const struct session *s, const cJSON *index, struct error *err)
 {
 	AUTO_FREE char *text = json_text(index);
@@ -109,7 +119,7 @@ static int send_index(const struct session *s, const cJSON *index, struct error 
 	if (channel_send(s->fs, false, text, strlen(text), TALK_MS, err) < 0 || channel_send(s->fs, true, "", 0, TALK_MS, err) < 0 ||
 	    channel_receive_stream(s->fs, ANSWER_MAX, &in, TALK_MS, err) < 0)
 		return -1;
-	answer = json_parse(in.buf, in.len, err);
+	answer = confined_parse(index_answer, in.buf, in.len, err);
 	if (answer == NULL)
 		return error_wrap(err, "Failed decoding migration index header response");
 	code = json_int(answer, "StatusCode", 0);

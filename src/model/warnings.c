@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/warnings.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,16 +109,13 @@ static cJSON *entry_new(struct warnings *w, const char *type, const char *entity
 	return e;
 }
 
-void warning_raise(struct warnings *w, const char *type, const char *entity, enum warning_severity severity,
-		   const char *message)
+static void raise_one(struct warnings *w, const char *type, const char *entity, enum warning_severity severity,
+		      const char *message)
 {
 	static const char *const names[] = { "low", "moderate", "high" };
+	cJSON *e = find_type(w, type, entity);
 	char now[TIME_TEXT_SIZE];
-	cJSON *e;
 
-	if (!w)
-		return;
-	e = find_type(w, type, entity);
 	if (!e)
 		e = entry_new(w, type, entity);
 	if (strcmp(json_str_or(e, "status", ""), "resolved") == 0)
@@ -127,33 +125,54 @@ void warning_raise(struct warnings *w, const char *type, const char *entity, enu
 	json_set_str(e, "last_seen_at", now);
 	json_set_str(e, "last_message", message);
 	json_set_str(e, "severity", names[severity]);
+}
+
+void warning_raise(struct warnings *w, const char *type, const char *entity, enum warning_severity severity,
+		   const char *message)
+{
+	if (!w)
+		return;
+	raise_one(w, type, entity, severity, message);
 	save_quick(w);
+}
+
+static bool resolve_one(struct warnings *w, const char *type, const char *entity)
+{
+	cJSON *e = find_type(w, type, entity);
+
+	if (!e || strcmp(json_str_or(e, "status", ""), "resolved") == 0)
+		return false;
+	json_set_str(e, "status", "resolved");
+	return true;
 }
 
 void warning_resolve(struct warnings *w, const char *type, const char *entity)
 {
-	cJSON *e = w ? find_type(w, type, entity) : NULL;
-
-	if (!e || strcmp(json_str_or(e, "status", ""), "resolved") == 0)
-		return;
-	json_set_str(e, "status", "resolved");
-	save_quick(w);
+	if (w && resolve_one(w, type, entity))
+		save_quick(w);
 }
 
 void warnings_of_checks(struct warnings *w, const cJSON *findings)
 {
+	bool changed = false;
 	const cJSON *f;
 
+	if (!w)
+		return;
 	cJSON_ArrayForEach(f, findings) {
 		const char *status = json_str_or(f, "status", "ok"), *fix = json_str_or(f, "fix", "");
 		AUTO_FREE char *type = mem_printf("Host check: %s", json_str_or(f, "name", ""));
 		AUTO_FREE char *message = mem_printf("%s%s%s", json_str_or(f, "message", ""), *fix ? "; to mend it: " : "", fix);
 
-		if (strcmp(status, "ok") == 0)
-			warning_resolve(w, type, "");
-		else
-			warning_raise(w, type, "", strcmp(status, "error") == 0 ? WARNING_HIGH : WARNING_LOW, message);
+		if (strcmp(status, "ok") == 0) {
+			changed |= resolve_one(w, type, "");
+			continue;
+		}
+		raise_one(w, type, "", strcmp(status, "error") == 0 ? WARNING_HIGH : WARNING_LOW, message);
+		changed = true;
 	}
+	if (changed) /* once for all */
+		save_quick(w);
 }
 
 int warning_set_status(struct warnings *w, const char *uuid, const char *status, struct error *err)

@@ -245,6 +245,14 @@ valid_files() { # NAME: what was written last is whole
 	run_berth start "$a"
 	run_berth exec "$a" -- true
 	assert "$(state_of "$a")" = RUNNING
+	fill 256 # what a command records ends with the disk
+	api POST "/1.0/instances/$a/exec" '{"command": ["dd", "if=/dev/zero", "bs=64k", "count=100"], "record-output": true}'
+	api GET "$(field .operation)/wait"
+	assert "$(field .metadata.metadata.return)" = 1
+	run_berth exec "$a" -- true
+	api DELETE "$(field '.metadata.metadata.output["1"]')"
+	assert "$http" = 200
+	fill
 	run_berth stop -f "$a"
 	run_berth stop -f "$b"
 	assert "$(state_of "$b")" = STOPPED
