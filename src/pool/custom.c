@@ -155,8 +155,24 @@ bool custom_is_device_of(const cJSON *device, const char *pool, const char *name
 	       strcmp(json_str_or(device, "source", ""), name) == 0;
 }
 
+/* Has the instance that disk of a profile, which is listed itself? */
+static bool by_profile(const struct berthd *b, const struct instance *inst, const char *device, const char *pool, const char *name)
+{
+	const cJSON *profile;
+
+	if (inst == NULL || json_obj(json_obj(inst->desired, "devices"), device) != NULL)
+		return false;
+	cJSON_ArrayForEach(profile, json_arr(inst->desired, "profiles"))
+		if (cJSON_IsString(profile) &&
+		    custom_is_device_of(json_obj(json_obj(profile_get(b->profiles, profile->valuestring), "devices"), device), pool, name))
+			return true;
+	return false;
+}
+
+enum wanted { USERS_ALL, USERS_RUNNING, USERS_SHOWN }; /* shown: as LXD lists them */
+
 /* disks: volume_disks() */
-static cJSON *users_among(struct berthd *b, const cJSON *disks, const char *pool, const char *name, bool running)
+static cJSON *users_among(struct berthd *b, const cJSON *disks, const char *pool, const char *name, enum wanted wanted)
 {
 	AUTO_FREE char *path = custom_path(b, pool, name);
 	AUTO_FREE const char **profiles = profile_names(b->profiles);
@@ -167,10 +183,11 @@ static cJSON *users_among(struct berthd *b, const cJSON *disks, const char *pool
 		const struct instance *inst = registry_get(b->registry, json_str_or(item, "instance", ""));
 
 		if (volume_touches(b, json_str_or(item, "source", ""), path) &&
-		    (!running || (inst != NULL && instance_active(inst))))
+		    (wanted != USERS_RUNNING || (inst != NULL && instance_active(inst))) &&
+		    (wanted != USERS_SHOWN || !by_profile(b, inst, json_str_or(item, "device", ""), pool, name)))
 			add_url(urls, "instances", json_str_or(item, "instance", ""));
 	}
-	for (const char **p = profiles; !running && *p != NULL; p++) {
+	for (const char **p = profiles; wanted != USERS_RUNNING && *p != NULL; p++) {
 		cJSON_ArrayForEach(item, json_obj(profile_get(b->profiles, *p), "devices"))
 			if (custom_is_device_of(item, pool, name))
 				add_url(urls, "profiles", *p);
@@ -182,7 +199,7 @@ cJSON *custom_users(struct berthd *b, const char *pool, const char *name, bool r
 {
 	AUTO_JSON cJSON *disks = volume_disks(b);
 
-	return users_among(b, disks, pool, name, running);
+	return users_among(b, disks, pool, name, running ? USERS_RUNNING : USERS_ALL);
 }
 
 /* ---- LXD's objects */
@@ -196,7 +213,7 @@ static cJSON *describe(struct berthd *b, const cJSON *disks, const char *pool, c
 	json_set_str(v, "content_type", "filesystem");
 	json_set_str(v, "location", "none");
 	json_set_str(v, "project", "default");
-	json_set(v, "used_by", users_among(b, disks, pool, name, false));
+	json_set(v, "used_by", users_among(b, disks, pool, name, USERS_SHOWN));
 	json_sort(v);
 	return v;
 }

@@ -26,7 +26,7 @@ bool custom_exists(const struct berthd *b, const char *pool, const char *name);
 int custom_config_check(struct berthd *b, const char *pool, const char *name, const cJSON *config, struct error *err);
 
 /* ---- LXD's objects; all new */
-/* StorageVolume, with used_by. "Storage pool not found", "Storage pool volume not found" */
+/* StorageVolume, with used_by (as LXD: who has it of a profile is not in it, the profile is). "Storage pool not found", "Storage pool volume not found" */
 cJSON *custom_get(struct berthd *b, const char *pool, const char *name, struct error *err);
 cJSON *custom_list(struct berthd *b, const char *pool); /* of all, sorted by name */
 cJSON *custom_names(const struct berthd *b, const char *pool); /* theirs alone, which costs no look at instances */

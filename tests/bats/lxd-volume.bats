@@ -118,6 +118,8 @@ is_empty() { # FOLDER
 	stock_refused "The storage pool is currently in use" storage delete sp1
 	stock storage volume attach-profile sp1 v3 default vp mnt/v3 # LXD takes that for /mnt/v3
 	assert "$(in_container "$c" cat /mnt/v3/f)" = one
+	api GET /1.0/storage-pools/sp1/volumes/custom/v3
+	assert "$(field '.metadata.used_by | join(" ")')" = /1.0/profiles/default # not those that have it of the profile
 	assert "$(in_container "$c" stat -c %u:%g /mnt/v3/f)" = 5:6
 	stock_refused "Volume is still in use by running instances" storage volume rename sp1 v3 v5
 	stock stop -f "$c"
@@ -128,7 +130,7 @@ is_empty() { # FOLDER
 	stock config device get "$c" vd source
 	assert "$output" = "a name"
 	stock profile device show default
-	contains "$output" $'vp:\n  path: /mnt/v3\n  pool: default\n  source: v3'
+	contains "$output" $'vp:\n  path: mnt/v3\n  pool: default\n  source: v3'
 	stock config device add "$c" path disk source="$BERTH_TEST_ROOT/volumes/_custom/v3" path=/mnt/path
 	stock_refused 'has it by its path' storage volume rename default v3 v5
 	stock config device remove "$c" path
