@@ -13,6 +13,7 @@
 #include "base/ident.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strmap.h"
 #include "pool/limit.h"
 
 #define DAY_S 86400
@@ -72,47 +73,81 @@ static int place_snapshot(const struct custom_work *w, const cJSON *snapshot, in
 	return rename(from, data) < 0 ? error_sys(err, errno, "cannot rename '%s' to '%s'", from, data) : 0;
 }
 
-static bool is_among(const cJSON *names, const char *name)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, names)
-		if (strcmp(item->valuestring, name) == 0)
-			return true;
-	return false;
-}
-
 /* args "fresh" and "gone" as of custom_refresh.c: what came, and what the source has no more. */
-static void note_changes(struct custom_work *w, const cJSON *header)
+struct placing {
+	const struct custom_work *w;
+	cJSON *fresh, *gone;
+};
+
+static void compare(struct placing *p, const cJSON *header)
 {
-	cJSON *fresh = cJSON_CreateArray(), *gone = cJSON_CreateArray();
+	struct strmap *all = strmap_new(NULL);
 	const cJSON *item;
 
+	cJSON_ArrayForEach(item, json_arr(header, "all_names"))
+		if (item->valuestring != NULL)
+			strmap_put(all, item->valuestring, p);
 	cJSON_ArrayForEach(item, json_arr(header, "snapshots"))
-		cJSON_AddItemToArray(fresh, cJSON_CreateString(json_str_or(item, "name", "")));
-	cJSON_ArrayForEach(item, json_arr(w->args, "have"))
-		if (!is_among(json_arr(header, "all_names"), json_str_or(item, "name", "")))
-			cJSON_AddItemToArray(gone, cJSON_CreateString(json_str_or(item, "name", "")));
-	json_set(w->args, "fresh", fresh);
-	json_set(w->args, "gone", gone);
+		cJSON_AddItemToArray(p->fresh, cJSON_CreateString(json_str_or(item, "name", "")));
+	cJSON_ArrayForEach(item, json_arr(p->w->args, "have"))
+		if (strmap_get(all, json_str_or(item, "name", "")) == NULL)
+			cJSON_AddItemToArray(p->gone, cJSON_CreateString(json_str_or(item, "name", "")));
+	strmap_free(all);
 }
 
-static enum op_result received(struct op *op, struct error *err)
+/* The source may have sent thousands: in a thread, which reads of the operation what does not change meanwhile. */
+static int place_fn(void *arg, struct error *err)
 {
-	struct custom_work *w = op_data(op);
-	AUTO_FREE char *path = in_temp(w, "header.json");
+	struct placing *p = arg;
+	AUTO_FREE char *path = in_temp(p->w, "header.json");
 	AUTO_JSON cJSON *header = json_read_file(path, err);
 	const cJSON *item;
 	int number = 0;
 
 	if (header == NULL)
-		return OP_FAIL;
+		return -1;
 	cJSON_ArrayForEach(item, json_arr(header, "snapshots"))
-		if (place_snapshot(w, item, number++, err) < 0)
-			return OP_FAIL;
-	if (refreshes(w))
-		note_changes(w, header);
-	return OP_DONE;
+		if (place_snapshot(p->w, item, number++, err) < 0)
+			return -1;
+	compare(p, header);
+	return 0;
+}
+
+static void placing_free(struct custom_work *w)
+{
+	struct placing *p = w->placing;
+
+	w->placing = NULL;
+	cJSON_Delete(p->fresh);
+	cJSON_Delete(p->gone);
+	free(p);
+}
+
+static enum op_result placed(struct op *op, enum op_result result, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+
+	if (refreshes(w)) {
+		json_set(w->args, "fresh", cJSON_Duplicate(w->placing->fresh, true));
+		json_set(w->args, "gone", cJSON_Duplicate(w->placing->gone, true));
+	}
+	placing_free(w);
+	return result;
+}
+
+static enum op_result received(struct op *op, struct error *err)
+{
+	struct custom_work *w = op_data(op);
+	enum op_result result;
+
+	w->placing = mem_alloc(sizeof(*w->placing));
+	w->placing->w = w;
+	w->placing->fresh = cJSON_CreateArray();
+	w->placing->gone = cJSON_CreateArray();
+	result = op_thread_then(op, place_fn, w->placing, placed, err);
+	if (result == OP_FAIL)
+		placing_free(w);
+	return result;
 }
 
 static enum op_result start(struct op *op, struct error *err)

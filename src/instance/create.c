@@ -260,12 +260,17 @@ static int check_again(struct work *w, cJSON *desired, struct error *err)
 	return 0;
 }
 
+static enum op_result snapshots_placed(struct op *op, struct error *err)
+{
+	return receive_metadata(op, op_data(op), err);
+}
+
 static enum op_result step_snapshots(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
 	if (receive_is(w))
-		return receive_snapshots(w, err) < 0 ? OP_FAIL : receive_metadata(op, w, err);
+		return receive_snapshots(op, w, snapshots_placed, err);
 	return archive_is(w) ? archive_rest(op, w, err) : step_copy_snapshots(op, err);
 }
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "instance/archive.h"
+#include "instance/snapshot.h"
 #include "instance/snapshot_work.h"
 #include "instance/swap.h"
 #include "lxc/probe.h"
@@ -115,13 +116,6 @@ static int write_spec(const struct work *w, const char *rootfs, struct error *er
 	return json_write_file(path, v, JSON_QUICK, err);
 }
 
-static cJSON *header_of(const struct work *w, struct error *err)
-{
-	AUTO_FREE char *path = in_folder(w, "header.json");
-
-	return json_read_file(path, err);
-}
-
 static enum op_result start(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
@@ -152,96 +146,6 @@ enum op_result receive_tree(struct op *op, struct work *w, const struct storage_
 void receive_cancel(struct op *op)
 {
 	migrate_link_cancel(((struct work *)op_data(op))->link);
-}
-
-/* ---- the snapshots */
-
-static const char *architecture_name(int64_t number)
-{
-	static const char *const names[] = { "", "i686", "x86_64", "armv7l", "aarch64", "ppc", "ppc64", "ppc64le", "s390x",
-					     "mips", "mips64", "riscv32", "riscv64" };
-
-	return number > 0 && number < (int64_t)(sizeof(names) / sizeof(names[0])) ? names[number] : "";
-}
-
-static void put_time(cJSON *v, const char *key, int64_t seconds)
-{
-	time_t when = (time_t)seconds;
-	char text[TIME_TEXT_SIZE];
-	struct tm tm;
-
-	if (seconds > 0 && gmtime_r(&when, &tm) != NULL && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
-		json_set_str(v, key, text);
-	else
-		json_set_str(v, key, TIME_UNSET);
-}
-
-static cJSON *note_of(const struct work *w, const cJSON *snapshot)
-{
-	cJSON *v = cJSON_CreateObject();
-
-	json_set(v, "config", cJSON_Duplicate(json_obj(snapshot, "config"), true));
-	json_set(v, "devices", cJSON_Duplicate(json_obj(snapshot, "devices"), true));
-	json_set(v, "profiles", cJSON_Duplicate(json_arr(snapshot, "profiles"), true));
-	json_set_str(v, "architecture", architecture_name(json_int(snapshot, "architecture", 0)));
-	json_set_str(v, "description", "");
-	json_set_bool(v, "ephemeral", json_bool(snapshot, "ephemeral", false));
-	json_set_bool(v, "stateful", false);
-	put_time(v, "created_at", json_int(snapshot, "created", 0));
-	put_time(v, "expires_at", json_int(snapshot, "expires", 0));
-	json_set_str(v, "driver", "dir");
-	json_set_int(v, "idmap_base", json_int(w->args, "idmap_base", 0));
-	create_drop_volatile(json_obj(v, "config"));
-	snapshot_set_pool(w, v);
-	return v;
-}
-
-static int check_names(const cJSON *snapshots, struct error *err)
-{
-	const cJSON *item, *other;
-
-	cJSON_ArrayForEach(item, snapshots) {
-		const char *name = json_str_or(item, "name", "");
-
-		if (name_validate_snapshot(name, err) < 0)
-			return -1;
-		for (other = item->next; other != NULL; other = other->next)
-			if (strcmp(json_str_or(other, "name", ""), name) == 0)
-				return error_set(err, ERROR_INVALID, "the source has snapshot '%.64s' twice", name);
-	}
-	return 0;
-}
-
-static char *place_of(const struct work *w, const char *name)
-{
-	return json_bool(w->args, "into_staging", false) ? snapshot_staged(w, name) : snapshot_dir(w->b, w->name, name);
-}
-
-static int place(const struct work *w, const cJSON *snapshot, int number, struct error *err)
-{
-	AUTO_FREE char *dir = place_of(w, json_str_or(snapshot, "name", ""));
-	AUTO_FREE char *note = fs_join(dir, DESIRED_FILE);
-	AUTO_FREE char *rootfs = fs_join(dir, "rootfs");
-	AUTO_FREE char *from = mem_printf("%s/" FOLDER "/snapshots/%d", w->dir, number);
-	AUTO_JSON cJSON *v = note_of(w, snapshot);
-
-	if (fs_mkdirs(dir, 0700, err) < 0 || json_write_file(note, v, JSON_QUICK, err) < 0)
-		return -1;
-	return rename(from, rootfs) < 0 ? error_sys(err, errno, "cannot rename '%s' to '%s'", from, rootfs) : 0;
-}
-
-int receive_snapshots(struct work *w, struct error *err)
-{
-	AUTO_JSON cJSON *header = header_of(w, err);
-	const cJSON *snapshots = json_arr(header, "snapshots"), *item;
-	int number = 0;
-
-	if (header == NULL || check_names(snapshots, err) < 0)
-		return -1;
-	cJSON_ArrayForEach(item, snapshots)
-		if (place(w, item, number++, err) < 0)
-			return -1;
-	return 0;
 }
 
 /* ---- metadata and templates: hostile YAML, so it is read as an archive's, by berth-restore */
@@ -329,38 +233,6 @@ void receive_plan_refresh(struct work *w, const cJSON *own)
 		json_set_str(one, "image", instance_image(item));
 		cJSON_AddItemToArray(have, one);
 	}
-}
-
-static bool is_among(const cJSON *list, const cJSON *one)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, list)
-		if (strcmp(json_str_or(item, "name", ""), json_str_or(one, "name", "")) == 0 &&
-		    json_int(item, "created", -1) == json_int(one, "created", -2))
-			return true;
-	return false;
-}
-
-int receive_name_snapshots(struct work *w, struct error *err)
-{
-	AUTO_JSON cJSON *header = header_of(w, err);
-	cJSON *fresh = cJSON_CreateArray(), *gone = cJSON_CreateArray(), *images = cJSON_CreateArray();
-	const cJSON *item;
-
-	json_set(w->args, "fresh", fresh);
-	json_set(w->args, "gone", gone);
-	json_set(w->args, "gone_images", images);
-	cJSON_ArrayForEach(item, json_arr(header, "snapshots"))
-		cJSON_AddItemToArray(fresh, cJSON_CreateString(json_str_or(item, "name", "")));
-	cJSON_ArrayForEach(item, json_arr(receive_of(w), "have")) {
-		if (is_among(json_arr(header, "all"), item))
-			continue;
-		cJSON_AddItemToArray(gone, cJSON_CreateString(json_str_or(item, "name", "")));
-		if (json_str(item, "image") != NULL)
-			cJSON_AddItemToArray(images, cJSON_CreateString(json_str(item, "image")));
-	}
-	return header != NULL ? 0 : -1;
 }
 
 /* ---- the end */

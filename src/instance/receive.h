@@ -25,8 +25,11 @@ int receive_take(struct berthd *b, const cJSON *request, cJSON *args, struct mig
 
 /* Makes rootfs in the folder of spec, whose driver must be "dir", and lets the other server fill it. WAITs. */
 enum op_result receive_tree(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err);
-/* After it: the snapshots take their places, args "into_staging": in NAME/.new (snapshot_staged()). */
-int receive_snapshots(struct work *w, struct error *err);
+/*
+ * After it: the snapshots take their places, args "into_staging": in NAME/.new (snapshot_staged()). A refresh has args
+ * "fresh", "gone", "gone_images" then (refresh.c). In a thread: WAITs; then: what comes next, or NULL.
+ */
+enum op_result receive_snapshots(struct op *op, struct work *w, op_fn then, struct error *err);
 /* Metadata and templates are read, and become the instance's. WAITs. */
 enum op_result receive_metadata(struct op *op, struct work *w, struct error *err);
 /* The source of a push is told that all is well; then: what comes next. WAITs. */
@@ -38,8 +41,6 @@ enum op_result receive_sweep(struct op *op, struct error *err); /* NAME/.receive
 void receive_plan_refresh(struct work *w, const cJSON *own);
 /* As receive_tree(), into NAME/.new, over a copy of what is there. */
 enum op_result receive_over(struct op *op, struct work *w, const char *own_driver, struct error *err);
-/* After it: args "fresh", "gone", "gone_images" (refresh.c). */
-int receive_name_snapshots(struct work *w, struct error *err);
 void receive_cancel(struct op *op);
 
 #endif

@@ -221,7 +221,7 @@ static enum op_result step_snapshots(struct op *op, struct error *err)
 
 	if (!receive_is(w))
 		return step_copy_snapshots(op, err);
-	return receive_name_snapshots(w, err) < 0 || receive_snapshots(w, err) < 0 ? OP_FAIL : OP_DONE;
+	return receive_snapshots(op, w, NULL, err);
 }
 
 /* ---- commit, then the snapshots: both again and again until they are done */

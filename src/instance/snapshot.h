@@ -25,6 +25,7 @@ const cJSON *snapshot_list(const struct berthd *b, struct instance *inst);
 const cJSON *snapshot_find(const struct berthd *b, struct instance *inst, const char *name, struct error *err);
 /* NAME/snapshots/SNAP, where the name as a file name has % for "%25" and a leading dot for "%2E"; caller frees. */
 char *snapshot_dir(const struct berthd *b, const char *instance, const char *snapshot);
+char *snapshot_file(const char *snapshot); /* that last part alone */
 cJSON *snapshot_view(const struct berthd *b, const cJSON *snapshot); /* LXD's InstanceSnapshot */
 bool snapshot_uses_image(const struct berthd *b, struct instance *inst, const char *fingerprint);
 void snapshot_changed(struct instance *inst); /* the list is read anew */

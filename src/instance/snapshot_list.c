@@ -50,6 +50,11 @@ static char *decode(const char *file)
 	return strcmp(again, file) == 0 && name_validate_snapshot(out.buf, &ignored) == 0 ? strbuf_detach(&out) : NULL;
 }
 
+char *snapshot_file(const char *snapshot)
+{
+	return encode(snapshot);
+}
+
 char *snapshot_parent(const struct berthd *b, const char *instance)
 {
 	AUTO_FREE char *dir = instance_dir(b, instance);

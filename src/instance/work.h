@@ -20,6 +20,7 @@ struct work {
 	cJSON *scratch;    /* of the one operation that needs it; freed with the work */
 	char *doomed;      /* for a thread that removes it: places are told on the loop, by the pools */
 	struct migrate_link *link; /* of a migration from or to another server; freed with the work */
+	struct placing *placing;   /* of receive_snapshots.c, while its thread runs */
 };
 
 void *work_load(void *ctx, cJSON *args, struct error *err);

@@ -36,6 +36,7 @@ struct custom_work {
 	char *limited; /* for the thread of custom_limit() */
 	uint64_t bytes;
 	struct migrate_link *link; /* of a migration from or to another server; freed with this */
+	struct placing *placing;   /* of its target, while a thread places what came */
 };
 
 void *custom_load(void *ctx, cJSON *args, struct error *err);
