@@ -198,7 +198,7 @@ in_all_ways() { # TOOL NAME COMMAND…
 
 # An undo that lacked its tool has left what it could not remove; the next start of berthd finishes it.
 no_trace_but_retry() {
-	[[ ! -e $BERTH_TEST_ROOT/lxc/$1 ]] || tools_start
+	[[ ! -e $BERTH_TEST_ROOT/lxc/$1 ]] && journal_empty || tools_start
 	no_trace "$1"
 }
 
