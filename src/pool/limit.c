@@ -81,10 +81,13 @@ void limit_resume(const char *dir)
 
 int limit_possible(const struct berthd *b, const char *pool, const char *size, struct error *err)
 {
+	const char *driver = pool_driver(b, pool);
 	AUTO_FREE char *dir = NULL;
 	AUTO_CLOSE int fd = -1;
 
-	if (strcmp(pool_driver(b, pool), "btrfs") == 0)
+	if (driver == NULL)
+		return error_set(err, ERROR_NOT_FOUND, "Storage pool not found");
+	if (strcmp(driver, "btrfs") == 0)
 		return 0;
 	dir = pool_instances(b, pool);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

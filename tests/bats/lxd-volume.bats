@@ -346,6 +346,8 @@ exports_of() { # VOLUME
 	assert "$(field .metadata)" = "[]"
 	stock storage volume delete default v3
 	stock_refused "Storage pool volume not found" storage volume export default nosuch "$out.no"
+	api POST /1.0/storage-pools/nosuch/volumes '{"name":"v","source":{"type":"migration","mode":"push"}}'
+	assert "$http $(field .error)" = "404 Storage pool not found"
 	stock_refused "Invalid volume name" storage volume import default "$out" $'a\tb'
 	stock_refused "Storage pool not found" storage volume import nosuch "$out" v2
 	echo nonsense >"$out"
