@@ -61,7 +61,7 @@ static bool write_file(const char *dir, const char *name, const struct strbuf *t
 static void write_files(struct dns_names *n, const struct host_network *net)
 {
 	struct host *h = n->h;
-	const char **names = registry_names(h->b->registry);
+	const char **names = registry_names_by_claim(h->b->registry);
 	struct dnsmasq_files f;
 	bool changed;
 	int pid;

@@ -33,6 +33,7 @@ static const struct family families[] = {
 struct taken {
 	struct berthd *b;
 	const char *own_name;
+	bool running; /* only what runs has any */
 	struct strmap *owners;
 };
 
@@ -174,9 +175,14 @@ static void collect(struct taken *t)
 	leases_read(t->b, t->b->settings->network_nat, take_lease, t);
 	if (strcmp(t->b->settings->network_pub, t->b->settings->network_nat) != 0)
 		leases_read(t->b, t->b->settings->network_pub, take_lease, t);
-	for (const char **n = names; *n; n++)
-		take_desired(t, registry_get(t->b->registry, *n)->desired, *n);
-	op_foreach(t->b->ops, take_operation, t);
+	for (const char **n = names; *n; n++) {
+		const struct instance *inst = registry_get(t->b->registry, *n);
+
+		if (!t->running || instance_active(inst))
+			take_desired(t, inst->desired, *n);
+	}
+	if (!t->running)
+		op_foreach(t->b->ops, take_operation, t);
 }
 
 /* ---- addresses that were asked for */
@@ -257,6 +263,23 @@ int address_check(struct berthd *b, const cJSON *desired, const cJSON *before, c
 	t.owners = strmap_new(free);
 	collect(&t);
 	rc = check_devices(&t, devices, old_devices, err);
+	strmap_free(t.owners);
+	return rc;
+}
+
+int address_check_start(struct berthd *b, const cJSON *desired, const char *own_name, struct error *err)
+{
+	struct taken t = { .b = b, .own_name = own_name, .running = true };
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+	int rc;
+
+	instance_expand(b, desired, &config, &devices);
+	if (!has_static(devices))
+		return 0;
+	t.owners = strmap_new(free);
+	collect(&t);
+	rc = check_devices(&t, devices, NULL, err);
 	strmap_free(t.owners);
 	return rc;
 }
@@ -355,7 +378,7 @@ static int assign_all(struct taken *t, const struct address_maps *maps, cJSON *d
 	return 0;
 }
 
-int address_assign(struct berthd *b, cJSON *desired, const char *own_name, struct error *err)
+int address_assign(struct berthd *b, cJSON *desired, const char *own_name, bool is_copy, struct error *err)
 {
 	struct taken t = { .b = b, .own_name = own_name };
 	AUTO_JSON cJSON *config = NULL;
@@ -369,7 +392,7 @@ int address_assign(struct berthd *b, cJSON *desired, const char *own_name, struc
 	if (maps.n > 0 || has_static(devices)) {
 		t.owners = strmap_new(free);
 		collect(&t);
-		rc = check_devices(&t, devices, NULL, err);
+		rc = is_copy ? 0 : check_devices(&t, devices, NULL, err);
 		if (rc == 0)
 			rc = assign_all(&t, &maps, desired, devices, err);
 		strmap_free(t.owners);

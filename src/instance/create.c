@@ -82,6 +82,12 @@ static int place(struct work *w, const char *pool, struct error *err)
 		error_set(err, ERROR_CONFLICT, "'%s' is in the way: it exists and is no container", w->dir);
 }
 
+/* An archive of LXD's, with answers in its words. */
+static bool is_import(const struct work *w)
+{
+	return json_bool(json_obj(w->args, "archive"), "lxd", false);
+}
+
 static int reserve(struct work *w, struct error *err)
 {
 	cJSON *desired = desired_of(w), *config = json_obj(desired, "config");
@@ -105,7 +111,7 @@ static int reserve(struct work *w, struct error *err)
 	instance_expand(w->b, desired, &expanded, &devices);
 	if (devices_check_added(NULL, devices, err) < 0 || storage_choose(w->b, devices, &driver, err) < 0 ||
 	    idmap_assign(w->b, desired, expanded, w->name, err) < 0 ||
-	    address_assign(w->b, desired, w->name, err) < 0)
+	    address_assign(w->b, desired, w->name, copy_is(w) || is_import(w) || receive_is(w), err) < 0)
 		return -1;
 	if (fingerprint_of(w)[0] == '\0')
 		driver = "dir"; /* nothing to lay an overlay on */
@@ -113,12 +119,6 @@ static int reserve(struct work *w, struct error *err)
 	if (place(w, place_wanted(w->b, devices), err) < 0)
 		return -1;
 	return copy_is(w) ? copy_check(w, err) : 0;
-}
-
-/* In LXD's words, of an archive of LXD's. */
-static bool is_import(const struct work *w)
-{
-	return json_bool(json_obj(w->args, "archive"), "lxd", false);
 }
 
 static enum op_result step_reserve(struct op *op, struct error *err)

@@ -235,6 +235,26 @@ const char **registry_names(const struct registry *r)
 	return strmap_keys(r->instances);
 }
 
+static int compare_claims(const void *a, const void *b, void *registry)
+{
+	const struct instance *one = registry_get(registry, *(const char *const *)a);
+	const struct instance *other = registry_get(registry, *(const char *const *)b);
+	int by_age;
+
+	if (instance_active(one) != instance_active(other))
+		return instance_active(one) ? -1 : 1;
+	by_age = strcmp(json_str_or(one->desired, "created_at", ""), json_str_or(other->desired, "created_at", ""));
+	return by_age != 0 ? by_age : strcmp(one->name, other->name);
+}
+
+const char **registry_names_by_claim(const struct registry *r)
+{
+	const char **names = registry_names(r);
+
+	qsort_r(names, registry_count(r), sizeof(*names), compare_claims, (void *)(uintptr_t)r);
+	return names;
+}
+
 size_t registry_count(const struct registry *r)
 {
 	return strmap_count(r->instances);

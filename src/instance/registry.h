@@ -79,6 +79,8 @@ struct instance *registry_get(const struct registry *r, const char *name); /* or
 /* The same, with "Instance not found". */
 struct instance *registry_find(const struct registry *r, const char *name, struct error *err);
 const char **registry_names(const struct registry *r); /* sorted; free the array */
+/* The same, but who runs comes first, then who is older: of two with one address, as a copy and its source, the first has it. */
+const char **registry_names_by_claim(const struct registry *r);
 size_t registry_count(const struct registry *r);
 bool registry_uses_image(const char *fingerprint, void *registry);
 bool registry_uses_profile(const struct registry *r, const char *profile);

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "instance/address.h"
 #include "instance/nic_probe.h"
 #include "instance/proxy.h"
 #include "instance/reboots.h"
@@ -123,7 +124,8 @@ static int prepare_start(struct work *w, struct instance *inst, struct error *er
 	if (inst->note != NULL)
 		return error_set(err, ERROR_INVALID, "%s", inst->note);
 	instance_expand(w->b, inst->desired, &config, &devices);
-	if (devices_check_start(devices, err) < 0 || proxy_check(w->b, w->name, devices, err) < 0)
+	if (devices_check_start(devices, err) < 0 || address_check_start(w->b, inst->desired, w->name, err) < 0 ||
+	    proxy_check(w->b, w->name, devices, err) < 0)
 		return -1;
 	return work_render(w->b, w->name, w->dir, inst->desired, err);
 }

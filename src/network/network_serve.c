@@ -99,7 +99,7 @@ static void add_instance(const struct berthd *b, const struct instance *inst, st
 /* Each instance is looked at once, however many networks there are. */
 static void add_instances(const struct berthd *b, struct told *all, size_t n)
 {
-	AUTO_FREE const char **names = registry_names(b->registry);
+	AUTO_FREE const char **names = registry_names_by_claim(b->registry);
 
 	for (const char **name = names; *name; name++)
 		add_instance(b, registry_get(b->registry, *name), all, n);

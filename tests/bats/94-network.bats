@@ -117,7 +117,14 @@ teardown() {
 	assert "$(address_of "$b")" = "$BERTH_TEST_SUBNET.3/24"
 	assert "$(address_of "$b" ipv6)" = "fd23:1:$BERTH_TEST_ID::11/64"
 	run_berth config device set "$a" eth0 "ipv4.address=$BERTH_TEST_SUBNET.55/24"
-	refused 1 "already defined on another NIC" copy "$a" "$(name c3)"
+	run_berth copy "$a" "$(name c3)" # as LXD: it has what it was copied from, and only one of them can run
+	assert "$(address_of "$(name c3)")" = "$BERTH_TEST_SUBNET.55/24"
+	run_berth config set "$(name c3)" user.note=1
+	run_berth start "$a"
+	refused 1 "IP address \"$BERTH_TEST_SUBNET.55\" already defined on another NIC (of the instance '$a')" start "$(name c3)"
+	run_berth config device set "$(name c3)" eth0 "ipv4.address=$BERTH_TEST_SUBNET.56/24"
+	run_berth start "$(name c3)"
+	run_berth stop -f "$a" "$(name c3)"
 }
 
 @test "bad ranges: the daemon keeps its settings, and names the line and the rule" {

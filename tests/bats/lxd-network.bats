@@ -420,6 +420,26 @@ no_forwards() {
 	refused 2 "the name of the network is missing" network create
 }
 
+@test "a copy has its source's address, and the source keeps its reservation" {
+	local n s old copy told
+	n=$(name n1)
+	s=$(subnet 1)
+	old=$(name zold)
+	copy=$(name acopy)
+	told=$BERTH_TEST_ROOT/run/networks/$n/reservations
+	stock network create "$n" ipv4.address="$s.1/24" ipv6.address=none
+	stock init bb "$old" -n "$n"
+	stock config device set "$old" eth0 ipv4.address="$s.20"
+	stock copy "$old" "$copy"
+	wait_for 10 grep -q "$s.20,$old" "$told"
+	wait_for 10 grep -q "$copy" "$told"
+	assert "$(grep -c "$s.20," "$told")" = 1
+	stock delete "$old"
+	wait_for 10 grep -q "$s.20,$copy" "$told"
+	stock delete "$copy"
+	stock network delete "$n"
+}
+
 @test "a dnsmasq that takes another's place waits for its ports, and stands when the change is answered" {
 	local n s mode
 	n=$(name n1)
