@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "instance/work.h"
+#include "model/device.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -293,15 +294,22 @@ static int take_flag(const cJSON *body, const char *key, bool *ret, struct error
 	return 0;
 }
 
+static int64_t owner_id(const struct id_extents *map, uint32_t id)
+{
+	uint32_t host;
+
+	return id_extents_find(map, id, &host) ? (int64_t)host : -1;
+}
+
 /* Who the command's user is out here: args owner_uid and owner_gid. */
 static void find_owner(struct berthd *b, const cJSON *config, cJSON *args)
 {
-	int64_t user = json_int(args, "user", 0), group = json_int(args, "group", 0);
-	uint32_t base, size;
+	uint32_t user = (uint32_t)json_int(args, "user", 0), group = (uint32_t)json_int(args, "group", 0);
+	struct id_extents users, groups;
+	bool mapped = instance_id_extents(config, b->probe, &users, &groups);
 
-	idmap_of(b, config, &base, &size);
-	json_set_int(args, "owner_uid", size == 0 ? user : user < size ? base + user : -1);
-	json_set_int(args, "owner_gid", size == 0 ? group : group < size ? base + group : -1);
+	json_set_int(args, "owner_uid", mapped ? owner_id(&users, user) : user);
+	json_set_int(args, "owner_gid", mapped ? owner_id(&groups, group) : group);
 }
 
 struct flags {

@@ -28,7 +28,7 @@ const char *const api_extensions[] = {
 	"gpu_devices",                     /* gputype=physical */
 	"container_image_properties",      /* image.* */
 	"migration_progress",             /* fs_progress */
-	"id_map",                          /* security.idmap.isolated, .size */
+	"id_map",                          /* security.idmap.isolated, .size, raw.idmap */
 	"network_firewall_filtering",
 	"network_routes",
 	"storage",                         /* storage-pools */

@@ -30,15 +30,16 @@ static int parse_id(const char **p, char end, uint32_t *ret)
 
 int idmap_parse(const char *text, struct idmap *ret, struct error *err)
 {
-	const char *p = text;
+	const char *p = text, *raw;
 
 	*ret = (struct idmap){ 0 };
 	if (!strcmp(text, "none"))
 		return 0;
-	if (parse_id(&p, ':', &ret->base) || parse_id(&p, '\0', &ret->size) || ret->size == 0 ||
+	raw = strchr(text, ',');
+	if (parse_id(&p, ':', &ret->base) || parse_id(&p, raw ? ',' : '\0', &ret->size) || ret->size == 0 ||
 	    ret->base > UINT32_MAX - ret->size)
 		return error_set(err, ERROR_INVALID, "invalid id map '%s': must be BASE:SIZE or 'none'", text);
-	return 0;
+	return raw ? raw_idmap_scan(raw + 1, &ret->raw, err) : 0;
 }
 
 struct idmap idmap_between(const struct idmap *from, const struct idmap *to)
@@ -60,26 +61,27 @@ int idmap_shift(const struct idmap *map, uint32_t id, uint32_t *ret)
 	return 0;
 }
 
-static int write_map(pid_t pid, const char *file, const struct idmap *map, struct error *err)
+static int write_map(pid_t pid, const char *file, const struct id_extents *map, struct error *err)
 {
-	char path[64], line[64];
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
 	AUTO_CLOSE int fd = -1;
-	int len;
+	char path[64];
 
+	for (size_t i = 0; i < map->n; i++)
+		strbuf_addf(&text, "%u %u %u\n", map->v[i].ns, map->v[i].host, map->v[i].len);
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	len = snprintf(line, sizeof(line), "0 %u %u\n", map->base, map->size);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, line, (size_t)len) != len)
-		return error_sys(err, errno, "cannot map ids %u:%u for an idmapped mount", map->base, map->size);
+	if (fd < 0 || write(fd, text.buf, text.len) != (ssize_t)text.len) /* the kernel takes it at once or not at all */
+		return error_sys(err, errno, "cannot map ids %u:%u for an idmapped mount", map->v[0].host, map->v[0].len);
 	return 0;
 }
 
-static int open_userns_of(pid_t pid, const struct idmap *map, struct error *err)
+static int open_userns_of(pid_t pid, const struct id_extents *users, const struct id_extents *groups, struct error *err)
 {
 	char path[64];
 	int fd;
 
-	if (write_map(pid, "uid_map", map, err) || write_map(pid, "gid_map", map, err))
+	if (write_map(pid, "uid_map", users, err) || write_map(pid, "gid_map", groups, err))
 		return -1;
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -89,7 +91,7 @@ static int open_userns_of(pid_t pid, const struct idmap *map, struct error *err)
 }
 
 /* A child is the only way to make a user namespace without entering it; it ends when our end of the pipe closes. */
-int idmap_open_userns(const struct idmap *map, struct error *err)
+static int open_userns(const struct id_extents *users, const struct id_extents *groups, struct error *err)
 {
 	int fd, hold[2];
 	pid_t pid;
@@ -111,11 +113,44 @@ int idmap_open_userns(const struct idmap *map, struct error *err)
 		close(hold[1]);
 		return fd;
 	}
-	fd = open_userns_of(pid, map, err);
+	fd = open_userns_of(pid, users, groups, err);
 	close(hold[1]);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return fd;
+}
+
+static int extents_of(const struct idmap *map, struct id_extents *users, struct id_extents *groups, struct error *err)
+{
+	if (raw_idmap_extents(&map->raw, map->base, map->size, false, users, err) < 0)
+		return -1;
+	return raw_idmap_extents(&map->raw, map->base, map->size, true, groups, err);
+}
+
+int idmap_open_userns(const struct idmap *map, struct error *err)
+{
+	struct id_extents users, groups;
+
+	return extents_of(map, &users, &groups, err) < 0 ? -1 : open_userns(&users, &groups, err);
+}
+
+/* From the ids on disk rather than the instance's. */
+static void as_on_disk(struct id_extents *map, uint32_t base)
+{
+	for (size_t i = 0; i < map->n; i++)
+		map->v[i].ns += base;
+	map->v[map->n++] = (struct id_extent){ .len = 1 };
+}
+
+int idmap_open_upper(const struct idmap *map, struct error *err)
+{
+	struct id_extents users, groups;
+
+	if (extents_of(map, &users, &groups, err) < 0)
+		return -1;
+	as_on_disk(&users, map->base);
+	as_on_disk(&groups, map->base);
+	return open_userns(&users, &groups, err);
 }
 
 int idmap_become_root(const struct idmap *map, struct error *err)
@@ -130,21 +165,15 @@ int idmap_become_root(const struct idmap *map, struct error *err)
 	return sys_become_root(userns) < 0 ? error_sys(err, errno, "cannot take the ids of the instance") : 0;
 }
 
-int idmap_open_tree(const char *path, const struct idmap *map, uint64_t attrs, struct error *err)
+int idmap_open_tree_in(const char *path, int userns, uint64_t attrs, struct error *err)
 {
-	AUTO_CLOSE int userns = -1;
 	struct sys_mount_attr attr = { .attr_set = attrs, .propagation = MS_PRIVATE };
 	int tree, sys;
 
 	tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
 		return error_sys(err, errno, "cannot open the tree '%s'", path);
-	if (map->size) {
-		userns = idmap_open_userns(map, err);
-		if (userns < 0) {
-			close(tree);
-			return -1;
-		}
+	if (userns >= 0) {
 		attr.attr_set |= MOUNT_ATTR_IDMAP;
 		attr.userns_fd = (uint64_t)userns;
 	}
@@ -152,9 +181,19 @@ int idmap_open_tree(const char *path, const struct idmap *map, uint64_t attrs, s
 		return tree;
 	sys = errno;
 	close(tree);
-	if (map->size && (sys == EINVAL || sys == ENOSYS))
+	if (userns >= 0 && (sys == EINVAL || sys == ENOSYS))
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "cannot map the ids of '%s': its file system or this kernel has no idmapped mounts",
 				 path);
 	return error_sys(err, sys, "cannot set the mount attributes of '%s'", path);
+}
+
+int idmap_open_tree(const char *path, const struct idmap *map, uint64_t attrs, struct error *err)
+{
+	AUTO_CLOSE int userns = -1;
+
+	if (map->size == 0)
+		return idmap_open_tree_in(path, -1, attrs, err);
+	userns = idmap_open_userns(map, err);
+	return userns < 0 ? -1 : idmap_open_tree_in(path, userns, attrs, err);
 }

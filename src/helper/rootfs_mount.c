@@ -14,6 +14,7 @@
 #include "helper/own_mounts.h"
 #include "helper/rootfs_sys.h"
 
+#define RAW_TEXT 20
 #define BUSY_TRIES 25
 #define BUSY_NAP_NS 8000000 /* 25 naps: 200 ms */
 
@@ -24,6 +25,13 @@
 static const char *const overlay_options[][2] = {
 	{ "lowerdir", "lower" }, { "upperdir", "upper" }, { "workdir", "work" },
 	{ "redirect_dir", "on" }, { "index", "off" },	  { "metacopy", "off" },
+	{ NULL, NULL },
+};
+
+/* With raw ids: both layers show theirs as those of the running instance; ROOTFS holds the instance's folder. */
+static const char *const raw_options[][2] = {
+	{ "lowerdir", "lower" }, { "upperdir", "rootfs/upper" }, { "workdir", "rootfs/work" },
+	{ "redirect_dir", "on" }, { "index", "off" },		 { "metacopy", "off" },
 	{ NULL, NULL },
 };
 
@@ -56,17 +64,34 @@ static bool is_mounted(const char *name)
 	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
+/* The kernel takes 255 bytes of a source, so raw ids are told apart by their digest (FNV-1a). */
+static void raw_text(const struct idmap *map, char ret[RAW_TEXT])
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	uint64_t digest = 14695981039346656037u;
+
+	ret[0] = '\0';
+	if (map->raw.n == 0)
+		return;
+	raw_idmap_print(&map->raw, &text);
+	for (size_t i = 0; i < text.len; i++)
+		digest = (digest ^ (unsigned char)text.buf[i]) * 1099511628211u;
+	snprintf(ret, RAW_TEXT, ":%016llx", (unsigned long long)digest);
+}
+
 /* The source field: the map, device and inode of the image's tree (while it is mounted, no other tree gets those). */
 static char *source_text(const char *lower, const struct idmap *map, struct error *err)
 {
+	char raw[RAW_TEXT];
 	struct stat st;
 
 	if (stat(lower, &st) < 0) {
 		error_sys(err, errno, "cannot read the image's tree '%s'", lower);
 		return NULL;
 	}
-	return mem_printf("berth:%u:%u:%llx:%llx", map->base, map->size, (unsigned long long)st.st_dev,
-			  (unsigned long long)st.st_ino);
+	raw_text(map, raw);
+	return mem_printf("berth:%u:%u:%llx:%llx%s", map->base, map->size, (unsigned long long)st.st_dev,
+			  (unsigned long long)st.st_ino, raw);
 }
 
 /* A mountinfo line: "ID PARENT MAJ:MIN ROOT POINT OPTIONS … - TYPE SOURCE SUPER". */
@@ -206,19 +231,23 @@ static int open_overlay(const char *source, const char *const (*options)[2], uns
 	return tree;
 }
 
-/* No device nodes in an instance with mapped ids: no device rule of a cgroup need stand between it and the host's disks. */
-static int mount_overlay(const char *source, const struct idmap *map, struct error *err)
+static int place_overlay(int tree, struct error *err)
 {
 	struct sys_mount_attr private = { .propagation = MS_PRIVATE };
-	AUTO_CLOSE int tree = open_overlay(source, overlay_options, map->size ? MOUNT_ATTR_NODEV : 0, err);
 
-	if (tree < 0)
-		return -1;
 	if (sys_move_mount(tree, "", AT_FDCWD, "rootfs", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return error_sys(err, errno, "cannot mount the overlay");
 	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &private) < 0)
 		return error_sys(err, errno, "cannot make the overlay private");
 	return 0;
+}
+
+/* No device nodes in an instance with mapped ids: no device rule of a cgroup need stand between it and the host's disks. */
+static int mount_overlay(const char *source, const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int tree = open_overlay(source, overlay_options, map->size ? MOUNT_ATTR_NODEV : 0, err);
+
+	return tree < 0 ? -1 : place_overlay(tree, err);
 }
 
 static int mount_lower(const char *lower, const struct idmap *map, struct error *err)
@@ -230,6 +259,48 @@ static int mount_lower(const char *lower, const struct idmap *map, struct error 
 	if (sys_move_mount(tree, "", AT_FDCWD, "lower", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return error_sys(err, errno, "cannot mount '%s'", lower);
 	return 0;
+}
+
+/* The instance's folder at rootfs/, its files' ids those of the running instance. */
+static int mount_upper(const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int userns = idmap_open_upper(map, err);
+	AUTO_CLOSE int tree = userns < 0 ? -1 : idmap_open_tree_in(".", userns, MOUNT_ATTR_NODEV, err);
+
+	if (tree < 0)
+		return -1;
+	if (sys_move_mount(tree, "", AT_FDCWD, "rootfs", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_sys(err, errno, "cannot mount the upper layer");
+	return 0;
+}
+
+/* In a mount namespace of our own, which ends when we are back in the old one: only the overlay keeps its layers. */
+static int open_raw_overlay(const char *lower, const char *source, const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int old = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int tree = -1;
+
+	if (old < 0)
+		return error_sys(err, errno, "cannot look at our mount namespace");
+	if (own_mounts(err) == 0 && mount_lower(lower, map, err) == 0 && mount_upper(map, err) == 0)
+		tree = open_overlay(source, raw_options, MOUNT_ATTR_NODEV, err);
+	if (setns(old, CLONE_NEWNS) == 0)
+		return tree;
+	error_sys(err, errno, "cannot leave the mount namespace");
+	if (tree >= 0)
+		close(tree);
+	return -1;
+}
+
+static int mount_raw(const char *dir, int folder, const char *lower, const char *source, const struct idmap *map, struct error *err)
+{
+	AUTO_CLOSE int tree = open_raw_overlay(lower, source, map, err);
+
+	if (tree < 0)
+		return error_wrap(err, "'%s/rootfs'", dir);
+	if (fchdir(folder) < 0)
+		return error_sys(err, errno, "cannot enter the instance's folder '%s'", dir);
+	return place_overlay(tree, err);
 }
 
 static int mount_both(const char *dir, const char *lower, const char *source, const struct idmap *map, struct error *err)
@@ -264,7 +335,7 @@ int rootfs_mount(const char *dir, const char *lower, const struct idmap *map, st
 	}
 	if (unmount_all(dir, "lower", err) || make_folders(dir, lower, map, err))
 		return -1;
-	return mount_both(dir, lower, source, map, err);
+	return map->raw.n > 0 ? mount_raw(dir, lock, lower, source, map, err) : mount_both(dir, lower, source, map, err);
 }
 
 int rootfs_umount(const char *dir, struct error *err)

@@ -5,7 +5,10 @@
  *
  * That mount sits at INSTANCE_DIR/lower only until the overlay has its own copy, so a mounted instance costs one
  * entry of the host's mount table. What it was mounted from is written in the overlay's source field
- * ("berth:BASE:SIZE:DEVICE:INODE" of the image's tree), which a second mount compares.
+ * ("berth:BASE:SIZE:DEVICE:INODE" of the image's tree, ":DIGEST" of raw ids), which a second mount compares.
+ *
+ * Files in upper/ have the ids of the range, also those that are raw ids in the running instance: it sees upper/ through
+ * an idmapped mount then. Who looks at the instance from outside, with the range alone, sees the same owners.
  *
  * Both calls take a lock on INSTANCE_DIR, are idempotent and repair what a killed predecessor left.
  */

@@ -109,14 +109,14 @@ static int reserve(struct work *w, struct error *err)
 		return -1;
 	work_fill_volatile(w->b, desired);
 	instance_expand(w->b, desired, &expanded, &devices);
-	if (devices_check_added(NULL, devices, err) < 0 || storage_choose(w->b, devices, &driver, err) < 0 ||
-	    idmap_assign(w->b, desired, expanded, w->name, err) < 0 ||
-	    address_assign(w->b, desired, w->name, copy_is(w) || is_import(w) || receive_is(w), err) < 0)
+	if (devices_check_added(NULL, devices, err) < 0 || storage_choose(w->b, devices, &driver, err) < 0)
 		return -1;
 	if (fingerprint_of(w)[0] == '\0')
 		driver = "dir"; /* nothing to lay an overlay on */
 	json_set_str(desired, "driver", driver);
-	if (place(w, place_wanted(w->b, devices), err) < 0)
+	if (idmap_assign(w->b, desired, expanded, w->name, err) < 0 ||
+	    address_assign(w->b, desired, w->name, copy_is(w) || is_import(w) || receive_is(w), err) < 0 ||
+	    place(w, place_wanted(w->b, devices), err) < 0)
 		return -1;
 	return copy_is(w) ? copy_check(w, err) : 0;
 }

@@ -16,17 +16,17 @@ struct map {
 	uint32_t base, size; /* 0: none */
 };
 
-static const char *const keys[] = { "volatile.idmap.base", "volatile.idmap.size" };
+static const char *const keys[] = { "volatile.idmap.base", "volatile.idmap.size", "volatile.idmap.raw" };
 
 static bool same(struct map a, struct map b)
 {
 	return a.base == b.base && a.size == b.size;
 }
 
-static void set_keys(cJSON *config, const char *base, const char *size)
+static void copy_keys(cJSON *config, const cJSON *from)
 {
-	json_set_str(config, keys[0], base);
-	json_set_str(config, keys[1], size);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		json_set_str(config, keys[i], json_str(from, keys[i]));
 }
 
 static void set_map(cJSON *config, struct map map)
@@ -64,7 +64,8 @@ int shift_defer(struct berthd *b, const struct instance *inst, cJSON *desired, c
 		return -1;
 	if (!same(was, now))
 		set_map(config, was);
-	set_keys(expanded, json_str(config, keys[0]), json_str(config, keys[1]));
+	json_set_str(config, keys[2], json_str(json_obj(inst->desired, "config"), keys[2]));
+	copy_keys(expanded, config);
 	return 0;
 }
 
@@ -172,7 +173,7 @@ static enum op_result begin(struct op *op, struct work *w, op_fn next, struct er
 	const cJSON *left;
 	struct map was, to;
 
-	if (inst == NULL || wanted(w, inst, desired, &to, err) < 0)
+	if (inst == NULL || wanted(w, inst, desired, &to, err) < 0 || idmap_check_granted(json_obj(desired, "config"), err) < 0)
 		return OP_FAIL;
 	was = map_of(w->b, inst->desired);
 	left = json_obj(inst->desired, TO);
@@ -196,8 +197,7 @@ static enum op_result begin(struct op *op, struct work *w, op_fn next, struct er
 	}
 	if (cJSON_Compare(json_obj(desired, "config"), json_obj(inst->desired, "config"), true))
 		return OP_DONE;
-	set_keys(json_obj(inst->desired, "config"), json_str(json_obj(desired, "config"), keys[0]),
-		 json_str(json_obj(desired, "config"), keys[1]));
+	copy_keys(json_obj(inst->desired, "config"), json_obj(desired, "config"));
 	save(w, inst, JSON_QUICK, err);
 	return err->code != ERROR_NONE ? OP_FAIL : OP_DONE;
 }

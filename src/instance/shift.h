@@ -2,7 +2,7 @@
 /*
  * A changed id map (security.privileged, security.idmap.*, also of a profile) takes effect when the instance starts: until
  * then volatile.idmap.* has the map that its files lie in, "0" for none. Where mounts are mapped there is nothing else to
- * do; the upper layer of an overlay, and trees of hosts without mapped mounts, get other owners.
+ * do (raw.idmap never changes a file: helper/rootfs_mount.h); the upper layer of an overlay, and trees of hosts without mapped mounts, get other owners.
  *
  * desired has "shift_to" {"base", "size"} from before the first file is changed until the last one is: one that is found
  * at a start is of a berthd that was killed.

@@ -207,7 +207,8 @@ static void say_what(struct error *err)
 {
 	if (has_prefix(err->msg, "Device"))
 		error_wrap(err, "Invalid devices");
-	else if (!has_prefix(err->msg, "Duplicate profile") && !has_prefix(err->msg, "Failed add") && !has_prefix(err->msg, "Invalid expanded devices"))
+	else if (!has_prefix(err->msg, "Duplicate profile") && !has_prefix(err->msg, "Failed add") &&
+		 !has_prefix(err->msg, "Failed to get ID map") && !has_prefix(err->msg, "Invalid expanded devices"))
 		error_wrap(err, "Invalid config");
 }
 

@@ -9,6 +9,7 @@
 #include "base/strmap.h"
 #include "instance/instance.h"
 #include "instance/snapshot.h"
+#include "instance/volume_work.h"
 #include "instance/work.h"
 #include "lxc/figures.h"
 #include "model/device_match.h"
@@ -60,9 +61,26 @@ void instance_expand_shown(const struct berthd *b, const cJSON *desired, cJSON *
 	free(profiles);
 }
 
+/* Their files have the ids of instances, also where those of the host's folders are shown as they are (raw.idmap). */
+static void shift_volumes(const struct berthd *b, cJSON *devices)
+{
+	cJSON *device;
+
+	cJSON_ArrayForEach(device, devices) {
+		const char *source = json_str_or(device, "source", ""), *path = json_str_or(device, "path", "");
+		bool is_disk = strcmp(json_str_or(device, "type", ""), "disk") == 0 && strcmp(path, "/") != 0;
+
+		if (is_disk && json_str_or(device, "shift", "")[0] == '\0' &&
+		    (source[0] != '/' || volume_touches(b, source, b->settings->extern_path)))
+			json_set_str(device, "shift", "true");
+	}
+}
+
 void instance_expand(const struct berthd *b, const cJSON *desired, cJSON **ret_config, cJSON **ret_devices)
 {
 	instance_expand_shown(b, desired, ret_config, ret_devices);
+	if (json_str(*ret_config, "volatile.idmap.raw") != NULL)
+		shift_volumes(b, *ret_devices);
 	custom_resolve(b, *ret_devices);
 	devices_match(*ret_devices, &(struct match_roots){ b->settings->sysfs_dir, "/proc", "/dev" });
 }
@@ -82,8 +100,12 @@ static void copy_member(cJSON *to, const cJSON *from, const char *key)
 
 void instance_hide_own(cJSON *v)
 {
-	json_set(json_obj(v, "config"), "volatile.idmap.size", NULL);
-	json_set(json_obj(v, "expanded_config"), "volatile.idmap.size", NULL);
+	static const char *const own[] = { "volatile.idmap.size", "volatile.idmap.raw" };
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		json_set(json_obj(v, "config"), own[i], NULL);
+		json_set(json_obj(v, "expanded_config"), own[i], NULL);
+	}
 }
 
 const char *instance_text(struct berthd *b, struct instance *inst)

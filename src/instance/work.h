@@ -96,6 +96,8 @@ int idmap_assign(struct berthd *b, cJSON *desired, const cJSON *expanded_config,
 void idmap_show(const struct berthd *b, cJSON *config);
 bool idmap_is_shown(const char *key);
 void idmap_of(const struct berthd *b, const cJSON *config, uint32_t *ret_base, uint32_t *ret_size);
+/* At a start: are the host's ids of raw.idmap (volatile.idmap.raw) root's to give? ERROR_INVALID names one that is not. */
+int idmap_check_granted(const cJSON *config, struct error *err);
 
 /* config.c */
 int work_check(struct berthd *b, const cJSON *desired, struct error *err); /* keys, devices, profiles, root disk */

@@ -68,3 +68,27 @@ bool subid_range(const char *subuid, const char *subgid, uint32_t *ret_base, uin
 	*ret_base = *ret_size = 0;
 	return false;
 }
+
+/* The end of the line that has this id; 0: none has. */
+static uint64_t end_of(const char *text, uint64_t id)
+{
+	struct range r;
+
+	for (; *text; text = next_line(text)) {
+		if (root_line(text, &r) && id >= r.start && id < r.end)
+			return r.end;
+	}
+	return 0;
+}
+
+bool subid_allows(const char *text, uint32_t first, uint32_t len)
+{
+	uint64_t id = first, end = id + len;
+
+	while (id < end) {
+		id = end_of(text, id);
+		if (id == 0)
+			return false;
+	}
+	return true;
+}

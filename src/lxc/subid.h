@@ -19,4 +19,7 @@
  */
 bool subid_range(const char *subuid, const char *subgid, uint32_t *ret_base, uint32_t *ret_size);
 
+/* Does the text give root the ids [first, first + len)? Several lines together may. */
+bool subid_allows(const char *text, uint32_t first, uint32_t len);
+
 #endif

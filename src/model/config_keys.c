@@ -4,6 +4,7 @@
 #include "base/cron.h"
 #include "base/expiry.h"
 #include "base/json.h"
+#include "base/raw_idmap.h"
 #include "model/exclude.h"
 #include "model/key_rows.h"
 #include "model/key_types.h"
@@ -172,6 +173,20 @@ static int valid_apparmor(const char *key, const char *value, const struct probe
 	return valid_text(key, value, probe, err);
 }
 
+static int valid_raw_idmap(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	struct raw_idmap ignored;
+
+	return raw_idmap_parse(value, &ignored, err);
+}
+
+static int valid_volatile_raw(const char *key, const char *value, const struct probe *probe, struct error *err)
+{
+	struct raw_idmap ignored;
+
+	return raw_idmap_scan(value, &ignored, err);
+}
+
 static int valid_raw(const char *key, const char *value, const struct probe *probe, struct error *err)
 {
 	struct error why = ERROR_INIT;
@@ -321,6 +336,10 @@ const struct config_key config_keys[] = {
 	  "A sysctl of the container's own namespaces, such as linux.sysctl.net.ipv4.ip_forward." },
 	{ "raw.apparmor", "text", "", valid_apparmor, key_render_apparmor, false, KEY_LIVE_RESTART, NULL,
 	  "Lines for its AppArmor profile, where the kernel enforces AppArmor." },
+	{ "raw.idmap", "text", "", valid_raw_idmap, NULL, true, KEY_LIVE_RESTART, NULL,
+	  "Ids that are certain ids of the host, a line each: \"both 1000 1000\" (uid, gid or both; the host's id; the "
+	  "instance's), or ranges as 1000-1009. The host's ids must be root's in /etc/subuid and /etc/subgid "
+	  "(root:1000:1), the instance's within its range; its group 0 needs the storage driver dir." },
 	{ "raw.lxc", "text", "", valid_raw, key_render_raw, false, KEY_LIVE_RESTART, NULL,
 	  "Lines put at the end of the LXC config as they are. Refused: lines that set the name, the root "
 	  "file system, the "
@@ -379,6 +398,8 @@ const struct config_key config_keys[] = {
 	  "Labels of your own; berth only keeps them." },
 	{ "volatile.idmap.base", "integer", "set by berth", valid_volatile_ids, NULL, true, KEY_LIVE_RESTART, NULL,
 	  "First host id of the range in use." },
+	{ "volatile.idmap.raw", "string", "set by berth", valid_volatile_raw, NULL, true, KEY_LIVE_RESTART, NULL,
+	  "The ids of raw.idmap in use." },
 	{ "volatile.idmap.size", "integer", "set by berth", valid_volatile_ids, NULL, true, KEY_LIVE_RESTART,
 	  NULL, "How many ids the range in use has." },
 	{ "volatile.*", "string", "set by berth", valid_volatile, NULL, true, KEY_LIVE_NOTHING, NULL,

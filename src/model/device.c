@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/device.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,44 @@ bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *re
 		*ret_size = (uint32_t)strtoul(size, NULL, 10);
 	}
 	return true;
+}
+
+bool instance_has_raw_idmap(const cJSON *config)
+{
+	return *json_str_or(config, "volatile.idmap.raw", "") != '\0';
+}
+
+bool instance_id_extents(const cJSON *config, const struct probe *probe, struct id_extents *ret_users,
+			 struct id_extents *ret_groups)
+{
+	static const struct raw_idmap none;
+	struct raw_idmap raw;
+	struct error ignored = ERROR_INIT;
+	uint32_t base = 0, size = 0;
+
+	if (!instance_idmap(config, probe, &base, &size))
+		return false;
+	if (raw_idmap_scan(json_str_or(config, "volatile.idmap.raw", ""), &raw, &ignored) == 0 &&
+	    raw_idmap_extents(&raw, base, size, false, ret_users, &ignored) == 0 &&
+	    raw_idmap_extents(&raw, base, size, true, ret_groups, &ignored) == 0)
+		return true;
+	(void)raw_idmap_extents(&none, base, size, false, ret_users, &ignored);
+	*ret_groups = *ret_users;
+	return true;
+}
+
+char *instance_idmap_text(const cJSON *config, const struct probe *probe)
+{
+	const char *raw = json_str_or(config, "volatile.idmap.raw", "");
+	struct raw_idmap ignored_map;
+	struct error ignored = ERROR_INIT;
+	uint32_t base, size;
+
+	if (!instance_idmap(config, probe, &base, &size))
+		return mem_strdup("none");
+	if (raw_idmap_scan(raw, &ignored_map, &ignored) < 0) /* it goes into hook lines */
+		raw = "";
+	return mem_printf("%" PRIu32 ":%" PRIu32 "%s%s", base, size, *raw ? "," : "", raw);
 }
 
 /* "srv/data" is "/srv/data". */

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/raw_idmap.h"
 #include "base/strbuf.h"
 #include "model/key.h"
 
@@ -56,6 +57,13 @@ int device_refuse(const char *key, const char *value, const char *rule, struct e
 
 /* The id map of an instance: volatile.idmap.*, or the host's whole range. False: privileged, no map ("0"). */
 bool instance_idmap(const cJSON *config, const struct probe *probe, uint32_t *ret_base, uint32_t *ret_size);
+/* Has it certain ids of the host's beside its range (volatile.idmap.raw)? */
+bool instance_has_raw_idmap(const cJSON *config);
+/* The whole maps, of users and of groups. False: privileged, no map. A damaged volatile.idmap.raw counts as none. */
+bool instance_id_extents(const cJSON *config, const struct probe *probe, struct id_extents *ret_users,
+			 struct id_extents *ret_groups);
+/* "BASE:SIZE[,RAW]" for berth-rootfs, or "none" (helper/rootfs_idmap.h). Caller frees. */
+char *instance_idmap_text(const cJSON *config, const struct probe *probe);
 
 /* In the order to set them up: by name, but disks last and by path, so that /mnt comes before /mnt/data.
  * NULL-terminated; free the array. */

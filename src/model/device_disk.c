@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -92,7 +91,8 @@ const struct device_property disk_properties[] = {
 	  "x)." },
 	{ "shift", "bool", false, device_valid_bool, KEY_LIVE_APPLY,
 	  "Map owners so that the host's root is the container's root in it, unless set to false. Where a file "
-	  "system cannot (device nodes, many network file systems) they stay as they are, or with true it is refused." },
+	  "system cannot (device nodes, many network file systems) they stay as they are, or with true it is refused. In an "
+	  "instance with raw.idmap they stay as they are unless set to true (those of volumes are mapped)." },
 	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART,
 	  "Mount propagation, see mount(8). Every folder on the way to the source must then be open to "
 	  "others." },
@@ -172,12 +172,17 @@ static bool source_is_file(const char *source)
 	return stat(source, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
-/* The map to give the mount; false when owners stay as they are. */
-static bool wants_map(const cJSON *config, const struct probe *probe, const cJSON *props, uint32_t *base,
-		      uint32_t *size)
+/*
+ * Does the mount get the container's map? Who names ids of the host (raw.idmap) wants to see those of a folder of the host
+ * as they are, as in LXD, unless told otherwise; for volumes instance_expand() tells otherwise.
+ */
+static bool wants_map(const cJSON *config, const struct probe *probe, const cJSON *props)
 {
-	return probe->idmapped_mounts && !type_is_false(device_prop(props, "shift")) &&
-	       instance_idmap(config, probe, base, size);
+	uint32_t base, size;
+
+	if (!probe->idmapped_mounts || type_is_false(device_prop(props, "shift")) || !instance_idmap(config, probe, &base, &size))
+		return false;
+	return !instance_has_raw_idmap(config) || type_is_true(device_prop(props, "shift"));
 }
 
 /*
@@ -189,8 +194,8 @@ static void attach_arguments(struct argv *a, const char *libexec, const cJSON *p
 			     const struct probe *probe)
 {
 	AUTO_FREE char *path = target_of(device_prop(props, "path"));
+	AUTO_FREE char *map = instance_idmap_text(config, probe);
 	const char *source = device_prop(props, "source");
-	uint32_t base, size;
 
 	argv_pushf(a, "%s/berth-rootfs", libexec);
 	argv_push(a, "attach");
@@ -201,11 +206,11 @@ static void attach_arguments(struct argv *a, const char *libexec, const cJSON *p
 		argv_push(a, "--readonly");
 	if (is_optional(props))
 		argv_push(a, "--optional");
-	if (!wants_map(config, probe, props, &base, &size))
+	if (!wants_map(config, probe, props))
 		return;
 	if (!type_is_true(device_prop(props, "shift")))
 		argv_push(a, "--or-plain");
-	argv_pushf(a, "--idmap=%" PRIu32 ":%" PRIu32, base, size);
+	argv_pushf(a, "--idmap=%s", map);
 }
 
 /* What only a mount entry of LXC's own can do. */
@@ -218,7 +223,6 @@ static void render_entry(struct render *r, const cJSON *props)
 {
 	const char *source = device_prop(props, "source"), *propagation = device_prop(props, "propagation");
 	AUTO_STRBUF struct strbuf entry = STRBUF_INIT;
-	uint32_t base, size;
 
 	mount_field(&entry, source, false);
 	strbuf_addch(&entry, ' ');
@@ -233,7 +237,7 @@ static void render_entry(struct render *r, const cJSON *props)
 	if (propagation)
 		strbuf_addf(&entry, ",%s", propagation);
 	/* LXC 5 fails on a missing source with a map even when it is optional */
-	if (wants_map(r->config, r->probe, props, &base, &size) && fs_exists(source))
+	if (wants_map(r->config, r->probe, props) && fs_exists(source))
 		strbuf_addstr(&entry, ",idmap=container");
 	render_line(r, "lxc.mount.entry", "%s 0 0", entry.buf);
 }

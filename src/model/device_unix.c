@@ -154,9 +154,15 @@ static unsigned long host_id(const cJSON *props, const char *key, const cJSON *c
 			     const struct probe *probe)
 {
 	unsigned long id = strtoul(json_str_or(props, key, "0"), NULL, 10);
-	uint32_t base, size;
+	struct id_extents users, groups;
+	const struct id_extents *map = strcmp(key, "gid") == 0 ? &groups : &users;
+	uint32_t host = 0;
 
-	return instance_idmap(config, probe, &base, &size) ? base + (id < size ? id : 0) : id;
+	if (!instance_id_extents(config, probe, &users, &groups))
+		return id;
+	if (!id_extents_find(map, (uint32_t)id, &host)) /* no id of its: root's */
+		(void)id_extents_find(map, 0, &host);
+	return host;
 }
 
 static void push_owner(struct argv *a, const cJSON *props, const cJSON *config, const struct probe *probe)

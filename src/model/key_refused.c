@@ -18,8 +18,6 @@ const struct key_refused keys_refused[] = {
 	{ "nvidia.driver.capabilities", NULL, NO_NVIDIA },
 	{ "nvidia.require.*", NULL, NO_NVIDIA },
 	{ "nvidia.runtime", "false", NO_NVIDIA },
-	{ "raw.idmap", NULL,
-	  "an instance has one range of ids (security.idmap.*); disk devices show the host's owners as they are" },
 	{ "security.devlxd", "false", "there is no /dev/lxd in containers" },
 	{ "security.devlxd.images", "false", "there is no /dev/lxd in containers" },
 	{ "security.syscalls.blacklist_compat", "false", "write the calls into raw.seccomp" },

@@ -81,11 +81,10 @@ static void set_or_null(cJSON *context, const char *key, const char *value)
 	json_set(context, key, value ? cJSON_CreateString(value) : cJSON_CreateNull());
 }
 
-static void set_hooks(cJSON *context, const struct render_input *in, bool mapped, uint32_t base,
-		      uint32_t size)
+static void set_hooks(cJSON *context, const struct render_input *in, bool mapped)
 {
 	const struct render_rootfs *fs = &in->rootfs;
-	AUTO_FREE char *map = mapped ? mem_printf("%" PRIu32 ":%" PRIu32, base, size) : mem_strdup("none");
+	AUTO_FREE char *map = instance_idmap_text(in->config, in->probe);
 
 	json_set_strf(context, "reboot", "%s/berth-rootfs reboot %s", fs->libexec_dir, fs->reboots_dir);
 	if (strcmp(fs->driver, "overlay") != 0) {
@@ -99,6 +98,30 @@ static void set_hooks(cJSON *context, const struct render_input *in, bool mapped
 		      fs->lower, map, fs->instance_dir);
 	json_set_strf(context, "post_stop", "%s/berth-rootfs umount %s", fs->libexec_dir, fs->instance_dir);
 	set_or_null(context, "rootfs_options", NULL);
+}
+
+static void add_map(cJSON *lines, char kind, const struct id_extents *map)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		AUTO_FREE char *line = mem_printf("%c %" PRIu32 " %" PRIu32 " %" PRIu32, kind, map->v[i].ns, map->v[i].host, map->v[i].len);
+
+		cJSON_AddItemToArray(lines, cJSON_CreateString(line));
+	}
+}
+
+/* What the template takes: the whole map, and the range that it was made of. */
+static cJSON *map_of(const struct render_input *in, uint32_t base, uint32_t size)
+{
+	cJSON *map = cJSON_CreateObject(), *lines = cJSON_AddArrayToObject(map, "map");
+	struct id_extents users, groups;
+
+	json_set_strf(map, "base", "%" PRIu32, base);
+	json_set_strf(map, "size", "%" PRIu32, size);
+	if (instance_id_extents(in->config, in->probe, &users, &groups)) {
+		add_map(lines, 'u', &users);
+		add_map(lines, 'g', &groups);
+	}
+	return map;
 }
 
 static int set_identity(cJSON *context, const struct render_input *in, struct error *err)
@@ -117,12 +140,10 @@ static int set_identity(cJSON *context, const struct render_input *in, struct er
 	add_include(includes, shared, "common.conf");
 	if (mapped) {
 		add_include(includes, shared, "userns.conf");
-		map = cJSON_CreateObject();
-		json_set_strf(map, "base", "%" PRIu32, base);
-		json_set_strf(map, "size", "%" PRIu32, size);
+		map = map_of(in, base, size);
 	}
 	json_set(context, "idmap", map ? map : cJSON_CreateNull());
-	set_hooks(context, in, mapped, base, size);
+	set_hooks(context, in, mapped);
 	return 0;
 }
 

@@ -78,10 +78,36 @@ setup() {
 		stock_refused " is not supported: " config set "$C" "$key"
 		contains "$stderr" "Invalid config: ${key%%.*}."
 	done
-	stock_refused "raw.idmap is not supported: " config set "$C" raw.idmap="both 1000 1000"
 	# asking for what is so anyway is no mistake
 	stock config set "$C" nvidia.runtime=false security.devlxd=false
 	stock config unset "$C" security.devlxd
+}
+
+@test "raw.idmap is checked as LXD does when it is set" {
+	local base
+	base=$(jq -r '.config["volatile.idmap.base"]' "$BERTH_TEST_ROOT/lxc/$C/berth.json")
+	while IFS='|' read -r value words; do
+		stock_refused "Error: Failed to get ID map: $words" config set "$C" raw.idmap="$value"
+	done <<-END
+		both 1000|Invalid ID map line "both 1000"
+		foo 1000 1000|Invalid ID map type "foo 1000 1000"
+		both 1000-1005 1000|The ID map ranges are of different sizes "both 1000-1005 1000"
+		both 1000-1005-9 1000|Invalid ID Map range "1000-1005-9"
+		both 1005-1000 5-0|Invalid ID map range: it ends before it begins
+		uid a 1000|Invalid ID map range: ids are numbers
+		uid $base 1000|Host id is in the range of subids
+		gid $((base + 70000)) 1000|Host id is in the range of subids
+		both 0 0|The host's root cannot be mapped
+		uid 1000 65536|raw.idmap maps the instance's id 65536
+	END
+	stock_refused "Host id is in the range of subids: 1000" config set "$C" raw.idmap=$'both 1000 1000\nuid 1000 1001'
+	stock_refused "Failed creating instance record: Failed to get ID map: Invalid ID map line" \
+		init bb "$(name no)" -c raw.idmap="both 5 5 5"
+	stock profile create "$(name p)"
+	stock_refused "Failed to get ID map: Invalid ID map type" profile set "$(name p)" raw.idmap="foo 1 2"
+	stock profile delete "$(name p)"
+	stock config get "$C" raw.idmap
+	assert "$output" = ""
 }
 
 @test "limits of a running container, at once" {

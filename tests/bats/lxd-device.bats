@@ -23,6 +23,7 @@ teardown() {
 		kill "$pid" 2>/dev/null
 	done
 	rm -f "$BERTH_TEST_ROOT/servers"
+	[[ ! -e $BERTH_TEST_ROOT/ids-given ]] || ids_of_root del
 	far_away
 	restore_after_failure
 }
@@ -97,6 +98,90 @@ proxies() {
 	stock_refused "Device doesn't exist" config device remove "$C" nosuch
 	stock_refused 'Invalid device option "nosuch"' config device add "$C" x disk source=/tmp path=/mnt/x nosuch=1
 	stock_refused 'Invalid device option "nosuch"' init bb "$(name no)" -d root,nosuch=1
+}
+
+# add or del: this file's id of the host is root's to give
+ids_of_root() {
+	local line=root:$((40000 + BERTH_TEST_ID)):1
+	sed -i "/^$line\$/d" /etc/subuid /etc/subgid
+	rm -f "$BERTH_TEST_ROOT/ids-given"
+	[[ $1 == add ]] || return 0
+	touch "$BERTH_TEST_ROOT/ids-given"
+	printf '%s\n' "$line" | tee -a /etc/subuid >>/etc/subgid
+}
+
+id_map() { # NAME [uid|gid]
+	in_container "$1" cat "/proc/self/${2:-uid}_map" | awk '{ print $1, $2, $3 }' | paste -sd,
+}
+
+owner_in() { # NAME PATH
+	in_container "$1" stat -c %u:%g "$2"
+}
+
+@test "raw.idmap: a user of the host is one of the container's" {
+	local home=$BERTH_TEST_ROOT/home d base map
+	ID=$((40000 + BERTH_TEST_ID))
+	d=$(name d)
+	base=$(jq -r '.config["volatile.idmap.base"]' "$BERTH_TEST_ROOT/lxc/$C/berth.json")
+	map="0 $base 1000,1000 $ID 1,1001 $((base + 1001)) 64535"
+	host_lock # others look at what /etc/subuid has
+	mkdir -m 700 "$home"
+	echo there >"$home/f"
+	chown -R "$ID:$ID" "$home"
+	in_container "$C" sh -c 'touch /root/a; chown 1000:1000 /root/a; chown 1000:7 /etc/issue'
+	# from the next start on, if root may give it
+	stock config set "$C" raw.idmap="both $ID 1000"
+	assert "$(id_map "$C")" = "0 $base 65536"
+	stock stop -f "$C"
+	stock_refused "the host's uid $ID is not root's to give: a line 'root:$ID:1' in /etc/subuid" start "$C"
+	ids_of_root add
+	stock start "$C"
+	assert "$(id_map "$C"), $(id_map "$C" gid)" = "$map, $map"
+	# the host's files and nodes
+	stock config device add "$C" home disk source="$home" path=/home/u
+	stock config device add "$C" n unix-char source=/dev/null path=/dev/n uid=1000 gid=1000
+	stock exec "$C" --user 1000 --group 1000 -- sh -c 'cat /home/u/f; echo new >/home/u/g; echo >/dev/n; echo said >/dev/stderr'
+	assert "$output, $stderr" = "there, said"
+	assert "$(stat -c %u:%g "$home/g") $(owner_in "$C" /home/u/g) $(owner_in "$C" /dev/n)" = "$ID:$ID 1000:1000 1000:1000"
+	# volumes, and the container's own files: on disk they have the container's ids, or those of its range
+	stock storage volume create default "$(name v)"
+	stock config device add "$C" v disk pool=default source="$(name v)" path=/vol
+	in_container "$C" sh -c 'touch /vol/x /root/b; chown 1000:1000 /vol/x /root/b; mv /etc/init.d /root/b.d; chown -R 1000:0 /root/b.d'
+	assert "$(stat -c %u:%g "$(find "$BERTH_TEST_ROOT" -xdev -path "*/$(name v)*/x")")" = 1000:1000
+	stock file push --uid 1000 --gid 1000 "$home/f" "$C/root/c"
+	assert "$(owner_in "$C" /etc/issue), $(in_container "$C" stat -c %u:%g /root/a /root/b /root/c | uniq)" = "1000:7, 1000:1000"
+	stock config device remove "$C" v home n
+	stock storage volume delete default "$(name v)"
+	# a running one is archived and copied as its users see it
+	stock export "$C" "$BERTH_TEST_ROOT/raw.tar.gz"
+	tar --numeric-owner -tvzf "$BERTH_TEST_ROOT/raw.tar.gz" >"$BERTH_TEST_ROOT/listing"
+	assert "$(grep -c ' 1000/1000 .*rootfs/root/[abc]$' "$BERTH_TEST_ROOT/listing")" = 3
+	assert "$(grep -c " 65534/\\| $ID/" "$BERTH_TEST_ROOT/listing")" = 0
+	stock copy "$C" "$d" -s dir
+	# stopped: the same owners
+	stock stop -f "$C"
+	stock file push --uid 1000 --gid 7 "$home/f" "$C/root/d"
+	stock start "$C"
+	assert "$(owner_in "$C" /root/d), $(in_container "$C" stat -c %u:%g /root/a /root/b /root/c | uniq)" = "1000:7, 1000:1000"
+	stock config show "$C"
+	[[ $output != *volatile.idmap.raw* ]] # an LXD would refuse what it does not know
+	# and without it
+	stock config unset "$C" raw.idmap
+	stock restart -f "$C"
+	assert "$(id_map "$C"), $(owner_in "$C" /root/d)" = "0 $base 65536, 1000:7"
+	# on a storage pool of the driver dir root itself may be somebody; on overlay the folder would be open to that one
+	stock_refused "the storage driver overlay cannot" config set "$C" raw.idmap="both $ID 0"
+	stock config set "$d" raw.idmap "both $ID 0"
+	stock config device add "$d" home disk source="$home" path=/home/u
+	stock start "$d"
+	assert "$(id_map "$d")" = "0 $ID 1,1 $((base + 1)) 65535"
+	in_container "$d" touch /home/u/h /root/h
+	assert "$(stat -c %u:%g "$home/h"), $(owner_in "$d" /root/h), $(owner_in "$d" /root/b)" = "$ID:$ID, 0:0, 1000:1000"
+	stock delete -f "$d"
+	stock import "$BERTH_TEST_ROOT/raw.tar.gz" "$d"
+	stock file pull "$d/root/c" "$BERTH_TEST_ROOT/pulled"
+	assert "$(stat -c %u:%g "$BERTH_TEST_ROOT/lxc/$d/rootfs/root/c")" = 1000:1000
+	stock delete "$d"
 }
 
 @test "proxy: tcp, udp and unix sockets, from the host into the container" {

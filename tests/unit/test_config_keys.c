@@ -104,6 +104,8 @@ static void good_values(void **state)
 		{ "linux.kernel_modules", "overlay, br_netfilter" },
 		{ "nvidia.runtime", "no" }, /* what it is anyway */
 		{ "raw.idmap", "" },
+		{ "raw.idmap", "both 1000 1000\nuid 5-14 6-15\n" },
+		{ "volatile.idmap.raw", "b1000:1000:1" },
 		{ "security.devlxd", "false" },
 		{ "security.protection.shift", "true" },
 		{ "user.x", "two\nlines" },
@@ -148,7 +150,8 @@ static void bad_values(void **state)
 		{ "security.syscalls.intercept.mknod", "true", "security.syscalls.intercept.* is not supported" },
 		{ "nvidia.runtime", "true", "nvidia.runtime is not supported: " },
 		{ "migration.incremental.memory.goal", "70", "is not supported" },
-		{ "raw.idmap", "both 1000 1000", "raw.idmap is not supported" },
+		{ "raw.idmap", "both 1000", "Failed to get ID map: Invalid ID map line \"both 1000\"" },
+		{ "volatile.idmap.raw", "x' ; reboot", "invalid id map" },
 		{ "image.os", "a\nb", "one line" },
 		{ "environment.A", "1\nlxc.hook.start = /x", "one line" },
 		{ "environment.A B", "1", "Unknown configuration key" },

@@ -86,6 +86,22 @@ static void test_subid_range(void **state)
 	expect_range("root:100000:65535\n", "root:100000:65535\n", 0, 0);
 }
 
+static void test_subid_allows(void **state)
+{
+	static const char text[] = "user:1:9\nroot:1000:1\nroot:3000:10\n0:3010:5\nroot:100000:65536";
+
+	assert_true(subid_allows(text, 1000, 1));
+	assert_false(subid_allows(text, 1000, 2));
+	assert_false(subid_allows(text, 999, 2));
+	assert_false(subid_allows(text, 1, 1));
+	assert_true(subid_allows(text, 3000, 15)); /* of two lines */
+	assert_false(subid_allows(text, 3000, 16));
+	assert_true(subid_allows(text, 165535, 1));
+	assert_false(subid_allows(text, 165535, 2));
+	assert_false(subid_allows("", 1, 1));
+	assert_false(subid_allows("root:0:9\n", 5, 1));
+}
+
 static void test_subid_hostile(void **state)
 {
 	static const char *const bad[] = {
@@ -194,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_subid_range),
+		cmocka_unit_test(test_subid_allows),
 		cmocka_unit_test(test_subid_hostile),
 		cmocka_unit_test_setup_teardown(test_this_host, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_helper_is_asked, setup, teardown),

@@ -153,6 +153,33 @@ static void overlay(void **state)
 	assert_null(strstr(privileged, "userns.conf"));
 }
 
+#define RAW "{\"config\":{\"volatile.idmap.base\":\"200000\",\"volatile.idmap.size\":\"65536\",\"volatile.idmap.raw\":"
+#define RAW_DISKS \
+	"},\"devices\":{\"a\":{\"type\":\"disk\",\"source\":\"/tmp\",\"path\":\"/a\"}," \
+	"\"b\":{\"type\":\"disk\",\"source\":\"/tmp\",\"path\":\"/b\",\"shift\":\"true\"}," \
+	"\"z\":{\"type\":\"unix-char\",\"source\":\"/dev/zero\",\"uid\":\"1000\",\"gid\":\"6\"}}}"
+
+/* Ids of the host's beside the range; folders of the host are shown as they are. */
+static void raw_ids(void **state)
+{
+	AUTO_FREE char *text = render_with(&hybrid, "overlay", RAW "\"b500:1000:1,g7:6:1\"" RAW_DISKS);
+	/* a word that is none is nobody's way into a hook */
+	AUTO_FREE char *damaged = render_with(&hybrid, "overlay", RAW "\"b500:1000:1;reboot\"" RAW_DISKS);
+
+	ASSERT_LINES(text, "lxc.idmap = u 0 200000 1000", "lxc.idmap = u 1000 500 1", "lxc.idmap = u 1001 201001 64535",
+		     "lxc.idmap = g 0 200000 6", "lxc.idmap = g 6 7 1", "lxc.idmap = g 7 200007 993", "lxc.idmap = g 1000 500 1",
+		     "lxc.idmap = g 1001 201001 64535",
+		     "lxc.hook.pre-start = /usr/libexec/berth/berth-rootfs mount --lower=/images/abc/rootfs "
+		     "--idmap=200000:65536,b500:1000:1,g7:6:1 /var/lib/lxc/c1",
+		     "lxc.hook.start-host = /usr/libexec/berth/berth-rootfs attach --source=/tmp --target=/a --create=dir --pid=$LXC_PID",
+		     "lxc.hook.start-host = /usr/libexec/berth/berth-rootfs attach --source=/tmp --target=/b --create=dir "
+		     "--idmap=200000:65536,b500:1000:1,g7:6:1 --pid=$LXC_PID");
+	assert_non_null(strstr(text, "--owner=500:7"));
+	assert_null(strstr(damaged, "reboot\""));
+	assert_null(strstr(damaged, "b500"));
+	ASSERT_LINES(damaged, "lxc.idmap = u 0 200000 65536", "lxc.idmap = g 0 200000 65536");
+}
+
 static void the_host_decides(void **state)
 {
 	struct probe probe = hybrid;
@@ -363,6 +390,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(minimal),
 		cmocka_unit_test(overlay),
+		cmocka_unit_test(raw_ids),
 		cmocka_unit_test(the_host_decides),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(nics), cmocka_unit_test(routed_nics),
