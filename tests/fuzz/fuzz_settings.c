@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Texts that stand in settings and config keys and are small languages: schedules, how long things are kept, patterns
- * of names, ranges of addresses. Each input is given to all of them.
+ * of names, ranges of addresses, maps of ids. Each input is given to all of them.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "base/cron.h"
 #include "base/expiry.h"
 #include "base/mem.h"
+#include "base/raw_idmap.h"
 #include "model/address_maps.h"
 #include "model/snapshot_pattern.h"
 
@@ -108,6 +109,34 @@ static void fuzz_maps(const char *text)
 	address_maps_clear(&maps);
 }
 
+/* What was taken can be said in one word, which says the same; and no two ids of the map are one of the host's. */
+static void fuzz_raw_idmap(const char *text)
+{
+	AUTO_STRBUF struct strbuf word = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct raw_idmap raw, again;
+	struct id_extents map;
+	uint64_t ids = 0, end = 0;
+
+	if (raw_idmap_scan(text, &again, &err) < 0 && raw_idmap_parse(text, &raw, &err) < 0) {
+		must(*err.msg, "refused, but not said why");
+		return;
+	}
+	error_clear(&err);
+	if (raw_idmap_parse(text, &raw, &err) < 0)
+		raw = again;
+	raw_idmap_print(&raw, &word);
+	must(raw_idmap_scan(word.buf, &again, &err) == 0 && again.n == raw.n, "its own word is refused");
+	if (raw_idmap_extents(&raw, 1000000, 65536, false, &map, &err) < 0)
+		return;
+	for (size_t i = 0; i < map.n; i++) {
+		must(map.v[i].len > 0 && (i == 0 || map.v[i].ns >= end), "two extents have an id");
+		end = (uint64_t)map.v[i].ns + map.v[i].len;
+		ids += map.v[i].len;
+	}
+	must(ids >= 65536 && end <= UINT32_MAX, "ids were lost");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO_FREE char *text = mem_strndup((const char *)data, size);
@@ -116,5 +145,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_expiry(text);
 	fuzz_pattern(text);
 	fuzz_maps(text);
+	fuzz_raw_idmap(text);
 	return 0;
 }
