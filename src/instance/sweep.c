@@ -40,7 +40,7 @@ static int sweep_fn(void *arg, struct error *err)
 	return 0;
 }
 
-static enum op_result sweep_cgroups(struct op *op, struct error *err)
+enum op_result sweep_cgroups(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 
@@ -59,7 +59,7 @@ static enum op_result undone(struct op *op, const struct proc_result *result, st
 }
 
 /* As the post-stop hook does, see model/render.c. */
-enum op_result sweep_remains(struct op *op, struct error *err)
+static enum op_result sweep_remains(struct op *op, struct error *err)
 {
 	struct work *w = op_data(op);
 	const struct instance *inst = registry_get(w->b->registry, w->name);

@@ -49,6 +49,18 @@ void unstart_prepare(struct work *w, const struct instance *inst)
 	}
 }
 
+static enum op_result unmounted(struct op *op, const struct proc_result *result, struct error *err)
+{
+	if (proc_check("berth-rootfs", result, err) < 0)
+		return OP_FAIL;
+	return sweep_cgroups(op, err);
+}
+
+static enum op_result unmount(struct op *op, struct work *w, struct error *err)
+{
+	return storage_mounted(w) ? storage_unmount(op, w, unmounted, err) : sweep_cgroups(op, err);
+}
+
 /* A link that went with the container's network namespace meanwhile is no error: what counts is what is there. */
 static enum op_result links_removed(struct op *op, const struct proc_result *result, struct error *err)
 {
@@ -59,7 +71,7 @@ static enum op_result links_removed(struct op *op, const struct proc_result *res
 		if (link_exists(link->valuestring))
 			log_warning("instance '%s': '%s' is left of its start: %s", w->name, link->valuestring,
 				    result->errs_len > 0 ? result->errs : "ip did not remove it");
-	return sweep_remains(op, err);
+	return unmount(op, w, err);
 }
 
 static enum op_result remove_links(struct op *op, struct work *w, struct error *err)
@@ -74,13 +86,13 @@ static enum op_result remove_links(struct op *op, struct work *w, struct error *
 		if (link_exists(link->valuestring))
 			strbuf_addf(&batch, "link del dev %s\n", link->valuestring);
 	if (batch.len == 0)
-		return sweep_remains(op, err);
+		return unmount(op, w, err);
 	spec.input = batch.buf;
 	spec.input_len = batch.len;
 	if (op_child_spec(op, &spec, links_removed, &failed) == OP_WAIT)
 		return OP_WAIT;
 	log_warning("instance '%s': %s", w->name, failed.msg);
-	return sweep_remains(op, err);
+	return unmount(op, w, err);
 }
 
 static enum op_result monitor_ended(struct op *op, struct error *err)

@@ -139,7 +139,7 @@ void power_stopped(struct work *w); /* it is: state and notes */
 void power_overtake(struct berthd *b, const char *name, bool starts);
 
 /* sweep.c: removes what is left of an end that LXC did not see; the step, if there is any and nobody is to use it */
-enum op_result sweep_remains(struct op *op, struct error *err);
+enum op_result sweep_cgroups(struct op *op, struct error *err); /* these alone */
 enum op_result step_sweep_remains(struct op *op, struct error *err);
 
 /* unstart.c: a start that is given up half-way leaves nothing behind */

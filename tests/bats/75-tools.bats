@@ -83,12 +83,12 @@ in_all_ways() { # TOOL NAME COMMAND…
 	fake lxc-start then-wait
 	in_container "$n" reboot || true
 	wait_for 20 eval '[[ $(init_of "$n") =~ ^[0-9]+$ && $(init_of "$n") != "$pid" ]]'
-	pid=$(init_of "$n")
+	wait_for 10 eval '[[ $(init_of "$n") =~ ^[0-9]+$ ]] && pid=$(init_of "$n") && [[ -n $pid ]]'
 	daemon_kill
 	: >"$BIN/.lxc-start.go"
 	real lxc-start
 	tools_start
-	assert "$(ls -A "$BERTH_TEST_ROOT/run/reboots")" = .berthd
+	wait_for 10 eval '[[ $(ls -A "$BERTH_TEST_ROOT/run/reboots") == .berthd ]]'
 	assert "$(state_of "$n")" = RUNNING
 	assert "$(init_of "$n")" = "$pid"
 	rm "$BIN/.lxc-start.go"
