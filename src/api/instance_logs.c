@@ -117,7 +117,7 @@ static bool check_name(struct request *r, const char *name)
 {
 	if (is_log(name))
 		return true;
-	reply_errorf(r, ERROR_INVALID, "log file name %s not valid (there are: lxc.log, console.log, exec_*)", name);
+	reply_errorf(r, ERROR_NOT_FOUND, "log file name %s not valid (there are: lxc.log, console.log, exec_*)", name);
 	return false;
 }
 

@@ -190,7 +190,7 @@ load lxd
 	refused_at_once 400 "'config' must be an object of strings" PATCH "/1.0/instances/$c" '{"config":{"user.a":1}}'
 	refused_at_once 400 "Can't call PATCH in restore mode" PATCH "/1.0/instances/$c" '{"restore":"s"}'
 	refused_at_once 400 "Missing device type in config" PATCH "/1.0/instances/$c" '{"devices":{"x":{}}}'
-	refused_at_once 400 "not valid" GET "/1.0/instances/$c/logs/nosuch"
+	refused_at_once 404 "not valid" GET "/1.0/instances/$c/logs/nosuch"
 	stock start "$c"
 	refused_at_once 400 "Instance is running" DELETE "/1.0/instances/$c"
 	stock delete -f "$c"
