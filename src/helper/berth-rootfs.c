@@ -31,6 +31,7 @@ struct args {
 	const char *target;
 	const char *create;
 	const char *note;
+	const char *options;
 	bool readonly;
 	bool optional;
 	bool or_plain;
@@ -50,7 +51,7 @@ static const struct option long_options[] = {
 	{ "target", required_argument, NULL, 't' }, { "create", required_argument, NULL, 'c' },
 	{ "to", required_argument, NULL, 'T' },	    { "note", required_argument, NULL, 'n' },
 	{ "readonly", no_argument, NULL, 'r' },	    { "optional", no_argument, NULL, 'o' },
-	{ "or-plain", no_argument, NULL, 'P' },
+	{ "or-plain", no_argument, NULL, 'P' },	    { "options", required_argument, NULL, 'O' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -70,8 +71,8 @@ static const char usage_text[] =
 	"  reboot DIR\n"
 	"      lxc.hook.post-stop: fails, so that LXC does not start a container that reboots, when berthd does\n"
 	"  attach --pid=PID --source=PATH --target=PATH [--readonly] [--idmap=BASE:SIZE[,RAW]] [--create=dir|file]\n"
-	"         [--or-plain] [--optional]\n"
-	"      mounts the host's PATH at the target in the running container whose init is PID;\n"
+	"         [--or-plain] [--optional] [--options=LIST]\n"
+	"      mounts the host's PATH, or what is on the block device PATH, at the target in the running container whose init is PID;\n"
 	"      --or-plain: where ids cannot be mapped, owners stay as they are; --optional: a missing PATH is fine.\n"
 	"      Also as lxc.hook.start-host\n"
 	"  detach --pid=PID --target=PATH\n"
@@ -141,6 +142,9 @@ static int parse_option(struct args *a, int c, struct error *err)
 		return 0;
 	case 'o':
 		a->optional = true;
+		return 0;
+	case 'O':
+		a->options = optarg;
 		return 0;
 	case 'P':
 		a->or_plain = true;
@@ -233,7 +237,7 @@ static int run_attach(const struct args *a, struct error *err)
 {
 	struct rootfs_attach attach = {
 		.pid = a->pid, .source = a->source, .target = a->target, .readonly = a->readonly, .map = a->map,
-		.or_plain = a->or_plain,
+		.or_plain = a->or_plain, .options = a->options,
 		.create = !a->create ? ROOTFS_CREATE_NONE : !strcmp(a->create, "dir") ? ROOTFS_CREATE_DIR : ROOTFS_CREATE_FILE,
 	};
 

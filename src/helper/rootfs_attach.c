@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "helper/own_mounts.h"
+#include "helper/rootfs_block.h"
 #include "helper/rootfs_guest.h"
 #include "helper/rootfs_sys.h"
 
@@ -180,19 +181,34 @@ static int attach_tree(const struct guest *g, int *tree, const struct rootfs_att
 	return mount_at_target(g, *tree, a, err);
 }
 
+static int open_source(const struct rootfs_attach *a, struct error *err)
+{
+	static const struct idmap none;
+	AUTO_FREE char *options = mem_strdup(a->options ? a->options : "");
+	uint64_t attrs = a->readonly ? MOUNT_ATTR_RDONLY : 0;
+	struct stat st;
+	int tree;
+
+	if (stat(a->source, &st) == 0 && S_ISBLK(st.st_mode))
+		return block_open_tree(a, err);
+	block_take_flags(options, &attrs);
+	if (*options)
+		return error_set(err, ERROR_INVALID, "invalid mount option '%s': only the file system of a block device has any of its own",
+				 options);
+	tree = idmap_open_tree(a->source, &a->map, attrs, err);
+	if (tree >= 0 || err->code != ERROR_UNSUPPORTED || !a->or_plain)
+		return tree;
+	error_clear(err);
+	return idmap_open_tree(a->source, &none, attrs, err);
+}
+
 int rootfs_attach(const struct rootfs_attach *a, struct error *err)
 {
 	struct guest g = GUEST_INIT;
 	int tree, rc = -1;
 
 	umask(022);
-	tree = idmap_open_tree(a->source, &a->map, a->readonly ? MOUNT_ATTR_RDONLY : 0, err);
-	if (tree < 0 && err->code == ERROR_UNSUPPORTED && a->or_plain) {
-		static const struct idmap none;
-
-		error_clear(err);
-		tree = idmap_open_tree(a->source, &none, a->readonly ? MOUNT_ATTR_RDONLY : 0, err);
-	}
+	tree = open_source(a, err);
 	if (tree < 0)
 		return -1;
 	if (guest_open(&g, a->pid, err) == 0)

@@ -16,7 +16,8 @@ enum rootfs_create { ROOTFS_CREATE_NONE, ROOTFS_CREATE_DIR, ROOTFS_CREATE_FILE }
 
 struct rootfs_attach {
 	pid_t pid;          /* the container's init */
-	const char *source; /* the host's path: folder, file or device node; no submounts come along */
+	const char *source; /* the host's path: folder, file or device node, without submounts; or a block device: what is on it */
+	const char *options; /* of mount(8), with commas; NULL: none. Those of file systems only for a block device */
 	const char *target; /* in the container */
 	bool readonly;      /* and the container's root cannot make it writable */
 	struct idmap map;   /* size 0: owners as they are on disk */

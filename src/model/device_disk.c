@@ -47,6 +47,11 @@ static int valid_source(const char *device, const char *key, const char *value, 
 			     "or with a pool the name of a volume", err);
 }
 
+static int valid_options(const char *device, const char *key, const char *value, struct error *err)
+{
+	return type_is_word(value) ? 0 : device_refuse(key, value, "must be options of mount(8) with commas between them", err);
+}
+
 static int valid_limit(const char *device, const char *key, const char *value, struct error *err)
 {
 	uint64_t ignored;
@@ -74,7 +79,7 @@ const struct device_property disk_properties[] = {
 	{ "path", "path", true, valid_path, KEY_LIVE_APPLY,
 	  "Where it appears inside; / is the root file system." },
 	{ "source", "path", false, valid_source, KEY_LIVE_APPLY,
-	  "The file or folder of the host; with pool, the volume's name." },
+	  "The file or folder of the host, or a block device: the file system on it is mounted; with pool, the volume's name." },
 	{ "pool", "string", false, valid_pool, KEY_LIVE_NOTHING,
 	  "The storage pool of the root file system (overlay and dir: the default one with that storage "
 	  "driver), or of the volume in source." },
@@ -93,6 +98,8 @@ const struct device_property disk_properties[] = {
 	  "Map owners so that the host's root is the container's root in it, unless set to false. Where a file "
 	  "system cannot (device nodes, many network file systems) they stay as they are, or with true it is refused. In an "
 	  "instance with raw.idmap they stay as they are unless set to true (those of volumes are mapped)." },
+	{ "raw.mount.options", "string", false, valid_options, KEY_LIVE_APPLY,
+	  "Options of mount(8) with commas between them; of file systems' own only for a block device." },
 	{ "propagation", "string", false, valid_propagation, KEY_LIVE_RESTART,
 	  "Mount propagation, see mount(8). Every folder on the way to the source must then be open to "
 	  "others." },
@@ -123,7 +130,7 @@ int disk_missing(const char *property, struct error *err)
 int disk_validate(const char *device, const cJSON *props, struct error *err)
 {
 	static const char *const host_only[] = { "readonly", "optional",    "required", "recursive",
-						 "shift",    "propagation", NULL };
+						 "shift",    "propagation", "raw.mount.options", NULL };
 
 	if (!is_root(props)) {
 		if (!device_prop(props, "source"))
@@ -169,7 +176,7 @@ static bool source_is_file(const char *source)
 {
 	struct stat st;
 
-	return stat(source, &st) == 0 && !S_ISDIR(st.st_mode);
+	return stat(source, &st) == 0 && !S_ISDIR(st.st_mode) && !S_ISBLK(st.st_mode);
 }
 
 /*
@@ -206,6 +213,8 @@ static void attach_arguments(struct argv *a, const char *libexec, const cJSON *p
 		argv_push(a, "--readonly");
 	if (is_optional(props))
 		argv_push(a, "--optional");
+	if (device_prop(props, "raw.mount.options"))
+		argv_pushf(a, "--options=%s", device_prop(props, "raw.mount.options"));
 	if (!wants_map(config, probe, props))
 		return;
 	if (!type_is_true(device_prop(props, "shift")))
@@ -216,7 +225,10 @@ static void attach_arguments(struct argv *a, const char *libexec, const cJSON *p
 /* What only a mount entry of LXC's own can do. */
 static bool needs_entry(const cJSON *props)
 {
-	return type_is_true(device_prop(props, "recursive")) || device_prop(props, "propagation");
+	struct stat st;
+
+	return (type_is_true(device_prop(props, "recursive")) || device_prop(props, "propagation")) &&
+	       !(stat(device_prop(props, "source"), &st) == 0 && S_ISBLK(st.st_mode));
 }
 
 static void render_entry(struct render *r, const cJSON *props)
@@ -284,7 +296,7 @@ static enum live_result live_mounts(const struct live_change *change, const char
 				    const cJSON *new_props)
 {
 	static const char *const mounted_by[] = { "path",      "source",      "readonly", "shift",
-						  "recursive", "propagation", NULL };
+						  "recursive", "propagation", "raw.mount.options", NULL };
 	bool differs = !old_props || !new_props;
 
 	if ((old_props && is_root(old_props)) || (new_props && is_root(new_props)))

@@ -79,6 +79,8 @@ static int find_disk(const char *path, char out[32], struct error *err)
 
 	if (stat(path, &st) < 0)
 		return error_set(err, ERROR_INVALID, "Missing source path \"%s\"", path);
+	if (S_ISBLK(st.st_mode)) /* what is on it is mounted */
+		st.st_dev = st.st_rdev;
 	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
 	if (!fs_exists(link))
 		return error_set(err, ERROR_INVALID,

@@ -164,7 +164,7 @@ share() {
 	refused 1 "" config device add "$c" x nic nictype=nosuch
 	refused 1 "" config device add "$c" x nic nictype=bridged parent="$BERTH_TEST_BRIDGE" hwaddr=nonsense
 	refused 1 "" config device add "$c" x nic nictype=bridged parent="$BERTH_TEST_BRIDGE" ipv4.address=999.1.1.1
-	refused 1 "" config device add "$c" 'a/b' none
+	refused 1 "" config device add "$c" 'a+b' none
 	refused 1 "cannot be enforced" config device override "$c" root size=1GiB
 	refused 1 "not of the form key=value" config device add "$c" x disk source=/tmp path
 	assert "$("$BERTH" config show "$c")" = "$before"

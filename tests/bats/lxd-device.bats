@@ -480,6 +480,32 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	stock config device remove "$C" zero
 }
 
+@test "disk: the file system on a block device, with options" {
+	local image=$BERTH_TEST_ROOT/disk.img loop
+	truncate -s 8M "$image"
+	loop=$(losetup --find --show "$image")
+	stock config device add "$C" blk disk source="$loop" path=/mnt/blk
+	contains "$(cat "$BERTH_TEST_ROOT/berthd.log")" "no file system was found on the block device '$loop'"
+	stock config device remove "$C" blk
+	mkfs.ext4 -qF "$loop"
+	stock config device add "$C" blk disk source="$loop" path=/mnt/blk raw.mount.options=noatime,commit=7
+	assert "$(in_container "$C" grep -c " /mnt/blk ext4 .*noatime.*commit=7" /proc/mounts)" = 1
+	in_container "$C" sh -c 'echo kept >/mnt/blk/f && chown 3:4 /mnt/blk/f'
+	stock config device set "$C" blk readonly=true raw.mount.options=""
+	run in_container "$C" touch /mnt/blk/g
+	contains "$output" "Read-only"
+	stock config device unset "$C" blk readonly
+	stock restart -f "$C"
+	assert "$(in_container "$C" cat /mnt/blk/f)" = kept
+	assert "$(in_container "$C" stat -c %u:%g /mnt/blk/f)" = 3:4
+	assert "$(grep -c "$loop" /proc/mounts)" = 0 "the host sees nothing of it"
+	stock config device remove "$C" blk
+	stock config device add "$C" dir disk source=/tmp path=/mnt/dir raw.mount.options=noexec
+	assert "$(in_container "$C" grep -c " /mnt/dir .*noexec" /proc/mounts)" = 1
+	stock config device remove "$C" dir
+	losetup -d "$loop"
+}
+
 @test "unix-char: a node that comes later, and goes" {
 	local dir=$BERTH_TEST_ROOT/late
 	mkdir "$dir"
@@ -614,8 +640,6 @@ card() {
 	for type in ipvlan sriov; do
 		stock_refused "are not supported" config device add "$C" x nic nictype=$type parent="$BERTH_TEST_BRIDGE"
 	done
-	stock_refused 'Invalid device option "raw.mount.options"' \
-		config device add "$C" x disk source=/tmp path=/mnt/x raw.mount.options=ro
 	stock_refused 'Invalid device option "vlan"' \
 		config device add "$C" x nic nictype=macvlan parent="$BERTH_TEST_BRIDGE" vlan=7
 	stock config device list "$C"

@@ -110,11 +110,11 @@ static void a_limit_that_cannot_be_written_is_pending(void **state)
 static void disks(void **state)
 {
 	assert_live(DEVICES(""), DEVICES(HD("")),
-		    "applied hd\npending\nhd: " ATTACH "--idmap=100000:65536 --pid=" PID);
+		    "applied hd\npending\nhd: " ATTACH "--or-plain --idmap=100000:65536 --pid=" PID);
 	assert_live(DEVICES(HD("")), DEVICES(""), "applied hd\npending\nhd: " DETACH);
 	assert_live(DEVICES(HD("")), DEVICES(HD(",\"readonly\":\"true\"")),
 		    "applied hd\npending\nhd: " DETACH "\nhd: " ATTACH
-		    "--readonly --idmap=100000:65536 --pid=" PID);
+		    "--readonly --or-plain --idmap=100000:65536 --pid=" PID);
 	assert_live(DEVICES(HD("")), DEVICES(HD(",\"optional\":\"true\"")), "applied hd\npending");
 	assert_live(DEVICES(""), DEVICES(HD(",\"recursive\":\"true\"")), "applied\npending hd");
 	assert_live(DEVICES("\"root\":{\"type\":\"disk\",\"path\":\"/\"}"),
@@ -261,13 +261,26 @@ static void again(void **state)
 	unsure = false;
 }
 
-static void nics_that_need_a_restart(void **state)
+#define GONE "applied eth0\npending\neth0: ip link del dev v0\n"
+#define MADE(guest) "eth0: ip link add name v0 type veth peer name " guest " netns " PID "\n"
+#define BRIDGED "eth0: ip link set dev v0 master br7\n"
+
+static void nics_that_are_replaced(void **state)
 {
 	assert_live(DEVICES(NIC("")), DEVICES(NIC(",\"hwaddr\":\"00:16:3e:00:00:01\"")),
-		    "applied\npending eth0");
-	assert_live(DEVICES(NIC("")), DEVICES(NIC(",\"name\":\"wan\"")), "applied\npending eth0");
+		    GONE MADE("eth0") "eth0: " INSIDE "link set dev eth0 address 00:16:3e:00:00:01\n" BRIDGED
+		    "eth0: ip link set dev v0 up\neth0: " INSIDE "link set dev eth0 up");
+	assert_live(DEVICES(NIC("")), DEVICES(NIC(",\"name\":\"wan\"")),
+		    GONE MADE("wan") BRIDGED "eth0: ip link set dev v0 up\neth0: " INSIDE "link set dev wan up");
 	assert_live(DEVICES(NIC("")),
 		    DEVICES("\"eth0\":{\"type\":\"nic\",\"nictype\":\"p2p\",\"host_name\":\"v0\"}"),
+		    GONE MADE("eth0") "eth0: ip link set dev v0 up\neth0: " INSIDE "link set dev eth0 up");
+}
+
+static void nics_that_need_a_restart(void **state)
+{
+	assert_live(DEVICES(NIC("")),
+		    DEVICES("\"eth0\":{\"type\":\"nic\",\"nictype\":\"physical\",\"parent\":\"up0\"}"),
 		    "applied\npending eth0");
 	assert_live(DEVICES(NIC("")),
 		    DEVICES(NIC(",\"ipv4.address\":\"10.0.0.2/24\",\"ipv4.gateway\":\"auto\"")),
@@ -299,6 +312,7 @@ int main(void)
 		cmocka_unit_test(nodes),
 		cmocka_unit_test(nics), cmocka_unit_test(routed_nics),
 		cmocka_unit_test(again),
+		cmocka_unit_test(nics_that_are_replaced),
 		cmocka_unit_test(nics_that_need_a_restart),
 		cmocka_unit_test(an_unknown_type_is_an_error),
 	};

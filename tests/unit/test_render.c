@@ -293,13 +293,13 @@ static void disks(void **state)
 	ASSERT_LINES(text,
 		     "lxc.hook.start-host = /usr/libexec/berth/berth-rootfs attach --source=/tmp "
 		     "--target=/mnt/deep --create=dir --readonly "
-		     "--idmap=100000:65536 --pid=$LXC_PID",
+		     "--or-plain --idmap=100000:65536 --pid=$LXC_PID",
 		     "lxc.hook.start-host = /usr/libexec/berth/berth-rootfs attach '--source=/it'\\''s $(x) "
 		     "`y`' --target=/mnt --create=dir "
 		     "--optional --pid=$LXC_PID",
 		     "lxc.hook.start-host = /usr/libexec/berth/berth-rootfs attach --source=/etc/passwd "
 		     "--target=/f --create=file "
-		     "--idmap=100000:65536 --pid=$LXC_PID",
+		     "--or-plain --idmap=100000:65536 --pid=$LXC_PID",
 		     "lxc.mount.entry = /tmp a\\040b\\134c none rbind,create=dir,rslave,idmap=container 0 0");
 	assert_true(strstr(text, "--target=/mnt ") <
 		    strstr(text, "--target=/mnt/deep")); /* or the first would be hidden */
