@@ -11,6 +11,8 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
+#include "base/text.h"
 #include "helper/own_mounts.h"
 #include "helper/rootfs_sys.h"
 
@@ -64,19 +66,16 @@ static bool is_mounted(const char *name)
 	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-/* The kernel takes 255 bytes of a source, so raw ids are told apart by their digest (FNV-1a). */
+/* The kernel takes 255 bytes of a source, so raw ids are told apart by their digest. */
 static void raw_text(const struct idmap *map, char ret[RAW_TEXT])
 {
 	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-	uint64_t digest = 14695981039346656037u;
 
 	ret[0] = '\0';
 	if (map->raw.n == 0)
 		return;
 	raw_idmap_print(&map->raw, &text);
-	for (size_t i = 0; i < text.len; i++)
-		digest = (digest ^ (unsigned char)text.buf[i]) * 1099511628211u;
-	snprintf(ret, RAW_TEXT, ":%016llx", (unsigned long long)digest);
+	snprintf(ret, RAW_TEXT, ":%016llx", (unsigned long long)text_hash(TEXT_HASH_BEGIN, text.buf));
 }
 
 /* The source field: the map, device and inode of the image's tree (while it is mounted, no other tree gets those). */

@@ -205,11 +205,17 @@ void update_note_running(struct work *w, const struct instance *inst)
 /* LXD's first words: those of a device that the host cannot give now stand alone. */
 static void say_what(struct error *err)
 {
-	if (has_prefix(err->msg, "Device"))
+	static const char *const alone[] = { "Duplicate profile", "Failed add", "Failed to get ID map", "Invalid devices",
+					     "Invalid expanded devices" };
+
+	if (has_prefix(err->msg, "Device")) {
 		error_wrap(err, "Invalid devices");
-	else if (!has_prefix(err->msg, "Duplicate profile") && !has_prefix(err->msg, "Failed add") &&
-		 !has_prefix(err->msg, "Failed to get ID map") && !has_prefix(err->msg, "Invalid expanded devices"))
-		error_wrap(err, "Invalid config");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
+		if (has_prefix(err->msg, alone[i]))
+			return;
+	error_wrap(err, "Invalid config");
 }
 
 static enum op_result step_check(struct op *op, struct error *err)
