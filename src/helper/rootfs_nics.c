@@ -2,6 +2,8 @@
 #include "helper/rootfs_nics.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,8 +14,10 @@
 #include "base/argv.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "helper/rootfs_sys.h"
 
 #define CONFIG_MAX (1 << 20)
+#define DOWN_MS 5000
 #define NIC "lxc.net."
 #define PROGRAM "/berth-nic-up"
 #define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:,/=- "
@@ -78,6 +82,20 @@ void rootfs_nics_commands(const char *config, struct strbuf *out)
 		add_command(lines.v, lines.v[i], out);
 }
 
+/* One that hangs holds up whoever stops the instance: it is ended. */
+static void wait_a_little(pid_t pid)
+{
+	AUTO_CLOSE int pidfd = sys_pidfd_open(pid);
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	int rc;
+
+	do
+		rc = pidfd < 0 ? 1 : poll(&end, 1, DOWN_MS);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		(void)kill(pid, SIGKILL);
+}
+
 static int run(char *command, struct error *err)
 {
 	AUTO_ARGV struct argv argv = ARGV_INIT;
@@ -92,6 +110,7 @@ static int run(char *command, struct error *err)
 	failed = posix_spawn(&pid, argv.v[0], NULL, NULL, argv.v, environ);
 	if (failed)
 		return error_sys(err, failed, "cannot run '%s'", argv.v[0]);
+	wait_a_little(pid);
 	if (waitpid(pid, &status, 0) < 0)
 		return error_sys(err, errno, "cannot wait for '%s'", argv.v[0]);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
