@@ -47,7 +47,7 @@ load lxd
 	stock init bb "$c-x" -t c2.5 -c volatile.eth0.hwaddr=00:16:3e:11:22:33 -c volatile.uuid=x -c volatile.eth0.host_name=x
 	assert "$(key_of "$c-x" limits.cpu) $(key_of "$c-x" limits.cpu.allowance)" = "3 83%"
 	assert "$(key_of "$c-x" volatile.eth0.hwaddr)" = 00:16:3e:11:22:33
-	assert "$(key_of "$c-x" volatile.uuid)" =~ ^[0-9a-f-]{36}$
+	assert "$(key_of "$c-x" volatile.uuid)" =~ "^[0-9a-f-]{36}$"
 	assert "$(key_of "$c-x" volatile.eth0.host_name)" =~ ^veth
 	stock delete "$c-x"
 	stock_refused "Failed creating instance record: Unknown configuration key: volatile.foo" init bb "$c-x" -c volatile.foo=x

@@ -278,7 +278,8 @@ pull_volume() { # VOLUME NEW-NAME: asked for directly; a volume that is there is
 
 # A volume of `two` becomes as that of `one` is now: files that are gone there too; snapshots by their names.
 refresh_volumes() { # VOLUME, which has s0; VOLUME-pull, -push and -relay are copies
-	local v=$1 mode from=$BERTH_TEST_ROOT/pools/$(name one)/custom/$1 data f
+	local v=$1 mode from data f
+	from=$BERTH_TEST_ROOT/pools/$(name one)/custom/$1
 	stock storage volume snapshot "two:$(name two)" "$v-pull" own
 	stock storage volume set "two:$(name two)" "$v-pull" user.own=1
 	rm "$from/g"
