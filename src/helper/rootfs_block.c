@@ -2,6 +2,7 @@
 #include "helper/rootfs_block.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,7 +10,7 @@
 #include "base/mem.h"
 #include "helper/rootfs_sys.h"
 
-enum { TYPE_MAX = 64, SAID_MAX = 256 };
+enum { TYPE_MAX = 64, SAID_MAX = 256, BLKID_S = 10 };
 
 static const struct {
 	const char *name;
@@ -54,38 +55,56 @@ void block_take_flags(char *options, uint64_t *attrs)
 	*end = '\0';
 }
 
+/* One that hangs (a disk that does not answer) is ended by its alarm clock. */
+static void become_blkid(int out, const char *path)
+{
+	char *argv[] = { (char *)(uintptr_t) "blkid", (char *)(uintptr_t) "-p", (char *)(uintptr_t) "-o", (char *)(uintptr_t) "value",
+			 (char *)(uintptr_t) "-s", (char *)(uintptr_t) "TYPE", (char *)(uintptr_t)path, NULL };
+	sigset_t clock;
+
+	sigemptyset(&clock);
+	sigaddset(&clock, SIGALRM);
+	if (signal(SIGALRM, SIG_DFL) != SIG_ERR && sigprocmask(SIG_UNBLOCK, &clock, NULL) == 0 && dup2(out, STDOUT_FILENO) >= 0) {
+		alarm(BLKID_S);
+		execvp("blkid", argv);
+	}
+	_exit(127);
+}
+
+static void read_all(int fd, char text[TYPE_MAX])
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < TYPE_MAX - 1 && (n = read(fd, text + len, TYPE_MAX - 1 - len)) != 0)
+		if (n > 0)
+			len += (size_t)n;
+		else if (errno != EINTR)
+			break;
+	text[len] = '\0';
+}
+
 /* What blkid prints; it has no part of our input or output but for that. */
 static int ask_blkid(const char *path, char type[TYPE_MAX], struct error *err)
 {
 	int ends[2], status = -1;
-	size_t len = 0;
-	ssize_t n;
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_sys(err, errno, "cannot make a pipe");
 	pid = fork();
-	if (pid == 0) {
-		char *argv[] = { (char *)(uintptr_t) "blkid", (char *)(uintptr_t) "-p", (char *)(uintptr_t) "-o", (char *)(uintptr_t) "value",
-				 (char *)(uintptr_t) "-s", (char *)(uintptr_t) "TYPE", (char *)(uintptr_t)path, NULL };
-
-		if (dup2(ends[1], STDOUT_FILENO) >= 0)
-			execvp("blkid", argv);
-		_exit(127);
-	}
+	if (pid == 0)
+		become_blkid(ends[1], path);
 	close(ends[1]);
-	while (pid > 0 && len < TYPE_MAX - 1 && (n = read(ends[0], type + len, TYPE_MAX - 1 - len)) != 0)
-		if (n > 0)
-			len += (size_t)n;
-		else if (errno != EINTR)
-			break;
+	read_all(ends[0], type);
 	close(ends[0]);
-	type[len] = '\0';
 	type[strcspn(type, "\n")] = '\0';
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (pid < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 127))
 		return error_set(err, ERROR_TOOL, "cannot run 'blkid', which says what is on '%s'", path);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		return error_set(err, ERROR_TOOL, "'blkid' did not say within %d s what is on '%s'", BLKID_S, path);
 	if (status != 0 || *type == '\0')
 		return error_set(err, ERROR_INVALID, "no file system was found on the block device '%s'", path);
 	return 0;
@@ -139,15 +158,9 @@ static int open_mount(const struct rootfs_attach *a, const char *type, struct er
 
 static int map_ids(const struct rootfs_attach *a, int tree, struct error *err)
 {
-	struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
 	AUTO_CLOSE int userns = idmap_open_userns(&a->map, err);
 
-	if (userns < 0)
-		return -1;
-	attr.userns_fd = (uint64_t)userns;
-	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) == 0)
-		return 0;
-	return error_set(err, ERROR_UNSUPPORTED, "cannot map the ids of the file system on '%s': %s", a->source, strerror(errno));
+	return userns < 0 ? -1 : idmap_set_attrs(tree, a->source, userns, 0, err);
 }
 
 int block_open_tree(const struct rootfs_attach *a, struct error *err)

@@ -165,27 +165,33 @@ int idmap_become_root(const struct idmap *map, struct error *err)
 	return sys_become_root(userns) < 0 ? error_sys(err, errno, "cannot take the ids of the instance") : 0;
 }
 
-int idmap_open_tree_in(const char *path, int userns, uint64_t attrs, struct error *err)
+int idmap_set_attrs(int tree, const char *path, int userns, uint64_t attrs, struct error *err)
 {
 	struct sys_mount_attr attr = { .attr_set = attrs, .propagation = MS_PRIVATE };
-	int tree, sys;
 
-	tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (tree < 0)
-		return error_sys(err, errno, "cannot open the tree '%s'", path);
 	if (userns >= 0) {
 		attr.attr_set |= MOUNT_ATTR_IDMAP;
 		attr.userns_fd = (uint64_t)userns;
 	}
 	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) == 0)
-		return tree;
-	sys = errno;
-	close(tree);
-	if (userns >= 0 && (sys == EINVAL || sys == ENOSYS))
+		return 0;
+	if (userns >= 0 && (errno == EINVAL || errno == ENOSYS))
 		return error_set(err, ERROR_UNSUPPORTED,
 				 "cannot map the ids of '%s': its file system or this kernel has no idmapped mounts",
 				 path);
-	return error_sys(err, sys, "cannot set the mount attributes of '%s'", path);
+	return error_sys(err, errno, "cannot set the mount attributes of '%s'", path);
+}
+
+int idmap_open_tree_in(const char *path, int userns, uint64_t attrs, struct error *err)
+{
+	int tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (tree < 0)
+		return error_sys(err, errno, "cannot open the tree '%s'", path);
+	if (idmap_set_attrs(tree, path, userns, attrs, err) == 0)
+		return tree;
+	close(tree);
+	return -1;
 }
 
 int idmap_open_tree(const char *path, const struct idmap *map, uint64_t attrs, struct error *err)

@@ -51,4 +51,7 @@ int idmap_open_tree(const char *path, const struct idmap *map, uint64_t attrs, s
 /* The same with the map of a user namespace; -1: ids stay as they are. */
 int idmap_open_tree_in(const char *path, int userns, uint64_t attrs, struct error *err);
 
+/* The same to a detached mount that the caller has; path: for messages. ERROR_UNSUPPORTED: its ids cannot be mapped. */
+int idmap_set_attrs(int tree, const char *path, int userns, uint64_t attrs, struct error *err);
+
 #endif

@@ -273,16 +273,31 @@ static int mount_upper(const struct idmap *map, struct error *err)
 	return 0;
 }
 
+static int view_overlay(const char *lower, const char *source, const struct idmap *map, struct error *err)
+{
+	if (mount_lower(lower, map, err))
+		return -1;
+	return open_overlay(source, view_options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+}
+
+static int raw_overlay(const char *lower, const char *source, const struct idmap *map, struct error *err)
+{
+	if (mount_lower(lower, map, err) || mount_upper(map, err))
+		return -1;
+	return open_overlay(source, raw_options, MOUNT_ATTR_NODEV, err);
+}
+
+typedef int overlay_fn(const char *lower, const char *source, const struct idmap *map, struct error *err);
+
 /* In a mount namespace of our own, which ends when we are back in the old one: only the overlay keeps its layers. */
-static int open_raw_overlay(const char *lower, const char *source, const struct idmap *map, struct error *err)
+static int open_private(overlay_fn *open_it, const char *lower, const char *source, const struct idmap *map, struct error *err)
 {
 	AUTO_CLOSE int old = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	int tree = -1;
+	int tree;
 
 	if (old < 0)
 		return error_sys(err, errno, "cannot look at our mount namespace");
-	if (own_mounts(err) == 0 && mount_lower(lower, map, err) == 0 && mount_upper(map, err) == 0)
-		tree = open_overlay(source, raw_options, MOUNT_ATTR_NODEV, err);
+	tree = own_mounts(err) < 0 ? -1 : open_it(lower, source, map, err);
 	if (setns(old, CLONE_NEWNS) == 0)
 		return tree;
 	error_sys(err, errno, "cannot leave the mount namespace");
@@ -293,7 +308,7 @@ static int open_raw_overlay(const char *lower, const char *source, const struct 
 
 static int mount_raw(const char *dir, int folder, const char *lower, const char *source, const struct idmap *map, struct error *err)
 {
-	AUTO_CLOSE int tree = open_raw_overlay(lower, source, map, err);
+	AUTO_CLOSE int tree = open_private(raw_overlay, lower, source, map, err);
 
 	if (tree < 0)
 		return error_wrap(err, "'%s/rootfs'", dir);
@@ -349,24 +364,6 @@ int rootfs_umount(const char *dir, struct error *err)
 	return 0;
 }
 
-/* Mounts the lower layer in a mount namespace of our own, which ends when we are back in the old one. */
-static int open_private_view(const char *lower, const char *source, const struct idmap *map, struct error *err)
-{
-	AUTO_CLOSE int old = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	int tree = -1;
-
-	if (old < 0)
-		return error_sys(err, errno, "cannot look at our mount namespace");
-	if (own_mounts(err) == 0 && mount_lower(lower, map, err) == 0)
-		tree = open_overlay(source, view_options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
-	if (setns(old, CLONE_NEWNS) == 0)
-		return tree;
-	error_sys(err, errno, "cannot leave the mount namespace");
-	if (tree >= 0)
-		close(tree);
-	return -1;
-}
-
 int rootfs_view(const char *dir, const char *lower, const struct idmap *map, struct error *err)
 {
 	const struct idmap none = { 0 };
@@ -383,7 +380,7 @@ int rootfs_view(const char *dir, const char *lower, const struct idmap *map, str
 		return idmap_open_tree("rootfs", &none, MOUNT_ATTR_RDONLY, err);
 	if (make_folders(dir, lower, map, err))
 		return -1;
-	tree = open_private_view(lower, source, map, err);
+	tree = open_private(view_overlay, lower, source, map, err);
 	if (tree < 0)
 		error_wrap(err, "'%s'", dir);
 	return tree;

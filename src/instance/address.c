@@ -245,43 +245,35 @@ static bool has_static(const cJSON *devices)
 	return false;
 }
 
-int address_check(struct berthd *b, const cJSON *desired, const cJSON *before, const char *own_name,
-		  struct error *err)
+static int check_against(struct taken *t, const cJSON *desired, const cJSON *before, struct error *err)
 {
-	struct taken t = { .b = b, .own_name = own_name };
 	AUTO_JSON cJSON *config = NULL;
 	AUTO_JSON cJSON *devices = NULL;
 	AUTO_JSON cJSON *old_config = NULL;
 	AUTO_JSON cJSON *old_devices = NULL;
 	int rc;
 
-	instance_expand(b, desired, &config, &devices);
+	instance_expand(t->b, desired, &config, &devices);
 	if (!has_static(devices))
 		return 0;
 	if (before)
-		instance_expand(b, before, &old_config, &old_devices);
-	t.owners = strmap_new(free);
-	collect(&t);
-	rc = check_devices(&t, devices, old_devices, err);
-	strmap_free(t.owners);
+		instance_expand(t->b, before, &old_config, &old_devices);
+	t->owners = strmap_new(free);
+	collect(t);
+	rc = check_devices(t, devices, old_devices, err);
+	strmap_free(t->owners);
 	return rc;
+}
+
+int address_check(struct berthd *b, const cJSON *desired, const cJSON *before, const char *own_name,
+		  struct error *err)
+{
+	return check_against(&(struct taken){ .b = b, .own_name = own_name }, desired, before, err);
 }
 
 int address_check_start(struct berthd *b, const cJSON *desired, const char *own_name, struct error *err)
 {
-	struct taken t = { .b = b, .own_name = own_name, .running = true };
-	AUTO_JSON cJSON *config = NULL;
-	AUTO_JSON cJSON *devices = NULL;
-	int rc;
-
-	instance_expand(b, desired, &config, &devices);
-	if (!has_static(devices))
-		return 0;
-	t.owners = strmap_new(free);
-	collect(&t);
-	rc = check_devices(&t, devices, NULL, err);
-	strmap_free(t.owners);
-	return rc;
+	return check_against(&(struct taken){ .b = b, .own_name = own_name, .running = true }, desired, NULL, err);
 }
 
 /* ---- the next free one */

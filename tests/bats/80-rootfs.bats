@@ -237,6 +237,12 @@ is_stopped() {
 	rfs 1 mount --lower="$IMAGE" --idmap=$MAP "$D"
 	contains "$stderr" "not a directory"
 	rfs umount /nosuch
+	mkdir "$D/bin"
+	mknod "$D/disk" b 240 0
+	printf '#!/usr/bin/env python3\n%s\n' 'import os, signal' 'signal.alarm(0) and os.kill(os.getpid(), signal.SIGALRM)' >"$D/bin/blkid"
+	chmod +x "$D/bin/blkid"
+	PATH=$D/bin:$PATH rfs 1 attach --pid=1 --source="$D/disk" --target=/x
+	contains "$stderr" "'blkid' did not say within" "its alarm clock was set, and rang"
 	rfs 2 nosuch
 	rfs 2
 	rfs --help
