@@ -24,6 +24,7 @@
 #define READY_MS 2    /* while lxc-attach prepares its terminal */
 #define COLUMNS 80
 #define ROWS 25 /* as LXD has it */
+#define END_OF_INPUT "\004" /* ^D */
 
 static bool interactive(const struct exec *x)
 {
@@ -274,7 +275,7 @@ static void ready_cb(uv_timer_t *timer)
 		inflow_hold(x->in, false);
 }
 
-/* Nobody types any more: the terminal hangs up, as LXD does it. */
+/* The client has gone: the terminal hangs up. */
 static void hang_up_cb(void *data)
 {
 	struct exec *x = data;
@@ -282,6 +283,14 @@ static void hang_up_cb(void *data)
 	x->left = true;
 	close_tty(x);
 	outflow_stop(x->out[0]);
+}
+
+/* The client's stdin ended, who still shows what comes: ^D, which ends the input only where a line begins, else the line. */
+static void type_end(struct exec *x)
+{
+	if (x->mid_line)
+		inflow_piece(x->in, END_OF_INPUT, 1);
+	inflow_piece(x->in, END_OF_INPUT, 1);
 }
 
 static void resize(const struct exec *x, int64_t columns, int64_t rows)
@@ -364,8 +373,10 @@ static void piece_cb(void *data, int which, const void *bytes, size_t len)
 {
 	struct exec *x = data;
 
-	if (which == SOCKET_STDIN && x->in)
-		inflow_piece(x->in, bytes, len);
+	if (which != SOCKET_STDIN || !x->in || len == 0)
+		return;
+	x->mid_line = strchr("\n\r", ((const char *)bytes)[len - 1]) == NULL;
+	inflow_piece(x->in, bytes, len);
 }
 
 /* {"command": "window-resize", "args": {"width": "80", "height": "25"}} or {"command": "signal", "signal": 2} */
@@ -389,6 +400,8 @@ static void text_cb(void *data, int which, const char *text, size_t len)
 
 	if (which == SOCKET_CONTROL)
 		control(x, text, len);
+	else if (which == SOCKET_STDIN && x->in && x->tty >= 0 && !x->console)
+		type_end(x);
 	else if (which == SOCKET_STDIN && x->in)
 		inflow_end(x->in);
 }

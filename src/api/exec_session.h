@@ -20,6 +20,7 @@ struct exec {
 	bool exited, over;       /* the child; all of it */
 	int status;              /* of the command, once exited */
 	int tty;                 /* master of its terminal, or -1 */
+	bool mid_line;           /* the last that was typed there is no end of a line */
 	struct inflow *in;
 	struct outflow *out[2];  /* stdout (or the terminal), stderr */
 	uv_timer_t timer;        /* until lxc-attach has its terminal */

@@ -83,7 +83,7 @@ container=lxc"
 	assert "$output" = here
 }
 
-@test "terminals: size, signals, hang-up" {
+@test "terminals: size, signals, end of stdin" {
 	stock exec "$C" -t -- sh -c 'tty; stty size; read x; echo "got $x"' < <(
 		echo line
 		sleep 1000 &
@@ -94,7 +94,12 @@ container=lxc"
 	contains "$output" /dev/pts/
 	contains "$output" "25 80"
 	contains "$output" "got line"
-	stock 129 exec "$C" -t -- sleep 1000
+	# stdin's end is typed: who does not read runs on, who reads sees an end (LXD: any of hang-up, silence and waiting)
+	stock 3 exec "$C" -t -- sh -c 'echo begin; cat; echo end; exit 3' </dev/null
+	contains "$output" begin
+	contains "$output" end
+	stock exec "$C" -t -- cat < <(printf half)
+	contains "$output" halfhalf
 	LXD_SOCKET=$BERTH_SOCKET LXD_CONF=$BATS_TEST_TMPDIR lxc exec "$C" -- sh -c 'trap "exit 7" TERM; touch /trapped; while :; do sleep 0.1; done' \
 		3>&- 4>&- &
 	wait_for 5 in_container "$C" test -e /trapped
