@@ -34,7 +34,17 @@ teardown_file() {
 setup() {
 	D=$ROOT/i$BATS_TEST_NUMBER
 	mkdir -p "$D"
-	C=r$$-$BATS_TEST_NUMBER
+	C=r${ROOT##*.}-$BATS_TEST_NUMBER
+}
+
+leaked_cgroups() {
+	find /sys/fs/cgroup -depth -type d \( -path "*/lxc.monitor.r${ROOT##*.}-*" -o -path "*/lxc.payload.r${ROOT##*.}-*" \) 2>/dev/null
+}
+
+# What LXC's monitor process would have removed.
+cgroups_swept() {
+	leaked_cgroups | xargs -r rmdir 2>/dev/null || true
+	nothing leaked_cgroups
 }
 
 mounts() {
@@ -306,6 +316,7 @@ is_stopped() {
 	start "$C"
 	assert "$(lxc attach "$C" -- stat -c %u /bin/busybox)" = 0
 	end
+	wait_for 10 cgroups_swept || die "FAIL: in use: $(leaked_cgroups)"
 }
 
 @test "the fresh image: SIGPWR halts it, SIGINT reboots it" {
@@ -767,4 +778,9 @@ shared_settings() { # but ip_forward, which networks of berthds that run meanwhi
 	run grep -rls "^$D/" /run/berth-host-init
 	assert "$output" = ""
 	[[ ! -e $D/a/host-init.state ]]
+}
+
+@test "nothing is left behind" {
+	wait_for 10 nothing mounts || die "FAIL: mounted: $(mounts)"
+	wait_for 10 nothing leaked_cgroups || die "FAIL: cgroups: $(leaked_cgroups)"
 }

@@ -34,7 +34,7 @@ no_staging() { # [ROOT]
 }
 
 staged() {
-	! no_staging
+	[[ -n $(staging) ]]
 }
 
 # variant NOTE FILE: an image of its own
