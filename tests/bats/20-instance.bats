@@ -426,7 +426,7 @@ own_view() { # NAME
 	lxc-stop -k -P "$BERTH_TEST_ROOT/lxc" -n "$c"
 	daemon_start
 	wait_for 10 is_state "$c" ""
-	assert "$(ls "$BERTH_TEST_ROOT/lxc")" !~ "$c"
+	wait_for 10 test ! -e "$BERTH_TEST_ROOT/lxc/$c" # it is not shown any more before the last of it has gone
 }
 
 @test "nothing is left behind" {

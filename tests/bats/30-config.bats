@@ -40,6 +40,7 @@ load helpers
 	assert "$output" = "one line"
 	run_berth config set "$c" raw.lxc - <<<$'lxc.environment = A=1\nlxc.environment = B=2'
 	run_berth start "$c"
+	wait_init "$c"
 	assert "$(tr '\0' '\n' </proc/"$(init_of "$c")"/environ | grep -c '^[AB]=[12]$')" = 2
 	run_berth delete -f "$c"
 }
