@@ -82,7 +82,7 @@ void rootfs_nics_commands(const char *config, struct strbuf *out)
 		add_command(lines.v, lines.v[i], out);
 }
 
-/* One that hangs holds up whoever stops the instance: it is ended. */
+/* One that hangs holds up whoever stops the instance: it is ended, with what it runs. */
 static void wait_a_little(pid_t pid)
 {
 	AUTO_CLOSE int pidfd = sys_pidfd_open(pid);
@@ -93,7 +93,22 @@ static void wait_a_little(pid_t pid)
 		rc = pidfd < 0 ? 1 : poll(&end, 1, DOWN_MS);
 	while (rc < 0 && errno == EINTR);
 	if (rc == 0)
-		(void)kill(pid, SIGKILL);
+		(void)kill(-pid, SIGKILL);
+}
+
+/* In a process group of its own. */
+static int spawn(pid_t *pid, char **argv)
+{
+	posix_spawnattr_t attr;
+	int failed = posix_spawnattr_init(&attr);
+
+	if (failed)
+		return failed;
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setpgroup(&attr, 0);
+	failed = posix_spawn(pid, argv[0], NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	return failed;
 }
 
 static int run(char *command, struct error *err)
@@ -107,7 +122,7 @@ static int run(char *command, struct error *err)
 		argv_push(&argv, word);
 	if (argv.n == 0)
 		return 0;
-	failed = posix_spawn(&pid, argv.v[0], NULL, NULL, argv.v, environ);
+	failed = spawn(&pid, argv.v);
 	if (failed)
 		return error_sys(err, failed, "cannot run '%s'", argv.v[0]);
 	wait_a_little(pid);

@@ -168,11 +168,12 @@ in_all_ways() { # TOOL NAME COMMAND…
 	n=$(name veth)
 	run_berth init bb "$n"
 	run_berth config device override "$n" eth0 limits.ingress=10Mbit
-	fake berth-nic-up hang
+	fake berth-nic-up child-hangs
 	background start "$n"
 	fake_called berth-nic-up
 	cancel_all
 	ended 1
+	wait_for 10 nothing pgrep -f "$LIBEXEC/.berth-nic-up" # what the hook runs ends with it
 	real berth-nic-up
 	assert "$(state_of "$n")" = STOPPED
 	wait_for 10 nothing leaked_veths || die "FAIL: veths: $(leaked_veths)"
