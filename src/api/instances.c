@@ -139,10 +139,11 @@ static void post_list(struct request *r)
 
 static int read_state_request(const cJSON *body, struct power_options *ret, struct error *err)
 {
+	int timeout_s = (int)json_int(body, "timeout", -1);
+
 	if (!cJSON_IsObject(body))
 		return error_set(err, ERROR_INVALID, "the request body must be an object with an action");
-	*ret = (struct power_options){ .timeout_s = (int)json_int(body, "timeout", -1),
-				       .force = json_bool(body, "force", false) };
+	*ret = (struct power_options){ .timeout_s = timeout_s, .force = json_bool(body, "force", false) || timeout_s == 0 };
 	if (json_bool(body, "stateful", false))
 		return error_set(err, ERROR_UNSUPPORTED, "stateful stop and start are not supported");
 	return power_action_parse(json_str_or(body, "action", ""), &ret->action, err);

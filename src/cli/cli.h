@@ -107,5 +107,7 @@ void progress_show(const char *text, int percent);
 bool progress_wanted(void); /* stderr is a terminal */
 bool stdin_is_tty(void);
 bool stdout_is_tty(void);
+/* Runs a program that has the terminal, and ^C with it. What waitpid() says (127: not found), or -1 with errno. */
+int terminal_child(const struct argv *a);
 
 #endif

@@ -9,12 +9,11 @@
 #include "cli/cli.h"
 #include "cli/instance.h"
 
-int instance_console(struct cli *cli, const char *name, struct error *err)
+int instance_console_command(struct cli *cli, const char *name, struct argv *ret, struct error *err)
 {
 	AUTO_FREE char *path = instance_path(name, "");
 	AUTO_FREE char *lxcpath = NULL;
 	AUTO_JSON cJSON *instance = NULL;
-	AUTO_ARGV struct argv a = ARGV_INIT;
 
 	if (geteuid() != 0)
 		return error_set(err, ERROR_FORBIDDEN, "only root may open a console: try sudo %s",
@@ -28,8 +27,17 @@ int instance_console(struct cli *cli, const char *name, struct error *err)
 	lxcpath = instance_lxcpath(cli, err);
 	if (!lxcpath)
 		return -1;
+	argv_pushl(ret, "lxc-console", "-P", lxcpath, "-n", instance_local(name), "-t", "0", "-e", "^a", NULL);
+	return 0;
+}
+
+int instance_console(struct cli *cli, const char *name, struct error *err)
+{
+	AUTO_ARGV struct argv a = ARGV_INIT;
+
+	if (instance_console_command(cli, name, &a, err) < 0)
+		return -1;
 	fflush(stdout);
-	argv_pushl(&a, "lxc-console", "-P", lxcpath, "-n", instance_local(name), "-t", "0", "-e", "^a", NULL);
 	execvp(a.v[0], a.v);
 	return error_sys(err, errno, "cannot run 'lxc-console'; is LXC installed?");
 }

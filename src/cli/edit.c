@@ -37,27 +37,14 @@ static void editor_argv(struct argv *a, const char *file)
 	argv_push(a, file);
 }
 
-/* ^C is the editor's while it runs. */
 int editor_run(const char *file, struct error *err)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
 	AUTO_ARGV struct argv a = ARGV_INIT;
-	int status = 0;
-	pid_t pid;
+	int status;
 
 	editor_argv(&a, file);
-	sigaction(SIGINT, &ignore, &old);
-	pid = fork();
-	if (pid == 0) {
-		sigaction(SIGINT, &old, NULL);
-		execvp(a.v[0], a.v);
-		_exit(127);
-	}
-	if (pid > 0)
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	sigaction(SIGINT, &old, NULL);
-	if (pid < 0)
+	status = terminal_child(&a);
+	if (status < 0)
 		return error_sys(err, errno, "cannot run the editor '%s'", a.v[0]);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;

@@ -30,7 +30,9 @@ const char *instance_of_operation(const cJSON *op);
 int instance_config_option(cJSON *config, const char *arg, struct error *err);
 int instance_device_option(cJSON *devices, const char *arg, struct error *err);
 
-/* Replaces this process by lxc-console, or returns -1. */
+/* lxc-console for a running instance, where root has a terminal; else -1. */
+int instance_console_command(struct cli *cli, const char *name, struct argv *ret, struct error *err);
+/* Replaces this process by it, or returns -1. */
 int instance_console(struct cli *cli, const char *name, struct error *err);
 /* The lxcpath of the daemon at the other end; caller frees. */
 char *instance_lxcpath(struct cli *cli, struct error *err);

@@ -81,6 +81,24 @@ static int power_one(struct cli *cli, const struct power *p, const char *name, s
 	return -1;
 }
 
+/* With its console beside it, which ends with the instance, or when it is left. */
+static int stop_watched(struct cli *cli, const struct power *p, const char *name, struct error *err)
+{
+	AUTO_ARGV struct argv console = ARGV_INIT;
+	AUTO_FREE char *id = NULL;
+	AUTO_JSON cJSON *op = NULL;
+
+	if (instance_console_command(cli, name, &console, err) < 0)
+		return -1;
+	id = power_begin(p, cli->client, name, err);
+	if (!id)
+		return -1;
+	if (terminal_child(&console) < 0)
+		fprintf(stderr, "no console: %m\n");
+	op = client_wait(cli->client, id, err);
+	return op ? 0 : -1;
+}
+
 /* ---- many at once: each has a connection that waits for it */
 
 static int job_failed(const struct job *job, const struct error *err)
@@ -174,6 +192,8 @@ static int power_named(struct cli *cli, const struct power *p, int n, char **nam
 	struct job *jobs;
 	int rc;
 
+	if (p->console && strcmp(p->action, "stop") == 0)
+		return stop_watched(cli, p, names[0], err);
 	if (n == 1) {
 		if (power_one(cli, p, names[0], err) < 0)
 			return -1;
@@ -190,12 +210,13 @@ static int power_named(struct cli *cli, const struct power *p, int n, char **nam
 /* Of the options of all these commands, has this one it? */
 static bool has_option(const struct power *p, int opt)
 {
-	bool starts = strcmp(p->action, "start") == 0, restarts = strcmp(p->action, "restart") == 0;
+	bool starts = strcmp(p->action, "start") == 0;
+	bool stops = strcmp(p->action, "stop") == 0 || strcmp(p->action, "restart") == 0;
 
 	if (opt == 'f' || opt == OPT_TIMEOUT)
-		return restarts || strcmp(p->action, "stop") == 0;
+		return stops;
 	if (opt == OPT_CONSOLE)
-		return starts || restarts;
+		return starts || stops;
 	return opt != OPT_STATELESS || starts;
 }
 
@@ -242,6 +263,8 @@ static int power_run(struct cli *cli, int argc, char **argv, struct power *p, st
 		return cli_usage(cli, "--all goes without names of instances");
 	if (p->console && (p->all || argc - optind > 1))
 		return cli_usage(cli, "--console is for one instance");
+	if (p->console && p->force && strcmp(p->action, "stop") == 0)
+		return cli_usage(cli, "--console goes without --force, which shows nothing");
 	if (p->all)
 		return power_all(cli, p, err);
 	if (optind >= argc)
@@ -266,7 +289,7 @@ POWER_COMMAND(kill, "stop", "stop", true)
 #define ALL_HELP "      --all               All instances\n"
 #define STOP_HELP                                                                                        \
 	ALL_HELP "  -f, --force             Do not wait for a shutdown, kill it\n"                        \
-		 "      --timeout SECONDS   Give up after so long (default: wait for ever)\n"
+		 "      --timeout SECONDS   Give up after so long (default: wait for ever); 0: --force\n"
 #define CONSOLE_HELP "      --console           Attach to its console\n"
 #define ARGS "<instance>... [flags]"
 
@@ -284,7 +307,7 @@ const struct command cmd_stop = {
 	.name = "stop",
 	.args = ARGS,
 	.summary = "Stop instances",
-	.options = STOP_HELP,
+	.options = STOP_HELP CONSOLE_HELP,
 	.examples = "  berth stop c1 --timeout 30\n  berth stop -f --all\n",
 	.run = stop_run,
 	.complete = "instance",

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -12,6 +15,26 @@ bool stdin_is_tty(void)
 bool stdout_is_tty(void)
 {
 	return isatty(STDOUT_FILENO);
+}
+
+int terminal_child(const struct argv *a)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
+	int status = 0;
+	pid_t pid;
+
+	sigaction(SIGINT, &ignore, &old);
+	pid = fork();
+	if (pid == 0) {
+		sigaction(SIGINT, &old, NULL);
+		execvp(a->v[0], a->v);
+		_exit(127);
+	}
+	if (pid > 0)
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	sigaction(SIGINT, &old, NULL);
+	return pid < 0 ? -1 : status;
 }
 
 void text_print(FILE *out, const char *s)

@@ -56,6 +56,7 @@ complete_words() {
 	refused 2 "unknown option '--timeout'" start c1 --timeout 3
 	refused 2 "--console is for one instance" start --all --console
 	refused 2 "--console is for one instance" restart c1 c2 --console
+	refused 2 "--console goes without --force" stop -f c1 --console
 }
 
 @test "help COMMAND is COMMAND --help" {

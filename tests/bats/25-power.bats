@@ -24,7 +24,9 @@ pid_changed() {
 	run_berth start "$c"
 	refused 1 "already running" start "$c"
 	wait_init "$c"
-	run_berth stop "$c"
+	refused 1 "a console needs a terminal" stop "$c" --console
+	run timeout 300 script -qec "'$BERTH' stop $c --console" /dev/null </dev/null
+	assert "$status" = 0 "$output"
 	assert "$(state_of "$c")" = STOPPED
 	run_berth start "$c"
 	run_berth stop --force "$c"
@@ -77,13 +79,16 @@ pid_changed() {
 	run_berth delete "$c"
 }
 
-@test "a container that does not listen: --timeout, then --force" {
-	local c
+@test "a container that does not listen: --timeout, then none" {
+	local c pid
 	c=$(name deaf)
 	launch "$c" -c raw.lxc='lxc.signal.halt = SIGWINCH'
 	refused 1 "did not shut down within" stop "$c" --timeout 1
 	assert "$(state_of "$c")" = RUNNING
-	run_berth stop -f "$c"
+	pid=$(pid_of "$c")
+	run_berth restart "$c" --timeout 0 # that is --force, as with LXD
+	assert "$(pid_of "$c")" != "$pid"
+	run_berth stop "$c" --timeout 0
 	assert "$(state_of "$c")" = STOPPED
 	run_berth delete "$c"
 }
