@@ -394,6 +394,7 @@ force_clean() {
 		umount -l "$dir"
 	done < <(awk -v root="$BERTH_TEST_ROOT/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
 	ip link del "$BERTH_TEST_BRIDGE" 2>/dev/null
+	nft list tables | grep "_t${BERTH_TEST_ID}_2d" | while read -r dir; do nft "delete $dir"; done
 	rm -rf "/run/lxc/lock/$BERTH_TEST_ROOT"
 	[[ -n ${BERTH_TEST_KEEP:-} ]] || rm -rf --one-file-system "$BERTH_TEST_ROOT"
 }
@@ -449,6 +450,11 @@ leaked_veths() {
 	ip -o link show master "$BERTH_TEST_BRIDGE" | cut -d: -f2
 }
 
+leaked_networks() { # networks with a name of this file: their links and tables ("_2d" is a '-')
+	find /sys/class/net/ -maxdepth 1 -name "t$BERTH_TEST_ID-*"
+	nft list tables 2>/dev/null | grep "_t${BERTH_TEST_ID}_2d"
+}
+
 staging() { # of the image store
 	ls -A "$BERTH_TEST_ROOT/images/.staging"
 }
@@ -489,7 +495,7 @@ leak_check() {
 	touch "$BERTH_TEST_ROOT/checked"
 	text=$(delete_instances)
 	[[ -z $text ]] || bad+="instances: $text"$'\n'
-	for kind in leaked_mounts leaked_loops leaked_cgroups leaked_veths leaked_folders leaked_processes; do
+	for kind in leaked_mounts leaked_loops leaked_cgroups leaked_veths leaked_networks leaked_folders leaked_processes; do
 		wait_for 10 nothing "$kind" || bad+="$kind: $("$kind")"$'\n'
 	done
 	wait_for 10 journal_empty || bad+="journal: $(ls -A "$BERTH_TEST_ROOT/state/operations")"$'\n'
