@@ -31,19 +31,6 @@ static char *path_of(const struct trust *t, const char *fingerprint)
 	return mem_printf("%s/%s" SUFFIX, t->dir, fingerprint);
 }
 
-static void insert(struct trust *t, cJSON *entry_taken)
-{
-	const cJSON *at;
-	int i = 0;
-
-	cJSON_ArrayForEach(at, t->list) {
-		if (strcmp(fingerprint_of(at), fingerprint_of(entry_taken)) > 0)
-			break;
-		i++;
-	}
-	cJSON_InsertItemInArray(t->list, i, entry_taken);
-}
-
 static cJSON *entry_new(const struct x509 *x, const char *name)
 {
 	cJSON *v = cJSON_CreateObject();
@@ -77,7 +64,7 @@ static int load(struct trust *t, const char *file, struct error *err)
 		x509_free(x);
 		return error_set(err, ERROR_INVALID, "its certificate has another fingerprint");
 	}
-	insert(t, entry_new(x, json_str_or(entry, "name", "")));
+	json_insert_by(t->list, "fingerprint", entry_new(x, json_str_or(entry, "name", "")));
 	x509_free(x);
 	return 0;
 }
@@ -170,7 +157,7 @@ static int store(struct trust *t, cJSON *entry_taken, struct error *err)
 		cJSON_Delete(entry_taken);
 		return -1;
 	}
-	insert(t, entry_taken);
+	json_insert_by(t->list, "fingerprint", entry_taken);
 	return 0;
 }
 
@@ -223,7 +210,7 @@ int trust_change(struct trust *t, const char *fingerprint, const struct x509 *x,
 			return -1;
 		}
 		drop(t, old);
-		insert(t, entry);
+		json_insert_by(t->list, "fingerprint", entry);
 		return 0;
 	}
 	if (store(t, entry, err) < 0)

@@ -48,19 +48,6 @@ static cJSON *read_one(const char *shelf, const char *name)
 	return v;
 }
 
-static void insert(cJSON *list, cJSON *v)
-{
-	int i = 0;
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, list) {
-		if (strcmp(json_str_or(item, "created_at", ""), json_str_or(v, "created_at", "")) > 0)
-			break;
-		i++;
-	}
-	cJSON_InsertItemInArray(list, i, v);
-}
-
 cJSON *export_shelf_list(const char *shelf)
 {
 	cJSON *list = cJSON_CreateArray(), *v;
@@ -69,7 +56,7 @@ cJSON *export_shelf_list(const char *shelf)
 
 	while (dir != NULL && (d = readdir(dir)) != NULL)
 		if (d->d_name[0] != '.' && (v = read_one(shelf, d->d_name)) != NULL)
-			insert(list, v);
+			json_insert_by(list, "created_at", v);
 	if (dir != NULL)
 		closedir(dir);
 	return list;

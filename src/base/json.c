@@ -89,8 +89,8 @@ void json_set(cJSON *obj, const char *key, cJSON *value_taken)
 	AUTO_FREE char *name = NULL;
 
 	if (!cJSON_HasObjectItem(obj, key) || !member(obj, key)) {
-		if (value_taken)
-			cJSON_AddItemToObject(obj, key, value_taken);
+		if (value_taken && !cJSON_AddItemToObject(obj, key, value_taken))
+			cJSON_Delete(value_taken); /* there is no object */
 		return;
 	}
 	if (!value_taken) {
@@ -125,6 +125,25 @@ void json_set_int(cJSON *obj, const char *key, int64_t value)
 void json_set_bool(cJSON *obj, const char *key, bool value)
 {
 	json_set(obj, key, cJSON_CreateBool(value));
+}
+
+void json_insert_by(cJSON *list, const char *key, cJSON *item_taken)
+{
+	cJSON *next = list->child;
+
+	while (next && strcmp(json_str_or(next, key, ""), json_str_or(item_taken, key, "")) <= 0)
+		next = next->next;
+	if (!next) {
+		cJSON_AddItemToArray(list, item_taken);
+		return;
+	}
+	item_taken->next = next;
+	item_taken->prev = next->prev;
+	next->prev = item_taken;
+	if (next == list->child)
+		list->child = item_taken;
+	else
+		item_taken->prev->next = item_taken;
 }
 
 static int compare_members(const void *a, const void *b)

@@ -46,6 +46,12 @@ void json_set_int(cJSON *obj, const char *key, int64_t value); /* exact to 2^53 
 void json_set_bool(cJSON *obj, const char *key, bool value);
 void json_set(cJSON *obj, const char *key, cJSON *value_taken);
 
+/*
+ * An object's place in a list of objects that are sorted by this member, a text; behind its like. Not by
+ * cJSON_InsertItemInArray(): Debian 12's (1.7.15-1+deb12u4) refuses every place but the first and the last.
+ */
+void json_insert_by(cJSON *list, const char *key, cJSON *item_taken);
+
 /* Members sorted by key (strcmp), recursively: LXD prints maps sorted. */
 void json_sort(cJSON *v);
 

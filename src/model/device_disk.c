@@ -234,6 +234,7 @@ static bool needs_entry(const cJSON *props)
 static void render_entry(struct render *r, const cJSON *props)
 {
 	const char *source = device_prop(props, "source"), *propagation = device_prop(props, "propagation");
+	const char *options = device_prop(props, "raw.mount.options");
 	AUTO_STRBUF struct strbuf entry = STRBUF_INIT;
 
 	mount_field(&entry, source, false);
@@ -248,6 +249,8 @@ static void render_entry(struct render *r, const cJSON *props)
 		strbuf_addstr(&entry, ",optional");
 	if (propagation)
 		strbuf_addf(&entry, ",%s", propagation);
+	if (options)
+		strbuf_addf(&entry, ",%s", options);
 	/* LXC 5 fails on a missing source with a map even when it is optional */
 	if (wants_map(r->config, r->probe, props) && fs_exists(source))
 		strbuf_addstr(&entry, ",idmap=container");

@@ -277,6 +277,34 @@ static void sorts_members_everywhere(void **state)
 	json_sort(NULL);
 }
 
+/* In whatever order they come; Debian 12's cJSON_InsertItemInArray() loses those that belong between others. */
+static void inserts_each_at_its_place(void **state)
+{
+	static const char *const orders[] = { "abcd", "dcba", "adbc", "bdac", "cadb", "dabc", "acbd", "cbda" };
+
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		AUTO_JSON cJSON *list = cJSON_CreateArray();
+		AUTO_FREE char *text = NULL;
+
+		for (const char *c = orders[i]; *c; c++) {
+			cJSON *item = cJSON_CreateObject();
+
+			json_set_strf(item, "k", "%c", *c);
+			json_insert_by(list, "k", item);
+		}
+		cJSON_Delete(cJSON_DetachItemFromArray(list, 1));
+		json_insert_by(list, "k", parse("{\"k\":\"c\",\"n\":2}"));
+		text = json_text(list);
+		assert_string_equal(text, "[{\"k\":\"a\"},{\"k\":\"c\"},{\"k\":\"c\",\"n\":2},{\"k\":\"d\"}]");
+	}
+}
+
+static void setting_in_nothing_loses_nothing(void **state)
+{
+	json_set_str(NULL, "k", "text");
+	json_set_str(NULL, "k", NULL);
+}
+
 static void prints_hostile_strings_as_json(void **state)
 {
 	AUTO_JSON cJSON *v = cJSON_CreateArray(), *again = NULL;
@@ -329,6 +357,8 @@ int main(void)
 		cmocka_unit_test(accessors_check_types),
 		cmocka_unit_test(setters_replace_and_remove),
 		cmocka_unit_test(sorts_members_everywhere),
+		cmocka_unit_test(inserts_each_at_its_place),
+		cmocka_unit_test(setting_in_nothing_loses_nothing),
 		cmocka_unit_test(prints_hostile_strings_as_json),
 		cmocka_unit_test(files_come_back_as_written),
 	};
