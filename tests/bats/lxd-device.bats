@@ -495,7 +495,11 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	run in_container "$C" touch /mnt/blk/g
 	contains "$output" "Read-only"
 	stock config device unset "$C" blk readonly
+	mkdir "$BERTH_TEST_ROOT/deep"
+	stock config device add "$C" deep disk source="$BERTH_TEST_ROOT/deep" path=/mnt/deep recursive=true raw.mount.options=noexec
 	stock restart -f "$C"
+	assert "$(in_container "$C" grep -c " /mnt/deep .*noexec" /proc/mounts)" = 1 "LXC's own entries have the options, too"
+	stock config device remove "$C" deep
 	assert "$(in_container "$C" cat /mnt/blk/f)" = kept
 	assert "$(in_container "$C" stat -c %u:%g /mnt/blk/f)" = 3:4
 	assert "$(grep -c "$loop" /proc/mounts)" = 0 "the host sees nothing of it"

@@ -287,7 +287,7 @@ static void disks(void **state)
 		"`y`\",\"path\":\"/mnt\",\"shift\":\"false\",\"optional\":\"true\"},"
 		"\"f\":{\"type\":\"disk\",\"source\":\"/etc/passwd\",\"path\":\"/f\"},"
 		"\"r\":{\"type\":\"disk\",\"source\":\"/tmp\",\"path\":\"/a "
-		"b\\\\c\",\"recursive\":\"true\",\"propagation\":\"rslave\"}}}");
+		"b\\\\c\",\"recursive\":\"true\",\"propagation\":\"rslave\",\"raw.mount.options\":\"noexec,nosuid\"}}}");
 
 	assert_well_formed(text);
 	ASSERT_LINES(text,
@@ -300,7 +300,7 @@ static void disks(void **state)
 		     "lxc.hook.start-host = /usr/libexec/berth/berth-rootfs attach --source=/etc/passwd "
 		     "--target=/f --create=file "
 		     "--or-plain --idmap=100000:65536 --pid=$LXC_PID",
-		     "lxc.mount.entry = /tmp a\\040b\\134c none rbind,create=dir,rslave,idmap=container 0 0");
+		     "lxc.mount.entry = /tmp a\\040b\\134c none rbind,create=dir,rslave,noexec,nosuid,idmap=container 0 0");
 	assert_true(strstr(text, "--target=/mnt ") <
 		    strstr(text, "--target=/mnt/deep")); /* or the first would be hidden */
 }
