@@ -88,7 +88,7 @@ void json_set(cJSON *obj, const char *key, cJSON *value_taken)
 	/* key may be the name of the member that is replaced */
 	AUTO_FREE char *name = NULL;
 
-	if (!cJSON_HasObjectItem(obj, key) || !member(obj, key)) {
+	if (!member(obj, key)) {
 		if (value_taken && !cJSON_AddItemToObject(obj, key, value_taken))
 			cJSON_Delete(value_taken); /* there is no object */
 		return;

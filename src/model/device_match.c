@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -20,6 +21,7 @@ struct match {
 	const struct match_roots *roots;
 	const cJSON *props;
 	cJSON *nodes;
+	cJSON **hanging; /* what hangs on USB devices, looked for once: [{"vendorid", "productid", "type", "number", "path"}]; or NULL */
 };
 
 #define NODE_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._:@,=-"
@@ -101,16 +103,17 @@ static bool node_name(const char *device, char *out, size_t size)
 	return true;
 }
 
-static bool hangs_on_wanted(const struct match *m, char *device)
+/* Of the USB device that it hangs on; device is cut on the way up. */
+static bool usb_above(const struct match *m, char *device, char vendor[16], char product[16])
 {
 	size_t root = strlen(m->roots->sys);
-	char vendor[16], product[16], *slash;
+	char *slash;
 
 	while (strlen(device) > root) {
-		sysfs_text(vendor, sizeof(vendor), "%s/idVendor", device);
-		sysfs_text(product, sizeof(product), "%s/idProduct", device);
+		sysfs_text(vendor, 16, "%s/idVendor", device);
+		sysfs_text(product, 16, "%s/idProduct", device);
 		if (*vendor)
-			return wanted(m, "vendorid", vendor) && wanted(m, "productid", product);
+			return true;
 		slash = strrchr(device, '/');
 		if (!slash)
 			return false;
@@ -119,26 +122,54 @@ static bool hangs_on_wanted(const struct match *m, char *device)
 	return false;
 }
 
+/* Most nodes are of no hardware, and the link says so. */
+static bool is_virtual(const char *link)
+{
+	static const char virtual[] = "../../devices/virtual/";
+	char target[sizeof(virtual)] = "";
+
+	return readlink(link, target, sizeof(target) - 1) > 0 && strcmp(target, virtual) == 0;
+}
+
 static void number_found(const struct match *m, const char *folder, const char *number)
 {
 	AUTO_FREE char *link = fs_join(folder, number);
-	char device[PATH_MAX], subsystem[64], path[128];
+	char device[PATH_MAX], subsystem[64], path[128], vendor[16], product[16];
+	cJSON *node;
 
-	if (!realpath(link, device))
+	if (is_virtual(link) || !realpath(link, device))
 		return;
 	sysfs_link(subsystem, sizeof(subsystem), "%s/subsystem", device);
-	if (strcmp(subsystem, "usb") == 0 || !node_name(device, path, sizeof(path)) || !hangs_on_wanted(m, device))
+	if (strcmp(subsystem, "usb") == 0 || !node_name(device, path, sizeof(path)) || !usb_above(m, device, vendor, product))
 		return;
-	add_node(m, strcmp(strrchr(folder, '/'), "/block") == 0 ? 'b' : 'c', number, path);
+	node = cJSON_CreateObject();
+	json_set_str(node, "vendorid", vendor);
+	json_set_str(node, "productid", product);
+	json_set_str(node, "type", strcmp(strrchr(folder, '/'), "/block") == 0 ? "b" : "c");
+	json_set_str(node, "number", number);
+	json_set_str(node, "path", path);
+	cJSON_AddItemToArray(*m->hanging, node);
 }
 
-static void find_hotplug(const struct match *m)
+static void look_for_hanging(const struct match *m)
 {
 	AUTO_FREE char *chars = mem_printf("%s/dev/char", m->roots->sys);
 	AUTO_FREE char *blocks = mem_printf("%s/dev/block", m->roots->sys);
 
+	*m->hanging = cJSON_CreateArray();
 	each(m, chars, number_found);
 	each(m, blocks, number_found);
+}
+
+static void find_hotplug(const struct match *m)
+{
+	const cJSON *node;
+
+	if (!*m->hanging)
+		look_for_hanging(m);
+	cJSON_ArrayForEach(node, *m->hanging)
+		if (wanted(m, "vendorid", json_str_or(node, "vendorid", "")) && wanted(m, "productid", json_str_or(node, "productid", "")))
+			add_node(m, *json_str_or(node, "type", ""), json_str_or(node, "number", ""), json_str_or(node, "path", ""));
 }
 
 /* ---- gpu */
@@ -271,6 +302,7 @@ void devices_match(cJSON *devices, const struct match_roots *roots)
 {
 	char real[PATH_MAX];
 	struct match_roots own = *roots;
+	AUTO_JSON cJSON *hanging = NULL;
 	cJSON *device;
 
 	cJSON_ArrayForEach(device, devices) {
@@ -280,9 +312,9 @@ void devices_match(cJSON *devices, const struct match_roots *roots)
 		if (i == MATCHED)
 			continue;
 		if (realpath(roots->sys, real))
-			own.sys = real; /* what hangs_on_wanted() walks up to */
+			own.sys = real; /* what usb_above() walks up to */
 		nodes = cJSON_CreateArray();
-		matched[i].find(&(struct match){ &own, device, nodes });
+		matched[i].find(&(struct match){ &own, device, nodes, &hanging });
 		json_set(device, MATCH_NODES, sorted(nodes));
 	}
 }

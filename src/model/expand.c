@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "base/json.h"
 #include "model/key.h"
 
+/* Only what earlier layers gave can be replaced: an instance's thousands of keys are not compared with each other. */
 static void merge(cJSON *into, const cJSON *from)
 {
+	const int before = cJSON_GetArraySize(into);
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, from)
-		json_set(into, item->string, cJSON_Duplicate(item, true));
+	cJSON_ArrayForEach(item, from) {
+		cJSON *copy = cJSON_Duplicate(item, true), *old = into->child;
+		int i = 0;
+
+		while (i < before && strcmp(old->string, item->string) != 0) {
+			old = old->next;
+			i++;
+		}
+		if (i < before)
+			cJSON_ReplaceItemViaPointer(into, old, copy);
+		else
+			cJSON_AddItemToArray(into, copy);
+	}
 }
 
 void config_expand(const cJSON *const *profiles, size_t n, const cJSON *instance, cJSON **ret_config,

@@ -9,6 +9,8 @@
 
 #include "base/argv.h"
 #include "base/json.h"
+#include "base/mem.h"
+#include "base/strmap.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "model/device.h"
@@ -65,52 +67,70 @@ static const char *volatile_value(const cJSON *config, const char *device, const
 	return device_prop(config, name);
 }
 
-/* The name it asks for: its property, what it had, or its own when that is ethN. */
-static const char *wanted_name(const struct nic_source *src, const char *device, const cJSON *props)
+/* The name it asks for: its property, what it had (or NULL), or its own when that is ethN. */
+static const char *wanted_name(const char *device, const cJSON *props, const char *had)
 {
 	const char *name = device_prop(props, "name");
 
 	if (!name)
-		name = volatile_value(src->config, device, "name");
+		name = had;
 	if (!name && strncmp(device, "eth", 3) == 0 && type_is_int(device + 3, 0, 99999))
 		name = device;
 	return name;
 }
 
-static bool name_taken(const struct nic_source *src, const char *name)
+/* volatile.DEVICE.name of every device that has one: a search of the config for each would be one of thousands for thousands. */
+static struct strmap *kept_names(const cJSON *config)
 {
+	static const char before[] = "volatile.", after[] = ".name";
+	const size_t around = sizeof(before) - 1 + sizeof(after) - 1;
+	struct strmap *kept = strmap_new(NULL);
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, src->devices) {
-		const char *wanted = is_nic(item) ? wanted_name(src, item->string, item) : NULL;
+	cJSON_ArrayForEach(item, config) {
+		size_t len = strlen(item->string);
+		AUTO_FREE char *device = NULL;
 
-		if (wanted && strcmp(wanted, name) == 0)
-			return true;
+		if (len <= around || strncmp(item->string, before, sizeof(before) - 1) != 0 ||
+		    strcmp(item->string + len - (sizeof(after) - 1), after) != 0 || !cJSON_IsString(item) || !*item->valuestring)
+			continue;
+		device = mem_printf("%.*s", (int)(len - around), item->string + sizeof(before) - 1);
+		strmap_put(kept, device, item->valuestring);
 	}
-	return false;
+	return kept;
 }
 
 /* Nics without a name get the free ethN in the order of their device names. */
+static void free_name(const struct nic_source *src, const char *device, char out[IFNAMSIZ])
+{
+	struct strmap *kept = kept_names(src->config), *taken = strmap_new(NULL);
+	unsigned before = 0, i = 0;
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, src->devices) {
+		const char *wanted = is_nic(item) ? wanted_name(item->string, item, strmap_get(kept, item->string)) : NULL;
+
+		if (wanted)
+			strmap_put(taken, wanted, item->string);
+		else if (is_nic(item) && strcmp(item->string, device) < 0)
+			before++;
+	}
+	do
+		snprintf(out, IFNAMSIZ, "eth%u", i++ % 100000);
+	while (strmap_get(taken, out) || before-- > 0);
+	strmap_free(taken);
+	strmap_free(kept);
+}
+
 static void guest_name(const struct nic_source *src, const char *device, const cJSON *props,
 		       char out[IFNAMSIZ])
 {
-	const char *wanted = wanted_name(src, device, props);
-	unsigned before = 0;
-	const cJSON *item;
+	const char *wanted = wanted_name(device, props, volatile_value(src->config, device, "name"));
 
-	if (wanted) {
+	if (wanted)
 		snprintf(out, IFNAMSIZ, "%s", wanted);
-		return;
-	}
-	cJSON_ArrayForEach(item, src->devices) {
-		if (is_nic(item) && !wanted_name(src, item->string, item) && strcmp(item->string, device) < 0)
-			before++;
-	}
-	for (unsigned i = 0;; i++) {
-		snprintf(out, IFNAMSIZ, "eth%u", i % 100000);
-		if (!name_taken(src, out) && before-- == 0)
-			return;
-	}
+	else
+		free_name(src, device, out);
 }
 
 /* Always the same for one nic of one instance folder: what was rendered can be found again. */

@@ -182,10 +182,11 @@ static int render_config(struct render *r, struct error *err)
 
 		if (!row || !row->render || !cJSON_IsString(item) || !*item->valuestring)
 			continue;
-		if (row->render(r, item->string, item->valuestring, err) < 0 ||
-		    check_lines(r->lines, err) < 0)
+		if (row->render(r, item->string, item->valuestring, err) < 0)
 			return -1;
 	}
+	if (check_lines(r->lines, err) < 0) /* once: there may be thousands */
+		return -1;
 	if (cJSON_GetArraySize(r->lines) == 0)
 		json_set(r->context, "config", cJSON_CreateNull());
 	return 0;

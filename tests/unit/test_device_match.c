@@ -131,6 +131,9 @@ static void test_hotplug(void **state)
 	expect("{\"type\":\"unix-hotplug\",\"vendorid\":\"046d\"}", "b 8:16 /dev/sdb\n");
 	expect("{\"type\":\"unix-hotplug\",\"productid\":\"c52b\"}", "b 8:16 /dev/sdb\n");
 	expect("{\"type\":\"unix-hotplug\",\"vendorid\":\"1d6b\"}", "");
+	/* each of several gets its own */
+	expect("{\"type\":\"unix-hotplug\",\"vendorid\":\"1d6b\"},\"e\":{\"type\":\"unix-hotplug\"}", "");
+	expect("{\"type\":\"unix-hotplug\"},\"e\":{\"type\":\"unix-hotplug\",\"vendorid\":\"1d6b\"}", "b 8:16 /dev/sdb\n");
 }
 
 static void test_gpu(void **state)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "model/device.h"
 #include "model/nic.h"
 #include "model/nic_network.h"
@@ -268,6 +269,30 @@ static void nic_names(void **state)
 	assert_string_not_equal(nic.host, other.host);
 }
 
+/* As many as nobody has: what is the third power of them does not end. */
+static void nic_names_of_many(void **state)
+{
+	enum { MANY = 5000 };
+	AUTO_JSON cJSON *devices = cJSON_CreateObject(), *config = cJSON_CreateObject();
+	struct nic_source src = { config, devices, "/var/lib/lxc/c1" };
+	struct nic nic;
+
+	for (int i = 0; i < MANY; i++) {
+		AUTO_FREE char *name = mem_printf("d%04d", i), *other = mem_printf("e%04d", i);
+		AUTO_FREE char *key = mem_printf("volatile.%s.name", other), *kept = mem_printf("eth%d", 2 * i);
+
+		cJSON_AddItemToObject(devices, name, parse("{\"type\":\"nic\",\"nictype\":\"p2p\"}"));
+		cJSON_AddItemToObject(devices, other, parse("{\"type\":\"nic\",\"nictype\":\"p2p\"}"));
+		cJSON_AddItemToObject(config, key, cJSON_CreateString(kept));
+	}
+	nic_resolve(&src, "d0000", json_obj(devices, "d0000"), &nic);
+	assert_string_equal(nic.guest, "eth1");
+	nic_resolve(&src, "d4999", json_obj(devices, "d4999"), &nic);
+	assert_string_equal(nic.guest, "eth9999");
+	nic_resolve(&src, "e4999", json_obj(devices, "e4999"), &nic);
+	assert_string_equal(nic.guest, "eth9998");
+}
+
 static void nic_addresses(void **state)
 {
 	/* lo is the only interface there always is; a bridge's network works the same */
@@ -303,7 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_devices),	 cmocka_unit_test(bad_devices),
 		cmocka_unit_test(host_checks),	 cmocka_unit_test(networks_of_nics),
-		cmocka_unit_test(nic_names),
+		cmocka_unit_test(nic_names),	 cmocka_unit_test(nic_names_of_many),
 		cmocka_unit_test(nic_addresses),
 	};
 

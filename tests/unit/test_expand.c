@@ -54,6 +54,27 @@ static void later_wins(void **state)
 	cJSON_Delete(own);
 }
 
+/* Each key with each other would take minutes. */
+static void many_keys(void **state)
+{
+	enum { MANY = 100000 };
+	AUTO_JSON cJSON *profile = parse("{\"config\":{\"user.k7\":\"profile\",\"user.p\":\"profile\"}}");
+	AUTO_JSON cJSON *own = cJSON_CreateObject();
+	cJSON *own_config = cJSON_AddObjectToObject(own, "config");
+	const cJSON *profiles[] = { profile };
+	AUTO_JSON cJSON *config = NULL, *devices = NULL;
+
+	for (int i = 0; i < MANY; i++) {
+		AUTO_FREE char *key = mem_printf("user.k%d", i);
+
+		cJSON_AddItemToObject(own_config, key, cJSON_CreateString("own"));
+	}
+	config_expand(profiles, 1, own, &config, &devices);
+	assert_int_equal(cJSON_GetArraySize(config), MANY + 1);
+	assert_string_equal(json_str(config, "user.k7"), "own");
+	assert_string_equal(json_str(config, "user.p"), "profile");
+}
+
 static void nothing_is_fine(void **state)
 {
 	cJSON *config, *devices;
@@ -70,7 +91,7 @@ static void nothing_is_fine(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(later_wins), cmocka_unit_test(nothing_is_fine) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(later_wins), cmocka_unit_test(many_keys), cmocka_unit_test(nothing_is_fine) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

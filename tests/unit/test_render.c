@@ -236,6 +236,20 @@ static void keys(void **state)
 	assert_true(strstr(text, "# mine") > strstr(text, "lxc.net.0.type"));
 }
 
+/* All lines looked at again for each would take minutes. */
+static void many_lines(void **state)
+{
+	AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+	AUTO_FREE char *lines = NULL;
+
+	strbuf_addstr(&text, "{\"devices\":{},\"config\":{\"environment.LAST\":\"x\"");
+	for (int i = 0; i < 50000; i++)
+		strbuf_addf(&text, ",\"environment.K%d\":\"v\"", i);
+	strbuf_addstr(&text, "}}");
+	lines = render(text.buf);
+	ASSERT_LINES(lines, "lxc.environment = \"LAST=x\"", "lxc.environment = \"K49999=v\"");
+}
+
 static void nics(void **state)
 {
 	AUTO_FREE char *text = render(
@@ -392,7 +406,7 @@ int main(void)
 		cmocka_unit_test(overlay),
 		cmocka_unit_test(raw_ids),
 		cmocka_unit_test(the_host_decides),
-		cmocka_unit_test(keys),
+		cmocka_unit_test(keys), cmocka_unit_test(many_lines),
 		cmocka_unit_test(nics), cmocka_unit_test(routed_nics),
 		cmocka_unit_test(disks),
 		cmocka_unit_test(nodes),
