@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backup/import.h"
+#include "backup/import_private.h"
 #include "backup/volume_import.h"
 
 #include <dirent.h>
@@ -17,7 +18,9 @@
 #include "base/mem.h"
 #include "instance/archive.h"
 #include "instance/cloud_init.h"
+#include "instance/place.h"
 #include "model/settings.h"
+#include "pool/pool.h"
 #include "proc/proc.h"
 
 #define PREFIX ".import."
@@ -142,6 +145,16 @@ static int choose_pool(struct import *im, cJSON *request, struct error *err)
 	return err->code == ERROR_NONE ? 0 : -1;
 }
 
+/* Send streams need what made them. */
+static int check_driver(struct import *im, const cJSON *request, const cJSON *archive, struct error *err)
+{
+	AUTO_JSON cJSON *config = NULL;
+	AUTO_JSON cJSON *devices = NULL;
+
+	instance_expand(im->b, request, &config, &devices);
+	return import_check_driver(archive, pool_driver(im->b, place_wanted(im->b, devices)), err);
+}
+
 static void ended(struct op *op, void *data)
 {
 	char *path = data;
@@ -166,7 +179,7 @@ static struct op *begin(struct import *im, const cJSON *index, struct error *err
 	cJSON *request = json_obj(v, "request"), *archive;
 	struct op *op;
 
-	if (v == NULL || choose_pool(im, request, err) < 0)
+	if (v == NULL || choose_pool(im, request, err) < 0 || check_driver(im, request, json_obj(v, "archive"), err) < 0)
 		return NULL;
 	archive = cJSON_DetachItemFromObjectCaseSensitive(v, "archive");
 	json_set_str(archive, "path", im->path);

@@ -7,12 +7,29 @@
 #include "base/ident.h"
 #include "base/json.h"
 
-int import_check_optimized(const cJSON *index, struct error *err)
+int import_take_streams(const cJSON *index, cJSON *v, struct error *err)
 {
+	const cJSON *item;
+
 	if (strcmp(json_str_or(index, "optimized", "false"), "true") != 0)
 		return 0;
-	return error_set(err, ERROR_UNSUPPORTED, "the backup was made with --optimized-storage on a pool of driver '%.32s': export it "
-						 "without", json_str_or(index, "backend", "?"));
+	cJSON_ArrayForEach(item, json_arr(json_obj(index, "header"), "subvolumes"))
+		if (strcmp(json_str_or(item, "path", "/"), "/") != 0)
+			return error_set(err, ERROR_UNSUPPORTED, "the backup was made with --optimized-storage and has a subvolume of its "
+								 "own in '%.200s': export it without", json_str(item, "path"));
+	json_set_bool(v, "streams", true);
+	json_set_str(v, "backend", json_str_or(index, "backend", ""));
+	return 0;
+}
+
+int import_check_driver(const cJSON *v, const char *driver, struct error *err)
+{
+	const char *wants = json_str(v, "backend");
+
+	if (wants == NULL || (driver != NULL && strcmp(wants, driver) == 0 && strcmp(driver, "btrfs") == 0))
+		return 0;
+	return error_set(err, ERROR_INVALID, "Optimized backup storage driver \"%.32s\" differs from the target storage pool driver "
+					     "\"%s\"", wants, driver != NULL ? driver : "");
 }
 
 void import_put_time(cJSON *v, const char *key, const cJSON *from)

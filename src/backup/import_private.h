@@ -10,7 +10,10 @@
 
 #include "base/error.h"
 
-int import_check_optimized(const cJSON *index, struct error *err); /* it must not be */
+/* Of an archive of send streams of btrfs, "streams" of v, true, and "backend": the driver it wants. Not of trees within trees. */
+int import_take_streams(const cJSON *index, cJSON *v, struct error *err);
+/* Can the pool of this driver take it? `Optimized backup storage driver "btrfs" differs from …` v: as above. */
+int import_check_driver(const cJSON *v, const char *driver, struct error *err);
 /* key of v: from's, if it is an RFC 3339 time; else TIME_UNSET */
 void import_put_time(cJSON *v, const char *key, const cJSON *from);
 

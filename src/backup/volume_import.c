@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backup/import_private.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -18,7 +19,12 @@
 #define REPORT "report.json"
 #define LAST_ID 4294967294u
 
-/* Args beyond custom_work's: config, description, archive (its path), shift, snapshots[]. In w->parts: {"folder", "to", "shift"}. */
+#define STREAMS "streams" /* in w->temp: where send streams become trees */
+
+/*
+ * Args beyond custom_work's: config, description, archive (its path), shift, snapshots[], streams. In w->parts: {"folder", "to",
+ * "shift"}.
+ */
 
 static enum op_result next_tree(struct op *op, struct error *err);
 
@@ -45,13 +51,19 @@ static void build_argv(const struct custom_work *w, const cJSON *part, struct ar
 
 	argv_pushf(argv, "%s/berth-restore", s->libexec_dir);
 	argv_push(argv, "tree");
-	argv_pushf(argv, "--into=%s", json_str_or(part, "to", ""));
+	if (json_bool(w->args, "streams", false)) {
+		argv_pushf(argv, "--into=%s/" STREAMS, w->temp);
+		argv_pushf(argv, "--keep=%s", json_str_or(part, "to", ""));
+		argv_pushf(argv, "--stream=%s.bin", json_str_or(part, "folder", ""));
+	} else {
+		argv_pushf(argv, "--into=%s", json_str_or(part, "to", ""));
+		argv_pushf(argv, "--prefix=%s", json_str_or(part, "folder", ""));
+	}
 	argv_pushf(argv, "--report=%s/" REPORT, w->temp);
 	argv_pushf(argv, "--max-bytes=%lld", (long long)s->image_max_bytes);
 	argv_pushf(argv, "--max-entries=%lld", (long long)s->image_max_entries);
 	argv_pushf(argv, "--max-id=%u", LAST_ID);
 	argv_pushf(argv, "--stall=%lld", (long long)s->backup_stall_s);
-	argv_pushf(argv, "--prefix=%s", json_str_or(part, "folder", ""));
 	if (shift != NULL)
 		argv_pushf(argv, "--shift=%s", shift);
 }
@@ -72,7 +84,7 @@ static enum op_result next_tree(struct op *op, struct error *err)
 		error_sys(err, errno, "cannot open '%s'", path);
 		return OP_FAIL;
 	}
-	if (pool_tree_create(w->driver, json_str(part, "to"), err) < 0)
+	if (!json_bool(w->args, "streams", false) && pool_tree_create(w->driver, json_str(part, "to"), err) < 0)
 		return OP_FAIL;
 	json_set_str(w->args, "folder", json_str(part, "folder"));
 	build_argv(w, part, &argv);
@@ -107,18 +119,28 @@ static int add_snapshot(struct custom_work *w, const cJSON *snapshot, struct err
 	return 0;
 }
 
+static int make_streams(const struct custom_work *w, struct error *err)
+{
+	AUTO_FREE char *path = fs_join(w->temp, STREAMS);
+
+	if (!json_bool(w->args, "streams", false))
+		return 0;
+	return mkdir(path, 0700) == 0 ? 0 : error_sys(err, errno, "cannot make '%s'", path);
+}
+
+/* A stream changes what the ones before have made: the volume's comes last. */
 static enum op_result step_build(struct op *op, struct error *err)
 {
 	struct custom_work *w = op_data(op);
 	AUTO_FREE char *data = fs_join(w->temp, "data");
 	const cJSON *item;
 
-	if (custom_make_temp(w, err) < 0 || custom_write_new(w, err) < 0)
+	if (custom_make_temp(w, err) < 0 || custom_write_new(w, err) < 0 || make_streams(w, err) < 0)
 		return OP_FAIL;
-	add_part(w, w->args, "backup/volume", data);
 	cJSON_ArrayForEach(item, json_arr(w->args, "snapshots"))
 		if (add_snapshot(w, item, err) < 0)
 			return OP_FAIL;
+	add_part(w, w->args, "backup/volume", data);
 	return next_tree(op, err);
 }
 
@@ -152,7 +174,7 @@ struct op *volume_import(struct berthd *b, const char *pool, const char *name, c
 	cJSON *config = json_obj(v, "config"), *args;
 	struct error ignored = ERROR_INIT;
 
-	if (v == NULL || pool_usable(b, pool, err) < 0)
+	if (v == NULL || pool_usable(b, pool, err) < 0 || import_check_driver(v, pool_driver(b, pool), err) < 0)
 		return NULL;
 	if (!b->probe->idmapped_mounts) {
 		error_set(err, ERROR_UNSUPPORTED, "volumes cannot be imported here: this kernel has no idmapped mounts");
@@ -172,6 +194,7 @@ struct op *volume_import(struct berthd *b, const char *pool, const char *name, c
 	json_set_str(args, "archive", path);
 	json_set_str(args, "description", json_str_or(v, "description", ""));
 	json_set_str(args, "shift", json_str(v, "shift"));
+	json_set_bool(args, "streams", json_bool(v, "streams", false));
 	json_set(args, "config", cJSON_Duplicate(config, true));
 	json_set(args, "snapshots", cJSON_Duplicate(json_arr(v, "snapshots"), true));
 	return custom_start(b, &import_kind, args, err);

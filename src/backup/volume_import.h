@@ -16,7 +16,7 @@
 struct op *volume_import(struct berthd *b, const char *pool, const char *name, const cJSON *index, const char *path,
 			 struct error *err);
 /* {"name", "description", "config", "shift": absent for none, "snapshots": [{"name", "description", "config", "created_at",
- * "expires_at", "shift"}]}; ERROR_INVALID and ERROR_UNSUPPORTED name what is wrong. */
+ * "expires_at", "shift"}], "streams" and "backend" as import_private.h says}; ERROR_INVALID and ERROR_UNSUPPORTED name what is wrong. */
 cJSON *volume_import_read(const cJSON *index, struct error *err);
 void volume_import_register(struct op_queue *q);
 

@@ -15,8 +15,6 @@ static int check_kind(const cJSON *index, struct error *err)
 
 	if (strcmp(type, "custom") != 0)
 		return error_set(err, ERROR_INVALID, "the backup is of type '%.32s', not of a custom volume", type);
-	if (import_check_optimized(index, err) < 0)
-		return -1;
 	if (json_obj(json_obj(index, "config"), "volume") == NULL)
 		return error_set(err, ERROR_INVALID, "the backup's index describes no volume");
 	return 0;
@@ -89,7 +87,7 @@ cJSON *volume_import_read(const cJSON *index, struct error *err)
 	if (v == NULL)
 		return NULL;
 	json_set_str(v, "name", json_str_or(index, "name", json_str_or(volume, "name", "")));
-	if (take_snapshots(index, v, err) == 0)
+	if (import_take_streams(index, v, err) == 0 && take_snapshots(index, v, err) == 0)
 		return v;
 	cJSON_Delete(v);
 	return NULL;

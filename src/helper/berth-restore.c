@@ -11,6 +11,7 @@
  *   berth-restore tree --into DIR --report FILE [limits] [--only PATH]… [--stall SECONDS]
  *                                             7zz | filter | tar -x -C DIR; "progress N" (bytes of the tar stream) on
  *                                             stdout, what came of it (JSON) in FILE
+ *   berth-restore tree … --stream MEMBER      the member is a send stream of btrfs: instead of tar, it is done in a jail (stream_tree.h)
  *
  * 7zz runs as nobody, who may only read. The filter is a child that is nobody, has no system calls but read and write,
  * and judges every entry (image/tar_backup.h). GNU tar, as root, only ever sees what that child wrote. Where the second
@@ -42,6 +43,7 @@
 #include "helper/restore_index.h"
 #include "helper/restore_options.h"
 #include "helper/rootfs_sys.h"
+#include "helper/stream_tree.h"
 #include "helper/unpack_parts.h"
 #include "helper/unpack_sandbox.h"
 
@@ -137,6 +139,8 @@ static void start_filter(struct pipeline *p, int in, int out, int next)
 static void start_tar(struct pipeline *p, int which, int in, int errs)
 {
 	p->tar[which] = part_fork();
+	if (p->tar[which] == 0 && p->o->stream != NULL)
+		stream_become(p->o, in, errs, p->self);
 	if (p->tar[which] == 0)
 		part_become_tar(p->o->into, in, errs, p->self);
 	close(in);
@@ -345,6 +349,9 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' was killed by signal %d", WTERMSIG(tar));
 	} else if (refused && !tar) {
 		return report;
+	} else if (tar && p->o->stream) {
+		error_set(&err, WEXITSTATUS(tar) == EXIT_REFUSED ? ERROR_INVALID : ERROR_TOOL, "%s: %s", p->o->stream,
+			  tar_printable(tail_last_line(&p->tail, "it could not be unpacked"), safe));
 	} else if (tar || filter) {
 		error_set(&err, ERROR_TOOL, "cannot unpack: 'tar' exited with %d: %s", WEXITSTATUS(tar),
 			  tar_printable(tail_last_line(&p->tail, "it said nothing"), safe));
@@ -355,10 +362,22 @@ static cJSON *judge(struct pipeline *p, int reader, int filter, int tar)
 	return report_error(&err);
 }
 
+/* What the stream made is taken where it belongs. */
+static cJSON *keep(const struct restore_options *o, cJSON *report)
+{
+	struct error err = ERROR_INIT;
+
+	if (o->stream == NULL || json_str(report, "error") != NULL || stream_keep(o, &err) == 0)
+		return report;
+	cJSON_Delete(report);
+	return report_error(&err);
+}
+
 static int make_tree(const struct restore_options *o)
 {
 	struct pipeline p = { .o = o, .self = getpid(), .asked = STRBUF_INIT };
 	int dir = open(o->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC), reader, filter, tar, second;
+	struct error err = ERROR_INIT;
 	cJSON *report;
 
 	if (dir < 0 || flock(dir, LOCK_SH | LOCK_NB))
@@ -366,6 +385,8 @@ static int make_tree(const struct restore_options *o)
 	p.moved = mmap(NULL, sizeof(*p.moved), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (p.moved == MAP_FAILED)
 		part_die("cannot map memory");
+	if (o->stream && stream_prepare(o, &err) < 0)
+		return report_finish(o->report, report_error(&err));
 	start(&p);
 	collect(&p);
 	filter = part_wait(p.filter);
@@ -373,7 +394,7 @@ static int make_tree(const struct restore_options *o)
 	second = part_wait(p.tar[1]);
 	reader = part_wait(p.reader);
 	tar = p.status ? p.status : second;
-	report = judge(&p, reader, filter, tar);
+	report = keep(o, judge(&p, reader, filter, tar));
 	free(p.report.text);
 	strbuf_clear(&p.asked);
 	return report_finish(o->report, report);

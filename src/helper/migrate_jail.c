@@ -207,6 +207,8 @@ static _Noreturn void become(const struct jail *j, char *const *argv, const char
 		fail(fds[2], &err);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	place_fds(fds);
+	if (j->run != NULL || path == NULL)
+		_exit(j->run != NULL ? j->run(j->arg) : 127);
 	execve(path, argv, (char *const *)env);
 	error_sys(&err, errno, "cannot run '%s'", path);
 	fail(STDERR_FILENO, &err);
@@ -221,13 +223,13 @@ static _Noreturn void pass_on(int status)
 
 void jail_run(const struct jail *j, char *const *argv, const int fds[4])
 {
-	AUTO_FREE char *path = fs_find_program(argv[0]);
+	AUTO_FREE char *path = j->run == NULL ? fs_find_program(argv[0]) : NULL;
 	struct error err = ERROR_INIT;
 	int userns = -1, status;
 	pid_t pid;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (path == NULL) {
+	if (path == NULL && j->run == NULL) {
 		error_set(&err, ERROR_TOOL, "cannot run '%s': it is not in PATH", argv[0]);
 		fail(fds[2], &err);
 	}

@@ -17,12 +17,14 @@ struct jail {
 	int rootfs;        /* a detached mount that becomes /data/rootfs; -1: none */
 	bool readonly;
 	struct idmap map;  /* size > 0: the ids that become root's and so on, in a user namespace: only with readonly */
+	int (*run)(void *arg); /* instead of a program: what it returns is the exit status */
+	void *arg;
 };
 
 #define JAIL_SELF "/migrate" /* this very program, in there */
 
 /*
- * In a child of its own: becomes argv, whose program is looked for in PATH. in, out, errs become its 0, 1, 2; extra its 3,
+ * In a child of its own: becomes argv, whose program is looked for in PATH, or does j->run. in, out, errs become its 0, 1, 2; extra its 3,
  * unless it is -1. Does not return; what is wrong is written to errs, and the exit status is 127. Its processes end with
  * the caller's.
  */

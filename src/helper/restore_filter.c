@@ -7,8 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
+#include "base/strbuf.h"
 #include "helper/unpack_parts.h"
 #include "helper/unpack_sandbox.h"
+#include "image/tar_reader.h"
+#include "image/tar_tree.h"
 
 enum { PROGRESS_MS = 200 };
 
@@ -50,6 +54,49 @@ static void show_progress(void *data, uint64_t bytes)
 	dprintf(f->progress, "progress %llu\n", (unsigned long long)bytes);
 }
 
+/* ---- one member, as it is: a send stream */
+
+static int pass_member(struct tar_reader *reader, struct tar_source *source, struct restore_filter *f, struct error *err)
+{
+	const void *p;
+	size_t n;
+
+	for (;;) {
+		if (tar_reader_data(reader, &p, &n, err))
+			return -1;
+		if (n == 0)
+			return 0;
+		show_progress(f, tar_source_total(source));
+		if (tar_sink_fd(&f->out, p, n, err))
+			return -1;
+	}
+}
+
+static bool is_member(const struct tar_entry *e, const char *member, struct strbuf *name)
+{
+	struct error ignored = ERROR_INIT;
+
+	return tar_canonical_path(e->name, name, &ignored) == 0 && strcmp(name->buf, member) == 0;
+}
+
+static cJSON *find_member(struct tar_source *source, const char *member, struct restore_filter *f, struct error *err)
+{
+	struct tar_reader *reader = tar_reader_new(source);
+	AUTO_STRBUF struct strbuf name = STRBUF_INIT;
+	cJSON *report = NULL;
+	struct tar_entry e;
+	int rc;
+
+	while ((rc = tar_reader_next(reader, &e, err)) > 0 && !is_member(&e, member, &name))
+		;
+	if (rc == 0 || (rc > 0 && (e.type != TAR_FILE || e.sparse)))
+		error_set(err, ERROR_INVALID, "the backup holds no %s", member);
+	else if (rc > 0 && pass_member(reader, source, f, err) == 0)
+		json_set_int(report = cJSON_CreateObject(), "entries", 1);
+	tar_reader_free(reader);
+	return report;
+}
+
 int restore_filter(const struct restore_options *o, struct restore_filter *f, pid_t parent, int report_fd)
 {
 	struct tar_backup in = o->backup;
@@ -68,7 +115,7 @@ int restore_filter(const struct restore_options *o, struct restore_filter *f, pi
 	/* headers, padding and the list of paths come on top of what the files hold */
 	tar_source_limit(source, in.max_bytes + in.max_entries * 8192 + 64 * 1024 * 1024);
 	if (sandbox_drop_ids(parent, &err) == 0 && sandbox_enter(&err) == 0)
-		report = tar_backup(source, &in, &err);
+		report = o->stream != NULL ? find_member(source, o->stream, f, &err) : tar_backup(source, &in, &err);
 	tar_source_free(source);
 	if (report)
 		return report_write(report_fd, report) ? EXIT_READER_LEFT : 0;

@@ -20,6 +20,7 @@ enum { INDEX_MAX = 4 << 20, VALUES_MAX = 200000, TEMPLATE_MAX = 1 << 20, TEMPLAT
 #define STREAM_MAX (1ull << 44) /* a bomb, if anything is */
 
 #define INDEX "backup/index.yaml"
+#define HEADER "backup/optimized_header.yaml"
 #define OWN "backup/container/"
 
 struct scan {
@@ -66,11 +67,21 @@ static cJSON *read_yaml(struct scan *s, const struct tar_entry *e, struct error 
 
 /* ---- index */
 
+/* What of the index is still to come, or "": of an archive of send streams, what they are of. */
+static const char *wanted(const cJSON *index)
+{
+	if (index == NULL)
+		return INDEX;
+	if (json_obj(index, "config") == NULL)
+		return OWN "backup.yaml";
+	return strcmp(json_str_or(index, "optimized_header", ""), "true") == 0 && json_obj(index, "header") == NULL ? HEADER : "";
+}
+
 static bool take_index(struct scan *s, const struct tar_entry *e, bool *ret_done, struct error *err)
 {
 	cJSON *index = json_obj(s->out, "index"), *v;
 
-	if (strcmp(s->name.buf, INDEX) != 0 && (index == NULL || strcmp(s->name.buf, OWN "backup.yaml") != 0))
+	if (strcmp(s->name.buf, wanted(index)) != 0)
 		return true;
 	v = read_yaml(s, e, err);
 	if (v == NULL)
@@ -78,8 +89,8 @@ static bool take_index(struct scan *s, const struct tar_entry *e, bool *ret_done
 	if (index == NULL)
 		json_set(s->out, "index", v);
 	else
-		json_set(index, "config", v);
-	*ret_done = json_obj(json_obj(s->out, "index"), "config") != NULL;
+		json_set(index, json_obj(index, "config") == NULL ? "config" : "header", v);
+	*ret_done = wanted(json_obj(s->out, "index"))[0] == '\0';
 	return true;
 }
 
@@ -167,6 +178,8 @@ _Noreturn void restore_index(void)
 		rc = error_set(&err, ERROR_INVALID, "Backup is missing index.yaml");
 	else if (rc == 0 && json_obj(json_obj(s.out, "index"), "config") == NULL)
 		rc = error_set(&err, ERROR_INVALID, "Backup is missing backup.yaml, and its index has no config");
+	else if (rc == 0 && wanted(json_obj(s.out, "index"))[0] != '\0')
+		rc = error_set(&err, ERROR_INVALID, "Backup is missing optimized_header.yaml");
 	finish(&s, rc, &err);
 }
 

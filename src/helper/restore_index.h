@@ -7,7 +7,10 @@
 #ifndef BERTH_HELPER_RESTORE_INDEX_H
 #define BERTH_HELPER_RESTORE_INDEX_H
 
-/* {"index": backup/index.yaml, all scalars strings}; of an archive whose index has no config, that of its backup.yaml is put in. */
+/*
+ * {"index": backup/index.yaml, all scalars strings}; of an archive whose index has no config, that of its backup.yaml is put in;
+ * of one of send streams, what they are of as "header".
+ */
 _Noreturn void restore_index(void);
 /* {"metadata": ImageMetadata or absent, "templates": {file name: text}} of backup/container. */
 _Noreturn void restore_facts(void);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/units.h"
 
@@ -21,7 +22,8 @@ _Noreturn void restore_options_usage(const char *why)
 		"       berth-restore facts <ARCHIVE\n"
 		"       berth-restore tree --into DIR --report FILE --max-bytes N --max-entries N --max-id N\n"
 		"                          [--devices] [--second-pass --list NAME] [--only PATH]... [--stall SECONDS]\n"
-		"                          [--prefix PATH [--shift HOST:INSIDE:SIZE]] <ARCHIVE\n",
+		"                          [--prefix PATH [--shift HOST:INSIDE:SIZE]] <ARCHIVE\n"
+		"       berth-restore tree … --stream MEMBER --keep PATH [--lift [--facts FILE]] <ARCHIVE\n",
 		why);
 	exit(2);
 }
@@ -43,6 +45,8 @@ void restore_options_parse(int argc, char **argv, struct restore_options *o)
 		{ "into", 1, NULL, 'd' },      { "report", 1, NULL, 'r' },	{ "devices", 0, NULL, 'n' },
 		{ "second-pass", 0, NULL, 's' }, { "list", 1, NULL, 'l' },	{ "only", 1, NULL, 'o' },
 		{ "stall", 1, NULL, 't' },     { "prefix", 1, NULL, 'p' },	{ "shift", 1, NULL, 'S' },
+		{ "stream", 1, NULL, 'm' },    { "keep", 1, NULL, 'k' },	{ "lift", 0, NULL, 'L' },
+		{ "facts", 1, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct tar_backup *b = &o->backup;
@@ -63,6 +67,13 @@ void restore_options_parse(int argc, char **argv, struct restore_options *o)
 			b->prefix = optarg;
 			o->plain = true;
 			break;
+		case 'm':
+			o->stream = optarg;
+			o->plain = true;
+			break;
+		case 'k': o->keep = optarg; break;
+		case 'L': o->lift = true; break;
+		case 'f': o->facts = optarg; break;
 		case 'S':
 			if (sscanf(optarg, "%" SCNu64 ":%" SCNu64 ":%" SCNu64, &b->shift.host, &b->shift.inside, &b->shift.size) != 3)
 				restore_options_usage("--shift is HOST:INSIDE:SIZE");
@@ -77,6 +88,6 @@ void restore_options_parse(int argc, char **argv, struct restore_options *o)
 		}
 	}
 	if (optind < argc || !b->max_bytes || !b->max_entries || !b->max_id || !o->into || !o->report ||
-	    (b->second_pass && !b->list))
+	    (b->second_pass && !b->list) || (o->stream != NULL && (o->keep == NULL || strchr(o->keep, '/') == NULL)))
 		restore_options_usage("--into, --report and the limits are needed");
 }

@@ -13,7 +13,11 @@ enum { RESTORE_ONLY_MAX = 4096 };
 struct restore_options {
 	struct tar_backup backup;
 	const char *into, *report;
-	bool plain;  /* --prefix: the archive is a tar, which the filter unpacks itself */
+	bool plain;  /* --prefix, --stream: the archive is a tar, which the filter unpacks itself */
+	const char *stream; /* a member of it: a send stream of btrfs (stream_tree.h), for which `into` is the folder; or NULL */
+	const char *keep;   /* … and the path of the snapshot of what it makes */
+	bool lift;          /* … which is of the folder rootfs in it */
+	const char *facts;  /* … where what else was in it goes, as a tar archive; or NULL */
 	int stall_s; /* 0: it may take as long as it likes */
 	const char *only[RESTORE_ONLY_MAX];
 };

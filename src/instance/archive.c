@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #define UNSHIFTED ".unpacked" /* the tree before its ids are shifted, where the kernel cannot do that by itself */
 #define LAST_ID 4294967294u
 #define FACTS ".facts.json"
+#define STREAMS ".streams" /* where send streams become trees */
+#define STREAM_FACTS ".facts.tar" /* what was in them beside the root file system */
 #define LEFT "snapshots_left" /* in the work's scratch: berth.json's, an array */
 
 static const cJSON *archive_of(const struct work *w)
@@ -41,7 +44,13 @@ static bool shifts(const struct work *w)
 	return json_int(archive_of(w), "idmap_size", 0) > 0 && !w->b->probe->idmapped_mounts;
 }
 
+static bool has_streams(const struct work *w)
+{
+	return json_bool(archive_of(w), "streams", false);
+}
+
 static enum op_result next_snapshot(struct op *op, struct work *w, struct error *err);
+static enum op_result next_stream(struct op *op, struct work *w, struct error *err);
 
 /* ---- after it was unpacked */
 
@@ -100,6 +109,8 @@ static enum op_result unpacked(struct op *op, const struct proc_result *result, 
 		return OP_FAIL;
 	if (shifts(w))
 		return shift(op, w, err);
+	if (has_streams(w))
+		return next_stream(op, w, err);
 	return w->scratch != NULL && json_arr(w->scratch, LEFT) != NULL ? next_snapshot(op, w, err) : OP_DONE;
 }
 
@@ -136,8 +147,16 @@ static void build_argv(const struct work *w, const char *into, struct argv *argv
 	if (size == 0)
 		argv_push(argv, "--devices");
 	argv_pushf(argv, "--stall=%lld", (long long)s->backup_stall_s);
+	if (has_streams(w)) {
+		argv_pushf(argv, "--stream=%s.bin", json_str_or(archive, "folder", ""));
+		argv_pushf(argv, "--keep=%s/rootfs", dir_of(w));
+		argv_push(argv, "--lift");
+		if (strcmp(dir_of(w), w->dir) == 0)
+			argv_pushf(argv, "--facts=%s/" STREAM_FACTS, w->dir);
+	}
 	if (json_bool(archive, "lxd", false)) {
-		argv_pushf(argv, "--prefix=%s/rootfs", json_str_or(archive, "folder", "backup/container"));
+		if (!has_streams(w))
+			argv_pushf(argv, "--prefix=%s/rootfs", json_str_or(archive, "folder", "backup/container"));
 		if (json_str_or(archive, "shift", "")[0] != '\0')
 			argv_pushf(argv, "--shift=%s", json_str(archive, "shift"));
 		return;
@@ -163,6 +182,8 @@ static enum op_result unpack(struct op *op, const struct work *w, const char *in
 	return op_child_spec(op, &spec, unpacked, err);
 }
 
+static enum op_result begin_streams(struct op *op, struct work *w, struct error *err);
+
 enum op_result archive_tree(struct op *op, struct work *w, const struct storage_spec *spec, struct error *err)
 {
 	cJSON *archive = json_obj(w->args, "archive");
@@ -173,6 +194,8 @@ enum op_result archive_tree(struct op *op, struct work *w, const struct storage_
 	json_set_str(archive, "dir", spec->dir != NULL ? spec->dir : w->dir);
 	json_set_int(archive, "idmap_base", spec->idmap_base);
 	json_set_int(archive, "idmap_size", spec->idmap_size);
+	if (has_streams(w))
+		return begin_streams(op, w, err);
 	if (storage_prepare(op, w, &empty, err) == OP_FAIL)
 		return OP_FAIL;
 	into = fs_join(dir_of(w), shifts(w) ? UNSHIFTED : "rootfs");
@@ -190,26 +213,30 @@ static int make_folder(const char *path, struct error *err)
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? error_sys(err, errno, "cannot make '%s'", path) : 0;
 }
 
-/* Becomes NAME/snapshots/S with berth.json, and its tree. */
-static enum op_result unpack_snapshot(struct op *op, struct work *w, const cJSON *snapshot, struct error *err)
+/* NAME/snapshots/S, dir, with berth.json; its tree is to be unpacked. */
+static int make_snapshot(struct work *w, const cJSON *snapshot, const char *dir, struct error *err)
 {
 	cJSON *archive = json_obj(w->args, "archive");
-	const char *name = json_str_or(snapshot, "name", "");
 	AUTO_FREE char *parent = snapshot_parent(w->b, w->name);
-	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, name);
 	AUTO_FREE char *note = fs_join(dir, DESIRED_FILE);
 	AUTO_JSON cJSON *v = cJSON_Duplicate(snapshot, true);
-	struct storage_spec spec = { .driver = "dir", .dir = dir, .idmap_base = (uint32_t)json_int(archive, "idmap_base", 0),
-				     .idmap_size = (uint32_t)json_int(archive, "idmap_size", 0) };
 
 	json_set(v, "name", NULL);
 	json_set(v, "shift", NULL);
 	json_set_str(archive, "shift", json_str_or(snapshot, "shift", ""));
-	json_set_int(v, "idmap_base", spec.idmap_base);
-	json_set_strf(archive, "folder", "backup/snapshots/%s", name);
-	if (make_folder(parent, err) < 0 || make_folder(dir, err) < 0 || json_write_file(note, v, JSON_QUICK, err) < 0)
-		return OP_FAIL;
-	return archive_tree(op, w, &spec, err);
+	json_set_int(v, "idmap_base", json_int(archive, "idmap_base", 0));
+	json_set_strf(archive, "folder", "backup/snapshots/%s", json_str_or(snapshot, "name", ""));
+	return make_folder(parent, err) < 0 || make_folder(dir, err) < 0 ? -1 : json_write_file(note, v, JSON_QUICK, err);
+}
+
+static enum op_result unpack_snapshot(struct op *op, struct work *w, const cJSON *snapshot, struct error *err)
+{
+	const cJSON *archive = archive_of(w);
+	AUTO_FREE char *dir = snapshot_dir(w->b, w->name, json_str_or(snapshot, "name", ""));
+	struct storage_spec spec = { .driver = "dir", .dir = dir, .idmap_base = (uint32_t)json_int(archive, "idmap_base", 0),
+				     .idmap_size = (uint32_t)json_int(archive, "idmap_size", 0) };
+
+	return make_snapshot(w, snapshot, dir, err) < 0 ? OP_FAIL : archive_tree(op, w, &spec, err);
 }
 
 static enum op_result next_snapshot(struct op *op, struct work *w, struct error *err)
@@ -219,15 +246,64 @@ static enum op_result next_snapshot(struct op *op, struct work *w, struct error 
 	return snapshot != NULL ? unpack_snapshot(op, w, snapshot, err) : OP_DONE;
 }
 
+/* ---- of send streams: each changes what the ones before have made, so the container's own comes last */
+
+static enum op_result begin_streams(struct op *op, struct work *w, struct error *err)
+{
+	const cJSON *archive = archive_of(w), *snapshots = json_arr(archive, "snapshots");
+	AUTO_FREE char *path = fs_join(w->dir, STREAMS);
+
+	if (shifts(w)) {
+		error_set(err, ERROR_UNSUPPORTED, "a backup that was made with --optimized-storage cannot be imported here: this kernel "
+						  "has no idmapped mounts");
+		return OP_FAIL;
+	}
+	if (make_folder(path, err) < 0)
+		return OP_FAIL;
+	w->scratch = cJSON_CreateObject();
+	json_set_str(w->scratch, "shift", json_str_or(archive, "shift", ""));
+	json_set(w->scratch, LEFT, snapshots != NULL ? cJSON_Duplicate(snapshots, true) : cJSON_CreateArray());
+	return next_stream(op, w, err);
+}
+
+static enum op_result next_stream(struct op *op, struct work *w, struct error *err)
+{
+	AUTO_JSON cJSON *snapshot = cJSON_DetachItemFromArray(json_arr(w->scratch, LEFT), 0);
+	AUTO_FREE char *into = fs_join(w->dir, STREAMS);
+	cJSON *archive = json_obj(w->args, "archive");
+
+	if (snapshot != NULL) {
+		AUTO_FREE char *dir = snapshot_dir(w->b, w->name, json_str_or(snapshot, "name", ""));
+
+		json_set_str(archive, "dir", dir);
+		return make_snapshot(w, snapshot, dir, err) < 0 ? OP_FAIL : unpack(op, w, into, err);
+	}
+	if (json_str(w->scratch, "shift") == NULL) { /* that was the last one */
+		cJSON_Delete(w->scratch);
+		w->scratch = NULL;
+		return op_thread(op, remove_fn, mem_strdup(into), err);
+	}
+	json_set_str(archive, "dir", w->dir);
+	json_set_str(archive, "folder", "backup/container");
+	json_set_str(archive, "shift", json_str(w->scratch, "shift"));
+	json_set(w->scratch, "shift", NULL);
+	return unpack(op, w, into, err);
+}
+
+/* ---- its metadata, templates, and then the snapshots */
+
 static enum op_result take_facts(struct op *op, const struct proc_result *result, struct error *err)
 {
 	struct work *w = op_data(op);
 	AUTO_FREE char *path = fs_join(w->dir, FACTS);
+	AUTO_FREE char *beside = fs_join(w->dir, STREAM_FACTS);
 	AUTO_JSON cJSON *facts = json_read_file(path, err);
 	const char *text = json_str(facts, "error");
-	cJSON *left = json_arr(archive_of(w), "snapshots");
+	const cJSON *left = has_streams(w) ? NULL : json_arr(archive_of(w), "snapshots"); /* of streams they are there */
 
 	(void)unlink(path);
+	if (has_streams(w))
+		(void)unlink(beside);
 	if (text != NULL) {
 		error_set(err, ERROR_INVALID, "%s", text);
 		return OP_FAIL;
@@ -247,14 +323,15 @@ static enum op_result take_facts(struct op *op, const struct proc_result *result
 enum op_result archive_rest(struct op *op, struct work *w, struct error *err)
 {
 	AUTO_FREE char *path = fs_join(w->dir, FACTS);
+	AUTO_FREE char *from = has_streams(w) ? fs_join(w->dir, STREAM_FACTS) : mem_strdup(json_str_or(archive_of(w), "path", ""));
 	AUTO_CLOSE int in = -1;
 	AUTO_CLOSE int out = -1;
 	AUTO_ARGV struct argv argv = ARGV_INIT;
 	struct proc_spec spec = { .use_stdin_fd = true, .use_stdout_fd = true };
 
-	if (!json_bool(archive_of(w), "lxd", false))
+	if (!json_bool(archive_of(w), "lxd", false) || (has_streams(w) && !fs_exists(from)))
 		return OP_DONE;
-	spec.stdin_fd = in = open(json_str_or(archive_of(w), "path", ""), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	spec.stdin_fd = in = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	spec.stdout_fd = out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (in < 0 || out < 0) {
 		error_sys(err, errno, "cannot open the archive, or '%s'", path);

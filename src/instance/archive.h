@@ -4,7 +4,8 @@
  * stream has a second pass, "manifest_name", "bytes": of the stream, for the progress, 0 if not known}.
  *
  * Of an archive in LXD's format (backup/export.h) it holds {"path", "lxd": true, "shift": "HOST:INSIDE:SIZE" or absent,
- * "snapshots": [berth.json's with their "name" and "shift"]}.
+ * "snapshots": [berth.json's with their "name" and "shift"], "streams": true where it was made with --optimized-storage: then
+ * the pool must be of the driver btrfs}.
  */
 #ifndef BERTH_INSTANCE_ARCHIVE_H
 #define BERTH_INSTANCE_ARCHIVE_H

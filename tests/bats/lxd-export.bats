@@ -259,6 +259,82 @@ END
 	stock delete -f lxdmade
 }
 
+# altered FILE PYTHON…: FILE becomes what is left of optimized.tar.xz when the lines have changed m, {name below backup/: bytes}.
+altered() {
+	python3 - "$REPO/tests/lxd/optimized.tar.xz" "$1" "$2" <<'END'
+import io, sys, tarfile
+with tarfile.open(sys.argv[1]) as tar:
+    m = {t.name[7:]: tar.extractfile(t).read() for t in tar}
+exec(sys.argv[3])
+with tarfile.open(sys.argv[2], "w") as tar:
+    for name, data in m.items():
+        t = tarfile.TarInfo("backup/" + name)
+        t.size = len(data)
+        tar.addfile(t, io.BytesIO(data))
+END
+}
+
+# tests/lxd/optimized*.tar.xz: LXD 5.0.2 made them on btrfs, with --optimized-storage. The container (no /bin/busybox) has a snapshot
+# "early" of before its first start, so not shifted, and "late", shifted by 1000000; the volume has s1.
+@test "an archive of LXD's that was made with --optimized-storage" {
+	local pool=$BERTH_TEST_ROOT/pools/bt tree part t=$BATS_TEST_TMPDIR
+	stock_refused 'Optimized backup storage driver "btrfs" differs from the target storage pool driver' \
+		import "$REPO/tests/lxd/optimized.tar.xz"
+	stock storage create bt btrfs size=256MiB
+	stock import "$REPO/tests/lxd/optimized.tar.xz" -s bt
+	tree=$pool/containers/optimade
+	assert "$(find "$tree" -mindepth 1 -maxdepth 1 -name '.*')" = ""
+	assert "$(stat -c %i "$tree/rootfs" "$tree"/snapshots/{early,late}/rootfs | sort -u)" = 256
+	assert "$(ls "$tree/rootfs")" = "$(printf '%s\n' bin dev etc linuxrc mnt proc root sys tmp usr)"
+	assert "$(cat "$tree"/snapshots/{early,late}/rootfs/root/f "$tree/rootfs/root/f" | tr '\n' ' ')" = "early late now "
+	assert "$(ls "$tree/snapshots/early/rootfs/root")" = "$(printf '%s\n' d f gone shared)"
+	cmp "$tree/snapshots/late/rootfs/root/clone" "$tree/rootfs/root/shared"
+	[[ ! -e $tree/rootfs/root/clone && $(cat "$tree/rootfs/root/e/m2") == moved ]]
+	assert "$(cd "$tree/rootfs/root" && stat -c %u:%g:%a:%h:%F:%s hard link fifo cap sparse suid | tr '\n' ' ')" = "$(printf '%s ' \
+		0:0:644:2:regular\ file:4 33:33:777:1:symbolic\ link:19 33:33:644:1:fifo:0 1:2:644:1:regular\ file:2 \
+		65534:65534:644:1:regular\ file:1073741824 65534:65534:4755:1:regular\ file:2)"
+	assert "$(getcap -n "$tree/rootfs/root/cap")" = "$tree/rootfs/root/cap cap_net_raw=ep"
+	contains "$(getfacl -np "$tree/rootfs/root/f")" user:5:r--
+	assert "$(getfattr --only-values -n user.a "$tree/rootfs/root/f")" = b
+	assert "$(cat "$tree/metadata/templates/x.tpl")" = "made by {{ config_get(\"user.k\", \"nobody\") }}"
+	assert "$(key_of optimade user.k)" = v
+	stock restore optimade early
+	assert "$(cat "$tree/rootfs/root/f")" = early
+	stock delete optimade
+
+	stock storage volume import bt "$REPO/tests/lxd/optimized-volume.tar.xz"
+	tree=$pool/custom
+	assert "$(cat "$tree/volmade/f" "$tree/.volmade/snapshots/s1/data/f" | tr '\n' ' ')" = "second first "
+	assert "$(stat -c %a:%u:%g "$tree/volmade" "$tree/volmade/f" | tr '\n' ' ')" = "750:0:0 644:5:6 "
+	cmp "$tree/volmade/clone" "$tree/.volmade/snapshots/s1/data/shared"
+	assert "$(find "$tree" -maxdepth 1 -name '..*')" = ""
+	stock_refused 'Optimized backup storage driver "btrfs" differs' storage volume import default "$REPO/tests/lxd/optimized-volume.tar.xz" v2
+	stock storage volume delete bt volmade
+
+	while read -r part; do
+		altered "$t/o" "$part"
+		stock 1 import "$t/o" hostile -s bt
+		assert "$(find "$pool/containers" -mindepth 1)" = ""
+	done <<-'END'
+		del m["snapshots/late.bin"]
+		del m["optimized_header.yaml"]
+		m["optimized_header.yaml"] = m["optimized_header.yaml"].replace(b"path: /", b"path: /x")
+		m["container.bin"] = m["container.bin"][:-9]
+		m["container.bin"] = m["snapshots/early.bin"]
+		m["snapshots/early.bin"] = m["snapshots/early.bin"].replace(b"rootfs/root/gone", b"../../root/gone_")
+	END
+	fault launch/rootfs/kill-after
+	stock '?' import "$REPO/tests/lxd/optimized.tar.xz" -s bt
+	revive launch/rootfs/kill-after
+	wait_for 10 journal_empty
+	fault custom-import/build/kill-after
+	stock '?' storage volume import bt "$REPO/tests/lxd/optimized-volume.tar.xz"
+	revive custom-import/build/kill-after
+	wait_for 10 journal_empty
+	assert "$(find "$pool/containers" "$pool/custom" -mindepth 1)" = ""
+	stock storage delete bt
+}
+
 @test "nothing is left behind" {
 	"$BERTH" delete -f "$SRC"
 	leak_check

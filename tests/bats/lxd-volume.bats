@@ -434,7 +434,7 @@ backup_of() { # FOLDER INDEX
 	refused "$index" "the backup holds no backup/volume"
 	mkdir "$lie/backup/volume"
 	refused "${index/custom/container}" "of type 'container'"
-	refused $'optimized: true\n'"$index" "optimized-storage"
+	refused $'optimized: true\nbackend: btrfs\n'"$index" "Optimized backup storage driver \"btrfs\" differs"
 	refused "${index/config: \{\}/config: [a]}" "must hold strings"
 	refused "${index/config: \{\}/config: {a: [b]\}}" "'a' of the volume is no string"
 	refused "${index/config: \{\}/config: {nosuch: b\}}" 'Invalid option for volume'

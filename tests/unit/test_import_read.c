@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "backup/import_private.h"
 #include "base/json.h"
 
 static cJSON *read_text(const char *text, const char *name, struct error *err)
@@ -51,13 +52,26 @@ static void test_name_and_no_shift(void **state)
 	assert_null(json_str(json_obj(v, "archive"), "shift"));
 }
 
+static void test_streams(void **state)
+{
+	struct error err = ERROR_INIT;
+	AUTO_JSON cJSON *v = read_text("{\"name\":\"c1\",\"backend\":\"btrfs\",\"optimized\":\"true\",\"header\":{\"subvolumes\":[{\"path\":"
+				       "\"/\"}]},\"config\":{\"container\":{}}}", NULL, &err);
+	const cJSON *archive = json_obj(v, "archive");
+
+	assert_true(json_bool(archive, "streams", false));
+	assert_int_equal(import_check_driver(archive, "btrfs", &err), 0);
+	assert_int_equal(import_check_driver(archive, "dir", &err), -1);
+	assert_string_equal(err.msg, "Optimized backup storage driver \"btrfs\" differs from the target storage pool driver \"dir\"");
+}
+
 static void test_bad(void **state)
 {
 	static const char *const bad[] = {
 		"{}",
 		"{\"config\":{}}",
 		"{\"type\":\"virtual-machine\",\"config\":{\"container\":{}}}",
-		"{\"optimized\":\"true\",\"config\":{\"container\":{}}}",
+		"{\"optimized\":\"true\",\"header\":{\"subvolumes\":[{\"path\":\"/\"},{\"path\":\"/x\"}]},\"config\":{\"container\":{}}}",
 		"{\"config\":{\"container\":{\"config\":[]}}}",
 		"{\"config\":{\"container\":{\"config\":{\"a\":{}}}}}",
 		"{\"config\":{\"container\":{\"devices\":{\"a\":\"b\"}}}}",
@@ -85,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_name_and_no_shift),
+		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_bad),
 	};
 

@@ -53,7 +53,7 @@ static void test_bad(void **state)
 		"{}",
 		"{\"type\":\"custom\"}",
 		"{\"type\":\"container\",\"config\":{\"volume\":{}}}",
-		"{\"type\":\"custom\",\"optimized\":\"true\",\"config\":{\"volume\":{}}}",
+		"{\"type\":\"custom\",\"optimized\":\"true\",\"header\":{\"subvolumes\":[{\"path\":\"/x\"}]},\"config\":{\"volume\":{}}}",
 		"{\"type\":\"custom\",\"config\":{\"volume\":{\"content_type\":\"block\"}}}",
 		"{\"type\":\"custom\",\"config\":{\"volume\":{\"config\":[\"a\"]}}}",
 		"{\"type\":\"custom\",\"config\":{\"volume\":{\"config\":{\"a\":[]}}}}",
