@@ -36,22 +36,23 @@ static bool take_flag(const char *option, uint64_t *attrs)
 
 void block_take_flags(char *options, uint64_t *attrs)
 {
-	char *next, *end = options;
+	char *option = options, *next, *end = options;
 
-	for (char *option = options; option; option = next) {
+	do {
 		size_t len;
 
 		next = strchr(option, ',');
 		if (next)
 			*next++ = '\0';
 		len = strlen(option);
-		if (len == 0 || take_flag(option, attrs))
-			continue;
-		if (end > options)
-			*end++ = ',';
-		memmove(end, option, len);
-		end += len;
-	}
+		if (len > 0 && !take_flag(option, attrs)) {
+			if (end > options)
+				*end++ = ',';
+			memmove(end, option, len);
+			end += len;
+		}
+		option = next;
+	} while (option);
 	*end = '\0';
 }
 
