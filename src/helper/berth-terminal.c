@@ -24,7 +24,8 @@ enum {
 	PROCESSES_MAX = 65536, /* looked at */
 	SESSIONS_MAX = 256,
 	GRACE_MS = 500, /* between SIGHUP and SIGKILL */
-	KILL_MS = 3000, /* then it is given up */
+	KILL_MS = 3000, /* then it is given up, */
+	KILLS_MIN = 100, /* but not before that many tries: on a busy machine two looks may take longer */
 	LOOK_MS = 10,
 };
 
@@ -156,13 +157,15 @@ static void end_all(void)
 		return;
 	signal_ours(SIGHUP);
 	signal_ours(SIGCONT);
-	for (;;) {
+	for (int kills = 0; kills < KILLS_MIN || now_ms() - start <= KILL_MS;) {
 		reap();
 		nanosleep(&pause, NULL);
-		if (find_ours() == 0 || now_ms() - start > KILL_MS)
+		if (find_ours() == 0)
 			return;
-		if (now_ms() - start > GRACE_MS)
+		if (now_ms() - start > GRACE_MS) {
 			signal_ours(SIGKILL);
+			kills++;
+		}
 	}
 }
 
@@ -181,7 +184,10 @@ static int run(char **argv, const sigset_t *mask, pid_t *ret_pid)
 	return rc;
 }
 
-/* 128 + n for a signal, as a shell has it; 0 when we were told to end. */
+/*
+ * 128 + n for a signal, as a shell has it; 0 when we were told to end. A shell that ended first is not reaped here: it
+ * tells end_all() which session its jobs are in.
+ */
 static int wait_for_end(pid_t pid, const sigset_t *signals)
 {
 	int status, signum;
@@ -191,9 +197,8 @@ static int wait_for_end(pid_t pid, const sigset_t *signals)
 			continue;
 		if (signum != SIGCHLD)
 			return 0;
-		for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;)
-			if (ended == pid)
-				return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	}
 }
 

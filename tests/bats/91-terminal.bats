@@ -104,16 +104,19 @@ open_stubborn() {
 		file "$BATS_TEST_TMPDIR/up" "$@" >"$OUT" 2>&1 3>&- &
 	WEB=$!
 	wait_for 10 test -e "$BATS_TEST_TMPDIR/up" || die "FAIL: no terminal: $(cat "$OUT")"
-	has_job() { pgrep -f "^sleep $JOB\$" >/dev/null; }
 	wait_for 10 has_job || die "FAIL: no job"
 }
 
+has_job() {
+	pgrep -f "^sleep $JOB\$" >/dev/null
+}
+
 no_job() {
-	! pgrep -f "^sleep $JOB\$" >/dev/null
+	! has_job
 }
 
 all_gone() {
-	! pgrep -f "^sleep $JOB\$" >/dev/null && [[ -z $(session_processes) && -z $(sessions) ]]
+	no_job && [[ -z $(session_processes) && -z $(sessions) ]]
 }
 
 assert_all_gone() {
@@ -368,6 +371,31 @@ monitor_listens() {
 	daemon_start
 	wait_for 10 is_state "$C" RUNNING
 	assert_all_gone
+}
+
+# lxc-attach died, so the shell is berth-terminal's, and its job the container's init's when the shell ends.
+@test "nor when the shell ended before all else" {
+	local terminal attach shell
+	JOB=98765$BERTH_TEST_ID$RANDOM
+	mkfifo "$BATS_TEST_TMPDIR/end"
+	cat >"$BATS_TEST_TMPDIR/ttyd" <<-END
+		nsenter -t $(init_of "$C") -p setsid sh -c "trap '' HUP; sleep $JOB & read x <$BATS_TEST_TMPDIR/end" &
+		echo \$! >"$BATS_TEST_TMPDIR/attach"
+		exec sleep 600
+	END
+	"$BERTH_BUILD/berth-terminal" sh "$BATS_TEST_TMPDIR/ttyd" 3>&- 4>&- &
+	terminal=$!
+	wait_for 10 has_job || die "FAIL: no job"
+	wait_for 10 test -s "$BATS_TEST_TMPDIR/attach"
+	attach=$(cat "$BATS_TEST_TMPDIR/attach")
+	shell=$(pgrep -P "$attach")
+	kill -KILL "$attach"
+	wait_for 10 process_gone "$attach"
+	echo >"$BATS_TEST_TMPDIR/end"
+	wait_for 10 process_gone "$shell"
+	kill -TERM "$terminal"
+	wait "$terminal"
+	no_job || die "FAIL: the job is still there: $(pkill -KILL -e -f "^sleep $JOB\$")"
 }
 
 @test "idle and total time are limited; ttyd's pings do not count" {
