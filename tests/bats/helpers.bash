@@ -393,6 +393,7 @@ force_clean() {
 	while read -r dir; do
 		umount -l "$dir"
 	done < <(awk -v root="$BERTH_TEST_ROOT/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+	losetup -l -n -O NAME,BACK-FILE | awk -v root="$BERTH_TEST_ROOT/" 'index($2, root) == 1 { print $1 }' | xargs -r -n1 losetup -d
 	ip link del "$BERTH_TEST_BRIDGE" 2>/dev/null
 	nft list tables | grep "_t${BERTH_TEST_ID}_2d" | while read -r dir; do nft "delete $dir"; done
 	rm -rf "/run/lxc/lock/$BERTH_TEST_ROOT"

@@ -502,7 +502,7 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	stock config device remove "$C" deep
 	assert "$(in_container "$C" cat /mnt/blk/f)" = kept
 	assert "$(in_container "$C" stat -c %u:%g /mnt/blk/f)" = 3:4
-	assert "$(grep -c "$loop" /proc/mounts)" = 0 "the host sees nothing of it"
+	assert "$(grep -c "^$loop " /proc/mounts)" = 0 "the host sees nothing of it"
 	stock config device remove "$C" blk
 	stock config device add "$C" dir disk source=/tmp path=/mnt/dir raw.mount.options=noexec
 	assert "$(in_container "$C" grep -c " /mnt/dir .*noexec" /proc/mounts)" = 1
