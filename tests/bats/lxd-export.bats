@@ -311,6 +311,27 @@ END
 	stock_refused 'Optimized backup storage driver "btrfs" differs' storage volume import default "$REPO/tests/lxd/optimized-volume.tar.xz" v2
 	stock storage volume delete bt volmade
 
+	# what btrfs-progs of here sends, with a disk of the host in it
+	btrfs -q subvolume create "$pool/sub"
+	mknod "$pool/sub/white" c 0 0
+	mkdir -p "$pool/sub/dev" "$t/backup"
+	mknod "$pool/sub/dev/null" c 1 3
+	sent() {
+		btrfs property set -ts "$pool/sub" ro true
+		btrfs -q send -f "$t/backup/volume.bin" "$pool/sub"
+		btrfs property set -ts "$pool/sub" ro false
+		printf '%s\n' 'name: v' 'type: custom' 'backend: btrfs' 'optimized: true' 'config: {volume: {name: v}}' >"$t/backup/index.yaml"
+		tar -C "$t" -cf "$t/v" backup/index.yaml backup/volume.bin
+	}
+	sent
+	stock storage volume import bt "$t/v"
+	assert "$(ls "$tree/v" "$tree/v/dev" | tr '\n' ' ')" = "$(printf '%s' "$tree/v: dev white  " "$tree/v/dev: ")"
+	stock storage volume delete bt v
+	mknod "$pool/sub/sda" b 8 0
+	sent
+	stock_refused "device nodes are only for privileged" storage volume import bt "$t/v"
+	btrfs -q subvolume delete "$pool/sub"
+
 	while read -r part; do
 		altered "$t/o" "$part"
 		stock 1 import "$t/o" hostile -s bt
