@@ -35,7 +35,7 @@ int instance_console(struct cli *cli, const char *name, struct error *err)
 {
 	AUTO_ARGV struct argv a = ARGV_INIT;
 
-	if (instance_console_command(cli, name, &a, err) < 0)
+	if (instance_console_command(cli, name, &a, err) < 0 || a.n == 0)
 		return -1;
 	fflush(stdout);
 	execvp(a.v[0], a.v);
