@@ -96,15 +96,17 @@ sessions() {
 	"$BERTH" terminal --list -f csv
 }
 
-# A session in the background whose shell ignores hangups and has a job, $JOB; $OUT is what it showed.
-open_stubborn() {
+# A session in the background whose shell ignores hangups and has a job, $JOB; $OUT is what it showed. STEP is taken when
+# the job has been seen.
+open_stubborn() { # STEP
 	JOB=98765$BERTH_TEST_ID$RANDOM OUT=$BATS_TEST_TMPDIR/shown
 	rm -f "$BATS_TEST_TMPDIR"/{up,go}
 	web run "$(url)" wait '# ' type "trap '' HUP"$'\r' type "sleep $JOB & echo s''et"$'\r' wait set \
-		file "$BATS_TEST_TMPDIR/up" "$@" >"$OUT" 2>&1 3>&- &
+		file "$BATS_TEST_TMPDIR/up" until "$BATS_TEST_TMPDIR/go" "$@" >"$OUT" 2>&1 3>&- &
 	WEB=$!
 	wait_for 10 test -e "$BATS_TEST_TMPDIR/up" || die "FAIL: no terminal: $(cat "$OUT")"
 	wait_for 10 has_job || die "FAIL: no job"
+	touch "$BATS_TEST_TMPDIR/go"
 }
 
 has_job() {
