@@ -376,6 +376,22 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	ip -4 route show table "${1:-main}" dev "$(key_of "$C" volatile.r.host_name)" 2>/dev/null | cut -d' ' -f1 || :
 }
 
+@test "nic: an address in use is told of, whatever ip says beside" {
+	cat >"$BATS_TEST_TMPDIR/ip" <<-'END'
+		#!/bin/sh
+		case $* in
+		*" show "*)
+			echo "Dump was interrupted and may be inconsistent." >&2
+			echo "10.9.9.9 lladdr 02:00:00:00:00:09 REACHABLE"
+			;;
+		esac
+	END
+	chmod +x "$BATS_TEST_TMPDIR/ip"
+	PATH=$BATS_TEST_TMPDIR:$PATH run "$REPO/hooks/berth-nic-probe" r p 10.9.9.9
+	assert "$status" = 3
+	assert "$output" = 'Failed to start device "r": IP address "10.9.9.9" in use on parent network "p"'
+}
+
 @test "nic: routed, live and by a start" {
 	far
 	local bad="Device validation failed for \"r\": " add=(config device add "$C" r nic nictype=routed)
