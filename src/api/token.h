@@ -15,7 +15,9 @@
 enum op_result step_token_wait(struct op *op, struct error *err);
 void token_cancelled(struct op *op);
 
-/* args and resources (or NULL) are taken. The secret, 64 hexadecimal digits, is "secret" of its args and its metadata. */
+#define TOKENS_MAX 1000 /* of a kind, that wait */
+
+/* args and resources (or NULL) are taken, also on failure; ERROR_UNAVAILABLE: there are too many. The secret, 64 hexadecimal digits, is "secret" of its args and its metadata. */
 struct op *token_start(struct op_queue *q, const struct op_kind *kind, cJSON *args, cJSON *resources, struct error *err);
 /* The one with this secret that waits still, or NULL. All are compared, each in the same time whatever differs. */
 struct op *token_of_secret(struct op_queue *q, const struct op_kind *kind, const char *secret);
