@@ -7,6 +7,7 @@
 #include "api/profile_wait.h"
 #include "api/router.h"
 #include "base/json.h"
+#include "base/json_merge.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "instance/registry.h"
@@ -180,15 +181,12 @@ static void profile_put_one(struct request *r)
 static void patch_member(cJSON *profile, const cJSON *change, const char *member)
 {
 	const cJSON *items = cJSON_GetObjectItemCaseSensitive(change, member);
-	cJSON *into = json_obj(profile, member);
-	const cJSON *item;
 
 	if (items && !cJSON_IsObject(items) && !cJSON_IsNull(items)) {
 		json_set(profile, member, cJSON_Duplicate(items, true));
 		return;
 	}
-	cJSON_ArrayForEach(item, items)
-		json_set(into, item->string, cJSON_Duplicate(item, true));
+	json_merge(json_obj(profile, member), items);
 }
 
 static void profile_patch(struct request *r)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/json_merge.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "host/forward.h"
@@ -87,14 +88,6 @@ static void drop_empty(cJSON *config)
 	}
 }
 
-static void merge_object(cJSON *to, const cJSON *from)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, from)
-		json_set(to, item->string, cJSON_Duplicate(item, true));
-}
-
 static int take_member(cJSON *desired, const cJSON *change, const char *key, bool patch, struct error *err)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(change, key);
@@ -108,7 +101,7 @@ static int take_member(cJSON *desired, const cJSON *change, const char *key, boo
 	if (is_list ? !cJSON_IsArray(v) : !cJSON_IsObject(v))
 		return error_set(err, ERROR_INVALID, "'%s' must be an %s", key, is_list ? "array" : "object");
 	if (patch && !is_list)
-		merge_object(json_obj(desired, key), v);
+		json_merge(json_obj(desired, key), v);
 	else
 		json_set(desired, key, cJSON_Duplicate(v, true));
 	return 0;

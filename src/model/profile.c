@@ -42,7 +42,7 @@ static cJSON *without_empty(const cJSON *from)
 
 	cJSON_ArrayForEach(item, from) {
 		if (!cJSON_IsString(item) || *item->valuestring)
-			json_set(to, item->string, cJSON_Duplicate(item, true));
+			cJSON_AddItemToObject(to, item->string, cJSON_Duplicate(item, true));
 	}
 	return to;
 }
@@ -53,7 +53,7 @@ static cJSON *clean_devices(const cJSON *from)
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, from)
-		json_set(to, item->string, without_empty(item));
+		cJSON_AddItemToObject(to, item->string, without_empty(item));
 	return to;
 }
 
