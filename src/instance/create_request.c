@@ -119,8 +119,9 @@ int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct
 	const cJSON *properties = json_obj(source, "properties");
 	const char *ref = json_str(source, "fingerprint");
 	const char *fingerprint;
+	bool alias = ref == NULL || ref[0] == '\0';
 
-	if (ref == NULL || ref[0] == '\0')
+	if (alias)
 		ref = json_str(source, "alias");
 	if ((ref == NULL || ref[0] == '\0') && properties != NULL && properties->child != NULL)
 		ref = newest_with(b->images, properties, err);
@@ -135,7 +136,7 @@ int create_take_image(struct berthd *b, const cJSON *source, cJSON *args, struct
 		return error_set(err, ERROR_NOT_FOUND, "Image not found (images come from the own store only: import '%s' first)",
 				 strchr(ref, ':') + 1);
 	if (fingerprint == NULL)
-		return -1;
+		return alias && err->code == ERROR_NOT_FOUND ? error_set(err, ERROR_NOT_FOUND, "Image alias not found") : -1;
 	json_set_str(args, "fingerprint", fingerprint);
 	return 0;
 }

@@ -162,6 +162,7 @@ int update_check(struct work *w, const struct instance *inst, cJSON *new, struct
 	work_fill_volatile(w->b, new);
 	instance_expand(w->b, new, &expanded, &devices);
 	if (devices_check_added(json_obj(w->args, "was_devices"), devices, err) < 0 ||
+	    (inst->pid != 0 && devices_check_hardware(json_obj(w->args, "was_devices"), devices, err) < 0) ||
 	    proxy_check_nat(devices, err) < 0 || check_pool(w, inst->desired, devices, err) < 0 ||
 	    address_check(w->b, new, inst->desired, w->name, err) < 0)
 		return -1;
@@ -198,8 +199,8 @@ void update_note_running(struct work *w, const struct instance *inst)
 /* LXD's first words: those of a device that the host cannot give now stand alone. */
 static void say_what(struct error *err)
 {
-	static const char *const alone[] = { "Duplicate profile", "Failed add", "Failed to get ID map", "Invalid devices",
-					     "Invalid expanded devices" };
+	static const char *const alone[] = { "Duplicate profile", "Failed add", "Failed to get ID map", "Failed to start device",
+					     "Invalid devices", "Invalid expanded devices" };
 
 	if (has_prefix(err->msg, "Device")) {
 		error_wrap(err, "Invalid devices");

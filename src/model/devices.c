@@ -259,3 +259,14 @@ int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, st
 	}
 	return 0;
 }
+
+int devices_check_hardware(const cJSON *old_expanded, const cJSON *new_expanded, struct error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, new_expanded)
+		if (device_is_matched(item) && !json_obj(old_expanded, item->string) &&
+		    check_host(item, "Failed to start device", err) < 0)
+			return -1;
+	return 0;
+}

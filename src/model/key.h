@@ -107,6 +107,8 @@ int devices_check_start(const cJSON *expanded_devices, struct error *err);
 int devices_check_networks(const cJSON *old, const cJSON *devices, struct error *err);
 /* As devices_check_start() for devices that are new or changed, old may be NULL: `Failed add validation for device "bad": …`. */
 int devices_check_added(const cJSON *old_expanded, const cJSON *new_expanded, struct error *err);
+/* Is there what new usb, unix-hotplug and gpu devices of a running instance must find? Words as devices_check_start(). */
+int devices_check_hardware(const cJSON *old_expanded, const cJSON *new_expanded, struct error *err);
 
 /* LXD's rule for instances: a host name label, 1-63, [A-Za-z0-9-], not starting with digit or '-', not ending in '-'. */
 int name_validate_instance(const char *name, struct error *err); /* "Invalid instance name: …" */

@@ -112,7 +112,7 @@ assert_whole() { # NAME old|new WHEN
 	local n
 	n=$(name bad)
 	run_berth init bb "$n"
-	refused 1 "Image not found" rebuild nothing "$n"
+	refused 1 "Image alias not found" rebuild nothing "$n"
 	refused 1 "Instance not found" rebuild bb nobody
 	refused 2 "exclude" rebuild bb "$n" --empty
 	refused 2 "image is missing" rebuild "$n"

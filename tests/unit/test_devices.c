@@ -210,6 +210,18 @@ static void host_checks(void **state)
 	}
 }
 
+static void hardware_of_running_instances(void **state)
+{
+	AUTO_JSON cJSON *gone = parse("{\"u\":{\"type\":\"usb\",\"vendorid\":\"046d\",\"required\":\"true\"}}");
+	AUTO_JSON cJSON *may_come = parse("{\"u\":{\"type\":\"usb\",\"vendorid\":\"046d\"},\"n\":{\"type\":\"none\"}}");
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(devices_check_hardware(NULL, may_come, &err), 0);
+	assert_int_equal(devices_check_hardware(gone, gone, &err), 0);
+	assert_int_equal(devices_check_hardware(NULL, gone, &err), -1);
+	assert_string_equal(err.msg, "Failed to start device \"u\": Required USB device not found");
+}
+
 /* What check says of new devices, from its first word on. */
 static void check_networks(const char *devices, const char *message)
 {
@@ -329,6 +341,7 @@ int main(void)
 		cmocka_unit_test(good_devices),	 cmocka_unit_test(bad_devices),
 		cmocka_unit_test(host_checks),	 cmocka_unit_test(networks_of_nics),
 		cmocka_unit_test(nic_names),	 cmocka_unit_test(nic_names_of_many),
+		cmocka_unit_test(hardware_of_running_instances),
 		cmocka_unit_test(nic_addresses),
 	};
 
