@@ -225,6 +225,7 @@ static int make_snapshot(struct work *w, const cJSON *snapshot, const char *dir,
 	json_set(v, "shift", NULL);
 	json_set_str(archive, "shift", json_str_or(snapshot, "shift", ""));
 	json_set_int(v, "idmap_base", json_int(archive, "idmap_base", 0));
+	snapshot_set_pool(w, v);
 	json_set_strf(archive, "folder", "backup/snapshots/%s", json_str_or(snapshot, "name", ""));
 	return make_folder(parent, err) < 0 || make_folder(dir, err) < 0 ? -1 : json_write_file(note, v, JSON_QUICK, err);
 }

@@ -299,6 +299,8 @@ END
 	assert "$(cat "$tree/metadata/templates/x.tpl")" = "made by {{ config_get(\"user.k\", \"nobody\") }}"
 	assert "$(key_of optimade user.k)" = v
 	stock restore optimade early
+	stock config device get optimade root pool # of the snapshot too: where it lies, not where it lay
+	assert "$output" = bt
 	assert "$(cat "$tree/rootfs/root/f")" = early
 	stock delete optimade
 
