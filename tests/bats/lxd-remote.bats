@@ -127,6 +127,27 @@ https() {
 	assert "$http" -eq 400
 }
 
+@test "trust: the list takes one between two others" {
+	local i certs
+	for i in 1 2 3; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=c$i" -keyout /dev/null \
+			-out "$BATS_TEST_TMPDIR/c$i.crt" 2>/dev/null
+		openssl x509 -noout -fingerprint -sha256 -in "$BATS_TEST_TMPDIR/c$i.crt" |
+			sed "s/.*=//; s/://g; s/\$/ c$i.crt/" | tr A-F a-f >>"$BATS_TEST_TMPDIR/list"
+	done
+	mapfile -t certs < <(sort "$BATS_TEST_TMPDIR/list")
+	for i in 0 2 1; do
+		stock config trust add "$BATS_TEST_TMPDIR/${certs[i]#* }"
+	done
+	api GET /1.0/certificates
+	for i in 0 1 2; do
+		contains "$(field '.metadata | join(" ")')" "/1.0/certificates/${certs[i]% *}"
+	done
+	for i in 0 1 2; do
+		stock config trust remove "${certs[i]% *}"
+	done
+}
+
 @test "tokens: made, listed, used once, revoked" {
 	local token fp
 	stock config trust add --name friend
