@@ -244,7 +244,7 @@ owner_in() { # NAME PATH
 	stock config device override "$C" eth0 ipv4.address="$address/24"
 	stock config device add "$C" n proxy nat=true listen="tcp:$BERTH_TEST_SUBNET.1:$((PORT + 3))" connect=tcp:0.0.0.0:83
 	server in_net "tcp:$address:83"
-	echoes "tcp:$BERTH_TEST_SUBNET.1:$((PORT + 3))"
+	wait_for 10 echoes "tcp:$BERTH_TEST_SUBNET.1:$((PORT + 3))" # the nic is new: its link may come up a moment later
 	contains "$(nft list ruleset)" "tcp dport $((PORT + 3)) dnat to $address:83"
 	stock config device remove "$C" n
 	assert "$(nft list ruleset | grep -c "dport $((PORT + 3)) ")" = 0
@@ -457,7 +457,7 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	# by LXC
 	stock config device set "$C" r ipv4.gateway=auto
 	stock stop -f "$C"
-	assert "$(ip neigh show proxy dev "$FAR")$(ip -6 neigh show proxy dev "$FAR")$(ip route | grep "^10.236.$BERTH_TEST_ID")" = ""
+	assert "$(ip neigh show proxy dev "$FAR")$(ip -6 neigh show proxy dev "$FAR")$(ip route | grep "^10.236.$BERTH_TEST_ID[.]")" = ""
 	ip -n "$FAR" addr add "$FAR4.52/24" dev there
 	stock_refused "IP address \"$FAR4.52\" in use on parent network" start "$C"
 	ip -n "$FAR" addr del "$FAR4.52/24" dev there
