@@ -457,7 +457,7 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	# by LXC
 	stock config device set "$C" r ipv4.gateway=auto
 	stock stop -f "$C"
-	assert "$(ip neigh show proxy dev "$FAR")$(ip -6 neigh show proxy dev "$FAR")$(ip route | grep "^10.236.$BERTH_TEST_ID[.]")" = ""
+	assert "$(ip neigh show proxy dev "$FAR")$(ip -6 neigh show proxy dev "$FAR")$(ip route | grep "^10.236.${BERTH_TEST_ID}[.]")" = ""
 	ip -n "$FAR" addr add "$FAR4.52/24" dev there
 	stock_refused "IP address \"$FAR4.52\" in use on parent network" start "$C"
 	ip -n "$FAR" addr del "$FAR4.52/24" dev there
