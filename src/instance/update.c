@@ -262,7 +262,7 @@ static enum op_result step_unwrite(struct op *op, struct error *err)
 	if (update_put(w, json_obj(w->args, "old"), err) < 0)
 		return OP_FAIL;
 	proxy_reconcile(w->b, registry_get(w->b->registry, w->name));
-	return OP_DONE;
+	return step_live(op, err);
 }
 
 /* Before anything else is changed in the container: one that cannot listen is a reason to change nothing. */
@@ -275,6 +275,21 @@ static enum op_result step_proxies(struct op *op, struct error *err)
 		return OP_FAIL;
 	proxy_reconcile(w->b, inst);
 	return proxy_wait(op, w->b, w->name, !json_bool(w->args, "profile", false), err);
+}
+
+/* What the running container did not take. */
+static enum op_result step_verify(struct op *op, struct error *err)
+{
+	const struct work *w = op_data(op);
+	const cJSON *why;
+
+	cJSON_ArrayForEach(why, json_obj(w->scratch, "refused")) {
+		if (!update_gives_up(w, why->string))
+			continue;
+		error_set(err, ERROR_TOOL, "Failed to start device \"%s\": %s", why->string, why->valuestring);
+		return OP_FAIL;
+	}
+	return OP_DONE;
 }
 
 /* That a profile changed is nothing of the instance's: it can only be told of that. */
@@ -321,6 +336,7 @@ static const struct op_step update_steps[] = {
 	{ "write", step_write, step_unwrite, 0, 0 },
 	{ "proxies", step_proxies, NULL, 0, 0 },
 	{ "live", step_live, NULL, 120, 0 },
+	{ "verify", step_verify, NULL, 0, 0 },
 	{ "post-update", step_hook, NULL, 3600, 0 },
 	{ 0 },
 };

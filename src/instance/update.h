@@ -27,12 +27,15 @@ void update_bring_in_line(struct berthd *b, struct instance *inst);
 /*
  * For operations that change what an instance has: note_running, then check what it shall have (and complete it), put it
  * to disk, and step_live, which needs args "was_config" and "was_devices" and leaves what the kernel refused in
- * w->scratch: "pending" (names), "warnings" ("NAME: why").
+ * w->scratch: "pending" (names), "warnings" ("NAME: why"), of devices also "refused" ({NAME: why}). Run once more after what
+ * it had was put back, it takes its own changes back.
  */
 void update_note_running(struct work *w, const struct instance *inst);
 int update_check(struct work *w, const struct instance *inst, cJSON *new_desired, struct error *err);
 int update_put(struct work *w, const cJSON *desired, struct error *err);
 enum op_result step_live(struct op *op, struct error *err); /* update_live.c */
+/* A new device, or a changed disk, that is refused: no reason to wait for a restart, which would fail. Not of a profile. */
+bool update_gives_up(const struct work *w, const char *device);
 
 extern const struct op_kind update_kind; /* args: name, change (as of PUT), patch; profile: it comes from one, and may not fail for it */
 void update_register(struct op_queue *q);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The step of an update that changes the running container. A change that the kernel refuses is not an error of the
- * update: it waits for the restart, and is tried again by each update until then.
+ * The step of an update that changes the running container. What the kernel refuses is no error of this step: it waits for
+ * the restart, and is tried again by each update until then. update.c fails for what it gives up among it.
  */
 #include <string.h>
 
@@ -32,6 +32,30 @@ static void move_to_pending(struct work *w, const char *name, const char *why)
 	cJSON_AddItemToArray(json_arr(w->scratch, "warnings"), cJSON_CreateString(text));
 }
 
+bool update_gives_up(const struct work *w, const char *device)
+{
+	const cJSON *was = json_obj(json_obj(w->args, "was_devices"), device);
+	const cJSON *wanted = json_obj(json_obj(json_obj(w->scratch, "wanted"), "devices"), device);
+
+	return !json_bool(w->args, "profile", false) && wanted != NULL &&
+	       (was == NULL || (strcmp(json_str_or(wanted, "type", ""), "disk") == 0 && !cJSON_Compare(was, wanted, true)));
+}
+
+/* The first command of the list failed. Of a device that is given up, those that follow it are for what is not there. */
+static void refuse(struct work *w, const char *device, const char *why)
+{
+	cJSON *commands = json_arr(w->scratch, "commands"), *item, *next;
+
+	move_to_pending(w, device, why);
+	if (json_str(json_obj(w->scratch, "refused"), device) == NULL)
+		json_set_str(json_obj(w->scratch, "refused"), device, why);
+	for (item = commands->child->next; item != NULL && update_gives_up(w, device); item = next) {
+		next = item->next;
+		if (strcmp(json_str_or(item, "device", "?"), device) == 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(commands, item));
+	}
+}
+
 static enum op_result next_command(struct op *op, struct error *err);
 
 static enum op_result command_done(struct op *op, const struct proc_result *result, struct error *err)
@@ -43,7 +67,12 @@ static enum op_result command_done(struct op *op, const struct proc_result *resu
 
 	if (proc_check(json_str_or(json_arr(command, "argv"), "", "live change"), result, &failed) < 0 &&
 	    !json_bool(command, "may_fail", false))
-		move_to_pending(w, json_str_or(command, "device", "?"), failed.msg);
+		refuse(w, json_str_or(command, "device", "?"), failed.msg);
+	if (failed.code == ERROR_NONE) {
+		json_set_bool(json_obj(w->scratch, "begun"), json_str_or(command, "device", "?"), true);
+		if (json_bool(command, "spares_next", false))
+			cJSON_DeleteItemFromArray(commands, 1);
+	}
 	cJSON_DeleteItemFromArray(commands, 0);
 	return next_command(op, err);
 }
@@ -54,7 +83,34 @@ static void take_back(cJSON *to, const cJSON *from, const char *name)
 	json_set(to, name, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(from, name), true));
 }
 
-/* From now on the container has what was wanted, except for what is pending: that is as it was. */
+/*
+ * A device that was refused after its first command. What is mounted was unmounted then, and not mounted again; and nobody
+ * else's mount must ever be taken for it. Of a nic there may be anything, as when berthd was killed: a second state.
+ */
+static void note_halves(const struct work *w, cJSON *states, const cJSON *was)
+{
+	cJSON *now = cJSON_GetArrayItem(states, 0), *maybe = NULL;
+	const cJSON *wanted = json_obj(w->scratch, "wanted"), *item;
+
+	cJSON_ArrayForEach(item, json_obj(w->scratch, "refused")) {
+		const cJSON *device = json_obj(json_obj(wanted, "devices"), item->string);
+		const cJSON *old = json_obj(json_obj(was, "devices"), item->string);
+
+		if (!json_bool(json_obj(w->scratch, "begun"), item->string, false))
+			continue;
+		if (strcmp(json_str_or(device != NULL ? device : old, "type", ""), "nic") != 0) {
+			json_set(json_obj(now, "devices"), item->string, NULL);
+			continue;
+		}
+		if (maybe == NULL)
+			maybe = cJSON_Duplicate(now, true);
+		take_back(json_obj(maybe, "devices"), json_obj(wanted, "devices"), item->string);
+	}
+	if (maybe != NULL)
+		cJSON_AddItemToArray(states, maybe);
+}
+
+/* From now on the container has what was wanted, except for what is pending: that is as it was, or in part. */
 static void note_applied(struct work *w, const struct instance *inst)
 {
 	const cJSON *was = cJSON_GetArrayItem(json_arr(w->scratch, "states"), 0), *item;
@@ -67,6 +123,7 @@ static void note_applied(struct work *w, const struct instance *inst)
 		take_back(json_obj(now, "config"), json_obj(was, "config"), item->valuestring);
 		take_back(json_obj(now, "devices"), json_obj(was, "devices"), item->valuestring);
 	}
+	note_halves(w, states, was);
 	if (applied_write(w->b, inst, states, &err) < 0)
 		log_warning("instance '%s': %s", w->name, err.msg);
 }
@@ -110,7 +167,7 @@ static enum op_result next_command(struct op *op, struct error *err)
 			argv_push(&argv, arg->valuestring);
 		if (op_child(op, &argv, command_done, &failed) == OP_WAIT)
 			return OP_WAIT;
-		move_to_pending(w, json_str_or(command, "device", "?"), failed.msg);
+		refuse(w, json_str_or(command, "device", "?"), failed.msg);
 		cJSON_DeleteItemFromArray(json_arr(w->scratch, "commands"), 0);
 	}
 }
@@ -144,6 +201,7 @@ static int begin(struct work *w, const struct instance *inst, bool *ret_unsure, 
 	cJSON *states = applied_read(w->b, inst), *wanted = applied_wanted(w->b, inst);
 	bool known = states != NULL;
 
+	cJSON_Delete(w->scratch);
 	w->scratch = cJSON_CreateObject();
 	if (!known) {
 		states = cJSON_CreateArray();
@@ -159,6 +217,8 @@ static int begin(struct work *w, const struct instance *inst, bool *ret_unsure, 
 	cJSON_AddArrayToObject(w->scratch, "pending");
 	cJSON_AddArrayToObject(w->scratch, "commands");
 	cJSON_AddArrayToObject(w->scratch, "warnings");
+	cJSON_AddObjectToObject(w->scratch, "refused");
+	cJSON_AddObjectToObject(w->scratch, "begun");
 	keep_pending(w, inst, known);
 	return cJSON_GetArraySize(states) > 1 ? applied_write(w->b, inst, states, err) : 0;
 }

@@ -154,22 +154,39 @@ static void add_veth(const struct nic_live *l, const struct nic *nic)
 static void add_macvlan(const struct nic_live *l, const struct nic *nic)
 {
 	HOST(l, "link", "add", "link", nic->parent, "name", nic->host, "type", "macvlan", "mode", "bridge");
-	HOST(l, "link", "set", "dev", nic->host, "netns", l->pid, "name", nic->guest);
+	HOST(l, "link", "set", "dev", nic->host, "netns", l->pid);
+	INSIDE(l, "link", "set", "dev", nic->host, "name", nic->guest); /* who has that name already keeps it */
 	if (nic->hwaddr)
 		INSIDE(l, "link", "set", "dev", nic->guest, "address", nic->hwaddr);
 	if (nic->mtu)
 		INSIDE(l, "link", "set", "dev", nic->guest, "mtu", nic->mtu);
 }
 
+/* When unsure it may be on its way still, under its name of the host; whoever has the other name is somebody else then. */
+static void remove_macvlan(const struct nic_live *l, const struct nic *nic)
+{
+	cJSON *commands = l->change->commands;
+
+	if (l->change->unsure) {
+		HOST(l, "link", "del", "dev", nic->host);
+		forgive(l);
+		INSIDE(l, "link", "del", "dev", nic->host);
+		forgive(l);
+		json_set_bool(cJSON_GetArrayItem(commands, cJSON_GetArraySize(commands) - 1), "spares_next", true);
+	}
+	INSIDE(l, "link", "del", "dev", nic->guest);
+	forgive(l);
+}
+
 /* What an addition that was cut short left: a veth goes as a whole. */
 static void remove_remains(const struct nic_live *l, const struct nic *nic)
 {
+	if (nic->kind == NIC_MACVLAN) {
+		remove_macvlan(l, nic);
+		return;
+	}
 	HOST(l, "link", "del", "dev", nic->host);
 	forgive(l);
-	if (nic->kind == NIC_MACVLAN) {
-		INSIDE(l, "link", "del", "dev", nic->guest);
-		forgive(l);
-	}
 }
 
 static bool gateway_is_auto(const struct nic *nic)
@@ -205,8 +222,7 @@ static enum live_result nic_remove(const struct nic_live *l, struct nic *nic)
 	if (nic->kind == NIC_PHYSICAL)
 		return LIVE_PENDING;
 	if (nic->kind == NIC_MACVLAN) {
-		INSIDE(l, "link", "del", "dev", nic->guest);
-		forgive(l);
+		remove_macvlan(l, nic);
 		return LIVE_APPLIED;
 	}
 	if (nic_is_watched(nic))

@@ -153,7 +153,8 @@ struct live_change {
 	cJSON *warnings; /* array or NULL: why a limit could not be written now ("limits.memory: …"), and is pending */
 	bool unsure; /* it may be true already, or in part: what is made is first taken away, what goes may be gone */
 	/* array of {"device":…,"argv":[…]}: children the caller runs in order (berth-rootfs attach/detach, lxc-device, ip, tc);
-	 * one that fails moves its device from applied to pending with a warning, unless it has "may_fail":true */
+	 * one that fails moves its device from applied to pending with a warning, unless it has "may_fail":true;
+	 * one with "spares_next":true that succeeds leaves the next nothing to do */
 	cJSON *commands;
 };
 int live_apply(const struct live_change *change, struct error *err);

@@ -490,19 +490,39 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	stock config device add "$C" zero disk source=/dev/zero path=/root/zero
 	assert "$(in_container "$C" stat -c %F /root/zero)" = "character special file"
 	stock config device remove "$C" zero
-	stock config device add "$C" zero disk source=/dev/zero path=/root/zero shift=true
+	stock_refused 'Failed to start device "zero": ' config device add "$C" zero disk source=/dev/zero path=/root/zero shift=true
+}
+
+@test "nic, disk: what a running container does not take is refused, and all is as it was" {
+	local before
+	stock config device add "$C" ok disk source=/etc path=/mnt/ok
+	in_container "$C" ip link add own0 type bridge
+	before=$(in_container "$C" sh -c 'ip -o link; ls /dev; cat /proc/mounts')
 	api GET "/1.0/instances/$C"
-	assert "$(field '.metadata.pending | join(" ")')" = zero "what cannot be mapped and must be waits"
-	stock config device remove "$C" zero
+	field .metadata.devices >"$BATS_TEST_TMPDIR/devices"
+	stock_refused 'Failed to start device "bad": ' config device add "$C" bad disk source=/etc/hostname path=/proc
+	stock_refused 'Failed to start device "ok": ' config device set "$C" ok path=/proc/ok
+	stock_refused 'Failed to start device "own": ' config device add "$C" own nic nictype=p2p name=own0
+	stock_refused 'Failed to start device "own": ' config device add "$C" own nic nictype=macvlan parent="$BERTH_TEST_BRIDGE" name=own0
+	# in one request with what it would take
+	api PATCH "/1.0/instances/$C" '{"config": {"limits.processes": "1234"}, "devices": {
+		"bad": {"type": "disk", "source": "/etc", "path": "/proc/bad"}, "good": {"type": "disk", "source": "/etc", "path": "/mnt/good"},
+		"n": {"type": "nic", "nictype": "p2p", "name": "n0"}, "z": {"type": "unix-char", "source": "/dev/zero", "path": "/dev/z"}}}'
+	contains "$(field .error)" 'Failed to start device "bad": '
+	assert "$(in_container "$C" sh -c 'ip -o link; ls /dev; cat /proc/mounts')" = "$before"
+	api GET "/1.0/instances/$C"
+	assert "$(field .metadata.devices)" = "$(cat "$BATS_TEST_TMPDIR/devices")"
+	assert "$(field '.metadata | .pending // [] | length')" = 0
+	assert "$(field '.metadata.config["limits.processes"]')" = null
+	in_container "$C" ip link del own0
+	stock config device remove "$C" ok
 }
 
 @test "disk: the file system on a block device, with options" {
 	local image=$BERTH_TEST_ROOT/disk.img loop
 	truncate -s 8M "$image"
 	loop=$(losetup --find --show "$image")
-	stock config device add "$C" blk disk source="$loop" path=/mnt/blk
-	contains "$(cat "$BERTH_TEST_ROOT/berthd.log")" "no file system was found on the block device '$loop'"
-	stock config device remove "$C" blk
+	stock_refused "no file system was found on the block device '$loop'" config device add "$C" blk disk source="$loop" path=/mnt/blk
 	mkfs.ext4 -qF "$loop"
 	stock config device add "$C" blk disk source="$loop" path=/mnt/blk raw.mount.options=noatime,commit=7
 	assert "$(in_container "$C" grep -c " /mnt/blk ext4 .*noatime.*commit=7" /proc/mounts)" = 1
