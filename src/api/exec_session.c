@@ -375,7 +375,7 @@ static void piece_cb(void *data, int which, const void *bytes, size_t len)
 
 	if (which != SOCKET_STDIN || !x->in || len == 0)
 		return;
-	x->mid_line = strchr("\n\r", ((const char *)bytes)[len - 1]) == NULL;
+	x->mid_line = memchr("\n\r", ((const char *)bytes)[len - 1], 2) == NULL;
 	inflow_piece(x->in, bytes, len);
 }
 
