@@ -56,6 +56,14 @@ static void refuse(struct work *w, const char *device, const char *why)
 	}
 }
 
+static const char *program_of(const cJSON *command)
+{
+	const cJSON *path = cJSON_GetArrayItem(json_arr(command, "argv"), 0);
+	const char *slash = path != NULL ? strrchr(path->valuestring, '/') : NULL;
+
+	return slash != NULL ? slash + 1 : path != NULL ? path->valuestring : "live change";
+}
+
 static enum op_result next_command(struct op *op, struct error *err);
 
 static enum op_result command_done(struct op *op, const struct proc_result *result, struct error *err)
@@ -65,8 +73,7 @@ static enum op_result command_done(struct op *op, const struct proc_result *resu
 	cJSON *command = cJSON_GetArrayItem(commands, 0);
 	struct error failed = ERROR_INIT;
 
-	if (proc_check(json_str_or(json_arr(command, "argv"), "", "live change"), result, &failed) < 0 &&
-	    !json_bool(command, "may_fail", false))
+	if (proc_check(program_of(command), result, &failed) < 0 && !json_bool(command, "may_fail", false))
 		refuse(w, json_str_or(command, "device", "?"), failed.msg);
 	if (failed.code == ERROR_NONE) {
 		json_set_bool(json_obj(w->scratch, "begun"), json_str_or(command, "device", "?"), true);

@@ -370,7 +370,7 @@ teardown() {
 restore_after_failure() {
 	[[ -z ${BATS_TEST_COMPLETED:-} && -n ${BERTH_TEST_ROOT:-} && ! -e $BERTH_TEST_ROOT/checked ]] || return 0
 	printf '\n# the last lines of berthd'"'"'s log:\n' >&2
-	tail -n 40 "${BERTH_TEST_LOGS:-$BERTH_TEST_ROOT}/berthd.log" | cut -c -400 >&2
+	grep -av ' debug GET /' "${BERTH_TEST_LOGS:-$BERTH_TEST_ROOT}/berthd.log" | tail -n 40 | cut -c -400 >&2
 	daemon_stop || true
 	BERTH_FAULT='' daemon_start || return 0
 	image_restore

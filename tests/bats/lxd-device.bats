@@ -500,7 +500,7 @@ answers() { # what the host answers for on $FAR, and its routes to the container
 	before=$(in_container "$C" sh -c 'ip -o link; ls /dev; cat /proc/mounts')
 	api GET "/1.0/instances/$C"
 	field .metadata.devices >"$BATS_TEST_TMPDIR/devices"
-	stock_refused 'Failed to start device "bad": ' config device add "$C" bad disk source=/etc/hostname path=/proc
+	stock_refused "Failed to start device \"bad\": 'berth-rootfs' exited with 2: " config device add "$C" bad disk source=/etc/hostname path=/proc
 	stock_refused 'Failed to start device "ok": ' config device set "$C" ok path=/proc/ok
 	stock_refused 'Failed to start device "own": ' config device add "$C" own nic nictype=p2p name=own0
 	stock_refused 'Failed to start device "own": ' config device add "$C" own nic nictype=macvlan parent="$BERTH_TEST_BRIDGE" name=own0
