@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "cli/info.h"
 #include "cli/instance.h"
 #include "cli/when.h"
 
@@ -282,33 +283,38 @@ static int info_server(struct cli *cli, struct error *err)
 
 static int info_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct option options[] = { { "show-log", no_argument, NULL, 1 }, { 0 } };
-	bool log = false;
+	static const struct option options[] = { { "show-log", no_argument, NULL, 1 }, { "resources", no_argument, NULL, 2 }, { 0 } };
+	bool log = false, resources = false;
 	int opt, rc;
 
 	while ((opt = cli_getopt(cli, argc, argv, "", options)) != -1) {
 		if (opt == '?')
 			return CLI_USAGE;
-		log = true;
+		log = log || opt == 1;
+		resources = resources || opt == 2;
 	}
 	rc = cli_argc(cli, argc, 0, 1);
 	if (rc != 0)
 		return rc;
-	if (optind < argc && strchr(argv[optind], '/'))
+	if (optind < argc && strcmp(argv[optind], "local:") != 0) {
+		if (resources)
+			return cli_usage(cli, "--resources is of the server: no instance goes with it");
+		if (!strchr(argv[optind], '/'))
+			return info_instance(cli, argv[optind], log, err);
 		return log ? cli_usage(cli, "a snapshot has no log") : info_snapshot(cli, argv[optind], err);
-	if (optind < argc && strcmp(argv[optind], "local:") != 0)
-		return info_instance(cli, argv[optind], log, err);
+	}
 	if (log)
 		return cli_usage(cli, "--show-log needs the name of an instance");
-	return info_server(cli, err);
+	return resources ? info_resources(cli, err) : info_server(cli, err);
 }
 
 const struct command cmd_info = {
 	.name = "info",
 	.args = "[<instance>[/<snapshot>]] [flags]",
 	.summary = "Show an instance, or the server",
-	.options = "      --show-log      Show the log of its last start as well\n",
-	.examples = "  berth info\n  berth info c1 --show-log\n",
+	.options = "      --show-log      Show the log of its last start as well\n"
+		   "      --resources     Show the server's hardware\n",
+	.examples = "  berth info\n  berth info --resources\n  berth info c1 --show-log\n",
 	.run = info_run,
 	.complete = "snapshot -",
 };

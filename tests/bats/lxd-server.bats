@@ -6,6 +6,7 @@ load helpers
 load lxd
 
 @test "info, version, resources, query" {
+	local processor
 	api GET /internal/ready # lxd waitready, incus admin waitready
 	assert "$http" = 200
 	api GET /internal/sql
@@ -18,6 +19,12 @@ load lxd
 	stock info --resources
 	contains "$output" "CPU ($(uname -m)):"
 	contains "$output" "Total: "
+	steady() { grep -vE 'Frequency:|Free:|Used:' <<<"$output" | sed -E '/^(GPU|NIC|Disk)/,$d'; }
+	processor=$(steady)
+	run_berth info --resources
+	assert "$(steady)" = "$processor"
+	contains "$output" "Size: "
+	refused 2 "no instance goes with it" info --resources c1
 	stock version
 	contains "$output" "Server version: 5.0.2" # what Terraform's provider compares
 	stock query /
