@@ -7,6 +7,7 @@
 #include "backup/backup.h"
 #include "backup/restore.h"
 #include "base/json.h"
+#include "base/json_merge.h"
 #include "base/mem.h"
 #include "host/host.h"
 #include "instance/instance.h"
@@ -80,7 +81,6 @@ static void end_instance(struct panel_call *c, struct op *op)
 	struct instance *inst = registry_get(c->b->registry, name != NULL ? name : json_str_or(op_args(op), "name", ""));
 	struct error ignored = ERROR_INIT;
 	const char *text;
-	const cJSON *item;
 
 	end_metadata(c, op);
 	if (inst == NULL)
@@ -89,8 +89,7 @@ static void end_instance(struct panel_call *c, struct op *op)
 	if (c->results == NULL)
 		c->results = cJSON_CreateObject();
 	AUTO_JSON cJSON *object = json_parse(text, strlen(text), &ignored);
-	cJSON_ArrayForEach(item, object)
-		json_set(c->results, item->string, cJSON_Duplicate(item, true));
+	json_merge(c->results, object);
 }
 
 /* ---- the host */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/json_merge.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
@@ -120,14 +121,6 @@ static cJSON *ensure_map(cJSON *body, const char *key)
 	return map;
 }
 
-static void merge(cJSON *into, const cJSON *from)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, from)
-		json_set(into, item->string, cJSON_Duplicate(item, true));
-}
-
 static void take_profiles(struct create *c)
 {
 	if (c->no_profiles)
@@ -182,7 +175,7 @@ static int take_device(struct cli *cli, struct create *c, const cJSON *device, s
 	}
 	if (json_obj(devices, device->string) != base)
 		json_set(devices, device->string, base);
-	merge(base, device);
+	json_merge(base, device);
 	return 0;
 }
 
@@ -200,7 +193,7 @@ static int build_body(struct cli *cli, struct create *c, const char *image, cons
 	json_set_str(c->body, "type", "container");
 	if (c->launch)
 		json_set_bool(c->body, "start", true);
-	merge(ensure_map(c->body, "config"), c->config);
+	json_merge(ensure_map(c->body, "config"), c->config);
 	take_profiles(c);
 	cJSON_ArrayForEach(device, c->devices)
 	{
@@ -321,7 +314,7 @@ static int run_parsed(struct cli *cli, int argc, char **argv, struct create *c, 
 	c->body = cJSON_CreateObject();
 	if (body_from_stdin(c, err) < 0)
 		return -1;
-	merge(c->body, from_options);
+	json_merge(c->body, from_options);
 	if (!name)
 		name = json_str(c->body, "name");
 	if (build_body(cli, c, image, name, err) < 0)

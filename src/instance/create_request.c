@@ -5,6 +5,7 @@
 
 #include "base/ident.h"
 #include "base/json.h"
+#include "base/json_merge.h"
 #include "base/mem.h"
 #include "image/store.h"
 #include "instance/archive.h"
@@ -195,14 +196,6 @@ static void image_profiles(struct berthd *b, const cJSON *request, const cJSON *
 		json_set(desired, "profiles", cJSON_Duplicate(list, true));
 }
 
-static void add_volatile(cJSON *config, const cJSON *from)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, from)
-		json_set(config, item->string, cJSON_Duplicate(item, true));
-}
-
 /* From another server. args is taken. */
 static struct op *receive(struct berthd *b, const cJSON *request, cJSON *args, struct error *err)
 {
@@ -244,7 +237,7 @@ static struct op *create(struct berthd *b, const cJSON *request, cJSON *archive,
 	if (desired == NULL)
 		goto fail;
 	json_set(args, "desired", desired);
-	add_volatile(json_obj(desired, "config"), json_obj(archive, "volatile"));
+	json_merge(json_obj(desired, "config"), json_obj(archive, "volatile"));
 	if (take_name(b, request, args, err) < 0)
 		goto fail;
 	if (archive == NULL && create_remote_asked(request)) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/json_merge.h"
 #include "base/mem.h"
 #include "host/forward.h"
 #include "host/leases.h"
@@ -305,10 +306,8 @@ struct op *network_create(struct berthd *b, const cJSON *request, struct error *
 static cJSON *merged(const cJSON *old, const cJSON *change)
 {
 	cJSON *config = cJSON_Duplicate(json_obj(old, "config"), true);
-	const cJSON *item;
 
-	cJSON_ArrayForEach(item, json_obj(change, "config"))
-		json_set(config, item->string, cJSON_Duplicate(item, true));
+	json_merge(config, json_obj(change, "config"));
 	return config;
 }
 

@@ -3,7 +3,6 @@
  * Any bytes as a send stream of btrfs (the first byte: 1 there was one before) on a tree in a folder of its own: refused with a
  * reason, or done, and beside the tree nothing is made or goes. Checksums are put right first.
  */
-#include <endian.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../unit/stream_build.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "helper/stream_apply.h"
@@ -32,18 +32,6 @@ static void must(bool ok, const char *what)
 	abort();
 }
 
-static uint32_t crc32c(const uint8_t *p, size_t len)
-{
-	uint32_t crc = 0;
-
-	while (len-- > 0) {
-		crc ^= *p++;
-		for (int i = 0; i < 8; i++)
-			crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82f63b78u : 0);
-	}
-	return crc;
-}
-
 static void put_right(struct input *in)
 {
 	uint32_t len, crc;
@@ -54,7 +42,7 @@ static void put_right(struct input *in)
 		if (len > in->len - at - HEAD)
 			return;
 		memset(in->bytes + at + 6, 0, 4);
-		crc = htole32(crc32c(in->bytes + at, HEAD + len));
+		crc = htole32(built_crc(in->bytes + at, HEAD + len));
 		memcpy(in->bytes + at + 6, &crc, 4);
 	}
 }

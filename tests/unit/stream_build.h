@@ -16,7 +16,7 @@ struct built {
 	size_t at;      /* read so far */
 };
 
-static uint32_t built_crc(const uint8_t *p, size_t len)
+static inline uint32_t built_crc(const uint8_t *p, size_t len)
 {
 	uint32_t crc = 0;
 
@@ -29,7 +29,7 @@ static uint32_t built_crc(const uint8_t *p, size_t len)
 }
 
 /* Length and checksum of the last command. */
-static void built_seal(struct built *b)
+static inline void built_seal(struct built *b)
 {
 	uint8_t *p = (uint8_t *)b->all.buf + b->command;
 	uint32_t len = htole32((uint32_t)(b->all.len - b->command - 10)), crc = 0;
